@@ -1,0 +1,8 @@
+"""``python -m ftgui``: the same as the console script ``ftgui``."""
+
+import sys
+
+from ftgui.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

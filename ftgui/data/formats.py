@@ -1,0 +1,127 @@
+"""Reading image files: the one way from a file to upright 8-bit RGB.
+
+Thumbnails apart (Qt decodes them, see `ftgui.ui.workers.thumbnails`), everything that looks at pixels calls
+`load_rgb`: checking, training, prediction. So the model is never asked about a picture that looks different from
+the ones it learned.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+EXTENSIONS = frozenset(
+    {".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".avif"}
+)
+"""Files with these endings are taken for training images."""
+
+ANIMATION_EXTENSIONS = frozenset({".gif", ".apng"})
+"""Left out of training and said so: graphics and "not found" banners far more often than photographs."""
+
+MAX_PIXELS = 250_000_000
+"""A larger image would take over 750 MB decoded; refused with a sentence instead of an out-of-memory kill."""
+
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+# `open_image` refuses above MAX_PIXELS in words; Pillow's own warning at that size would only repeat it.
+warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+
+
+class ImageError(Exception):
+    """An image that can't be used; the text is one sentence for the person."""
+
+
+def is_image_name(path: Path) -> bool:
+    """Whether the file's ending says image (of a kind used for training)."""
+    return path.suffix.lower() in EXTENSIONS
+
+
+def open_image(source: Path | bytes) -> Image.Image:
+    """Open an image without decoding it.
+
+    Raises:
+        ImageError: it is missing, not readable, not an image, or larger than `MAX_PIXELS`.
+    """
+    try:
+        image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
+    except FileNotFoundError as error:
+        raise ImageError("The file is no longer there.") from error
+    except PermissionError as error:
+        raise ImageError("You have no permission to read this file.") from error
+    except Image.DecompressionBombError as error:
+        raise ImageError(_too_large(None)) from error
+    except UnidentifiedImageError as error:
+        raise ImageError("This is not an image, or of a kind that can't be read.") from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ImageError(f"The image can't be opened: {error}.") from error
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        image.close()
+        raise ImageError(_too_large((width, height)))
+    return image
+
+
+def _too_large(size: tuple[int, int] | None) -> str:
+    of = f" of {size[0]:,} × {size[1]:,} pixels" if size else ""
+    return f"An image{of} is larger than {MAX_PIXELS // 1_000_000} megapixels. Save it smaller; closing programs won't help."
+
+
+def load_rgb(source: Path | bytes, short_side: int | None = None) -> Image.Image:
+    """Decode to upright 8-bit RGB.
+
+    One rule per mode: EXIF orientation is applied; alpha is laid on white; palettes are looked up; CMYK and YCbCr
+    are converted without colour management; 16-bit grey keeps its upper 8 bits (value / 257); float grey is taken
+    as 0…1 if nothing exceeds 1, else as 0…255; of an animation, the first frame.
+
+    Args:
+        source: a path, or the encoded file's bytes.
+        short_side: if given, JPEGs may be decoded at a half, quarter or eighth of their size as long as the shorter
+            side keeps at least this many pixels (Pillow's ``draft``): several times faster for photographs.
+
+    Returns:
+        mode "RGB", as large as the file or (JPEG with `short_side`) smaller.
+
+    Raises:
+        ImageError: as `open_image`, or the pixels are damaged or cut off.
+    """
+    with open_image(source) as image:
+        if short_side is not None:
+            image.draft("RGB", (short_side, short_side))
+        try:
+            image.load()
+            return _to_rgb(ImageOps.exif_transpose(image))
+        except MemoryError as error:
+            raise ImageError("There is not enough memory to decode this image.") from error
+        except (OSError, SyntaxError, ValueError, IndexError, EOFError, TypeError) as error:
+            # Pillow's decoders raise all of these on damaged files.
+            raise ImageError(_damage(error)) from error
+
+
+def _damage(error: Exception) -> str:
+    text = str(error)
+    if "truncated" in text or "Truncated" in text or "unexpected end" in text:
+        return "The image is cut off: the file ends too early."
+    return f"The image is damaged: {text or type(error).__name__}."
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    mode = image.mode
+    if mode == "RGB":
+        return image
+    if mode.startswith("I;16") or mode == "I":
+        values = np.asarray(image).astype(np.int64)
+        if values.size and values.max() > 255:
+            values = values // 257 if values.max() <= 65535 else values >> 24
+        return Image.fromarray(values.clip(0, 255).astype(np.uint8)).convert("RGB")
+    if mode == "F":
+        values = np.nan_to_num(np.asarray(image, dtype=np.float64))
+        scale = 255.0 if not values.size or values.max() <= 1.0 else 1.0
+        return Image.fromarray((values * scale).clip(0, 255).astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+        return Image.alpha_composite(white, rgba).convert("RGB")
+    return image.convert("RGB")

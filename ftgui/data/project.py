@@ -1,0 +1,105 @@
+"""A project folder: ``recipe.toml``, ``catalog.sqlite``, ``runs/``. Always saved, never asked about."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ftgui import paths
+from ftgui.data.catalog import Catalog
+from ftgui.data.scan import Found
+from ftgui.protocol import recipe as recipes
+from ftgui.protocol.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Project:
+    """Where a project's files are. Holds no state of its own: the files are the state."""
+
+    folder: Path
+
+    @property
+    def recipe_path(self) -> Path:
+        return self.folder / "recipe.toml"
+
+    @property
+    def catalog_path(self) -> Path:
+        return self.folder / "catalog.sqlite"
+
+    @property
+    def runs_folder(self) -> Path:
+        return self.folder / "runs"
+
+    @staticmethod
+    def for_dataset(dataset: Path) -> Project:
+        """The untitled project of a dataset folder: the same folder dropped again finds its runs again."""
+        resolved = dataset.resolve()
+        digest = hashlib.blake2b(str(resolved).encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
+        folder = paths.data_dir() / "projects" / f"{slug(resolved.name)}-{digest}"
+        folder.mkdir(parents=True, exist_ok=True)
+        return Project(folder)
+
+    def take_in(self, found: Found) -> Recipe:
+        """Make recipe and catalog say what a scan found; an existing recipe keeps its phases and settings.
+
+        Raises:
+            RecipeError: the project's recipe can't be read.
+            CatalogError: neither can its catalog.
+        """
+        recipe = recipes.load(self.recipe_path) if self.recipe_path.exists() else Recipe()
+        recipe = msgspec.structs.replace(
+            recipe, dataset=msgspec.structs.replace(recipe.dataset, folder=str(found.root))
+        )
+        with self.catalog() as catalog:
+            catalog.replace(found, recipe.dataset.val_fraction, recipe.dataset.split_seed)
+        recipes.save(recipe, self.recipe_path)
+        return recipe
+
+    def catalog(self, read_only: bool = False) -> Catalog:
+        """A new connection; the caller closes it."""
+        return Catalog(self.catalog_path, read_only)
+
+    def new_run_folder(self, name: str) -> Path:
+        """Make the next numbered folder, e.g. ``runs/0007-head-last-stage``."""
+        self.runs_folder.mkdir(parents=True, exist_ok=True)
+        while True:
+            number = max((run_number(folder) for folder in self.runs_folder.iterdir()), default=0) + 1
+            folder = self.runs_folder / f"{number:04d}-{slug(name)}"
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                continue
+            return folder
+
+    def last_finished_run(self) -> Path | None:
+        """The newest run that left usable weights."""
+        if not self.runs_folder.is_dir():
+            return None
+        runs = sorted(self.runs_folder.iterdir(), key=run_number, reverse=True)
+        return next((run for run in runs if (run / "best" / "model.safetensors").is_file()), None)
+
+
+def run_number(folder: Path) -> int:
+    """7 for ``0007-head``; 0 for anything else."""
+    match = re.match(r"(\d+)-", folder.name)
+    return int(match[1]) if match else 0
+
+
+def slug(text: str) -> str:
+    """A file name part: letters and digits of any script, the rest as single hyphens, at most 40 characters."""
+    return re.sub(r"[\W_]+", "-", text.lower()).strip("-")[:40] or "untitled"
+
+
+def read_result(run_folder: Path) -> dict[str, Any] | None:
+    """The figures of a finished run, or None where there are none that can be read."""
+    try:
+        result = json.loads((run_folder / "result.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return result if isinstance(result, dict) else None

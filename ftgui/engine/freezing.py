@@ -1,0 +1,167 @@
+"""The one owner of `requires_grad` and of train/eval mode.
+
+Freezing a layer here means all of: its parameters get no gradient, no optimizer group holds them (see
+`ftgui.engine.phases`), its norm statistics stand still, its dropout is off. `frozen_hash` proves it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+from ftgui.engine.errors import EngineError
+from ftgui.engine.layers import LayerTree
+from ftgui.protocol.recipe import EVERYTHING, HEAD, LAST_STAGE
+
+OWN = ":own"
+"""After a layer's name: only the parameters it owns itself, not those of the modules below it."""
+
+
+class Freezer:
+    """Holds which units of a model's layer tree learn.
+
+    Args:
+        model: everything in it is frozen to begin with.
+        tree: its layer tree.
+    """
+
+    def __init__(self, model: nn.Module, tree: LayerTree) -> None:
+        self.model = model
+        self.tree = tree
+        self.trainable: set[int] = set()
+        self.set_trainable(set())
+
+    # --- what learns ------------------------------------------------------------------------------------------------
+
+    def resolve(self, layers: Iterable[str]) -> set[int]:
+        """The units that names of a recipe mean.
+
+        Raises:
+            EngineError: a name that this model does not have.
+        """
+        units: set[int] = set()
+        for name in layers:
+            alone = name.endswith(OWN)
+            tops = self._rows_named(name.removesuffix(OWN))
+            rows = tops if alone else [row for top in tops for row in self.tree.subtree(top)]
+            units.update(row for row in rows if self.tree.rows[row].own_parameters)
+        return units
+
+    def _rows_named(self, name: str) -> list[int]:
+        groups = self.tree.groups()
+        if name == EVERYTHING:
+            return groups
+        if name == LAST_STAGE:
+            stages = [index for index in groups if self.tree.rows[index].name.startswith("stage ")]
+            neck = [index for index in groups if self.tree.rows[index].name == "neck"]
+            return stages[-1:] + neck
+        found = [index for index, row in enumerate(self.tree.rows) if name in (row.name, row.path)]
+        if not found:
+            # An opened container, e.g. "blocks": all rows below it.
+            found = [i for i, row in enumerate(self.tree.rows) if row.path and row.path.startswith(name + ".")]
+        if not found:
+            known = ", ".join(self.tree.rows[index].name for index in groups)
+            raise EngineError(f"This model has no layer “{name}”. It has: {known}; or use “{EVERYTHING}”.")
+        return found
+
+    def names(self, units: set[int] | None = None) -> list[str]:
+        """The shortest list of names that means these units (by default those that learn now)."""
+        wanted = self.trainable if units is None else units
+        if wanted and wanted == set(self.tree.units):
+            return [EVERYTHING]
+        children = self.tree.children()
+        names: list[str] = []
+
+        def visit(index: int) -> None:
+            here = {row for row in self.tree.subtree(index) if self.tree.rows[row].own_parameters}
+            if not here & wanted:
+                return
+            if here <= wanted:
+                names.append(self.tree.rows[index].name)
+                return
+            if index in wanted:
+                names.append(self.tree.rows[index].name + OWN)
+            for child in children[index]:
+                visit(child)
+
+        for group in self.tree.groups():
+            visit(group)
+        return names
+
+    def set_trainable(self, units: set[int]) -> None:
+        """Let exactly these units learn."""
+        self.trainable = set(units)
+        for index in self.tree.units:
+            module = self.model.get_submodule(self.tree.rows[index].path or "")
+            for parameter in module.parameters(recurse=False):
+                parameter.requires_grad_(index in self.trainable)
+
+    @property
+    def trainable_parameters(self) -> int:
+        """Counted on the model itself, not on the tree."""
+        return sum(p.numel() for p in self.model.parameters() if p.requires_grad)
+
+    @property
+    def total_parameters(self) -> int:
+        return sum(p.numel() for p in self.model.parameters())
+
+    # --- modes ------------------------------------------------------------------------------------------------------
+
+    def train_mode(self) -> None:
+        """`model.train()`, then everything frozen back to eval: norm statistics stand still, dropout is off.
+
+        Without this a frozen BatchNorm would still move its running mean and variance with every batch.
+        """
+        self.model.train()
+        for module in self._frozen_modules():
+            module.eval()
+
+    def _frozen_modules(self) -> list[nn.Module]:
+        """Modules below which nothing learns, though the branch has parameters.
+
+        A module without parameters of its own (dropout, pooling) goes with the branch it is part of.
+        """
+        frozen: list[nn.Module] = []
+
+        def visit(module: nn.Module) -> None:
+            parameters = list(module.parameters())
+            if parameters and not any(parameter.requires_grad for parameter in parameters):
+                frozen.append(module)
+                return
+            for child in module.children():
+                visit(child)
+
+        visit(self.model)
+        return frozen
+
+    def frozen_hash(self) -> str:
+        """Fingerprint of every frozen parameter and buffer; the same before and after a phase, or freezing failed.
+
+        Returns:
+            32 hexadecimal digits (BLAKE2b over names, types, shapes and bytes, in name order).
+        """
+        tensors: dict[str, torch.Tensor] = {n: p for n, p in self.model.named_parameters() if not p.requires_grad}
+        frozen = {id(module) for top in self._frozen_modules() for module in top.modules()}
+        for path, module in self.model.named_modules():
+            if id(module) in frozen:
+                for name, buffer in module.named_buffers(recurse=False):
+                    tensors[f"{path}.{name}"] = buffer
+        digest = hashlib.blake2b(digest_size=16)
+        for name in sorted(tensors):
+            tensor = tensors[name].detach().to("cpu").contiguous()
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+        return digest.hexdigest()
+
+
+def check_trainable(units: set[int]) -> None:
+    """Refuse to train nothing.
+
+    Raises:
+        EngineError: `units` is empty.
+    """
+    if not units:
+        raise EngineError(f"Nothing would learn: all layers are frozen. Tick at least one layer, e.g. the {HEAD}.")

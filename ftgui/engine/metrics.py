@@ -1,0 +1,46 @@
+"""Figures over many batches, gathered on the device and read once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The outcome of an evaluation."""
+
+    confusion: torch.Tensor
+    """(K, K) int64 on the CPU; rows: true class, columns: predicted."""
+    loss: float
+    """Mean cross-entropy without label smoothing; NaN without samples."""
+
+    @property
+    def accuracy(self) -> float:
+        """Share of samples on the diagonal; NaN without samples."""
+        total = int(self.confusion.sum())
+        return int(self.confusion.diag().sum()) / total if total else float("nan")
+
+
+class Gatherer:
+    """Adds up batches; `figures` is the only device-to-host copy."""
+
+    def __init__(self, classes: int, device: torch.device) -> None:
+        self._classes = classes
+        self._counts = torch.zeros(classes * classes, dtype=torch.int64, device=device)
+        self._loss = torch.zeros((), device=device)
+        self._samples = 0
+
+    def add(self, logits: torch.Tensor, targets: torch.Tensor) -> None:
+        """Args: logits (N, K), targets (N,)."""
+        cells = targets * self._classes + logits.argmax(1)
+        self._counts += torch.bincount(cells, minlength=self._classes**2)
+        self._loss += functional.cross_entropy(logits.float(), targets, reduction="sum")
+        self._samples += len(targets)
+
+    def figures(self) -> Figures:
+        confusion = self._counts.cpu().view(self._classes, self._classes)
+        loss = float(self._loss) / self._samples if self._samples else float("nan")
+        return Figures(confusion, loss)

@@ -1,0 +1,268 @@
+"""What the engine holds between commands, and how it answers each: the same for the child process and for the cli."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ftgui.data.catalog import Catalog, CatalogError
+from ftgui.data.formats import ImageError
+from ftgui.engine import backbones, devices
+from ftgui.engine.errors import EngineError
+from ftgui.engine.export import WEIGHTS_FILE, Description, read_description
+from ftgui.engine.freezing import Freezer
+from ftgui.engine.layers import build_tree, output_shapes
+from ftgui.engine.loop import Emit, StopRequested, Training, as_logits
+from ftgui.engine.preprocess import center_view, decode, to_batch
+from ftgui.protocol import messages as m
+from ftgui.protocol.messages import LayerNode
+from ftgui.protocol.recipe import Backbone, Recipe
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Loaded:
+    """The present model."""
+
+    backbone: Backbone
+    built: backbones.BuiltBackbone
+    freezer: Freezer
+    nodes: list[LayerNode]
+    device: torch.device
+    seed: int
+    trained: bool
+    """The head means something: it was trained here, loaded from a run, or came with the weights."""
+
+    @property
+    def model(self) -> nn.Module:
+        return self.built.model
+
+
+class Session:
+    """Answers commands with events.
+
+    Args:
+        emit: takes every event, in order.
+        next_command: takes ``wait`` and returns the next command that arrived during training, or None when there is
+            none (never None with ``wait``). Not needed when nobody can send any.
+    """
+
+    def __init__(self, emit: Emit, next_command: Callable[[bool], m.Command | None] | None = None) -> None:
+        self._emit = emit
+        self._next_command = next_command or (lambda _wait: None)
+        self._loaded: Loaded | None = None
+        self._training: Training | None = None
+        self.stop_requested = False
+        """Set to end a training between steps; for callers without a command queue (Ctrl-C)."""
+        self.shutting_down = False
+
+    def handle(self, command: m.Command) -> None:
+        """Do a command; whatever goes wrong becomes `CommandFailed`, never an exception."""
+        try:
+            self._handle(command)
+        except (EngineError, ImageError, CatalogError) as error:
+            self._fail(command, str(error))
+        except Exception as error:
+            log.exception("command %s failed", type(command).__name__)
+            self._fail(command, f"Unexpected {type(error).__name__}: {error}. Details are in the log.")
+
+    def _fail(self, command: m.Command, message: str) -> None:
+        self._emit(m.CommandFailed(getattr(command, "request", 0), type(command).__name__, message))
+
+    def _handle(self, command: m.Command) -> None:
+        if isinstance(command, m.LoadModel):
+            self._load(command)
+        elif isinstance(command, m.SetTrainable):
+            self._set_trainable(command)
+        elif isinstance(command, m.Train):
+            self._train(command)
+        elif isinstance(command, m.Predict):
+            self._predict(command, time.perf_counter())
+        elif isinstance(command, m.Hello):
+            if command.protocol != m.PROTOCOL_VERSION:
+                raise EngineError(
+                    f"The window speaks protocol {command.protocol}, this engine {m.PROTOCOL_VERSION}; "
+                    "install the same version of ftgui on both sides."
+                )
+        elif isinstance(command, m.Shutdown):
+            self.shutting_down = True
+        elif isinstance(command, m.Pause | m.Resume | m.Stop):
+            log.info("%s outside a training: nothing to do", type(command).__name__)
+
+    # --- model ------------------------------------------------------------------------------------------------------
+
+    def _load(self, command: m.LoadModel) -> None:
+        loaded = self._build(command.backbone, command.class_names, command.device, command.seed)
+        if command.trained_weights:
+            self._take_trained(loaded, Path(command.trained_weights))
+        loaded.freezer.set_trainable(loaded.freezer.resolve(command.train))
+        self._loaded = loaded
+        freezer, built = loaded.freezer, loaded.built
+        self._emit(
+            m.ModelLoaded(
+                request=command.request,
+                backbone=command.backbone,
+                title=built.title,
+                class_names=built.class_names,
+                layers=loaded.nodes,
+                trainable=sorted(freezer.trainable),
+                trainable_parameters=freezer.trainable_parameters,
+                total_parameters=freezer.total_parameters,
+                trained=loaded.trained,
+                device=str(loaded.device),
+                image_size=built.preprocessing.size,
+            )
+        )
+
+    def _build(self, backbone: Backbone, class_names: list[str], device_name: str, seed: int) -> Loaded:
+        device = devices.pick(device_name)
+        built = backbones.build(backbone, class_names, seed)
+        tree = build_tree(built.model, built.heads)
+        nodes = tree.nodes(output_shapes(built.model, built.preprocessing.size))
+        built.model.to(device)
+        return Loaded(backbone, built, Freezer(built.model, tree), nodes, device, seed, trained=not class_names)
+
+    def _take_trained(self, loaded: Loaded, folder: Path) -> None:
+        """Weights of a finished model, where they fit; a project whose classes changed just starts untrained."""
+        about = read_description(folder)
+        same = about is not None and (about.get("backbone"), about.get("class_names")) == (
+            loaded.backbone.name,
+            loaded.built.class_names,
+        )
+        if not same:
+            self._emit(m.Log("info", f"The weights of {folder.parent.name} are for other classes or another model."))
+            return
+        state = backbones.read_weights(folder / WEIGHTS_FILE)
+        try:
+            loaded.model.load_state_dict(state)
+        except RuntimeError as error:
+            raise EngineError(f"The weights of {folder.parent.name} do not fit the model.") from error
+        loaded.trained = True
+
+    def _require(self) -> Loaded:
+        if self._loaded is None:
+            raise EngineError("No model is loaded yet.")
+        return self._loaded
+
+    def _set_trainable(self, command: m.SetTrainable) -> None:
+        freezer = self._require().freezer
+        freezer.set_trainable(freezer.resolve(command.layers))
+        self._emit(
+            m.FreezingChanged(
+                request=command.request,
+                trainable=sorted(freezer.trainable),
+                layers=freezer.names(),
+                trainable_parameters=freezer.trainable_parameters,
+                total_parameters=freezer.total_parameters,
+            )
+        )
+
+    # --- prediction -------------------------------------------------------------------------------------------------
+
+    def _predict(self, command: m.Predict, arrived: float) -> None:
+        loaded = self._require()
+        preprocessing = loaded.built.preprocessing
+        pixels = decode(Path(command.path) if command.path else command.content, preprocessing)
+        batch = to_batch([center_view(pixels, preprocessing.size)], preprocessing, loaded.device)
+        loaded.model.eval()
+        try:
+            with torch.inference_mode():
+                logits = as_logits(loaded.model(batch))
+            probabilities = logits.float().softmax(1)[0].tolist()
+        finally:
+            if self._training is not None and self._training.in_train_mode:
+                loaded.freezer.train_mode()
+        step = self._training.step if self._training else 0
+        self._emit(
+            m.Prediction(
+                request=command.request,
+                probabilities=probabilities,
+                class_names=loaded.built.class_names,
+                milliseconds=(time.perf_counter() - arrived) * 1000,
+                trained=loaded.trained or step > 0,
+                step=step,
+            )
+        )
+
+    # --- training ---------------------------------------------------------------------------------------------------
+
+    def _train(self, command: m.Train) -> None:
+        recipe = command.recipe
+        errors = [problem.message for problem in recipe.validate() if problem.severity == "error"]
+        if errors:
+            raise EngineError(" ".join(errors))
+        with Catalog(Path(command.catalog), read_only=True) as catalog:
+            class_names, samples, root = catalog.class_names(), catalog.samples(), catalog.root
+        if len(class_names) < 2:
+            raise EngineError("There is nothing to tell apart: training takes images of at least two classes.")
+        loaded = self._fresh(recipe, class_names)
+        freezer = loaded.freezer
+        wanted = freezer.resolve(recipe.phases[-1].train)
+        built = loaded.built
+        training = Training(
+            model=loaded.model,
+            freezer=freezer,
+            description=Description(
+                recipe.backbone, built.heads, built.title, class_names, built.preprocessing, built.timm_config, recipe
+            ),
+            samples=samples,
+            root=root,
+            recipe=recipe,
+            run_folder=Path(command.run_folder),
+            device=loaded.device,
+            emit=self._emit,
+            poll=self._poll,
+        )
+        self.stop_requested = False
+        self._training = training
+        try:
+            finished = training.run()
+        finally:
+            self._training = None
+        loaded.trained = training.step > 0
+        freezer.set_trainable(wanted)
+        self._set_trainable(m.SetTrainable(0, freezer.names()))
+        self._emit(finished)
+
+    def _fresh(self, recipe: Recipe, class_names: list[str]) -> Loaded:
+        """A model in the state the recipe names: every run starts from the pretrained weights, never from the last."""
+        self._loaded = self._build(recipe.backbone, class_names, recipe.device, recipe.seed)
+        return self._loaded
+
+    def _poll(self) -> float:
+        """Answer what came in during training.
+
+        Returns:
+            seconds spent paused.
+
+        Raises:
+            StopRequested: on `Stop`, `Shutdown` or `stop_requested`.
+        """
+        if self.stop_requested:
+            raise StopRequested
+        paused_since = math.nan
+        while (command := self._next_command(not math.isnan(paused_since))) is not None:
+            if isinstance(command, m.Stop | m.Shutdown):
+                self.shutting_down = isinstance(command, m.Shutdown)
+                raise StopRequested
+            if isinstance(command, m.Pause) and math.isnan(paused_since):
+                paused_since = time.monotonic()
+                self._emit(m.Paused(self._training.step if self._training else 0))
+            elif isinstance(command, m.Resume) and not math.isnan(paused_since):
+                break
+            elif isinstance(command, m.LoadModel | m.SetTrainable | m.Train):
+                self._fail(command, "A training is running; stop it first.")
+            else:
+                self.handle(command)
+        if math.isnan(paused_since):
+            return 0.0
+        self._emit(m.Resumed(self._training.step if self._training else 0))
+        return time.monotonic() - paused_since

@@ -1,0 +1,319 @@
+"""Every message between window and engine: tagged msgspec Structs. Commands go to the engine, events come back.
+
+Rules: fields are plain values; every answer to a command with a ``request`` number carries that number; a
+message that either side does not know is an error, so the first one on each side carries the version.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from ftgui.protocol.recipe import Backbone, Recipe
+
+PROTOCOL_VERSION = 1
+
+
+class _Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
+    pass
+
+
+# --- commands: window -> engine -------------------------------------------------------------------------------------
+
+
+class Hello(_Message, frozen=True):
+    """First command on every connection."""
+
+    protocol: int = PROTOCOL_VERSION
+
+
+class LoadModel(_Message, frozen=True):
+    """Build the backbone with a head for these classes, on this device; answered by `ModelLoaded` or `CommandFailed`."""
+
+    request: int
+    backbone: Backbone
+    class_names: list[str]
+    """Empty: keep the head the weights came with (predictions then carry its own class names)."""
+    train: list[str]
+    """Layers to unfreeze, as in `Phase.train`."""
+    device: str = "auto"
+    seed: int = 0
+    trained_weights: str = ""
+    """A finished model folder whose weights to load, if its classes are the same; else ignored with a `Log`."""
+
+
+class SetTrainable(_Message, frozen=True):
+    """Freeze everything but these layers; answered by `FreezingChanged`. Refused while training."""
+
+    request: int
+    layers: list[str]
+
+
+class Train(_Message, frozen=True):
+    """Train as the recipe says on the project's catalog; reports `TrainingStarted` … `TrainingFinished`."""
+
+    request: int
+    recipe: Recipe
+    catalog: str
+    run_folder: str
+
+
+class Pause(_Message, frozen=True):
+    """Wait after the present step."""
+
+
+class Resume(_Message, frozen=True):
+    """Go on after `Pause`."""
+
+
+class Stop(_Message, frozen=True):
+    """Finish the present step, keep the best weights so far, end the run."""
+
+
+class Predict(_Message, frozen=True):
+    """Ask the model as it is at this moment about one image; answered by `Prediction` or `CommandFailed`."""
+
+    request: int
+    path: str = ""
+    content: bytes = b""
+    """The encoded image when there is no file (clipboard); `path` wins when both are given."""
+
+
+class Shutdown(_Message, frozen=True):
+    """Leave. Closing the engine's input does the same."""
+
+
+Command = Hello | LoadModel | SetTrainable | Train | Pause | Resume | Stop | Predict | Shutdown
+
+
+# --- events: engine -> window ---------------------------------------------------------------------------------------
+
+
+class Device(msgspec.Struct, frozen=True, kw_only=True):
+    """A place to compute."""
+
+    id: str
+    """As in `Recipe.device`."""
+    name: str
+    """For people, e.g. ``"NVIDIA H100"``."""
+    memory: int
+    """Bytes in all; 0 = not known."""
+
+
+class Ready(_Message, frozen=True):
+    """First event: imports are done and commands are answered."""
+
+    torch: str
+    devices: list[Device]
+    """The first is what ``"auto"`` means."""
+    models: list[str]
+    """Names for completion: timm's, then torchvision's as ``torchvision/…``."""
+    seconds: float
+    """From the start of the process to this message."""
+    protocol: int = PROTOCOL_VERSION
+
+
+class LayerNode(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the layer tree. Rows come in pre-order; row i's parent has a smaller index."""
+
+    name: str
+    """Unique. A group's name (``stem``, ``stage 3``, ``neck``, ``head``) or the module's path in the model."""
+    label: str
+    """What the tree shows, e.g. ``block 2``."""
+    parent: int
+    """Index of the parent row, -1 for a top row."""
+    kind: str
+    """Class of the module (``Conv2d``), or ``"group"``."""
+    parameters: int
+    """Scalars in this row and all below it."""
+    own_parameters: int
+    """Scalars owned by this module itself; rows with some are the units of freezing."""
+    output: list[int]
+    """Shape of the output for one image, without the batch dimension; empty when unknown."""
+
+
+class ModelLoaded(_Message, frozen=True):
+    """Answer to `LoadModel`."""
+
+    request: int
+    backbone: Backbone
+    title: str
+    """For people, e.g. ``"EfficientNet-Lite0 · ImageNet"``."""
+    class_names: list[str]
+    layers: list[LayerNode]
+    trainable: list[int]
+    """Rows (own parameters > 0) that are not frozen."""
+    trainable_parameters: int
+    total_parameters: int
+    trained: bool
+    """The head has learned these classes (loaded from a finished run)."""
+    device: str
+    image_size: int
+    """Side of the square the model sees, pixels."""
+
+
+class FreezingChanged(_Message, frozen=True):
+    """The model's real state after a tick, a preset or a new phase."""
+
+    request: int
+    """0 when a phase caused it."""
+    trainable: list[int]
+    layers: list[str]
+    """The shortest list of names that gives this state; what a recipe would say."""
+    trainable_parameters: int
+    total_parameters: int
+
+
+class Progress(_Message, frozen=True):
+    """Something long goes on before or between steps."""
+
+    what: str
+    """A sentence part, e.g. ``"reading images"``."""
+    done: int
+    total: int
+
+
+class TrainingStarted(_Message, frozen=True):
+    run_folder: str
+    run: int
+    """Number of the run."""
+    phases: list[str]
+    epochs: int
+    """In all phases, if none ends early."""
+    train_samples: int
+    val_samples: int
+    device: str
+
+
+class PhaseStarted(_Message, frozen=True):
+    phase: int
+    """From 0."""
+    name: str
+    step: int
+    """Steps done before it."""
+    epochs: int
+    lr: float
+    frozen_hash: str
+
+
+class Steps(_Message, frozen=True):
+    """Metrics of some consecutive optimizer steps; at most 15 of these messages a second."""
+
+    step: list[int]
+    """From 1, over the whole run."""
+    loss: list[float]
+    accuracy: list[float]
+    """Share of the batch that was right, 0 to 1."""
+    lr: list[float]
+    phase: int
+    epoch: int
+    """From 1, over the whole run."""
+    images_per_second: float
+    """Training images, over the last seconds, validation not counted."""
+    seconds_left: float
+    """Until the last epoch ends, if no phase stops early; negative when not known yet."""
+
+
+class EpochFinished(_Message, frozen=True):
+    phase: int
+    epoch: int
+    step: int
+    train_loss: float
+    train_accuracy: float
+    val_loss: float
+    """NaN without validation images."""
+    val_accuracy: float
+    best: bool
+    """These are the best weights so far."""
+    seconds: float
+
+
+class PhaseFinished(_Message, frozen=True):
+    phase: int
+    frozen_hash: str
+    frozen_unchanged: bool
+    """The hash of all frozen parameters and buffers is what it was when the phase began."""
+    stopped_early: bool
+
+
+class Paused(_Message, frozen=True):
+    step: int
+
+
+class Resumed(_Message, frozen=True):
+    step: int
+
+
+class Evaluation(msgspec.Struct, frozen=True):
+    """The final figures of a run, on its validation images with the best weights."""
+
+    class_names: list[str]
+    confusion: list[list[int]]
+    """Rows: true class; columns: predicted."""
+    loss: float
+    accuracy: float
+
+
+class TrainingFinished(_Message, frozen=True):
+    """End of a run, whatever the reason. The model now holds the best weights."""
+
+    run_folder: str
+    reason: str
+    """``"done"``, ``"stopped"`` or ``"failed"``."""
+    message: str
+    """One sentence."""
+    best_epoch: int
+    """0 when no epoch was finished."""
+    best_accuracy: float
+    steps: int
+    seconds: float
+    evaluation: Evaluation | None
+
+
+class Prediction(_Message, frozen=True):
+    """Answer to `Predict`."""
+
+    request: int
+    probabilities: list[float]
+    """In class order."""
+    class_names: list[str]
+    milliseconds: float
+    """From the command's arrival to this answer, decoding included."""
+    trained: bool
+    """False: the head has learned nothing yet, the answer is a guess."""
+    step: int
+    """Weights of this step of the run; 0 before training."""
+
+
+class CommandFailed(_Message, frozen=True):
+    """A command could not be done; the engine goes on."""
+
+    request: int
+    command: str
+    message: str
+    """One sentence for the person."""
+
+
+class Log(_Message, frozen=True):
+    """A line for the log and, at ``"warning"``, for the status line."""
+
+    level: str
+    message: str
+
+
+Event = (
+    Ready
+    | ModelLoaded
+    | FreezingChanged
+    | Progress
+    | TrainingStarted
+    | PhaseStarted
+    | Steps
+    | EpochFinished
+    | PhaseFinished
+    | Paused
+    | Resumed
+    | TrainingFinished
+    | Prediction
+    | CommandFailed
+    | Log
+)

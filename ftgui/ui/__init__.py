@@ -1,0 +1,1 @@
+"""The window. No torch: it knows the engine by messages only."""

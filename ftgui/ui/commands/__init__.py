@@ -1,0 +1,1 @@
+"""What Ctrl+Z undoes."""

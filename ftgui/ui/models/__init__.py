@@ -1,0 +1,1 @@
+"""Item models: what views show, without widgets."""
