@@ -45,11 +45,11 @@ class ProgressLine:
             self._rewrite(f"{event.what}: {event.done:,} of {event.total:,}")
         elif isinstance(event, m.TrainingStarted):
             self._phases, self._epochs = event.phases, event.epochs
-            self._line(
+            self.say(
                 f"training on {event.train_samples:,} images, checking on {event.val_samples:,}, on {event.device}"
             )
         elif isinstance(event, m.PhaseStarted):
-            self._line(
+            self.say(
                 f"phase {event.phase + 1} of {len(self._phases)}: {event.name}, up to {event.epochs} epochs, "
                 f"learning rate {event.lr:g}"
             )
@@ -61,27 +61,28 @@ class ProgressLine:
             )
         elif isinstance(event, m.EpochFinished):
             mark = "  best" if event.best else ""
-            self._line(
+            self.say(
                 f"epoch {event.epoch} of {self._epochs}: train loss {event.train_loss:.3f}, val loss {event.val_loss:.3f}, "
                 f"val accuracy {percent(event.val_accuracy)}, {event.seconds:.1f} s{mark}"
             )
         elif isinstance(event, m.PhaseFinished):
             early = ", stopped early" if event.stopped_early else ""
             proof = "unchanged" if event.frozen_unchanged else "CHANGED"
-            self._line(f"phase {event.phase + 1} done{early}; frozen layers {proof} ({event.frozen_hash[:8]})")
+            self.say(f"phase {event.phase + 1} done{early}; frozen layers {proof} ({event.frozen_hash[:8]})")
         elif isinstance(event, m.TrainingFinished):
             self.outcome = event.reason
             best = f" Best validation accuracy {percent(event.best_accuracy)} at epoch {event.best_epoch}."
-            self._line(f"{event.message}{best if event.best_epoch else ''} {clock(event.seconds)} in all.")
+            self.say(f"{event.message}{best if event.best_epoch else ''} {clock(event.seconds)} in all.")
             if event.best_epoch:
-                self._line(f"The model is in {event.run_folder}/best")
+                self.say(f"The model is in {event.run_folder}/best")
         elif isinstance(event, m.CommandFailed):
             self.outcome = "failed"
-            self._line(event.message)
+            self.say(event.message)
         elif isinstance(event, m.Log) and event.level != "info":
-            self._line(f"{event.level}: {event.message}")
+            self.say(f"{event.level}: {event.message}")
 
-    def _line(self, text: str) -> None:
+    def say(self, text: str) -> None:
+        """A line of its own."""
         self._clear()
         self._stream.write(text + "\n")
         self._stream.flush()

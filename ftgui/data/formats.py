@@ -1,8 +1,7 @@
 """Reading image files: the one way from a file to upright 8-bit RGB.
 
-Thumbnails apart (Qt decodes them, see `ftgui.ui.workers.thumbnails`), everything that looks at pixels calls
-`load_rgb`: checking, training, prediction. So the model is never asked about a picture that looks different from
-the ones it learned.
+Everything that looks at pixels calls `load_rgb`: thumbnails, checking, training, prediction. So what is shown is what
+is learned from, and the model is never asked about a picture that looks different from the ones it learned.
 """
 
 from __future__ import annotations

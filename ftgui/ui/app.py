@@ -1,0 +1,145 @@
+"""Where the window's parts are put together and the event loop runs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from PySide6.QtCore import QObject, Qt, QTimer, Slot
+from PySide6.QtGui import QFont
+from PySide6.QtWidgets import QApplication
+
+import ftgui
+from ftgui.progress import ProgressLine
+from ftgui.protocol import messages as m
+from ftgui.ui.main_window import TRAIN, MainWindow
+from ftgui.ui.theme import Theme
+from ftgui.ui.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+PICTURE_SIZE = (1440, 900)
+
+
+def make_application() -> QApplication:
+    """The QApplication, with what must be set before the first widget."""
+    QApplication.setApplicationName("ftgui")
+    QApplication.setApplicationDisplayName("ftgui")
+    QApplication.setApplicationVersion(ftgui.__version__)
+    QApplication.setOrganizationName("ftgui")
+    QApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
+    application = QApplication.instance() or QApplication(sys.argv[:1])
+    assert isinstance(application, QApplication)
+    font = QFont(application.font())
+    font.setFamilies(["Inter", *font.families()])
+    font.setPixelSize(13)
+    application.setFont(font)
+    return application
+
+
+def show_exceptions(say: Callable[[str, str], None]) -> None:
+    """An exception in a slot is printed by PySide and lost; say it in the window too, and log it."""
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        log.error("".join(traceback.format_exception(kind, error, trace)))
+        say("error", f"Unexpected {kind.__name__}: {error}. This is a fault in ftgui; the log has the details.")
+
+    sys.excepthook = hook
+
+
+def build() -> tuple[Workspace, MainWindow]:
+    """Everything, not shown yet."""
+    application = make_application()
+    theme = Theme(application)
+    workspace = Workspace()
+    window = MainWindow(workspace, theme)
+    return workspace, window
+
+
+def main(folder: Path | None = None, sample: bool = False, picture: Path | None = None) -> int:
+    """Open the window and run until it closes.
+
+    Args:
+        folder: a dataset to open.
+        sample: open the sample instead.
+        picture: show no window; train the sample, print the result, save a picture of the window here.
+
+    Returns:
+        the exit status.
+    """
+    if picture is not None:
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    workspace, window = build()
+    show_exceptions(workspace.message.emit)
+    if picture is not None:
+        window.resize(*PICTURE_SIZE)
+        photographer = Photographer(workspace, window, picture)
+        QTimer.singleShot(0, photographer.begin)
+    window.show()
+    # After the first paint, so that starting a process does not delay the window.
+    QTimer.singleShot(0, workspace.start_engine)
+    if sample:
+        QTimer.singleShot(0, workspace.open_sample)
+    elif folder is not None:
+        QTimer.singleShot(0, lambda: workspace.open_dataset(folder))
+    status = QApplication.exec()
+    return photographer.status if picture is not None else status
+
+
+class Photographer(QObject):
+    """Drives the window as a person would, without one: train the sample, then take its picture."""
+
+    def __init__(self, workspace: Workspace, window: MainWindow, picture: Path) -> None:
+        super().__init__(window)
+        self._workspace = workspace
+        self._window = window
+        self._picture = picture
+        self._line = ProgressLine(sys.stdout)
+        self._started = False
+        self.status = 1
+
+    @Slot()
+    def begin(self) -> None:
+        """Wait for the model, then press Train."""
+        workspace = self._workspace
+        workspace.model_changed.connect(self._try_to_train)
+        workspace.training_event.connect(self._event)
+        workspace.message.connect(self._message)
+
+    @Slot()
+    def _try_to_train(self) -> None:
+        if not self._started and not self._workspace.obstacles():
+            self._started = True
+            self._window.train_or_pause()
+
+    @Slot(object)
+    def _event(self, event: object) -> None:
+        if event is None:
+            self._window.close()
+        elif not isinstance(event, m.Paused | m.Resumed):
+            self._line.show(event)  # type: ignore[arg-type]
+        if isinstance(event, m.TrainingFinished):
+            self.status = 0 if event.reason == "done" else 1
+            QTimer.singleShot(300, self._take_picture)
+
+    @Slot()
+    def _take_picture(self) -> None:
+        self._window.show_page(TRAIN)
+        if self._window.grab().save(str(self._picture)):
+            self._line.say(f"A picture of the window: {self._picture}")
+        else:
+            self._line.say(f"The picture could not be written to {self._picture}.")
+            self.status = 1
+        self._window.close()
+
+    @Slot(str, str)
+    def _message(self, severity: str, sentence: str) -> None:
+        if severity == "error":
+            self._line.say(sentence)
+            self._window.close()

@@ -1,0 +1,78 @@
+"""What dragged or pasted things are, and what would happen to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from pathlib import Path
+
+from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QMimeData
+from PySide6.QtGui import QImage
+
+from ftgui.data.formats import ANIMATION_EXTENSIONS, is_image_name
+
+WEIGHTS_EXTENSIONS = frozenset({".safetensors", ".pth", ".pt"})
+
+
+class Kind(Enum):
+    FOLDER = auto()
+    IMAGE = auto()
+    PIXELS = auto()
+    """An image without a file, from another program."""
+    WEIGHTS = auto()
+    REFUSED = auto()
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One drop or paste."""
+
+    kind: Kind
+    path: Path = Path()
+    content: bytes = b""
+    title: str = ""
+    detail: str = ""
+
+
+def look_at(mime: QMimeData, training: bool) -> Offer:
+    """Judge by names only: this runs on the main thread while the mouse moves."""
+    paths = [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]
+    if len(paths) > 1:
+        return Offer(Kind.REFUSED, title="One at a time, please", detail="Drop one folder of images, or one image.")
+    if paths:
+        return _look_at_path(paths[0], training)
+    if mime.hasImage():
+        image = mime.imageData()
+        if isinstance(image, QImage) and not image.isNull():
+            return Offer(Kind.PIXELS, content=_png(image), title="What is this?", detail="Drop to ask the model")
+    if mime.hasUrls():
+        return Offer(Kind.REFUSED, title="This is not on your computer", detail="Save it first, then drop the file.")
+    return Offer(Kind.REFUSED, title="Nothing ftgui can use", detail="Drop a folder of images, or one image.")
+
+
+def _look_at_path(path: Path, training: bool) -> Offer:
+    if path.is_dir():
+        if training:
+            return Offer(
+                Kind.REFUSED, path, title="A training is running", detail="Stop it before opening another dataset."
+            )
+        return Offer(Kind.FOLDER, path, title=f"Open “{path.name}”", detail="counting…")
+    suffix = path.suffix.lower()
+    if is_image_name(path) or suffix in ANIMATION_EXTENSIONS:
+        return Offer(Kind.IMAGE, path, title=f"What is “{path.name}”?", detail="Drop to ask the model")
+    if suffix in WEIGHTS_EXTENSIONS and not training:
+        return Offer(Kind.WEIGHTS, path, title=f"Use the weights “{path.name}”", detail="Drop to choose their model")
+    return Offer(
+        Kind.REFUSED,
+        path,
+        title=f"“{path.name}” is not an image",
+        detail="Drop a folder that holds one folder of images per class, or one image (JPEG, PNG, WebP, TIFF, …).",
+    )
+
+
+def _png(image: QImage) -> bytes:
+    data = QByteArray()
+    buffer = QBuffer(data)
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    image.save(buffer, "PNG")  # type: ignore[call-overload]
+    return bytes(data.data())

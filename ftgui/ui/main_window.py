@@ -1,0 +1,371 @@
+"""The window: assembly of parts, drops and actions. What the parts do is theirs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QSettings, QThreadPool, Slot
+from PySide6.QtGui import (
+    QAction,
+    QActionGroup,
+    QCloseEvent,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDragMoveEvent,
+    QDropEvent,
+    QGuiApplication,
+    QKeySequence,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QStackedWidget, QToolButton, QVBoxLayout, QWidget
+
+from ftgui.data.formats import EXTENSIONS
+from ftgui.data.job import Job
+from ftgui.data.scan import DatasetError, scan
+from ftgui.protocol import messages as m
+from ftgui.ui.drops import Kind, Offer, look_at
+from ftgui.ui.pages.data_page import DataPage
+from ftgui.ui.pages.evaluate_page import EvaluatePage
+from ftgui.ui.pages.predict_page import PredictPage
+from ftgui.ui.pages.train_page import TrainPage
+from ftgui.ui.theme import Theme
+from ftgui.ui.widgets.drop_overlay import DropOverlay
+from ftgui.ui.widgets.layer_panel import LayerPanel
+from ftgui.ui.widgets.model_picker import ModelPicker
+from ftgui.ui.widgets.recipe_panel import RecipePanel
+from ftgui.ui.widgets.status_line import StatusLine
+from ftgui.ui.widgets.top_bar import TopBar
+from ftgui.ui.workers.engine_worker import EngineKind, EngineState
+from ftgui.ui.workers.tasks import Task
+from ftgui.ui.workspace import Asked, Workspace
+
+DATA, TRAIN, EVALUATE, PREDICT = range(4)
+
+
+class MainWindow(QWidget):
+    """One window, one workspace."""
+
+    def __init__(self, workspace: Workspace, theme: Theme) -> None:
+        super().__init__()
+        self.workspace = workspace
+        self.theme = theme
+        self._names: list[str] = []
+        self._offer: Offer | None = None
+        self._counting: Task | None = None
+        self._pool = QThreadPool(self)
+        self.setWindowTitle("ftgui")
+        self.setAcceptDrops(True)
+        self.setMinimumSize(900, 560)
+        self._make_parts()
+        self._make_actions()
+        self._connect()
+        self.overlay = DropOverlay(theme, self)
+        self._restore_geometry()
+
+    # --- assembly ---------------------------------------------------------------------------------------------------
+
+    def _make_parts(self) -> None:
+        self.top = TopBar(self.theme)
+        self.data_page = DataPage(self.workspace, self.theme)
+        self.train_page = TrainPage(self.workspace, self.theme)
+        self.evaluate_page = EvaluatePage(self.workspace, self.theme)
+        self.predict_page = PredictPage(self.workspace, self.theme)
+        self.pages = QStackedWidget()
+        for page in (self.data_page, self.train_page, self.evaluate_page, self.predict_page):
+            self.pages.addWidget(page)
+        self.layers = LayerPanel(self.theme)
+        self.recipe = RecipePanel(self.theme)
+        self.status = StatusLine(self.workspace, self.theme)
+        side = QVBoxLayout()
+        side.setSpacing(10)
+        side.addWidget(self.layers, 1)
+        side.addWidget(self.recipe)
+        holder = QWidget()
+        holder.setLayout(side)
+        side.setContentsMargins(0, 0, 0, 0)
+        holder.setFixedWidth(380)
+        middle = QHBoxLayout()
+        middle.setContentsMargins(12, 0, 12, 0)
+        middle.setSpacing(10)
+        middle.addWidget(self.pages, 1)
+        middle.addWidget(holder)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.top)
+        layout.addLayout(middle, 1)
+        layout.addWidget(self.status)
+
+    def _make_actions(self) -> None:
+        menu = QMenu(self)
+        self._add(menu, "Open folder…", QKeySequence.StandardKey.Open, self.choose_folder)
+        self._add(menu, "Open image…", QKeySequence("Ctrl+I"), self.choose_image)
+        self._add(menu, "Paste", QKeySequence.StandardKey.Paste, self.paste)
+        self._add(menu, "Open the sample", None, self.open_sample)
+        menu.addSeparator()
+        undo = self.workspace.undo_stack.createUndoAction(self, "Undo")
+        redo = self.workspace.undo_stack.createRedoAction(self, "Redo")
+        undo.setShortcut(QKeySequence.StandardKey.Undo)
+        redo.setShortcut(QKeySequence.StandardKey.Redo)
+        menu.addActions([undo, redo])
+        self.addActions([undo, redo])
+        menu.addSeparator()
+        colors = menu.addMenu("Colours")
+        group = QActionGroup(colors)
+        for choice, text in (("system", "As the system"), ("light", "Light"), ("dark", "Dark")):
+            action = colors.addAction(text)
+            action.setCheckable(True)
+            action.setChecked(self.theme.choice == choice)
+            action.setData(choice)
+            group.addAction(action)
+        group.triggered.connect(self._choose_colors)
+        menu.addSeparator()
+        self._add(menu, "Quit", QKeySequence.StandardKey.Quit, self.close)
+        self.top.menu.setMenu(menu)
+        for number, tab in enumerate(self.top.tabs):
+            self._shortcut(f"Ctrl+{number + 1}", tab)
+
+    def _add(self, menu: QMenu, text: str, shortcut, slot) -> None:  # type: ignore[no-untyped-def]
+        action = menu.addAction(text)
+        if shortcut is not None:
+            action.setShortcut(shortcut)
+        action.triggered.connect(slot)
+        self.addAction(action)
+
+    def _shortcut(self, keys: str, tab: QToolButton) -> None:
+        action = QAction(self)
+        action.setShortcut(QKeySequence(keys))
+        action.triggered.connect(tab.click)
+        self.addAction(action)
+
+    def _connect(self) -> None:
+        workspace = self.workspace
+        self.top.page_wanted.connect(self.show_page)
+        self.top.open_wanted.connect(self.choose_folder)
+        self.top.train_wanted.connect(self.train_or_pause)
+        self.top.stop_wanted.connect(workspace.stop)
+        self.top.model_wanted.connect(self.choose_model)
+        self.top.device_chosen.connect(workspace.choose_device)
+        self.data_page.open_wanted.connect(self.choose_folder)
+        self.data_page.sample_wanted.connect(self.open_sample)
+        self.data_page.ask_wanted.connect(workspace.ask)
+        self.predict_page.open_wanted.connect(self.choose_image)
+        self.predict_page.paste_wanted.connect(self.paste)
+        self.layers.ticks_wanted.connect(workspace.tick)
+        self.recipe.phase_changed.connect(workspace.change_phase)
+        workspace.asked.connect(self._asked)
+        workspace.devices_known.connect(self._devices)
+        workspace.project_changed.connect(self._project_changed)
+        workspace.catalog_changed.connect(self._refresh)
+        workspace.recipe_changed.connect(self._recipe_changed)
+        workspace.engine_changed.connect(self._engine_changed)
+        workspace.model_changed.connect(self._model_changed)
+        workspace.freezing_changed.connect(self._freezing_changed)
+        workspace.training_event.connect(self._training_event)
+        self._recipe_changed()
+
+    def _restore_geometry(self) -> None:
+        geometry = QSettings().value("geometry")
+        if not (geometry and self.restoreGeometry(geometry)):
+            screen = QGuiApplication.primaryScreen().availableSize()
+            self.resize(min(1440, screen.width()), min(900, screen.height()))
+
+    # --- what the workspace says ------------------------------------------------------------------------------------
+
+    @Slot()
+    def _project_changed(self) -> None:
+        self.show_page(DATA)
+        self._refresh()
+
+    @Slot()
+    def _recipe_changed(self) -> None:
+        workspace = self.workspace
+        self.recipe.show_recipe(workspace.recipe, workspace.head_phase, workspace.later_phase)
+        named = workspace.freezing.layers if workspace.freezing else []
+        self.layers.show_ticks(workspace.ticks, named)
+        self._refresh()
+
+    @Slot(m.Ready)
+    def _devices(self, event: m.Ready) -> None:
+        self._names = event.models
+        self.top.show_devices(event.devices, self.workspace.recipe.device)
+
+    @Slot(m.ModelLoaded)
+    def _model_changed(self, event: m.ModelLoaded) -> None:
+        self.layers.show_model(event)
+        self.layers.show_ticks(self.workspace.ticks, [])
+        self._refresh()
+
+    @Slot(m.FreezingChanged)
+    def _freezing_changed(self, event: m.FreezingChanged) -> None:
+        self.layers.show_freezing(event)
+        if event.request:
+            self.layers.show_ticks(self.workspace.ticks, event.layers)
+        self._refresh()
+
+    @Slot(EngineState)
+    def _engine_changed(self, state: EngineState) -> None:
+        if not state.alive or state.kind is EngineKind.STARTING:
+            why = "The engine is starting…"
+            if state.kind is EngineKind.CRASHED:
+                why = "The engine is not running.\nStart it again with the button below."
+            self.layers.show_model(None, why)
+        self.layers.lock(state.busy)
+        self.recipe.lock(state.busy)
+        self._refresh()
+
+    @Slot(object)
+    def _training_event(self, event: object) -> None:
+        if isinstance(event, m.PhaseStarted):
+            self.recipe.show_running([phase.name for phase in self.workspace.recipe.phases], event.phase)
+        elif isinstance(event, m.PhaseFinished):
+            self.layers.show_proof(event.frozen_unchanged, event.frozen_hash)
+        elif isinstance(event, m.TrainingFinished):
+            phases = [phase.name for phase in self.workspace.recipe.phases]
+            self.recipe.show_running(phases, len(phases) if event.reason == "done" else None)
+        elif event is None:
+            self.recipe.show_running([], None)
+        self._refresh()
+
+    @Slot()
+    def _refresh(self) -> None:
+        self.top.show_state(self.workspace)
+
+    # --- what the person does ---------------------------------------------------------------------------------------
+
+    @Slot(int)
+    def show_page(self, number: int) -> None:
+        """Bring a page to the front."""
+        self.pages.setCurrentIndex(number)
+        self.top.show_page(number)
+
+    @Slot()
+    def train_or_pause(self) -> None:
+        """The primary button."""
+        if self.workspace.engine.busy:
+            self.workspace.pause_or_resume()
+            return
+        self.show_page(TRAIN)
+        self.workspace.train()
+
+    @Slot()
+    def choose_folder(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Open a folder of images")
+        if folder:
+            self.workspace.open_dataset(Path(folder))
+
+    @Slot()
+    def choose_image(self) -> None:
+        patterns = " ".join(f"*{ending}" for ending in sorted(EXTENSIONS))
+        path, _ = QFileDialog.getOpenFileName(self, "Ask about an image", "", f"Images ({patterns});;All files (*)")
+        if path:
+            self.workspace.ask(Path(path))
+
+    @Slot()
+    def open_sample(self) -> None:
+        self.workspace.open_sample()
+
+    @Slot()
+    def paste(self) -> None:
+        self.accept_offer(look_at(QGuiApplication.clipboard().mimeData(), self.workspace.engine.busy))
+
+    @Slot()
+    def choose_model(self, weights: str = "") -> None:
+        """A dialog, not modal: the window goes on."""
+        picker = ModelPicker(self._names, self.workspace.recipe.backbone, self)
+        picker.chosen.connect(self.workspace.choose_backbone)
+        if weights:
+            picker.use_file(weights)
+        picker.show()
+
+    @Slot(QAction)
+    def _choose_colors(self, action: QAction) -> None:
+        self.theme.choose(action.data())
+        self._refresh()
+
+    @Slot(Asked)
+    def _asked(self, _asked: Asked) -> None:
+        self.show_page(PREDICT)
+
+    # --- drops ------------------------------------------------------------------------------------------------------
+
+    def accept_offer(self, offer: Offer) -> None:
+        """Do what a drop or paste offered."""
+        if offer.kind is Kind.FOLDER:
+            self.workspace.open_dataset(offer.path)
+        elif offer.kind is Kind.IMAGE:
+            self.workspace.ask(offer.path)
+        elif offer.kind is Kind.PIXELS:
+            self.workspace.ask(content=offer.content)
+        elif offer.kind is Kind.WEIGHTS:
+            self.choose_model(str(offer.path))
+        else:
+            self.status.say("warning", f"{offer.title}. {offer.detail}")
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        self._offer = look_at(event.mimeData(), self.workspace.engine.busy)
+        refused = self._offer.kind is Kind.REFUSED
+        self.overlay.say(self._offer.title, self._offer.detail, refused)
+        if self._offer.kind is Kind.FOLDER:
+            self._count(self._offer.path)
+        # Also accepted when refused: without it no leave event would come, and the reason would stay on the window.
+        event.acceptProposedAction()
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        event.acceptProposedAction()
+
+    def dragLeaveEvent(self, _event: QDragLeaveEvent) -> None:
+        self._end_drag()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        offer = look_at(event.mimeData(), self.workspace.engine.busy)
+        self._end_drag()
+        event.acceptProposedAction()
+        self.accept_offer(offer)
+
+    def _end_drag(self) -> None:
+        self.overlay.hide()
+        self._offer = None
+        if self._counting is not None:
+            self._counting.cancel()
+            self._counting = None
+
+    def _count(self, folder: Path) -> None:
+        """Look through the folder while it hovers; what it holds is said before the button is released."""
+
+        def look(job: Job) -> tuple[str, bool]:
+            try:
+                return scan(folder, job).summary(), False
+            except DatasetError as error:
+                return str(error), True
+
+        self._counting = Task(look, self)
+        self._counting.progress.connect(self._counted_so_far)
+        self._counting.done.connect(self._counted)
+        self._counting.start(self._pool)
+
+    @Slot(object, object)
+    def _counted_so_far(self, done: int, _total: int) -> None:
+        if self._offer is not None and self.sender() is self._counting:
+            self.overlay.say(self._offer.title, f"{done:,} images so far…")
+
+    @Slot(object)
+    def _counted(self, outcome: tuple[str, bool]) -> None:
+        if self._offer is not None and self.sender() is self._counting:
+            self.overlay.say(self._offer.title, outcome[0], refused=outcome[1])
+
+    # --- the window itself ------------------------------------------------------------------------------------------
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.overlay.setGeometry(self.rect())
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        QSettings().setValue("geometry", self.saveGeometry())
+        self._end_drag()
+        self.hide()
+        self._pool.waitForDone()
+        self.data_page.close_threads()
+        self.predict_page.close_threads()
+        self.workspace.close()
+        event.accept()

@@ -1,0 +1,171 @@
+"""The engine's layer tree as a Qt model. Ticks show what the engine reports; a click only asks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+
+from ftgui.protocol.messages import LayerNode, ModelLoaded
+from ftgui.ui.words import count, plural, shape
+
+Index = QModelIndex | QPersistentModelIndex
+
+LAYER, OUTPUT, PARAMETERS = range(3)
+_HEADERS = ("Layer", "Output", "Params")
+_OWN = ":own"
+
+_EXPLANATIONS = {
+    "stem": "The first layers: edges and colours. Almost never worth changing.",
+    "stage": "A stage of the backbone. Early ones see textures, late ones parts of things.",
+    "neck": "Gathers what the last stage saw, just before the head.",
+    "head": "The new last layer: turns features into your classes. It starts random, so it learns first.",
+}
+
+
+class LayerTreeModel(QAbstractItemModel):
+    """Rows are `LayerNode`s; internal ids are their indices."""
+
+    tick_wanted = Signal(list, str)
+    """Names of the layers that should learn (and only they), and words for undo."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._nodes: list[LayerNode] = []
+        self._children: list[list[int]] = [[]]
+        self._position: list[int] = []
+        self._units_below: list[frozenset[int]] = []
+        self._trainable: frozenset[int] = frozenset()
+        self._locked = ""
+
+    # --- what the engine says ---------------------------------------------------------------------------------------
+
+    def show_model(self, model: ModelLoaded | None) -> None:
+        """Another model, or none."""
+        self.beginResetModel()
+        self._nodes = list(model.layers) if model else []
+        self._trainable = frozenset(model.trainable) if model else frozenset()
+        self._children = [[] for _ in range(len(self._nodes) + 1)]
+        self._position = []
+        for index, node in enumerate(self._nodes):
+            siblings = self._children[node.parent]  # -1, the last list, holds the top rows
+            self._position.append(len(siblings))
+            siblings.append(index)
+        below: list[set[int]] = [{i} if node.own_parameters else set() for i, node in enumerate(self._nodes)]
+        for index in reversed(range(len(self._nodes))):
+            if self._nodes[index].parent >= 0:
+                below[self._nodes[index].parent] |= below[index]
+        self._units_below = [frozenset(units) for units in below]
+        self.endResetModel()
+
+    def show_trainable(self, trainable: list[int]) -> None:
+        """The engine's report of what learns; only rows that changed are repainted."""
+        before, self._trainable = self._trainable, frozenset(trainable)
+        changed = before ^ self._trainable
+        for index, units in enumerate(self._units_below):
+            if units & changed:
+                first = self._index(index, LAYER)
+                self.dataChanged.emit(
+                    first,
+                    self._index(index, PARAMETERS),
+                    [Qt.ItemDataRole.CheckStateRole, Qt.ItemDataRole.ForegroundRole],
+                )
+
+    def lock(self, why: str) -> None:
+        """Ticks can't be changed for a reason (a sentence for the tooltip); empty: they can."""
+        if why != self._locked:
+            self._locked = why
+            self.layoutChanged.emit()
+
+    # --- QAbstractItemModel -----------------------------------------------------------------------------------------
+
+    def _index(self, node: int, column: int) -> QModelIndex:
+        return self.createIndex(self._position[node], column, node)
+
+    def index(self, row: int, column: int, parent: Index = QModelIndex()) -> QModelIndex:  # noqa: B008 - Qt's signature
+        siblings = self._children[parent.internalId() if parent.isValid() else -1]
+        if not (0 <= row < len(siblings) and 0 <= column < len(_HEADERS)):
+            return QModelIndex()
+        return self.createIndex(row, column, siblings[row])
+
+    def parent(self, index: Index) -> QModelIndex:  # type: ignore[override]
+        above = self._nodes[index.internalId()].parent if index.isValid() else -1
+        return QModelIndex() if above < 0 else self._index(above, LAYER)
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        if parent.isValid() and parent.column() != LAYER:
+            return 0
+        return len(self._children[parent.internalId() if parent.isValid() else -1])
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: ARG002, B008
+        return len(_HEADERS)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal:
+            return _HEADERS[section]
+        return None
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+        if index.isValid() and index.column() == LAYER and not self._locked and self._units_below[index.internalId()]:
+            flags |= Qt.ItemFlag.ItemIsUserCheckable
+        return flags
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid():
+            return None
+        number, column = index.internalId(), index.column()
+        node = self._nodes[number]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return (node.label, shape(node.output), count(node.parameters) if node.parameters else "")[column]
+        if role == Qt.ItemDataRole.CheckStateRole and column == LAYER and self._units_below[number]:
+            return self.check_state(number)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._tooltip(node)
+        if role == Qt.ItemDataRole.AccessibleTextRole and column == LAYER:
+            state = {Qt.CheckState.Checked: "learns", Qt.CheckState.Unchecked: "frozen"}.get(
+                self.check_state(number), "learns in part"
+            )
+            return f"{node.label}, {state}, {plural(node.parameters, 'parameter')}"
+        return None
+
+    def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
+        if role != Qt.ItemDataRole.CheckStateRole or not index.isValid() or self._locked:
+            return False
+        self.toggle(index.internalId(), Qt.CheckState(value) != Qt.CheckState.Unchecked)
+        return False  # nothing has changed yet: the engine's answer will say so
+
+    # --- ticks ------------------------------------------------------------------------------------------------------
+
+    def node(self, index: Index) -> LayerNode:
+        """The row's node."""
+        return self._nodes[index.internalId()]
+
+    def check_state(self, number: int) -> Qt.CheckState:
+        """All, none or some of the units of a row learn."""
+        units = self._units_below[number]
+        learning = units & self._trainable
+        if not learning:
+            return Qt.CheckState.Unchecked
+        return Qt.CheckState.Checked if learning == units else Qt.CheckState.PartiallyChecked
+
+    def toggle(self, number: int, learn: bool) -> None:
+        """Ask that a row and all below it learn, or freeze."""
+        units = self._units_below[number]
+        wanted = self._trainable | units if learn else self._trainable - units
+        names = [self._unit_name(unit) for unit in sorted(wanted)]
+        self.tick_wanted.emit(names, f"{'Tick' if learn else 'Untick'} {self._nodes[number].label}")
+
+    def _unit_name(self, unit: int) -> str:
+        return self._nodes[unit].name + (_OWN if self._children[unit] else "")
+
+    def _tooltip(self, node: LayerNode) -> str:
+        if self._locked:
+            return self._locked
+        kind = node.label.split(" ")[0]
+        lines = [_EXPLANATIONS[kind]] if node.parent < 0 and kind in _EXPLANATIONS else []
+        lines.append(f"{node.name} · {node.kind} · {plural(node.parameters, 'parameter')}")
+        lines.append(
+            "Ticked layers learn; the others stay exactly as they are." if node.parameters else "Nothing to learn here."
+        )
+        return "\n".join(lines)

@@ -1,0 +1,179 @@
+"""The Train page: live curves, and in words what is going on and why."""
+
+from __future__ import annotations
+
+import math
+
+from PySide6.QtCore import QTimer, Slot
+from PySide6.QtWidgets import QGridLayout, QWidget
+
+from ftgui.progress import clock, percent
+from ftgui.protocol import messages as m
+from ftgui.protocol.recipe import HEAD
+from ftgui.ui.theme import Theme
+from ftgui.ui.widgets.basics import Card, label
+from ftgui.ui.widgets.curve_plot import CurvePlot
+from ftgui.ui.words import rate
+from ftgui.ui.workspace import Workspace
+
+REDRAW_MILLISECONDS = 100
+
+
+class TrainPage(QWidget):
+    """Follows `Workspace.training_event`."""
+
+    def __init__(self, workspace: Workspace, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._workspace = workspace
+        self._theme = theme
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setSpacing(10)
+        self.loss = CurvePlot("Loss", theme)
+        self.accuracy = CurvePlot("Accuracy", theme, unit_range=True)
+        self.lr = CurvePlot("Learning rate", theme, validation=False, smooth=False)
+        grid.addWidget(self.loss, 0, 0)
+        grid.addWidget(self.accuracy, 0, 1)
+        grid.addWidget(self.lr, 1, 0)
+        grid.addWidget(self._make_words(), 1, 1)
+        grid.setRowStretch(0, 3)
+        grid.setRowStretch(1, 2)
+        for column in range(2):
+            grid.setColumnStretch(column, 1)
+        self.accuracy.plot.setXLink(self.loss.plot)
+        self.lr.plot.setXLink(self.loss.plot)
+        self._dirty = False
+        self._timer = QTimer(self)
+        self._timer.setInterval(REDRAW_MILLISECONDS)
+        self._timer.timeout.connect(self._redraw)
+        self._phases: list[str] = []
+        self._lr_peaks: list[float] = []
+        self._show_idle()
+        workspace.training_event.connect(self._event)
+        workspace.recipe_changed.connect(self._recipe_changed)
+
+    @property
+    def plots(self) -> list[CurvePlot]:
+        return [self.loss, self.accuracy, self.lr]
+
+    def _make_words(self) -> QWidget:
+        card = Card("What is happening")
+        self.headline = label("", wrap=True)
+        font = self.headline.font()
+        font.setWeight(font.Weight.DemiBold)
+        self.headline.setFont(font)
+        self.explanation = label("", "muted", wrap=True)
+        self.figures = label("", wrap=True)
+        for widget in (self.headline, self.explanation, self.figures):
+            card.body.addWidget(widget)
+        card.body.addStretch(1)
+        return card
+
+    # --- words ------------------------------------------------------------------------------------------------------
+
+    def _show_idle(self) -> None:
+        self.headline.setText("Nothing trains yet. Tick layers at the right, then press Train.")
+        self.explanation.setText(
+            "Your images are few compared with the million the backbone has seen. So its layers stay frozen at first and "
+            "only a new head learns your classes: minutes instead of days, and nothing it knows is lost."
+        )
+        self.figures.clear()
+
+    @Slot()
+    def _recipe_changed(self) -> None:
+        if not self._workspace.engine.busy and not self.loss.steps.size:
+            self._show_idle()
+
+    def _show_phase(self, event: m.PhaseStarted) -> None:
+        phases = self._workspace.recipe.phases
+        train = phases[event.phase].train if event.phase < len(phases) else []
+        self.headline.setText(f"Phase {event.phase + 1} of {len(self._phases)}: {event.name}")
+        if train == [HEAD]:
+            text = (
+                "Only the new head learns. It starts random, so its first steps are wild; the frozen backbone can't be hurt "
+                "by them. A rate of " + rate(event.lr) + " is fine for it."
+            )
+        else:
+            text = (
+                "The head makes sense now, so the ticked layers may adjust with it: at "
+                + rate(event.lr)
+                + ", far below "
+                "the head's first rate, because large steps would wash out what they learned from a million images. It "
+                "begins from the best weights so far, and they are kept if this does not improve on them."
+            )
+        self.explanation.setText(text)
+
+    def _show_end(self, event: m.TrainingFinished) -> None:
+        self.headline.setText({"done": "Done.", "stopped": "Stopped."}.get(event.reason, "It did not work."))
+        if event.reason == "failed":
+            self.explanation.setText(event.message)
+        else:
+            self.explanation.setText(
+                f"The weights of epoch {event.best_epoch}, the best on validation images, are in the model now. "
+                "Drop an image on the window to see what it says."
+                if event.best_epoch
+                else "It ended before the first epoch was over; the weights of that moment are in the model."
+            )
+        best = "" if math.isnan(event.best_accuracy) else f"Best validation accuracy {percent(event.best_accuracy)} · "
+        self.figures.setText(f"{best}{event.steps:,} steps · {clock(event.seconds)}")
+
+    # --- events -----------------------------------------------------------------------------------------------------
+
+    @Slot(object)
+    def _event(self, event: object) -> None:
+        if isinstance(event, m.TrainingStarted):
+            for plot in self.plots:
+                plot.clear()
+            self._phases = event.phases
+            self.figures.clear()
+            self._timer.start()
+        elif isinstance(event, m.PhaseStarted):
+            for plot in self.plots:
+                plot.mark_phase(event.step, event.name)
+            self._show_phase(event)
+        elif isinstance(event, m.Steps):
+            for step, loss, accuracy, lr in zip(event.step, event.loss, event.accuracy, event.lr, strict=True):
+                self.loss.add_step(step, loss)
+                self.accuracy.add_step(step, accuracy)
+                self.lr.add_step(step, lr)
+            self._dirty = True
+        elif isinstance(event, m.EpochFinished):
+            self.loss.add_validation(event.step, event.val_loss)
+            self.accuracy.add_validation(event.step, event.val_accuracy)
+            self._show_epoch(event)
+            self._dirty = True
+        elif isinstance(event, m.Paused):
+            self.figures.setText("Paused. The model can be asked about images meanwhile.")
+        elif isinstance(event, m.TrainingFinished):
+            self._show_end(event)
+            self._end()
+        elif event is None:
+            self.headline.setText("The training ended without finishing.")
+            self.explanation.setText(
+                "The best weights of finished epochs are in the run's folder and load with the engine."
+            )
+            self._end()
+
+    def _show_epoch(self, event: m.EpochFinished) -> None:
+        if math.isnan(event.val_accuracy):
+            self.figures.setText("No validation images: nothing says whether it understands or memorises.")
+            return
+        text = f"Epoch {event.epoch}: {percent(event.val_accuracy)} of the validation images are right"
+        gap = event.train_accuracy - event.val_accuracy
+        if gap > 0.15:
+            text += f", but {percent(event.train_accuracy)} of the training images: it is beginning to memorise."
+        else:
+            text += ", the best so far." if event.best else "."
+        self.figures.setText(text)
+
+    def _end(self) -> None:
+        self._timer.stop()
+        self._dirty = True
+        self._redraw()
+
+    @Slot()
+    def _redraw(self) -> None:
+        if self._dirty:
+            self._dirty = False
+            for plot in self.plots:
+                plot.redraw()

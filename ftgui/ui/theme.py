@@ -1,0 +1,170 @@
+"""Colours, light and dark: a QPalette for everything, a stylesheet only for cards, tabs and the primary button."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from PySide6.QtCore import QObject, QSettings, Qt, Signal, Slot
+from PySide6.QtGui import QColor, QGuiApplication, QPalette
+from PySide6.QtWidgets import QApplication, QStyleFactory
+
+Scheme = Literal["system", "light", "dark"]
+
+
+@dataclass(frozen=True)
+class Colors:
+    """One scheme. Every colour of the program is one of these."""
+
+    window: str
+    card: str
+    border: str
+    text: str
+    muted: str
+    hover: str
+    accent: str
+    on_accent: str
+    second: str
+    """For the other of two lines (validation)."""
+    good: str
+    warning: str
+    error: str
+    track: str
+    """The empty part of a bar."""
+
+
+LIGHT = Colors(
+    window="#f5f6f7",
+    card="#ffffff",
+    border="#dfe2e6",
+    text="#1d2125",
+    muted="#5f6770",
+    hover="#e9edf1",
+    accent="#1f6feb",
+    on_accent="#ffffff",
+    second="#c77700",
+    good="#1a7f37",
+    warning="#b26a00",
+    error="#cf2e35",
+    track="#e3e6ea",
+)
+DARK = Colors(
+    window="#17191c",
+    card="#1e2124",
+    border="#2c3035",
+    text="#e6e8ea",
+    muted="#9aa1a9",
+    hover="#2a2f35",
+    accent="#5b9dff",
+    on_accent="#0d1b30",
+    second="#f2a33c",
+    good="#4cc76a",
+    warning="#f2a33c",
+    error="#ff6b70",
+    track="#2c3035",
+)
+
+
+class Theme(QObject):
+    """Owns the present colours and follows the system, or what the person chose."""
+
+    changed = Signal()
+
+    def __init__(self, application: QApplication) -> None:
+        super().__init__(application)
+        self._application = application
+        self.colors = LIGHT
+        application.setStyle(QStyleFactory.create("Fusion"))
+        hints = QGuiApplication.styleHints()
+        choice = str(QSettings().value("colors", "system", type=str))
+        self._apply_choice(choice)
+        hints.colorSchemeChanged.connect(self._system_changed)
+        self._apply()
+
+    @property
+    def choice(self) -> str:
+        """``"system"``, ``"light"`` or ``"dark"``."""
+        return str(QSettings().value("colors", "system", type=str))
+
+    @Slot(str)
+    def choose(self, choice: str) -> None:
+        """Keep to a scheme, now and at the next start."""
+        QSettings().setValue("colors", choice)
+        self._apply_choice(choice)
+        self._apply()
+
+    def _apply_choice(self, choice: str) -> None:
+        scheme = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}.get(choice, Qt.ColorScheme.Unknown)
+        QGuiApplication.styleHints().setColorScheme(scheme)
+
+    @Slot()
+    def _system_changed(self) -> None:
+        self._apply()
+
+    def _apply(self) -> None:
+        dark = QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
+        if self.choice != "system":  # platforms without a scheme of their own (plain X11) ignore the request
+            dark = self.choice == "dark"
+        self.colors = DARK if dark else LIGHT
+        self._application.setPalette(palette(self.colors))
+        self._application.setStyleSheet(stylesheet(self.colors))
+        self.changed.emit()
+
+
+def palette(colors: Colors) -> QPalette:
+    """Everything Fusion draws."""
+    result = QPalette()
+    role = QPalette.ColorRole
+    pairs = {
+        role.Window: colors.window,
+        role.WindowText: colors.text,
+        role.Base: colors.card,
+        role.AlternateBase: colors.window,
+        role.Text: colors.text,
+        role.Button: colors.card,
+        role.ButtonText: colors.text,
+        role.BrightText: colors.error,
+        role.ToolTipBase: colors.card,
+        role.ToolTipText: colors.text,
+        role.PlaceholderText: colors.muted,
+        role.Highlight: colors.accent,
+        role.HighlightedText: colors.on_accent,
+        role.Link: colors.accent,
+        role.Accent: colors.accent,
+        role.Light: colors.hover,
+        role.Midlight: colors.border,
+        role.Mid: colors.border,
+        role.Dark: colors.muted,
+        role.Shadow: colors.border,
+    }
+    for key, value in pairs.items():
+        result.setColor(key, QColor(value))
+    faded = QColor(colors.muted)
+    faded.setAlpha(130)
+    for key in (role.WindowText, role.Text, role.ButtonText):
+        result.setColor(QPalette.ColorGroup.Disabled, key, faded)
+    return result
+
+
+def stylesheet(colors: Colors) -> str:
+    """Cards, tabs and the primary button, by object name; Fusion draws the rest."""
+    c = colors
+    return f"""
+    QFrame#card {{ background: {c.card}; border: 1px solid {c.border}; border-radius: 8px; }}
+    QToolButton#tab {{ border: none; border-radius: 6px; padding: 6px 14px; color: {c.muted}; background: transparent; }}
+    QToolButton#tab:hover {{ background: {c.hover}; }}
+    QToolButton#tab:checked {{ background: {c.hover}; color: {c.text}; font-weight: 600; }}
+    QToolButton#tab:focus {{ border: 1px solid {c.accent}; padding: 5px 13px; }}
+    QPushButton#primary, QPushButton#secondary {{ border-radius: 6px; padding: 6px 16px; font-weight: 500; }}
+    QPushButton#primary {{ background: {c.accent}; color: {c.on_accent}; border: 1px solid {c.accent}; }}
+    QPushButton#primary:hover {{ border-color: {c.text}; }}
+    QPushButton#primary:disabled {{ background: {c.track}; color: {c.muted}; border-color: {c.track}; }}
+    QPushButton#secondary {{ background: {c.card}; color: {c.text}; border: 1px solid {c.border}; }}
+    QPushButton#secondary:hover {{ background: {c.hover}; }}
+    QPushButton#secondary:disabled {{ color: {c.muted}; }}
+    QPushButton#primary:focus, QPushButton#secondary:focus {{ border: 1px solid {c.text}; }}
+    QLabel#muted {{ color: {c.muted}; }}
+    QLabel#title {{ font-weight: 600; }}
+    QLabel#error {{ color: {c.error}; }}
+    QToolTip {{ background: {c.card}; color: {c.text}; border: 1px solid {c.border}; padding: 4px; }}
+    """

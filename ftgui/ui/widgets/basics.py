@@ -1,0 +1,93 @@
+"""Small building blocks that every page uses."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+from ftgui.ui.theme import Theme
+
+
+class Card(QFrame):
+    """A rounded box with a title line; put things into `body`, and at the right of the title into `header`."""
+
+    def __init__(self, title: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("card")
+        self.body = QVBoxLayout(self)
+        self.body.setContentsMargins(12, 10, 12, 12)
+        self.body.setSpacing(8)
+        self.header = QHBoxLayout()
+        self.header.setSpacing(8)
+        self.title = label(title, "title")
+        if title:
+            self.header.addWidget(self.title)
+            self.header.addStretch(1)
+            self.body.addLayout(self.header)
+
+
+def label(text: str = "", name: str = "", wrap: bool = False) -> QLabel:
+    """A label of a kind the stylesheet knows: ``muted``, ``title``, ``error``."""
+    made = QLabel(text)
+    made.setObjectName(name)
+    made.setWordWrap(wrap)
+    if wrap:
+        made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.MinimumExpanding)
+    return made
+
+
+def button(text: str, tooltip: str, primary: bool = False) -> QPushButton:
+    """A button in the program's look."""
+    made = QPushButton(text)
+    made.setObjectName("primary" if primary else "secondary")
+    made.setToolTip(tooltip)
+    made.setAccessibleName(text)
+    made.setCursor(Qt.CursorShape.PointingHandCursor)
+    return made
+
+
+class Bar(QWidget):
+    """A thin rounded bar, 0 to 1."""
+
+    def __init__(self, theme: Theme, color: str = "accent", height: int = 6, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._color = color
+        self._value = 0.0
+        self._height = height
+        self.setFixedHeight(height)
+        theme.changed.connect(self.update)
+
+    def set_value(self, value: float, color: str = "") -> None:
+        """Fill; `color` is a field of `Colors`."""
+        self._value = min(max(value, 0.0), 1.0)
+        self._color = color or self._color
+        self.update()
+
+    @property
+    def value(self) -> float:
+        return self._value
+
+    def sizeHint(self) -> QSize:
+        return QSize(120, self._height)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        colors = self._theme.colors
+        area = QRectF(0, 0, self.width(), self.height())
+        paint_bar(painter, area, self._value, getattr(colors, self._color), colors.track)
+
+
+def paint_bar(painter: QPainter, area: QRectF, value: float, color: str, track: str) -> None:
+    """A bar anywhere, e.g. in a delegate."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    radius = area.height() / 2
+    painter.setBrush(QColor(track))
+    painter.drawRoundedRect(area, radius, radius)
+    if value > 0:
+        filled = QRectF(area)
+        filled.setWidth(max(area.width() * min(value, 1.0), area.height()))
+        painter.setBrush(QColor(color))
+        painter.drawRoundedRect(filled, radius, radius)

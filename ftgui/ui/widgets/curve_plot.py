@@ -1,0 +1,170 @@
+"""One live plot: training and validation curves over optimizer steps, phases marked."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QWidget
+
+from ftgui.ui.theme import Theme
+from ftgui.ui.widgets.basics import Card, label
+
+SMOOTHING = 0.9
+"""Of the exponential moving average drawn over the single steps."""
+
+
+class Series:
+    """Numbers that grow at the end; amortised constant time, no Python list of a million floats."""
+
+    def __init__(self) -> None:
+        self._x = np.empty(1024)
+        self._y = np.empty(1024)
+        self.size = 0
+
+    def append(self, x: float, y: float) -> None:
+        if self.size == len(self._x):
+            self._x, self._y = np.resize(self._x, 2 * self.size), np.resize(self._y, 2 * self.size)
+        self._x[self.size], self._y[self.size] = x, y
+        self.size += 1
+
+    def clear(self) -> None:
+        self.size = 0
+
+    @property
+    def x(self) -> np.ndarray:
+        return self._x[: self.size]
+
+    @property
+    def y(self) -> np.ndarray:
+        return self._y[: self.size]
+
+
+class CurvePlot(Card):
+    """A titled plot.
+
+    Args:
+        title: of the card.
+        theme: pyqtgraph ignores the palette, so colours are set here on every change.
+        validation: also a dashed line with a point per epoch.
+        smooth: draw single steps faint and their moving average on top.
+        unit_range: the values are shares, 0 to 1.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        theme: Theme,
+        *,
+        validation: bool = True,
+        smooth: bool = True,
+        unit_range: bool = False,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(title, parent)
+        self._theme = theme
+        self.steps, self.smoothed, self.val = Series(), Series(), Series()
+        self._smooth = smooth
+        self._phases: list[tuple[pg.InfiniteLine, str]] = []
+        self._legend = label()
+        self._legend.setTextFormat(Qt.TextFormat.RichText)
+        self._has_validation = validation
+        self.header.addWidget(self._legend)
+        self.plot = pg.PlotWidget()
+        self.plot.setAcceptDrops(False)
+        self.plot.setMenuEnabled(False)
+        self.plot.hideButtons()
+        self.plot.setFrameShape(pg.PlotWidget.Shape.NoFrame)
+        self.plot.setMinimumSize(120, 80)
+        self.plot.setAccessibleName(f"Plot of {title.lower()} over steps")
+        item = self.plot.getPlotItem()
+        item.setClipToView(True)
+        item.setDownsampling(auto=True, mode="peak")
+        item.getViewBox().setMouseEnabled(x=True, y=False)
+        item.getViewBox().setDefaultPadding(0.02)
+        if unit_range:
+            item.getViewBox().setLimits(yMin=-0.02, yMax=1.04)
+        self._faint = self.plot.plot([], [])
+        self._line = self.plot.plot([], [])
+        self._val_line = self.plot.plot([], [], symbol="o", symbolSize=5)
+        self.body.addWidget(self.plot, 1)
+        theme.changed.connect(self._recolor)
+        self._recolor()
+
+    # --- data -------------------------------------------------------------------------------------------------------
+
+    def clear(self) -> None:
+        """For a new run."""
+        for series in (self.steps, self.smoothed, self.val):
+            series.clear()
+        for line, _ in self._phases:
+            self.plot.removeItem(line)
+        self._phases.clear()
+        self.redraw()
+
+    def add_step(self, step: int, value: float) -> None:
+        """A figure of one optimizer step; drawn at the next `redraw`."""
+        if not math.isfinite(value):
+            return
+        previous = self.smoothed.y[-1] if self.smoothed.size else value
+        self.steps.append(step, value)
+        self.smoothed.append(step, SMOOTHING * previous + (1 - SMOOTHING) * value)
+
+    def add_validation(self, step: int, value: float) -> None:
+        """A figure of one epoch."""
+        if math.isfinite(value):
+            self.val.append(step, value)
+
+    def mark_phase(self, step: int, name: str) -> None:
+        """A vertical line where a phase began."""
+        line = pg.InfiniteLine(
+            pos=step,
+            angle=90,
+            label=name,
+            labelOpts={"position": 0.94, "anchors": [(0, 0.5), (0, 0.5)], "rotateAxis": None},
+        )
+        self.plot.addItem(line, ignoreBounds=True)
+        self._phases.append((line, name))
+        self._recolor_phase(line)
+
+    def redraw(self) -> None:
+        """Hand the data to pyqtgraph; called by a timer, not per message."""
+        if self._smooth:
+            self._faint.setData(self.steps.x, self.steps.y)
+            self._line.setData(self.smoothed.x, self.smoothed.y)
+        else:
+            self._line.setData(self.steps.x, self.steps.y)
+        self._val_line.setData(self.val.x, self.val.y)
+
+    # --- colours ----------------------------------------------------------------------------------------------------
+
+    @Slot()
+    def _recolor(self) -> None:
+        colors = self._theme.colors
+        self.plot.setBackground(colors.card)
+        for side in ("left", "bottom"):
+            axis = self.plot.getPlotItem().getAxis(side)
+            axis.setPen(pg.mkPen(colors.border))
+            axis.setTextPen(pg.mkPen(colors.muted))
+            axis.setStyle(tickLength=0)
+            axis.setGrid(30)
+        faint = QColor(colors.accent)
+        faint.setAlpha(70)
+        self._faint.setPen(pg.mkPen(faint, width=1))
+        self._line.setPen(pg.mkPen(colors.accent, width=2))
+        self._val_line.setPen(pg.mkPen(colors.second, width=2, style=Qt.PenStyle.DashLine))
+        self._val_line.setSymbolBrush(colors.second)
+        self._val_line.setSymbolPen(None)
+        for line, _ in self._phases:
+            self._recolor_phase(line)
+        train = f'<span style="color:{colors.accent}">━</span> train'
+        val = f'&nbsp;&nbsp;<span style="color:{colors.second}">╍</span> validation'
+        self._legend.setText(train + val if self._has_validation else "")
+
+    def _recolor_phase(self, line: pg.InfiniteLine) -> None:
+        colors = self._theme.colors
+        line.setPen(pg.mkPen(colors.muted, width=1, style=Qt.PenStyle.DotLine))
+        line.label.setColor(colors.muted)

@@ -1,0 +1,205 @@
+"""The signature of the program: the layer tree with its ticks, presets and the count of what learns."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, Signal, Slot
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QHeaderView,
+    QStackedLayout,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTreeView,
+    QWidget,
+)
+
+from ftgui.protocol import messages as m
+from ftgui.protocol.recipe import EVERYTHING, HEAD, LAST_STAGE
+from ftgui.ui.models.layer_tree import LAYER, LayerTreeModel
+from ftgui.ui.theme import Theme
+from ftgui.ui.widgets.basics import Card, label
+from ftgui.ui.words import count
+
+PRESETS = {
+    "Head": [HEAD],
+    "Last stage + head": [LAST_STAGE, HEAD],
+    "Everything": [EVERYTHING],
+}
+CUSTOM = "Your ticks"
+_TRAINING = "The layers can't be changed while a training runs. Stop it first."
+
+
+class _TreeView(QTreeView):
+    """Space ticks, Right and Left open and close, typing finds."""
+
+    toggle_wanted = Signal(QModelIndex)
+
+    def keyPressEvent(self, event) -> None:  # type: ignore[no-untyped-def]
+        index = self.currentIndex()
+        if event.key() == Qt.Key.Key_Space and index.isValid():
+            self.toggle_wanted.emit(index.siblingAtColumn(LAYER))
+            return
+        super().keyPressEvent(event)
+
+
+class _FrozenDelegate(QStyledItemDelegate):
+    """Frozen rows are written in the muted colour."""
+
+    def __init__(self, theme: Theme, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._theme = theme
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
+        super().initStyleOption(option, index)
+        state = index.sibling(index.row(), LAYER).data(Qt.ItemDataRole.CheckStateRole)
+        learns = state is not None and Qt.CheckState(state) != Qt.CheckState.Unchecked
+        if not learns or index.column() != LAYER:
+            option.palette.setColor(option.palette.ColorRole.Text, QColor(self._theme.colors.muted))
+
+
+class LayerPanel(Card):
+    """Shows what the engine reports and emits what the person wants.
+
+    Args:
+        theme: for colours.
+    """
+
+    ticks_wanted = Signal(list, str)
+    """Layers that should learn, words for undo."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__("Layers", parent)
+        self._theme = theme
+        self.model = LayerTreeModel(self)
+        self.model.tick_wanted.connect(self.ticks_wanted)
+        self.header.addWidget(label("ticked = learns", "muted"))
+        self.preset = QComboBox()
+        self.preset.addItems([*PRESETS, CUSTOM])
+        self.preset.setAccessibleName("Preset of ticks")
+        self.preset.setToolTip(
+            "Which layers learn.\nHead: fastest, safest, right for a few hundred images.\n"
+            "Last stage + head: adapts the late features too; usually best.\n"
+            "Everything: for many images that look unlike photographs."
+        )
+        self.preset.activated.connect(self._preset_chosen)
+        self.header.addWidget(self.preset)
+
+        self.tree = _TreeView()
+        self.tree.setModel(self.model)
+        self.tree.setItemDelegate(_FrozenDelegate(theme, self.tree))
+        self.tree.setAccessibleName("Layers of the model")
+        self.tree.setFrameShape(QTreeView.Shape.NoFrame)
+        self.tree.setUniformRowHeights(True)
+        self.tree.setAcceptDrops(False)
+        self.tree.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.tree.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.tree.setIndentation(16)
+        header = self.tree.header()
+        header.setStretchLastSection(False)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(LAYER, QHeaderView.ResizeMode.Stretch)
+        header.setSectionsMovable(False)
+        header.setHighlightSections(False)
+        self.tree.toggle_wanted.connect(self._toggle)
+
+        self.placeholder = label("The engine is starting…", "muted", wrap=True)
+        self.placeholder.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        holder = QWidget()
+        self._stack = QStackedLayout(holder)
+        self._stack.addWidget(self.placeholder)
+        self._stack.addWidget(self.tree)
+        self.body.addWidget(holder, 1)
+
+        self.counts = label("", wrap=True)
+        self.counts.setTextFormat(Qt.TextFormat.RichText)
+        self.note = label("", "muted", wrap=True)
+        self.body.addWidget(self.counts)
+        self.body.addWidget(self.note)
+        self._parameters = (0, 0)
+        self._proof = ""
+        theme.changed.connect(self._show_counts)
+
+    # --- what the engine says ---------------------------------------------------------------------------------------
+
+    def show_model(self, model: m.ModelLoaded | None, why_none: str = "") -> None:
+        """A model, or the reason there is none."""
+        self.model.show_model(model)
+        self._proof = ""
+        self.placeholder.setText(why_none)
+        self._stack.setCurrentWidget(self.tree if model else self.placeholder)
+        self.preset.setEnabled(model is not None)
+        self._parameters = (model.trainable_parameters, model.total_parameters) if model else (0, 0)
+        self._show_counts()
+
+    def show_freezing(self, event: m.FreezingChanged) -> None:
+        """What learns now."""
+        self.model.show_trainable(event.trainable)
+        self._parameters = (event.trainable_parameters, event.total_parameters)
+        if event.request:
+            self._proof = ""
+        self._show_counts()
+
+    def show_ticks(self, layers: list[str], named: list[str]) -> None:
+        """Set the preset box: `layers` as the recipe says, `named` as the engine calls the same state."""
+        for title, preset in PRESETS.items():
+            if layers == preset or (title == "Last stage + head" and _is_last_stage(named)):
+                self.preset.setCurrentText(title)
+                return
+        self.preset.setCurrentText(CUSTOM)
+
+    def show_proof(self, unchanged: bool, fingerprint: str) -> None:
+        """The hash of the frozen part at the end of a phase."""
+        colors = self._theme.colors
+        color, words = (colors.good, "frozen part unchanged ✓") if unchanged else (colors.error, "frozen part CHANGED")
+        self._proof = f' · <span style="color:{color}">{words}</span>'
+        self.counts.setToolTip(
+            "Every frozen number was hashed before and after the phase; the two fingerprints "
+            f"{'are the same' if unchanged else 'differ'} ({fingerprint[:12]}…)."
+        )
+        self._show_counts()
+
+    def lock(self, locked: bool) -> None:
+        """While training, ticks show but can't be changed."""
+        self.model.lock(_TRAINING if locked else "")
+        self.preset.setEnabled(not locked and self._parameters[1] > 0)
+        self.preset.setToolTip(_TRAINING if locked else self.preset.toolTip())
+
+    @Slot()
+    def _show_counts(self) -> None:
+        learning, total = self._parameters
+        if not total:
+            self.counts.clear()
+            self.note.clear()
+            return
+        self.counts.setText(f"<b>{count(learning)}</b> of {count(total)} parameters learn{self._proof}")
+        share = learning / total
+        if not learning:
+            self.note.setObjectName("error")
+            self.note.setText("Nothing would learn: all layers are frozen. Tick at least the head.")
+        else:
+            self.note.setObjectName("muted")
+            percent = "under 1 %" if share < 0.01 else f"{share:.0%}".replace("%", " %")
+            self.note.setText(f"{percent} of the model learns; the rest stays as pretrained.")
+        self.note.style().polish(self.note)
+
+    # --- what the person wants --------------------------------------------------------------------------------------
+
+    @Slot(QModelIndex)
+    def _toggle(self, index: QModelIndex) -> None:
+        if not index.flags() & Qt.ItemFlag.ItemIsUserCheckable:
+            return
+        number = index.internalId()
+        self.model.toggle(number, self.model.check_state(number) != Qt.CheckState.Checked)
+
+    @Slot(int)
+    def _preset_chosen(self, _row: int) -> None:
+        title = self.preset.currentText()
+        if title in PRESETS:
+            self.ticks_wanted.emit(PRESETS[title], f"Preset {title}")
+
+
+def _is_last_stage(named: list[str]) -> bool:
+    """Whether canonical names say: one stage (with the neck, if there is one) and the head."""
+    return len(named) in (2, 3) and named[0].startswith("stage ") and named[1:] in (["head"], ["neck", "head"])

@@ -1,0 +1,149 @@
+"""The line at the bottom: what is happening, how long it takes, how well it goes."""
+
+from __future__ import annotations
+
+import math
+
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
+
+from ftgui.progress import clock, percent
+from ftgui.protocol import messages as m
+from ftgui.ui.theme import Theme
+from ftgui.ui.widgets.basics import Bar, button, label
+from ftgui.ui.workers.engine_worker import EngineKind, EngineState
+from ftgui.ui.workspace import Workspace
+
+READY = "Ready. Drop an image on the window to see what the model says."
+_ENGINE = {
+    EngineKind.NOT_STARTED: "engine not started",
+    EngineKind.STARTING: "engine starting…",
+    EngineKind.READY: "engine ready",
+    EngineKind.TRAINING: "engine training",
+    EngineKind.STOPPING: "engine stopping…",
+    EngineKind.CRASHED: "engine stopped",
+}
+
+
+class StatusLine(QWidget):
+    """Follows the workspace."""
+
+    def __init__(self, workspace: Workspace, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._workspace = workspace
+        self._theme = theme
+        self._phases: list[str] = []
+        self._epochs = 0
+        self._run = 0
+        self._best = (math.nan, 0)
+        self._severity = "info"
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(14, 4, 14, 6)
+        layout.setSpacing(12)
+        self.text = label("Drop a folder of images to begin.", "muted")
+        self.text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.bar = Bar(theme)
+        self.bar.setFixedWidth(180)
+        self.left = label("", "muted")
+        self.score = label("", "muted")
+        self.engine = label("", "muted")
+        self.restart = button(
+            "Start the engine again", "Starts a new engine; project, ticks and runs are as they were."
+        )
+        layout.addWidget(self.text, 1)
+        layout.addWidget(self.bar)
+        layout.addWidget(self.left)
+        layout.addWidget(self.score)
+        layout.addWidget(self.restart)
+        layout.addWidget(self.engine)
+        self.bar.hide()
+        self.restart.hide()
+        self.restart.clicked.connect(workspace.start_engine)
+        workspace.message.connect(self.say)
+        workspace.busy.connect(self._busy)
+        workspace.engine_changed.connect(self._engine)
+        workspace.devices_known.connect(self._devices)
+        workspace.project_changed.connect(self._project)
+        workspace.training_event.connect(self._training)
+        theme.changed.connect(self._recolor)
+        self._device = ""
+
+    @Slot(str, str)
+    def say(self, severity: str, sentence: str) -> None:
+        """Something for the person to know; stays until something newer."""
+        self._severity = severity
+        self.text.setText(sentence)
+        self.text.setToolTip(sentence)
+        self._recolor()
+
+    @Slot()
+    def _recolor(self) -> None:
+        colors = self._theme.colors
+        color = {"error": colors.error, "warning": colors.warning}.get(self._severity, colors.muted)
+        self.text.setStyleSheet(f"color: {color}")
+
+    @Slot(str, object, object)
+    def _busy(self, what: str, done: int, total: int) -> None:
+        if self._workspace.engine.busy and what != "reading images" and what:
+            return
+        if not what:
+            self.bar.hide()
+            self.left.clear()
+            if self._severity == "info" and self._workspace.model and not self._workspace.engine.busy:
+                self.say("info", READY)
+            return
+        numbers = f" · {done:,} of {total:,}" if total else (f" · {done:,}" if done else "")
+        self.say("info", what[0].upper() + what[1:] + "…" + numbers)
+        self.bar.setVisible(bool(total))
+        if total:
+            self.bar.set_value(done / total)
+
+    @Slot(EngineState)
+    def _engine(self, state: EngineState) -> None:
+        device = f" · {self._device}" if self._device and state.alive else ""
+        self.engine.setText(_ENGINE[state.kind] + device)
+        self.restart.setVisible(state.kind is EngineKind.CRASHED)
+        if state.kind is EngineKind.STOPPING:
+            self.say("info", "Stopping after this step… Press Stop again to end the engine at once.")
+        elif state.kind is EngineKind.READY and self._severity == "error":
+            self.say("info", READY)
+
+    @Slot(m.Ready)
+    def _devices(self, event: m.Ready) -> None:
+        self._device = event.devices[0].name.split(" · ")[0]
+        self._engine(self._workspace.engine)
+
+    @Slot()
+    def _project(self) -> None:
+        self.score.clear()
+        self.say("info", READY)
+
+    @Slot(object)
+    def _training(self, event: object) -> None:
+        if isinstance(event, m.TrainingStarted):
+            self._phases, self._epochs, self._run = event.phases, event.epochs, event.run
+            self._best = (math.nan, 0)
+            self.score.clear()
+            self.bar.show()
+        elif isinstance(event, m.Steps):
+            if not self._workspace.paused and self._workspace.engine.kind is EngineKind.TRAINING:
+                where = f"Run {self._run} · phase {event.phase + 1} of {len(self._phases)}"
+                self.say("info", f"{where} · epoch {event.epoch} of {self._epochs}")
+            left = f"≈ {clock(event.seconds_left)} left" if event.seconds_left >= 0 else "estimating…"
+            self.left.setText(f"{left} · {event.images_per_second:,.0f} img/s")
+        elif isinstance(event, m.EpochFinished):
+            self.bar.set_value(event.epoch / max(self._epochs, 1))
+            self._score(event)
+        elif isinstance(event, m.Paused):
+            self.say("info", "Paused. Press Resume to go on.")
+        elif isinstance(event, m.TrainingFinished) or event is None:
+            self.bar.hide()
+            self.left.clear()
+
+    def _score(self, event: m.EpochFinished) -> None:
+        if math.isnan(event.val_accuracy):
+            return
+        if event.best:
+            self._best = (event.val_accuracy, event.epoch)
+        best, epoch = self._best
+        self.score.setText(f"val accuracy <b>{percent(event.val_accuracy)}</b> · best {percent(best)} at epoch {epoch}")

@@ -1,0 +1,236 @@
+"""The engine's process as signals. Lives in a QThread; the only thing that touches the pipe."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum, auto
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, QThread, Signal, Slot
+
+import ftgui
+from ftgui import paths
+from ftgui.protocol import codec
+from ftgui.protocol import messages as m
+
+SHUTDOWN_MILLISECONDS = 3000
+"""How long a closing window waits for the engine before killing it."""
+
+LOG_BYTES = 5_000_000
+"""The engine's log is started anew above this size; the one before is kept as ``engine.log.1``."""
+
+
+class EngineKind(Enum):
+    NOT_STARTED = auto()
+    STARTING = auto()
+    READY = auto()
+    TRAINING = auto()
+    STOPPING = auto()
+    CRASHED = auto()
+
+
+@dataclass(frozen=True)
+class EngineState:
+    """How the engine's process is."""
+
+    kind: EngineKind
+    exit_code: int = 0
+    last_words: str = ""
+    """CRASHED: the last line it wrote to stderr."""
+
+    @property
+    def alive(self) -> bool:
+        return self.kind not in (EngineKind.NOT_STARTED, EngineKind.CRASHED)
+
+    @property
+    def busy(self) -> bool:
+        return self.kind in (EngineKind.TRAINING, EngineKind.STOPPING)
+
+
+def engine_command() -> list[str]:
+    """Program and arguments of the child."""
+    return [sys.executable, "-m", "ftgui", "--engine"]
+
+
+class EngineWorker(QObject):
+    """Owns the process. Every event is emitted once, on the signal of its type."""
+
+    state_changed = Signal(EngineState)
+    ready = Signal(m.Ready)
+    model_loaded = Signal(m.ModelLoaded)
+    freezing_changed = Signal(m.FreezingChanged)
+    progress = Signal(m.Progress)
+    training_started = Signal(m.TrainingStarted)
+    phase_started = Signal(m.PhaseStarted)
+    steps = Signal(m.Steps)
+    epoch_finished = Signal(m.EpochFinished)
+    phase_finished = Signal(m.PhaseFinished)
+    paused = Signal(m.Paused)
+    resumed = Signal(m.Resumed)
+    training_finished = Signal(m.TrainingFinished)
+    predicted = Signal(m.Prediction)
+    command_failed = Signal(m.CommandFailed)
+    logged = Signal(m.Log)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._process: QProcess | None = None
+        self._decoder: codec.Decoder[m.Event] = codec.event_decoder()
+        self._state = EngineState(EngineKind.NOT_STARTED)
+        self._expected_end = False
+        self._words: deque[str] = deque(maxlen=40)
+        self._log_file = paths.data_dir() / "logs" / "engine.log"
+        self._signal_of = {
+            m.Ready: self.ready,
+            m.ModelLoaded: self.model_loaded,
+            m.FreezingChanged: self.freezing_changed,
+            m.Progress: self.progress,
+            m.TrainingStarted: self.training_started,
+            m.PhaseStarted: self.phase_started,
+            m.Steps: self.steps,
+            m.EpochFinished: self.epoch_finished,
+            m.PhaseFinished: self.phase_finished,
+            m.Paused: self.paused,
+            m.Resumed: self.resumed,
+            m.TrainingFinished: self.training_finished,
+            m.Prediction: self.predicted,
+            m.CommandFailed: self.command_failed,
+            m.Log: self.logged,
+        }
+
+    # --- slots, on the worker's thread ------------------------------------------------------------------------------
+
+    @Slot()
+    def start(self) -> None:
+        """Start the process, if none runs."""
+        if self._process is not None:
+            return
+        self._decoder = codec.event_decoder()
+        self._expected_end = False
+        self._words.clear()
+        self._rotate_log()
+        process = QProcess(self)
+        environment = QProcessEnvironment.systemEnvironment()
+        package_parent = str(Path(ftgui.__file__).resolve().parent.parent)
+        inherited = environment.value("PYTHONPATH", "")
+        environment.insert("PYTHONPATH", os.pathsep.join(filter(None, [package_parent, inherited])))
+        environment.insert("PYTHONUNBUFFERED", "1")
+        environment.insert("PYTHONIOENCODING", "utf-8")
+        process.setProcessEnvironment(environment)
+        process.readyReadStandardOutput.connect(self._read_events)
+        process.readyReadStandardError.connect(self._read_words)
+        process.finished.connect(self._finished)
+        process.errorOccurred.connect(self._could_not)
+        self._process = process
+        self._set_state(EngineState(EngineKind.STARTING))
+        program, *arguments = engine_command()
+        process.start(program, arguments)
+        self._write(m.Hello())
+
+    @Slot(object)
+    def send(self, command: m.Command) -> None:
+        """Queue a command on the pipe; never blocks, whatever the engine is doing."""
+        if self._process is None:
+            request = getattr(command, "request", 0)
+            self.command_failed.emit(m.CommandFailed(request, type(command).__name__, "The engine is not running."))
+            return
+        self._write(command)
+        if isinstance(command, m.Train):
+            self._set_state(EngineState(EngineKind.TRAINING))
+        elif isinstance(command, m.Stop) and self._state.kind is EngineKind.TRAINING:
+            self._set_state(EngineState(EngineKind.STOPPING))
+
+    @Slot()
+    def kill(self) -> None:
+        """End the process at once; not a crash."""
+        if self._process is not None:
+            self._expected_end = True
+            self._process.kill()
+
+    @Slot()
+    def shut_down(self) -> None:
+        """Ask it to leave, wait a little, then kill; finally end this thread."""
+        process = self._process
+        if process is not None:
+            self._expected_end = True
+            self._write(m.Shutdown())
+            process.closeWriteChannel()
+            if not process.waitForFinished(SHUTDOWN_MILLISECONDS):
+                process.kill()
+                process.waitForFinished(SHUTDOWN_MILLISECONDS)
+        QThread.currentThread().quit()
+
+    # --- the process ------------------------------------------------------------------------------------------------
+
+    def _write(self, command: m.Command) -> None:
+        if self._process is not None:
+            self._process.write(codec.encode(command))
+
+    @Slot()
+    def _read_events(self) -> None:
+        if self._process is None:
+            return
+        try:
+            events = self._decoder.feed(bytes(self._process.readAllStandardOutput().data()))
+        except codec.ProtocolError as error:
+            self._words.append(str(error))
+            self._process.kill()
+            return
+        for event in events:
+            self._note(event)
+            self._signal_of[type(event)].emit(event)
+
+    def _note(self, event: m.Event) -> None:
+        if isinstance(event, m.Ready):
+            if event.protocol != m.PROTOCOL_VERSION:
+                self._words.append(f"the engine speaks protocol {event.protocol}, this window {m.PROTOCOL_VERSION}")
+                self.kill()
+                return
+            self._set_state(EngineState(EngineKind.READY))
+        elif isinstance(event, m.TrainingFinished) or (isinstance(event, m.CommandFailed) and event.command == "Train"):
+            self._set_state(EngineState(EngineKind.READY))
+
+    @Slot()
+    def _read_words(self) -> None:
+        if self._process is None:
+            return
+        data = bytes(self._process.readAllStandardError().data())
+        with self._log_file.open("ab") as file:
+            file.write(data)
+        self._words.extend(line for line in data.decode("utf-8", "replace").splitlines() if line.strip())
+
+    @Slot(int, QProcess.ExitStatus)
+    def _finished(self, exit_code: int, status: QProcess.ExitStatus) -> None:
+        self._read_events()
+        self._read_words()
+        self._end(exit_code if status is QProcess.ExitStatus.NormalExit else -1)
+
+    @Slot(QProcess.ProcessError)
+    def _could_not(self, error: QProcess.ProcessError) -> None:
+        if error is QProcess.ProcessError.FailedToStart and self._process is not None:
+            self._words.append(self._process.errorString())
+            self._end(-1)
+
+    def _end(self, exit_code: int) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.deleteLater()
+        if self._expected_end:
+            self._set_state(EngineState(EngineKind.NOT_STARTED))
+        else:
+            last = self._words[-1] if self._words else ""
+            self._set_state(EngineState(EngineKind.CRASHED, exit_code, last))
+
+    def _set_state(self, state: EngineState) -> None:
+        if state != self._state:
+            self._state = state
+            self.state_changed.emit(state)
+
+    def _rotate_log(self) -> None:
+        self._log_file.parent.mkdir(parents=True, exist_ok=True)
+        if self._log_file.exists() and self._log_file.stat().st_size > LOG_BYTES:
+            self._log_file.replace(self._log_file.with_suffix(".log.1"))

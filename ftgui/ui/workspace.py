@@ -1,0 +1,501 @@
+"""The open project and the engine, as pages see them: signals out, intentions in. No widgets."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from PySide6.QtCore import QObject, QThread, QThreadPool, Signal, Slot
+from PySide6.QtGui import QUndoStack
+
+from ftgui.data.catalog import Catalog
+from ftgui.data.check import check_images
+from ftgui.data.headless import run_name
+from ftgui.data.job import Job
+from ftgui.data.project import Project
+from ftgui.data.scan import scan
+from ftgui.protocol import messages as m
+from ftgui.protocol import recipe as recipes
+from ftgui.protocol.problem import Problem
+from ftgui.protocol.recipe import HEAD, Backbone, Phase, Recipe
+from ftgui.ui.commands.tick import TickCommand
+from ftgui.ui.sample import sample_folder
+from ftgui.ui.workers.engine_worker import EngineKind, EngineState, EngineWorker
+from ftgui.ui.workers.tasks import Task
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An image somebody asked about, to be matched with its answer."""
+
+    request: int
+    path: str
+    content: bytes
+
+
+class Workspace(QObject):
+    """One per window."""
+
+    project_changed = Signal()
+    """Another dataset is open, or none."""
+    catalog_changed = Signal()
+    """The same dataset, but something in its catalog changed."""
+    recipe_changed = Signal()
+    engine_changed = Signal(EngineState)
+    devices_known = Signal(m.Ready)
+    model_changed = Signal(m.ModelLoaded)
+    freezing_changed = Signal(m.FreezingChanged)
+    training_event = Signal(object)
+    """Everything from `TrainingStarted` to `TrainingFinished`, in order."""
+    asked = Signal(Asked)
+    answered = Signal(Asked, m.Prediction)
+    not_answered = Signal(Asked, str)
+    busy = Signal(str, object, object)
+    """What is going on, done, total; empty text: nothing any more."""
+    message = Signal(str, str)
+    """severity, sentence for the status line."""
+
+    _start_engine = Signal()
+    _send = Signal(object)
+    _kill = Signal()
+    _shut_down = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.undo_stack = QUndoStack(self)
+        self.project: Project | None = None
+        self.catalog: Catalog | None = None
+        self.recipe = Recipe()
+        self.engine = EngineState(EngineKind.NOT_STARTED)
+        self.model: m.ModelLoaded | None = None
+        self.freezing: m.FreezingChanged | None = None
+        self.paused = False
+        self.checking = False
+        """Images are still being decoded for the first time."""
+        self._later_phase = self.recipe.phases[-1]
+        self._pool = QThreadPool(self)
+        self._task: Task | None = None
+        self._request = 0
+        self._load_request = 0
+        self._loaded_classes: list[str] | None = None
+        self._waiting: dict[int, Asked] = {}
+        self._thread = QThread(self)
+        self._thread.setObjectName("engine worker")
+        self._worker = EngineWorker()
+        self._worker.moveToThread(self._thread)
+        self._connect_worker()
+        self._thread.start()
+
+    def _connect_worker(self) -> None:
+        worker = self._worker
+        self._start_engine.connect(worker.start)
+        self._send.connect(worker.send)
+        self._kill.connect(worker.kill)
+        self._shut_down.connect(worker.shut_down)
+        worker.state_changed.connect(self._engine_state)
+        worker.ready.connect(self._ready)
+        worker.model_loaded.connect(self._model_loaded)
+        worker.freezing_changed.connect(self._freezing)
+        worker.progress.connect(self._engine_progress)
+        worker.predicted.connect(self._predicted)
+        worker.command_failed.connect(self._command_failed)
+        worker.logged.connect(self._logged)
+        worker.paused.connect(self._paused)
+        worker.resumed.connect(self._resumed)
+        worker.training_finished.connect(self._training_finished)
+        for signal in (
+            worker.training_started,
+            worker.phase_started,
+            worker.steps,
+            worker.epoch_finished,
+            worker.phase_finished,
+        ):
+            signal.connect(self._pass_on)
+
+    # --- engine -----------------------------------------------------------------------------------------------------
+
+    def start_engine(self) -> None:
+        """In the background; `engine_changed` tells how it goes."""
+        self._start_engine.emit()
+
+    def close(self) -> None:
+        """Stop everything that runs; blocks for at most some seconds. Nothing may be called afterwards."""
+        if self._task is not None:
+            self._task.cancel()
+        self._pool.waitForDone()
+        self._worker.state_changed.disconnect(self._engine_state)
+        self._shut_down.emit()
+        self._thread.wait()
+        self._close_catalog()
+
+    def _next_request(self) -> int:
+        self._request += 1
+        return self._request
+
+    @Slot(EngineState)
+    def _engine_state(self, state: EngineState) -> None:
+        was_busy, self.engine = self.engine.busy, state
+        if not state.alive:
+            self._engine_gone(was_busy)
+        self.engine_changed.emit(state)
+        if state.kind is EngineKind.NOT_STARTED:
+            self.message.emit(
+                "warning", "The engine was ended. The best weights of finished epochs are in the run's folder."
+            )
+            self.start_engine()
+        if state.kind is EngineKind.CRASHED:
+            words = f" Its last words: “{state.last_words}”." if state.last_words else ""
+            text = (
+                f"The engine stopped unexpectedly (exit code {state.exit_code}).{words} Nothing in the project is lost."
+            )
+            self.message.emit("error", text)
+
+    def _engine_gone(self, during_training: bool) -> None:
+        self.model = None
+        self.freezing = None
+        self.paused = False
+        self._loaded_classes = None
+        for asked in self._waiting.values():
+            self.not_answered.emit(asked, "The engine ended before it answered.")
+        self._waiting.clear()
+        self.busy.emit("", 0, 0)
+        if during_training:
+            self.training_event.emit(None)
+
+    @Slot(m.Ready)
+    def _ready(self, event: m.Ready) -> None:
+        self.devices_known.emit(event)
+        self.load_model()
+
+    def load_model(self) -> None:
+        """Ask the engine for the model the recipe names, with a head for the present classes."""
+        if self.engine.kind is not EngineKind.READY:
+            return
+        classes = self.catalog.class_names() if self.catalog else []
+        trained = self.project.last_finished_run() if self.project else None
+        self._load_request = self._next_request()
+        self._loaded_classes = classes
+        self.busy.emit("loading the model", 0, 0)
+        self._send.emit(
+            m.LoadModel(
+                request=self._load_request,
+                backbone=self.recipe.backbone,
+                class_names=classes,
+                train=self.ticks,
+                device=self.recipe.device,
+                seed=self.recipe.seed,
+                trained_weights=str(trained / "best") if trained else "",
+            )
+        )
+
+    @Slot(m.ModelLoaded)
+    def _model_loaded(self, event: m.ModelLoaded) -> None:
+        if event.request != self._load_request:
+            return
+        self.model = event
+        self.freezing = None  # what it was, was another model's
+        self.busy.emit("", 0, 0)
+        self.model_changed.emit(event)
+
+    @Slot(m.Progress)
+    def _engine_progress(self, event: m.Progress) -> None:
+        self.busy.emit(event.what if event.done < event.total else "", event.done, event.total)
+
+    @Slot(m.CommandFailed)
+    def _command_failed(self, event: m.CommandFailed) -> None:
+        asked = self._waiting.pop(event.request, None)
+        if asked is not None:
+            self.not_answered.emit(asked, event.message)
+            return
+        self.busy.emit("", 0, 0)
+        if event.command == "Train":
+            self.training_event.emit(None)
+        if event.command == "LoadModel" and self.model is not None and event.request == self._load_request:
+            # The engine still holds the model before; the recipe must not name another.
+            self._set_recipe(backbone=self.model.backbone)
+        elif event.command == "LoadModel" and self.ticks != [HEAD]:
+            self._store_ticks([HEAD])
+        self.message.emit("error", event.message)
+
+    @Slot(m.Log)
+    def _logged(self, event: m.Log) -> None:
+        log.info("engine: %s", event.message)
+        if event.level != "info":
+            self.message.emit(event.level, event.message)
+
+    # --- dataset ----------------------------------------------------------------------------------------------------
+
+    def open_dataset(self, folder: Path) -> None:
+        """Scan a folder in the background and make it the open project."""
+        if self.engine.busy:
+            self.message.emit("warning", "A training is running. Stop it before opening another dataset.")
+            return
+        self._begin(lambda job: _open(folder, job), self._opened, self._open_failed, f"looking through {folder.name}")
+
+    def open_sample(self) -> None:
+        """The sample dataset; drawn first if this is the first time."""
+        if not self.engine.busy:
+            self._begin(_open_sample, self._opened, self._open_failed, "drawing the sample")
+
+    def _begin(self, work, done, failed, what: str) -> None:  # type: ignore[no-untyped-def]
+        if self._task is not None:
+            self._task.cancel()
+        self._what = what
+        self._task = Task(work, self)
+        self._task.progress.connect(self._task_progress)
+        self._task.done.connect(done)
+        self._task.failed.connect(failed)
+        self.busy.emit(what, 0, 0)
+        self._task.start(self._pool)
+
+    @Slot(object, object)
+    def _task_progress(self, done: int, total: int) -> None:
+        if self.sender() is self._task:
+            self.busy.emit(self._what, done, total)
+
+    @Slot(object)
+    def _opened(self, outcome: tuple[Project, Recipe]) -> None:
+        self._close_catalog()
+        self.project, self.recipe = outcome
+        self.catalog = self.project.catalog()
+        if len(self.recipe.phases) > 1:
+            self._later_phase = self.recipe.phases[-1]
+        self.undo_stack.clear()
+        self.busy.emit("", 0, 0)
+        self.project_changed.emit()
+        self.recipe_changed.emit()
+        self.load_model()
+        self.checking = True
+        path = self.project.catalog_path
+        self._begin(lambda job: _check(path, job), self._checked, self._check_failed, "checking images")
+
+    @Slot(str)
+    def _open_failed(self, sentence: str) -> None:
+        self.busy.emit("", 0, 0)
+        self.message.emit("error", sentence)
+
+    @Slot(object)
+    def _checked(self, _bad: int) -> None:
+        self.checking = False
+        self.busy.emit("", 0, 0)
+        self.catalog_changed.emit()
+        if self.catalog and self._loaded_classes not in (None, self.catalog.class_names()):
+            self.load_model()  # a class lost its last readable image
+
+    @Slot(str)
+    def _check_failed(self, sentence: str) -> None:
+        self.checking = False
+        self.busy.emit("", 0, 0)
+        self.message.emit("error", f"The images could not be checked: {sentence}")
+
+    def _close_catalog(self) -> None:
+        if self.catalog is not None:
+            self.catalog.close()
+            self.catalog = None
+
+    # --- recipe and ticks -------------------------------------------------------------------------------------------
+
+    @property
+    def ticks(self) -> list[str]:
+        """What the recipe's last phase lets learn: the ticks of the layer tree."""
+        return self.recipe.phases[-1].train if self.recipe.phases else []
+
+    def tick(self, layers: list[str], words: str) -> None:
+        """Let exactly these layers learn, as one undo step. The engine answers with the model's real state."""
+        if self.model is None or self.engine.busy:
+            return
+        before = self.freezing.layers if self.freezing else self.ticks
+        self.undo_stack.push(TickCommand(self, before, layers, words))
+
+    def send_ticks(self, layers: list[str]) -> None:
+        """What `TickCommand` does and undoes."""
+        if self.engine.kind is EngineKind.READY:
+            self._send.emit(m.SetTrainable(self._next_request(), layers))
+
+    @Slot(m.FreezingChanged)
+    def _freezing(self, event: m.FreezingChanged) -> None:
+        self.freezing = event
+        if event.request:
+            self._store_ticks(event.layers)
+        self.freezing_changed.emit(event)
+
+    def _store_ticks(self, layers: list[str]) -> None:
+        """Put ticks into the recipe: a head phase if the head learns, and a later phase if more than it does."""
+        later = msgspec.structs.replace(self._later_phase, train=layers, name=phase_name(layers))
+        head_only = layers == [HEAD]
+        phases = [self.head_phase] if HEAD in layers or layers == [recipes.EVERYTHING] else []
+        if not head_only:
+            phases.append(later)
+            self._later_phase = later
+        self._set_recipe(phases=phases or [later])
+
+    @property
+    def head_phase(self) -> Phase:
+        """The recipe's head phase, or the default one while the recipe has none."""
+        first = self.recipe.phases[0] if self.recipe.phases else None
+        return first if first is not None and first.train == [HEAD] else recipes.default_phases()[0]
+
+    @property
+    def later_phase(self) -> Phase:
+        """The phase after the head's, also while it is off."""
+        return self._later_phase
+
+    def change_phase(self, is_head: bool, epochs: int, lr: float) -> None:
+        """Set a phase's length and rate; a phase that is off remembers them."""
+        phases = []
+        for phase in self.recipe.phases:
+            if (phase.train == [HEAD]) == is_head:
+                phase = msgspec.structs.replace(phase, epochs=epochs, lr=lr)
+            phases.append(phase)
+        if not is_head:
+            self._later_phase = msgspec.structs.replace(self._later_phase, epochs=epochs, lr=lr)
+        self._set_recipe(phases=phases)
+
+    def choose_backbone(self, backbone: Backbone) -> None:
+        """Take another model; layers are ticked anew, because the tree is another one."""
+        if self.engine.busy:
+            self.message.emit("warning", "A training is running. Stop it before choosing another model.")
+            return
+        self.undo_stack.clear()
+        self._set_recipe(backbone=backbone, phases=recipes.default_phases())
+        self._later_phase = self.recipe.phases[-1]
+        self.load_model()
+
+    def choose_device(self, device: str) -> None:
+        """Compute elsewhere."""
+        if device != self.recipe.device and not self.engine.busy:
+            self._set_recipe(device=device)
+            self.load_model()
+
+    def _set_recipe(self, **changes: object) -> None:
+        changed = msgspec.structs.replace(self.recipe, **changes)
+        if changed == self.recipe:
+            return
+        self.recipe = changed
+        if self.project is not None:
+            try:
+                recipes.save(self.recipe, self.project.recipe_path)
+            except OSError as error:
+                self.message.emit("error", f"The recipe could not be saved: {error}")
+        self.recipe_changed.emit()
+
+    def obstacles(self) -> list[Problem]:
+        """Why Train can't be pressed now, most fundamental first; empty when it can."""
+        found: list[Problem] = []
+        if self.project is None or self.catalog is None:
+            return [Problem("error", "no-data", "Drop a folder of images first.")]
+        found += [p for p in self.catalog.problems() if p.severity == "error" and p.kind == "one-class"]
+        if not self.ticks:
+            found.append(Problem("error", "all-frozen", "Nothing would learn: all layers are frozen."))
+        found += [p for p in self.recipe.validate() if p.severity == "error" and p.kind != "all-frozen"]
+        if not self.engine.alive:
+            found.append(Problem("error", "no-engine", "The engine is not running. Start it again."))
+        elif self.model is None or self._loaded_classes != self.model.class_names:
+            found.append(Problem("info", "loading", "The engine is still loading the model."))
+        return found
+
+    # --- training ---------------------------------------------------------------------------------------------------
+
+    def train(self) -> None:
+        """Start a run with the present recipe and catalog."""
+        if self.project is None or self.obstacles() or self.engine.kind is not EngineKind.READY:
+            return
+        try:
+            run_folder = self.project.new_run_folder(run_name(self.recipe))
+        except OSError as error:
+            self.message.emit("error", f"No folder for the run could be made: {error}")
+            return
+        self.paused = False
+        self.busy.emit("preparing", 0, 0)
+        self._send.emit(m.Train(self._next_request(), self.recipe, str(self.project.catalog_path), str(run_folder)))
+
+    def pause_or_resume(self) -> None:
+        """Takes effect after the present step."""
+        self._send.emit(m.Resume() if self.paused else m.Pause())
+
+    def stop(self) -> None:
+        """First: finish the step and keep the best so far. Again, while that takes long: kill the engine, start anew."""
+        if self.engine.kind is EngineKind.TRAINING:
+            self._send.emit(m.Stop())
+        elif self.engine.kind is EngineKind.STOPPING:
+            self._kill.emit()
+
+    @Slot(m.Paused)
+    def _paused(self, event: m.Paused) -> None:
+        self.paused = True
+        self.training_event.emit(event)
+
+    @Slot(m.Resumed)
+    def _resumed(self, event: m.Resumed) -> None:
+        self.paused = False
+        self.training_event.emit(event)
+
+    @Slot(object)
+    def _pass_on(self, event: object) -> None:
+        self.training_event.emit(event)
+
+    @Slot(m.TrainingFinished)
+    def _training_finished(self, event: m.TrainingFinished) -> None:
+        self.paused = False
+        self.busy.emit("", 0, 0)
+        if not event.steps:
+            # Nothing was learned, so the folder holds nothing anybody wants to find among the runs.
+            shutil.rmtree(event.run_folder, ignore_errors=True)
+        if self.model is not None:
+            self.model = msgspec.structs.replace(self.model, trained=event.steps > 0)
+        self.training_event.emit(event)
+        severity = {"done": "info", "stopped": "info"}.get(event.reason, "error")
+        self.message.emit(severity, event.message)
+
+    # --- prediction -------------------------------------------------------------------------------------------------
+
+    def ask(self, path: Path | None = None, content: bytes = b"") -> None:
+        """What is this image? Answered by `answered` or `not_answered`."""
+        asked = Asked(self._next_request(), str(path or ""), content)
+        self.asked.emit(asked)
+        if self.model is None:
+            why = (
+                "The engine is still starting; ask again in a moment."
+                if self.engine.alive
+                else "The engine is not running."
+            )
+            self.not_answered.emit(asked, why)
+            return
+        self._waiting[asked.request] = asked
+        self._send.emit(m.Predict(request=asked.request, path=asked.path, content=content))
+
+    @Slot(m.Prediction)
+    def _predicted(self, event: m.Prediction) -> None:
+        asked = self._waiting.pop(event.request, None)
+        if asked is not None:
+            self.answered.emit(asked, event)
+
+
+def phase_name(layers: list[str]) -> str:
+    """A short name for what learns."""
+    if layers == [recipes.EVERYTHING]:
+        return "Everything"
+    stages = [layer for layer in layers if layer.startswith("stage ") and ":" not in layer]
+    if len(stages) == 1:
+        return stages[0].capitalize()
+    return "Ticked layers"
+
+
+def _open(folder: Path, job: Job) -> tuple[Project, Recipe]:
+    found = scan(folder, job)
+    project = Project.for_dataset(found.root)
+    return project, project.take_in(found)
+
+
+def _open_sample(job: Job) -> tuple[Project, Recipe]:
+    return _open(sample_folder(job), job)
+
+
+def _check(catalog_path: Path, job: Job) -> int:
+    with Catalog(catalog_path) as catalog:
+        return check_images(catalog, job)
