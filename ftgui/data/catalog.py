@@ -221,6 +221,13 @@ class Catalog:
         )
         return [Sample(root / path, name, target[name], split) for path, name, split in rows if name in target]
 
+    def example(self) -> Path | None:
+        """An image the model will not learn from, to watch it by: the first usable validation image."""
+        row = self._db.execute(
+            "SELECT path FROM images WHERE split = 'val' AND problem IS NULL AND NOT excluded ORDER BY path LIMIT 1"
+        ).fetchone()
+        return self.root / row[0] if row else None
+
     def problems(self) -> list[Problem]:
         """Everything that is wrong: from the scan, from decoding, and about the dataset as a whole."""
         found = self._dataset_problems()

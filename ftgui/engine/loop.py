@@ -231,10 +231,12 @@ class Training:
             self.step += 1
             detached = logits.detach()
             gathered.add(detached, batch.targets)
+            # Told without label smoothing, so that it can be compared with the validation loss.
+            plain = functional.cross_entropy(detached.float(), batch.targets)
             self._images_seen += len(batch.targets)
             now = time.monotonic()
             self._busy_seconds += now - clock
-            self._note_step(loss.detach(), (detached.argmax(1) == batch.targets).float().mean(), lr, phase_index)
+            self._note_step(plain, (detached.argmax(1) == batch.targets).float().mean(), lr, phase_index)
             self._poll()
             clock = time.monotonic()
         self.in_train_mode = False

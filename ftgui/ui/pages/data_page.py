@@ -37,6 +37,7 @@ THUMBNAIL = 156
 _TILE = QSize(THUMBNAIL + 16, THUMBNAIL + 34)
 _COUNT_ROLE = Qt.ItemDataRole.UserRole + 1
 _SHARE_ROLE = Qt.ItemDataRole.UserRole + 2
+_CLASS_ROW = 40
 MAX_LISTED = 500
 """Files listed under one problem; the rest are counted."""
 
@@ -61,7 +62,7 @@ class _ClassDelegate(QStyledItemDelegate):
         self._theme = theme
 
     def sizeHint(self, _option: QStyleOptionViewItem, _index: QModelIndex | QPersistentModelIndex) -> QSize:
-        return QSize(80, 40)
+        return QSize(80, _CLASS_ROW)
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
@@ -174,7 +175,7 @@ class DataPage(QWidget):
         row = QHBoxLayout()
         row.addStretch(1)
         open_button = button("Open folder…", "Choose a folder of images (Ctrl+O)", primary=True)
-        sample_button = button("Try the sample", "Eight kinds of drawings, ready to train on")
+        sample_button = button("Try the sample", "Seven kinds of drawings, ready to train on")
         open_button.clicked.connect(self.open_wanted)
         sample_button.clicked.connect(self.sample_wanted)
         row.addWidget(open_button)
@@ -210,7 +211,7 @@ class DataPage(QWidget):
         self.classes.setAccessibleName("Classes")
         self.classes.setToolTip("Click a class to see only its images; click again to see all.")
         self.classes.itemClicked.connect(self._class_clicked)
-        side.body.addWidget(self.classes, 3)
+        side.body.addWidget(self.classes, 1)
         side.body.addWidget(label("Split", "title"))
         self.split = label("", "muted", wrap=True)
         self.split.setToolTip(
@@ -229,7 +230,7 @@ class DataPage(QWidget):
         self.problems.setAcceptDrops(False)
         self.problems.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.problems.setAccessibleName("Problems")
-        side.body.addWidget(self.problems, 2)
+        side.body.addWidget(self.problems, 1)
         return side
 
     def _make_grid(self) -> QWidget:
@@ -317,9 +318,11 @@ class DataPage(QWidget):
             item.setToolTip(f"{name}\n" + " · ".join(f"{split} {number:,}" for split, number in splits.items()))
             self.classes.addItem(item)
             self.class_filter.addItem(name, name)
-            if name == chosen:
+            if name == chosen and chosen:
                 self.class_filter.setCurrentIndex(self.class_filter.count() - 1)
                 item.setSelected(True)
+        # As high as its rows, so that few classes leave no hole above the split.
+        self.classes.setMaximumHeight(len(counts) * _CLASS_ROW + 4)
 
     def _show_problems(self, problems: list[Problem]) -> None:
         self.problems.clear()

@@ -13,6 +13,7 @@ from ftgui.protocol.recipe import HEAD
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import Card, label
 from ftgui.ui.widgets.curve_plot import CurvePlot
+from ftgui.ui.widgets.live_preview import LivePreview
 from ftgui.ui.words import rate
 from ftgui.ui.workspace import Workspace
 
@@ -31,7 +32,7 @@ class TrainPage(QWidget):
         grid.setSpacing(10)
         self.loss = CurvePlot("Loss", theme)
         self.accuracy = CurvePlot("Accuracy", theme, unit_range=True)
-        self.lr = CurvePlot("Learning rate", theme, validation=False, smooth=False)
+        self.lr = CurvePlot("Learning rate ×10⁻³", theme, validation=False, smooth=False, scale=1e3)
         grid.addWidget(self.loss, 0, 0)
         grid.addWidget(self.accuracy, 0, 1)
         grid.addWidget(self.lr, 1, 0)
@@ -58,6 +59,7 @@ class TrainPage(QWidget):
 
     def _make_words(self) -> QWidget:
         card = Card("What is happening")
+        self.preview = LivePreview(self._workspace, self._theme)
         self.headline = label("", wrap=True)
         font = self.headline.font()
         font.setWeight(font.Weight.DemiBold)
@@ -67,6 +69,7 @@ class TrainPage(QWidget):
         for widget in (self.headline, self.explanation, self.figures):
             card.body.addWidget(widget)
         card.body.addStretch(1)
+        card.body.addWidget(self.preview)
         return card
 
     # --- words ------------------------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ def button(text: str, tooltip: str, primary: bool = False) -> QPushButton:
     made = QPushButton(text)
     made.setObjectName("primary" if primary else "secondary")
     made.setToolTip(tooltip)
-    made.setAccessibleName(text)
+    made.setAccessibleName(text.strip())
     made.setCursor(Qt.CursorShape.PointingHandCursor)
     return made
 

@@ -13,8 +13,11 @@ from PySide6.QtWidgets import QWidget
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import Card, label
 
-SMOOTHING = 0.9
+SMOOTHING = 0.8
 """Of the exponential moving average drawn over the single steps."""
+
+AXIS_WIDTH = 46
+"""Pixels; the same for all plots, so that one step lies at one place in each of them."""
 
 
 class Series:
@@ -52,6 +55,7 @@ class CurvePlot(Card):
         validation: also a dashed line with a point per epoch.
         smooth: draw single steps faint and their moving average on top.
         unit_range: the values are shares, 0 to 1.
+        scale: values are multiplied by it; the title says so.
     """
 
     def __init__(
@@ -62,13 +66,16 @@ class CurvePlot(Card):
         validation: bool = True,
         smooth: bool = True,
         unit_range: bool = False,
+        scale: float = 1.0,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(title, parent)
         self._theme = theme
         self.steps, self.smoothed, self.val = Series(), Series(), Series()
         self._smooth = smooth
-        self._phases: list[tuple[pg.InfiniteLine, str]] = []
+        self._average = 0.0
+        self._scale = scale
+        self._phases: list[pg.InfiniteLine] = []
         self._legend = label()
         self._legend.setTextFormat(Qt.TextFormat.RichText)
         self._has_validation = validation
@@ -85,6 +92,9 @@ class CurvePlot(Card):
         item.setDownsampling(auto=True, mode="peak")
         item.getViewBox().setMouseEnabled(x=True, y=False)
         item.getViewBox().setDefaultPadding(0.02)
+        item.getAxis("left").setWidth(AXIS_WIDTH)
+        item.getAxis("left").enableAutoSIPrefix(False)
+        item.getAxis("bottom").enableAutoSIPrefix(False)
         if unit_range:
             item.getViewBox().setLimits(yMin=-0.02, yMax=1.04)
         self._faint = self.plot.plot([], [])
@@ -100,18 +110,21 @@ class CurvePlot(Card):
         """For a new run."""
         for series in (self.steps, self.smoothed, self.val):
             series.clear()
-        for line, _ in self._phases:
+        for line in self._phases:
             self.plot.removeItem(line)
         self._phases.clear()
+        self._average = 0.0
         self.redraw()
 
     def add_step(self, step: int, value: float) -> None:
         """A figure of one optimizer step; drawn at the next `redraw`."""
         if not math.isfinite(value):
             return
-        previous = self.smoothed.y[-1] if self.smoothed.size else value
+        value *= self._scale
         self.steps.append(step, value)
-        self.smoothed.append(step, SMOOTHING * previous + (1 - SMOOTHING) * value)
+        self._average = SMOOTHING * self._average + (1 - SMOOTHING) * value
+        # Divided by the weight so far (as in Adam), or the curve would lag behind from its first value.
+        self.smoothed.append(step, self._average / (1 - SMOOTHING**self.steps.size))
 
     def add_validation(self, step: int, value: float) -> None:
         """A figure of one epoch."""
@@ -127,7 +140,7 @@ class CurvePlot(Card):
             labelOpts={"position": 0.94, "anchors": [(0, 0.5), (0, 0.5)], "rotateAxis": None},
         )
         self.plot.addItem(line, ignoreBounds=True)
-        self._phases.append((line, name))
+        self._phases.append(line)
         self._recolor_phase(line)
 
     def redraw(self) -> None:
@@ -152,13 +165,13 @@ class CurvePlot(Card):
             axis.setStyle(tickLength=0)
             axis.setGrid(30)
         faint = QColor(colors.accent)
-        faint.setAlpha(70)
+        faint.setAlpha(110)
         self._faint.setPen(pg.mkPen(faint, width=1))
         self._line.setPen(pg.mkPen(colors.accent, width=2))
         self._val_line.setPen(pg.mkPen(colors.second, width=2, style=Qt.PenStyle.DashLine))
         self._val_line.setSymbolBrush(colors.second)
         self._val_line.setSymbolPen(None)
-        for line, _ in self._phases:
+        for line in self._phases:
             self._recolor_phase(line)
         train = f'<span style="color:{colors.accent}">━</span> train'
         val = f'&nbsp;&nbsp;<span style="color:{colors.second}">╍</span> validation'

@@ -40,7 +40,7 @@ class DropOverlay(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         veil = QColor(colors.window)
-        veil.setAlpha(225)
+        veil.setAlpha(240)
         painter.fillRect(self.rect(), veil)
         frame = QRectF(self.rect()).adjusted(24, 24, -24, -24)
         edge = colors.error if self._refused else colors.accent

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, Signal, Slot
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -28,6 +28,7 @@ PRESETS = {
     "Everything": [EVERYTHING],
 }
 CUSTOM = "Your ticks"
+_ROW_HEIGHT = 25
 _TRAINING = "The layers can't be changed while a training runs. Stop it first."
 
 
@@ -51,8 +52,13 @@ class _FrozenDelegate(QStyledItemDelegate):
         super().__init__(parent)
         self._theme = theme
 
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        size = super().sizeHint(option, index)
+        return QSize(size.width() + 10, max(size.height(), _ROW_HEIGHT))
+
     def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
         super().initStyleOption(option, index)
+        option.palette.setColor(option.palette.ColorRole.Window, QColor(self._theme.colors.outline))
         state = index.sibling(index.row(), LAYER).data(Qt.ItemDataRole.CheckStateRole)
         learns = state is not None and Qt.CheckState(state) != Qt.CheckState.Unchecked
         if not learns or index.column() != LAYER:
@@ -115,10 +121,11 @@ class LayerPanel(Card):
         self.counts = label("", wrap=True)
         self.counts.setTextFormat(Qt.TextFormat.RichText)
         self.note = label("", "muted", wrap=True)
-        self.body.addWidget(self.counts)
-        self.body.addWidget(self.note)
+        self.proof = label("", wrap=True)
+        for widget in (self.counts, self.note, self.proof):
+            self.body.addWidget(widget)
         self._parameters = (0, 0)
-        self._proof = ""
+        self._proof: tuple[bool, str] | None = None
         theme.changed.connect(self._show_counts)
 
     # --- what the engine says ---------------------------------------------------------------------------------------
@@ -126,7 +133,7 @@ class LayerPanel(Card):
     def show_model(self, model: m.ModelLoaded | None, why_none: str = "") -> None:
         """A model, or the reason there is none."""
         self.model.show_model(model)
-        self._proof = ""
+        self._proof = None
         self.placeholder.setText(why_none)
         self._stack.setCurrentWidget(self.tree if model else self.placeholder)
         self.preset.setEnabled(model is not None)
@@ -138,7 +145,7 @@ class LayerPanel(Card):
         self.model.show_trainable(event.trainable)
         self._parameters = (event.trainable_parameters, event.total_parameters)
         if event.request:
-            self._proof = ""
+            self._proof = None
         self._show_counts()
 
     def show_ticks(self, layers: list[str], named: list[str]) -> None:
@@ -151,13 +158,7 @@ class LayerPanel(Card):
 
     def show_proof(self, unchanged: bool, fingerprint: str) -> None:
         """The hash of the frozen part at the end of a phase."""
-        colors = self._theme.colors
-        color, words = (colors.good, "frozen part unchanged ✓") if unchanged else (colors.error, "frozen part CHANGED")
-        self._proof = f' · <span style="color:{color}">{words}</span>'
-        self.counts.setToolTip(
-            "Every frozen number was hashed before and after the phase; the two fingerprints "
-            f"{'are the same' if unchanged else 'differ'} ({fingerprint[:12]}…)."
-        )
+        self._proof = (unchanged, fingerprint)
         self._show_counts()
 
     def lock(self, locked: bool) -> None:
@@ -170,10 +171,10 @@ class LayerPanel(Card):
     def _show_counts(self) -> None:
         learning, total = self._parameters
         if not total:
-            self.counts.clear()
-            self.note.clear()
+            for widget in (self.counts, self.note, self.proof):
+                widget.clear()
             return
-        self.counts.setText(f"<b>{count(learning)}</b> of {count(total)} parameters learn{self._proof}")
+        self.counts.setText(f"<b>{count(learning)}</b> of {count(total)} parameters learn")
         share = learning / total
         if not learning:
             self.note.setObjectName("error")
@@ -183,6 +184,20 @@ class LayerPanel(Card):
             percent = "under 1 %" if share < 0.01 else f"{share:.0%}".replace("%", " %")
             self.note.setText(f"{percent} of the model learns; the rest stays as pretrained.")
         self.note.style().polish(self.note)
+        self._show_proof()
+
+    def _show_proof(self) -> None:
+        self.proof.setVisible(self._proof is not None)
+        if self._proof is None:
+            return
+        unchanged, fingerprint = self._proof
+        colors = self._theme.colors
+        self.proof.setText(f"✓ frozen part unchanged · {fingerprint[:8]}" if unchanged else "✗ frozen part CHANGED")
+        self.proof.setStyleSheet(f"color: {colors.good if unchanged else colors.error}")
+        self.proof.setToolTip(
+            "Every frozen number, running statistics of norms included, was hashed before and after the phase; "
+            f"the two fingerprints {'are the same' if unchanged else 'differ'} ({fingerprint})."
+        )
 
     # --- what the person wants --------------------------------------------------------------------------------------
 

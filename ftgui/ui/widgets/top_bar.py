@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
 from ftgui.data.scan import summary
@@ -21,6 +22,10 @@ _PAGES = (
 )
 
 
+_NARROW = 1240
+"""Pixels of window width."""
+
+
 class TopBar(QWidget):
     """Emits what the person wants; shows what the workspace is."""
 
@@ -34,6 +39,7 @@ class TopBar(QWidget):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
+        self._title = "…"
         layout = QHBoxLayout(self)
         layout.setContentsMargins(12, 8, 12, 8)
         layout.setSpacing(8)
@@ -82,7 +88,8 @@ class TopBar(QWidget):
         for number, (text, _icon, tooltip) in enumerate(_PAGES):
             tab = QToolButton()
             tab.setObjectName("tab")
-            tab.setText(text)
+            tab.setText(" " + text)  # Qt leaves no room between icon and text
+            tab.setAccessibleName(text)
             tab.setToolTip(tooltip)
             tab.setCheckable(True)
             tab.setIconSize(QSize(16, 16))
@@ -113,31 +120,43 @@ class TopBar(QWidget):
         if workspace.catalog is not None:
             name = workspace.catalog.root.name
             counts = workspace.catalog.counts()
-            self.project.setText(self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, 180))
+            self.project.setText(self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, 160))
             self.project.setToolTip(str(workspace.catalog.root))
             self.summary.setText(summary(len(counts), sum(splits.total() for splits in counts.values())))
         title = workspace.model.title if workspace.model else workspace.recipe.backbone.name
-        self.model.setText(self.fontMetrics().elidedText(title, Qt.TextElideMode.ElideMiddle, 240))
+        self._title = title
+        self._fit()
         engine = workspace.engine
         self.model.setEnabled(not engine.busy)
         self.device.setEnabled(not engine.busy)
         self.open.setEnabled(not engine.busy)
         self.stop.setEnabled(engine.busy)
-        self.stop.setText("Stop now" if engine.kind is EngineKind.STOPPING else "Stop")
+        self.stop.setText(" Stop now" if engine.kind is EngineKind.STOPPING else " Stop")
         if engine.busy:
             self._train_icon = "play" if workspace.paused else "pause"
-            self.train.setText("Resume" if workspace.paused else "Pause")
+            self.train.setText(" Resume" if workspace.paused else " Pause")
             self.train.setEnabled(engine.kind is EngineKind.TRAINING)
             self.train.setToolTip("Go on" if workspace.paused else "Wait after this step; the model can still be asked")
         else:
             obstacles = workspace.obstacles()
             self._train_icon = "play"
-            self.train.setText("Train")
+            self.train.setText(" Train")
             self.train.setEnabled(not obstacles)
             self.train.setToolTip(
                 obstacles[0].message if obstacles else "Let the ticked layers learn (the recipe says how long)"
             )
         self._paint_icons()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """A narrow window keeps what can be pressed and gives up what can be read elsewhere."""
+        narrow = self.width() < _NARROW
+        self.summary.setVisible(not narrow)
+        room = 130 if narrow else 230
+        self.model.setText(self.fontMetrics().elidedText(self._title, Qt.TextElideMode.ElideMiddle, room))
 
     @Slot()
     def _paint_icons(self) -> None:
