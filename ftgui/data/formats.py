@@ -72,7 +72,8 @@ def load_rgb(source: Path | bytes, short_side: int | None = None) -> Image.Image
     """Decode to upright 8-bit RGB.
 
     One rule per mode: EXIF orientation is applied; alpha is laid on white; palettes are looked up; CMYK and YCbCr
-    are converted without colour management; 16-bit grey keeps its upper 8 bits (value / 257); float grey is taken
+    are converted without colour management; 16-bit grey keeps its upper 8 bits (value / 257), 32-bit grey is taken for
+    16-bit and clipped; float grey is taken
     as 0…1 if nothing exceeds 1, else as 0…255; of an animation, the first frame.
 
     Args:
@@ -111,9 +112,8 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if mode == "RGB":
         return image
     if mode.startswith("I;16") or mode == "I":
-        values = np.asarray(image).astype(np.int64)
-        if values.size and values.max() > 255:
-            values = values // 257 if values.max() <= 65535 else values >> 24
+        # One divisor for all: looking at the values first would show a dark 16-bit picture brighter than a light one.
+        values = np.asarray(image).astype(np.int64) // 257
         return Image.fromarray(values.clip(0, 255).astype(np.uint8)).convert("RGB")
     if mode == "F":
         values = np.nan_to_num(np.asarray(image, dtype=np.float64))

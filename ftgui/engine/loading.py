@@ -152,6 +152,7 @@ class Images:
 def cut(indices: Sequence[int], batch_size: int, merge_single: bool) -> list[list[int]]:
     """Consecutive batches; a last batch of one joins the one before it, because BatchNorm can't train on one."""
     batches = [list(indices[start : start + batch_size]) for start in range(0, len(indices), batch_size)]
-    if merge_single and len(batches) > 1 and len(batches[-1]) == 1:
-        batches[-2] += batches.pop()
+    if merge_single and batch_size > 1 and len(batches) > 1 and len(batches[-1]) == 1:
+        single = batches.pop()
+        batches[-1] += single
     return batches

@@ -18,7 +18,7 @@ from ftgui.data.project import run_number
 from ftgui.engine.errors import EngineError
 from ftgui.engine.export import Description, copy_weights, write_model, write_weights
 from ftgui.engine.freezing import Freezer, check_trainable
-from ftgui.engine.loading import Images
+from ftgui.engine.loading import Images, cut
 from ftgui.engine.metrics import Figures, Gatherer
 from ftgui.engine.phases import learning_rate, make_optimizer, set_learning_rate
 from ftgui.engine.runs import RunFolder
@@ -151,6 +151,7 @@ class Training:
             raise EngineError("One training image is not enough.")
         for phase in self.recipe.phases:
             check_trainable(self.freezer.resolve(phase.train))
+        self._steps_per_epoch = len(cut(self._train_indices, self.recipe.training.batch_size, merge_single=True))
         epochs = sum(phase.epochs for phase in self.recipe.phases)
         self._emit(
             m.TrainingStarted(
@@ -172,14 +173,13 @@ class Training:
         self._emit_freezing()
         before = self.freezer.frozen_hash()
         optimizer = make_optimizer(self.model, phase, self.recipe.training, self.device)
-        steps_per_epoch = len(self._epoch_batches_sizes())
         self._emit(m.PhaseStarted(index, phase.name, self.step, phase.epochs, phase.lr, before))
         self._run.log(
             "phase", phase=index, name=phase.name, step=self.step, layers=self.freezer.names(), frozen_hash=before
         )
         best_in_phase, since_best, stopped_early = (-math.inf, -math.inf), 0, False
         for epoch_in_phase in range(phase.epochs):
-            score = self._run_epoch(index, phase, optimizer, epoch_in_phase, steps_per_epoch)
+            score = self._run_epoch(index, phase, optimizer, epoch_in_phase)
             since_best = 0 if score > best_in_phase else since_best + 1
             best_in_phase = max(best_in_phase, score)
             patience = self.recipe.training.early_stop
@@ -194,13 +194,8 @@ class Training:
         if after != before:
             raise EngineError("Frozen layers changed during the phase; this is a fault in ftgui. Please report it.")
 
-    def _epoch_batches_sizes(self) -> range:
-        count, size = len(self._train_indices), self.recipe.training.batch_size
-        full, rest = divmod(count, size)
-        return range(full + (rest > 1 or full == 0))
-
     def _run_epoch(
-        self, phase_index: int, phase: Phase, optimizer: torch.optim.Optimizer, epoch_in_phase: int, steps: int
+        self, phase_index: int, phase: Phase, optimizer: torch.optim.Optimizer, epoch_in_phase: int
     ) -> tuple[float, float]:
         """One pass over the training images and one over the validation images.
 
@@ -210,7 +205,7 @@ class Training:
         """
         self._epoch += 1
         started, paused = time.monotonic(), self._paused_seconds
-        training = self.recipe.training
+        training, steps = self.recipe.training, self._steps_per_epoch
         gathered = Gatherer(len(self.description.class_names), self.device)
         order = torch.randperm(len(self._train_indices)).tolist()
         indices = [self._train_indices[position] for position in order]
@@ -393,8 +388,8 @@ class Training:
         planned = sum(phase.epochs for phase in self.recipe.phases)
         finished_before = sum(phase.epochs for phase in self.recipe.phases[:phase])
         done_here = len(self._epoch_seconds.get(phase, []))
-        steps = len(self._epoch_batches_sizes())
-        fraction = (self.step - 1) % steps / steps if steps else 0.0
+        steps = self._steps_per_epoch
+        fraction = (self.step - 1) % steps / steps
         return max(0.0, (planned - finished_before - done_here - fraction)) * known[-1]
 
 

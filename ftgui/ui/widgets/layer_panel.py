@@ -29,6 +29,11 @@ PRESETS = {
 }
 CUSTOM = "Your ticks"
 _ROW_HEIGHT = 25
+_PRESETS_TIP = (
+    "Which layers learn.\nHead: fastest and safest, right for a few hundred images.\n"
+    "Last stage + head: the late features adapt too; usually best.\n"
+    "Everything: for many images that look unlike photographs."
+)
 _TRAINING = "The layers can't be changed while a training runs. Stop it first."
 
 
@@ -84,11 +89,7 @@ class LayerPanel(Card):
         self.preset = QComboBox()
         self.preset.addItems([*PRESETS, CUSTOM])
         self.preset.setAccessibleName("Preset of ticks")
-        self.preset.setToolTip(
-            "Which layers learn.\nHead: fastest, safest, right for a few hundred images.\n"
-            "Last stage + head: adapts the late features too; usually best.\n"
-            "Everything: for many images that look unlike photographs."
-        )
+        self.preset.setToolTip(_PRESETS_TIP)
         self.preset.activated.connect(self._preset_chosen)
         self.header.addWidget(self.preset)
 
@@ -165,7 +166,7 @@ class LayerPanel(Card):
         """While training, ticks show but can't be changed."""
         self.model.lock(_TRAINING if locked else "")
         self.preset.setEnabled(not locked and self._parameters[1] > 0)
-        self.preset.setToolTip(_TRAINING if locked else self.preset.toolTip())
+        self.preset.setToolTip(_TRAINING if locked else _PRESETS_TIP)
 
     @Slot()
     def _show_counts(self) -> None:

@@ -1,0 +1,164 @@
+"""Any folder in; classes, splits and problems out; nothing is fatal that need not be."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from ftgui.data.job import Cancelled, Job
+from ftgui.data.scan import DatasetError, scan
+from tests.conftest import Maker, picture
+
+
+def kinds(found) -> dict[str, str]:
+    return {problem.path: problem.kind for problem in found.problems}
+
+
+def test_class_folders(make_dataset: Maker) -> None:
+    found = scan(make_dataset(count=4))
+    assert found.class_names == ["blue", "red"]
+    assert {image.split for image in found.images} == {""}
+    assert found.summary() == "2 classes, 8 images"
+
+
+@pytest.mark.parametrize("names", [("train", "val"), ("Train", "valid"), ("training", "Validation"), ("train", "test")])
+def test_split_folders(make_dataset: Maker, names: tuple[str, str]) -> None:
+    found = scan(make_dataset(count=2, splits=names))
+    assert found.class_names == ["blue", "red"]
+    second = "test" if names[1] == "test" else "val"
+    assert sorted({image.split for image in found.images}) == sorted({"train", second})
+
+
+def test_wrapping_folder_is_looked_through(make_dataset: Maker, tmp_path: Path) -> None:
+    inner = make_dataset(count=2)
+    outer = tmp_path / "outer" / "again"
+    outer.parent.mkdir()
+    outer.mkdir()
+    shutil.move(inner, outer / "pictures")
+    assert scan(tmp_path / "outer").class_names == ["blue", "red"]
+
+
+def test_nested_folders_belong_to_their_class(make_dataset: Maker) -> None:
+    root = make_dataset(count=1)
+    deep = root / "red" / "monday" / "morning"
+    deep.mkdir(parents=True)
+    picture((200, 0, 0), 9).save(deep / "x.png")
+    image = next(image for image in scan(root).images if "morning" in image.path)
+    assert (image.class_name, image.path) == ("red", "red/monday/morning/x.png")
+
+
+def test_strange_files_become_problems(make_dataset: Maker) -> None:
+    root = make_dataset(count=2)
+    (root / "red" / "notes.txt").write_text("hm", encoding="utf-8")
+    (root / "readme.md").write_text("hm", encoding="utf-8")
+    picture((1, 2, 3), 1).save(root / "lost.jpg")
+    picture((1, 2, 3), 1).save(root / "blue" / "banner.gif")
+    (root / ".DS_Store").write_bytes(b"junk")
+    (root / "red" / "Thumbs.db").write_bytes(b"junk")
+    found = scan(root)
+    assert len(found.images) == 4
+    assert kinds(found) == {
+        "red/notes.txt": "not-an-image",
+        "readme.md": "not-an-image",
+        "lost.jpg": "outside-class",
+        "blue/banner.gif": "animation",
+    }
+
+
+def test_folder_beside_the_splits_is_a_problem(make_dataset: Maker) -> None:
+    root = make_dataset(count=1, splits=("train", "val"))
+    (root / "more").mkdir()
+    picture((1, 2, 3), 1).save(root / "more" / "a.jpg")
+    picture((1, 2, 3), 1).save(root / "train" / "b.jpg")
+    found = scan(root)
+    assert kinds(found) == {"more/a.jpg": "outside-class", "train/b.jpg": "outside-class"}
+
+
+def test_names_in_any_script_and_with_spaces(make_dataset: Maker) -> None:
+    found = scan(make_dataset(classes=("日本語 の クラス", "white space"), count=2, name="写真 フォルダ"))
+    assert found.class_names == ["white space", "日本語 の クラス"]
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda folder: folder.mkdir(), "is empty"),
+        (lambda folder: folder.write_text("x", encoding="utf-8"), "is not a folder"),
+        (lambda _folder: None, "no longer there"),
+    ],
+)
+def test_hopeless_folders_are_a_sentence(tmp_path: Path, make, sentence: str) -> None:
+    make(tmp_path / "it")
+    with pytest.raises(DatasetError, match=sentence):
+        scan(tmp_path / "it")
+
+
+def test_flat_folder_of_images_says_what_to_do(tmp_path: Path) -> None:
+    for number in range(3):
+        picture((9, 9, 9), number).save(tmp_path / f"{number}.jpg")
+    with pytest.raises(DatasetError, match=r"3 images .* lie in no class folder. Make one folder per class"):
+        scan(tmp_path)
+
+
+def test_only_other_files(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "notes.txt").write_text("x", encoding="utf-8")
+    with pytest.raises(DatasetError, match="no images"):
+        scan(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
+def test_folders_without_permission() -> None:
+    """Run as somebody who is not root, also where the tests are."""
+    root = Path(tempfile.mkdtemp())
+    root.chmod(0o755)
+    was = os.geteuid()
+    try:
+        for name in ("closed", "open", "wide"):
+            (root / "set" / name).mkdir(parents=True)
+            picture((9, 9, 9), 1).save(root / "set" / name / "a.jpg")
+        (root / "set" / "closed").chmod(0)
+        if was == 0:
+            os.seteuid(65534)
+        found = scan(root / "set")
+        assert found.class_names == ["open", "wide"]
+        assert kinds(found) == {"closed": "folder-unreadable"}
+        if was == 0:
+            os.seteuid(0)
+        (root / "set").chmod(0)
+        if was == 0:
+            os.seteuid(65534)
+        with pytest.raises(DatasetError, match="no permission"):
+            scan(root / "set")
+    finally:
+        if was == 0:
+            os.seteuid(0)
+        (root / "set").chmod(0o755)
+        (root / "set" / "closed").chmod(0o755)
+        shutil.rmtree(root)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="symbolic links need a privilege there")
+def test_a_link_to_a_folder_above_does_not_loop(make_dataset: Maker) -> None:
+    root = make_dataset(count=2)
+    (root / "red" / "loop").symlink_to(root / "red", target_is_directory=True)
+    assert len(scan(root).images) == 4
+
+
+def test_cancelling(make_dataset: Maker) -> None:
+    job = Job()
+    job.cancel()
+    with pytest.raises(Cancelled):
+        scan(make_dataset(), job)
+
+
+def test_hymenoptera(shared: Path) -> None:
+    found = scan(shared / "hymenoptera")
+    assert found.summary() == "2 classes, 397 images"
+    assert [problem.path for problem in found.problems] == ["train/ants/imageNotFound.gif"]

@@ -1,0 +1,127 @@
+"""The engine as a process: it starts, speaks only messages on stdout, and never outlives its input."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ftgui.protocol import codec
+from ftgui.protocol import messages as m
+from ftgui.protocol.recipe import Backbone
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Child:
+    """A real engine process, spoken to through its pipes."""
+
+    def __init__(self, code: str = "") -> None:
+        start = f"import sys; {code}; from ftgui.engine import child; sys.exit(child.main())"
+        command = [sys.executable, "-c", start] if code else [sys.executable, "-m", "ftgui", "--engine"]
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=dict(os.environ, PYTHONPATH=str(ROOT)),
+        )
+        self.decoder = codec.event_decoder()
+        self.events: list[m.Event] = []
+
+    def send(self, *commands: m.Command) -> None:
+        for command in commands:
+            codec.write(self.process.stdin, command)
+
+    def wait_for(self, kind: type) -> m.Event:
+        while True:
+            for event in self.events:
+                if isinstance(event, kind):
+                    self.events.remove(event)
+                    return event
+            data = os.read(self.process.stdout.fileno(), 1 << 16)
+            assert data, self.process.stderr.read().decode()
+            self.events += self.decoder.feed(data)
+
+    def end(self) -> int:
+        self.process.stdin.close()
+        status = self.process.wait(20)
+        self.process.stdout.close()
+        self.process.stderr.close()
+        return status
+
+
+@pytest.fixture
+def child() -> Iterator[Child]:
+    made = Child()
+    yield made
+    made.process.kill()
+    made.end()
+
+
+def test_it_answers_and_leaves_when_told(child: Child) -> None:
+    child.send(m.Hello(), m.LoadModel(1, Backbone(weights="none"), ["a", "b"], ["head"], device="cpu"))
+    ready = child.wait_for(m.Ready)
+    assert ready.protocol == m.PROTOCOL_VERSION and ready.devices[-1].id == "cpu"
+    assert ready.models[0] == "tf_efficientnet_lite0" and "torchvision/resnet18" in ready.models
+    assert child.wait_for(m.ModelLoaded).trainable_parameters == 2562
+    child.send(m.Shutdown())
+    assert child.process.wait(20) == 0
+
+
+def test_it_leaves_when_its_input_closes(child: Child) -> None:
+    child.wait_for(m.Ready)
+    assert child.end() == 0
+
+
+def test_it_leaves_even_while_it_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A driver that never returns: nobody is left to kill the process, so it must end itself."""
+    hang = (
+        "import time; from ftgui.engine import session; session.Session.handle = lambda self, command: time.sleep(3600)"
+    )
+    child = Child(f"{hang}; from ftgui.engine import child; child.PATIENCE = 0.5")
+    child.wait_for(m.Ready)
+    child.send(m.Hello())
+    time.sleep(0.3)
+    started = time.monotonic()
+    assert child.end() == 1
+    assert time.monotonic() - started < 15
+
+
+def test_prints_do_not_reach_the_message_pipe() -> None:
+    child = Child(
+        "import builtins; from ftgui.engine import devices; w = devices.available; "
+        "devices.available = lambda: (print('Downloading…'), w())[1]"
+    )
+    assert isinstance(child.wait_for(m.Ready), m.Ready)
+    child.process.stdin.close()
+    assert "Downloading" in child.process.stderr.read().decode()
+    child.process.wait(20)
+    child.end()
+
+
+def test_another_protocol_is_refused_in_words(child: Child) -> None:
+    child.send(m.Hello(protocol=99))
+    child.wait_for(m.Ready)
+    assert "protocol 99" in child.wait_for(m.CommandFailed).message
+
+
+def test_noise_on_its_input_ends_it(child: Child) -> None:
+    child.wait_for(m.Ready)
+    child.process.stdin.write(b"GET / HTTP/1.1\r\n\r\n")
+    child.process.stdin.flush()
+    assert child.process.wait(20) == 0
+
+
+def test_the_engine_needs_no_qt() -> None:
+    """It must run where there is no PySide6, e.g. on a GPU machine."""
+    code = (
+        "import sys; sys.modules['PySide6'] = None; sys.modules['pyqtgraph'] = None\n"
+        "import ftgui.cli, ftgui.engine.session, ftgui.engine.child, ftgui.progress\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env=dict(os.environ, PYTHONPATH=str(ROOT)))

@@ -1,0 +1,85 @@
+"""Recipes survive the file, and every contradiction is told at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ftgui.protocol import recipe as recipes
+from ftgui.protocol.recipe import Backbone, Dataset, Phase, Recipe, RecipeError, Training
+
+
+def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
+    recipe = Recipe(
+        seed=3,
+        dataset=Dataset(folder=str(tmp_path / "写真 1")),
+        backbone=Backbone(name="resnet18", weights=str(tmp_path / "w.pth")),
+        phases=[Phase(name="Head", train=["head"], epochs=1, lr=1e-3)],
+    )
+    recipes.save(recipe, tmp_path / "recipe.toml")
+    assert recipes.load(tmp_path / "recipe.toml") == recipe
+    assert [p.name for p in tmp_path.iterdir()] == ["recipe.toml"]
+
+
+def test_every_problem_is_told_at_once() -> None:
+    recipe = Recipe(
+        phases=[
+            Phase(name="A", train=[], epochs=0, lr=-1.0),
+            Phase(name="B", train=["head"], epochs=1, lr=float("nan")),
+        ],
+        dataset=Dataset(val_fraction=1.0),
+        training=Training(batch_size=0, warmup=1.0, label_smoothing=1.0, weight_decay=-1.0, early_stop=-1),
+    )
+    kinds = [problem.kind for problem in recipe.validate()]
+    assert kinds == [
+        "all-frozen",
+        "epochs",
+        "lr",
+        "lr",
+        "val-fraction",
+        "batch-size",
+        "warmup",
+        "label-smoothing",
+        "weight-decay",
+        "early-stop",
+    ]
+    assert "nothing would learn: all layers are frozen" in recipe.validate()[0].message
+
+
+def test_the_default_recipe_is_sound_and_a_wild_rate_is_warned_about() -> None:
+    assert Recipe().validate() == []
+    wild = Recipe(phases=[Phase(name="Head", train=["head"], epochs=1, lr=0.5)])
+    assert [(p.severity, p.kind) for p in wild.validate()] == [("warning", "lr-high")]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("phases = 3", "can't be read"),
+        ("colour = 'red'", "unknown field `colour`"),
+        ("version = 99\nnew_thing = 1", "version 99"),
+        ("= nonsense", "not a recipe"),
+    ],
+)
+def test_what_is_not_a_recipe_is_a_sentence(tmp_path: Path, text: str, sentence: str) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(RecipeError, match=sentence):
+        recipes.load(path)
+    with pytest.raises(RecipeError, match="no recipe at"):
+        recipes.load(tmp_path / "none.toml")
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "recipe.toml"
+    recipes.save(Recipe(seed=1), path)
+
+    def full(_descriptor: int) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(recipes.os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        recipes.save(Recipe(seed=2), path)
+    assert recipes.load(path).seed == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["recipe.toml"]
