@@ -55,7 +55,7 @@ def open_image(source: Path | bytes) -> Image.Image:
     except UnidentifiedImageError as error:
         raise ImageError("This is not an image, or of a kind that can't be read.") from error
     except (OSError, SyntaxError, ValueError) as error:
-        raise ImageError(f"The image can't be opened: {error}.") from error
+        raise ImageError(_damage(error)) from error
     width, height = image.size
     if width * height > MAX_PIXELS:
         image.close()

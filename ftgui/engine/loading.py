@@ -105,7 +105,7 @@ class Images:
         sequence does not depend on how the threads happen to run.
         """
         pending: deque[tuple[list[int], list[Future[Pixels]]]] = deque()
-        cuts = iter(cut(indices, batch_size, merge_single=augment))
+        cuts = iter(cut(indices, batch_size))
         while True:
             while len(pending) <= _AHEAD and (chunk := next(cuts, None)) is not None:
                 pending.append((chunk, [self._submit(index, augment) for index in chunk]))
@@ -149,10 +149,10 @@ class Images:
         return np.asarray(view)
 
 
-def cut(indices: Sequence[int], batch_size: int, merge_single: bool) -> list[list[int]]:
+def cut(indices: Sequence[int], batch_size: int) -> list[list[int]]:
     """Consecutive batches; a last batch of one joins the one before it, because BatchNorm can't train on one."""
     batches = [list(indices[start : start + batch_size]) for start in range(0, len(indices), batch_size)]
-    if merge_single and batch_size > 1 and len(batches) > 1 and len(batches[-1]) == 1:
+    if batch_size > 1 and len(batches) > 1 and len(batches[-1]) == 1:
         single = batches.pop()
         batches[-1] += single
     return batches

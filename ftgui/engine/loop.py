@@ -151,7 +151,7 @@ class Training:
             raise EngineError("One training image is not enough.")
         for phase in self.recipe.phases:
             check_trainable(self.freezer.resolve(phase.train))
-        self._steps_per_epoch = len(cut(self._train_indices, self.recipe.training.batch_size, merge_single=True))
+        self._steps_per_epoch = len(cut(self._train_indices, self.recipe.training.batch_size))
         epochs = sum(phase.epochs for phase in self.recipe.phases)
         self._emit(
             m.TrainingStarted(

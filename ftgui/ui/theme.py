@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, QSettings, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication, QStyleFactory
 
-_FIELDS = (b"QLineEdit", b"QAbstractSpinBox", b"QComboBox")
+_FIELDS = ("QLineEdit", "QAbstractSpinBox", "QComboBox")
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Theme(QObject):
         fields = QPalette(everything)
         fields.setColor(QPalette.ColorRole.Window, QColor(self.colors.outline))
         for kind in _FIELDS:
-            self._application.setPalette(fields, kind)
+            self._application.setPalette(fields, kind)  # type: ignore[arg-type] # the stub says bytes, Qt takes str
         self._application.setStyleSheet(stylesheet(self.colors))
         self.changed.emit()
 

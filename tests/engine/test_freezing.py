@@ -99,13 +99,7 @@ def test_every_trainable_parameter_is_in_exactly_one_group(train: tuple[str, ...
 
 def test_names_say_the_shortest_and_mean_the_same() -> None:
     freezer = freezer_of()
-    for names in (
-        ["head"],
-        ["last stage", "head"],
-        ["stem"],
-        ["stage 2", "blocks.0.0.conv.weight"[:10], "head"],
-        ["everything"],
-    ):
+    for names in (["head"], ["last stage", "head"], ["stem"], ["stage 2", "blocks.0.0", "head"], ["everything"]):
         units = freezer.resolve(names)
         assert freezer.resolve(freezer.names(units)) == units
     assert freezer.names(freezer.resolve(["stem", "blocks", "conv_head", "bn2", "classifier"])) == ["everything"]

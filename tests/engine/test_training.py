@@ -321,9 +321,9 @@ def test_commands_that_do_not_fit_a_running_training_are_refused(engine, make_da
 
 
 def test_a_last_batch_of_one_joins_the_one_before() -> None:
-    assert cut(range(9), 4, merge_single=True) == [[0, 1, 2, 3], [4, 5, 6, 7, 8]]
-    assert cut(range(9), 4, merge_single=False) == [[0, 1, 2, 3], [4, 5, 6, 7], [8]]
-    assert cut(range(1), 4, merge_single=True) == [[0]]
+    assert cut(range(9), 4) == [[0, 1, 2, 3], [4, 5, 6, 7, 8]]
+    assert cut(range(3), 1) == [[0], [1], [2]]
+    assert cut(range(1), 4) == [[0]]
 
 
 def test_every_schedule_step_is_used(engine, make_dataset: Maker, train_command) -> None:

@@ -106,8 +106,10 @@ class LayerTreeModel(QAbstractItemModel):
         return None
 
     def flags(self, index: Index) -> Qt.ItemFlag:
+        if not index.isValid():
+            return Qt.ItemFlag.NoItemFlags
         flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
-        if index.isValid() and index.column() == LAYER and not self._locked and self._units_below[index.internalId()]:
+        if index.column() == LAYER and not self._locked and self._units_below[index.internalId()]:
             flags |= Qt.ItemFlag.ItemIsUserCheckable
         return flags
 

@@ -1,0 +1,141 @@
+"""A workspace without an engine process, and models to show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from PySide6.QtWidgets import QApplication
+
+from ftgui.protocol import messages as m
+from ftgui.protocol.messages import LayerNode
+from ftgui.protocol.recipe import Backbone
+from ftgui.ui.main_window import MainWindow
+from ftgui.ui.theme import Theme
+from ftgui.ui.workers.engine_worker import EngineKind, EngineState
+from ftgui.ui.workspace import Workspace
+
+
+def node(name: str, parent: int, own: int, below: int = 0, label: str = "") -> LayerNode:
+    return LayerNode(
+        name=name,
+        label=label or name,
+        parent=parent,
+        kind="Conv2d",
+        parameters=own + below,
+        own_parameters=own,
+        output=[8, 4, 4],
+    )
+
+
+NODES = [
+    node("stem", -1, 10),
+    node("stage 1", -1, 0, 50),
+    node("blocks.0", 1, 20, label="block 0"),
+    node("blocks.1", 1, 5, 25, label="block 1"),
+    node("blocks.1.conv", 3, 25, label="conv"),
+    node("head", -1, 6),
+]
+UNITS = [0, 2, 3, 4, 5]
+
+
+def loaded(trainable: list[int], classes: tuple[str, ...] = ("blue", "red"), request: int = 1) -> m.ModelLoaded:
+    return m.ModelLoaded(
+        request=request,
+        backbone=Backbone(),
+        title="EfficientNet-Lite0 · ImageNet",
+        class_names=list(classes),
+        layers=NODES,
+        trainable=trainable,
+        trainable_parameters=sum(NODES[i].own_parameters for i in trainable),
+        total_parameters=66,
+        trained=False,
+        device="cpu",
+        image_size=224,
+    )
+
+
+class FakeEngine:
+    """Stands in for the worker: takes commands, lets the test play the events."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.sent: list[m.Command] = []
+        workspace._send.disconnect()
+        workspace._send.connect(self.sent.append)
+        workspace._kill.disconnect()
+        self.killed = 0
+        workspace._kill.connect(self._count_kill)
+        workspace._start_engine.disconnect()
+        self.started = 0
+        workspace._start_engine.connect(self._count_start)
+
+    def _count_kill(self) -> None:
+        self.killed += 1
+
+    def _count_start(self) -> None:
+        self.started += 1
+
+    def state(self, kind: EngineKind, **more) -> None:
+        self.workspace._engine_state(EngineState(kind, **more))
+
+    def become_ready(self) -> None:
+        self.state(EngineKind.STARTING)
+        self.state(EngineKind.READY)
+        device = m.Device(id="cpu", name="CPU", memory=1)
+        self.workspace._ready(m.Ready("2", [device], ["tf_efficientnet_lite0", "resnet18"], 1.0))
+        self.answer_load()
+
+    def answer_load(self, trainable: list[int] | None = None) -> None:
+        command = self.last(m.LoadModel)
+        default = [5] if trainable is None else trainable
+        self.workspace._model_loaded(loaded(default, tuple(command.class_names), command.request))
+
+    def answer_ticks(self) -> None:
+        """As the engine does: report the state that was asked for, under its shortest names."""
+        command = self.last(m.SetTrainable)
+        units = {i for i in UNITS for name in command.layers if NODES[i].name == name.removesuffix(":own")}
+        names = {
+            frozenset(UNITS): ["everything"],
+            frozenset({5}): ["head"],
+            frozenset({2, 3, 4, 5}): ["stage 1", "head"],
+        }
+        if command.layers in (["everything"], ["last stage", "head"]):
+            units = set(UNITS) if command.layers == ["everything"] else {2, 3, 4, 5}
+        layers = names.get(frozenset(units), [NODES[i].name for i in sorted(units)])
+        count = sum(NODES[i].own_parameters for i in units)
+        self.workspace._freezing(m.FreezingChanged(command.request, sorted(units), layers, count, 66))
+
+    def last(self, kind: type) -> m.Command:
+        return next(command for command in reversed(self.sent) if isinstance(command, kind))
+
+
+@pytest.fixture
+def theme(qapp: QApplication) -> Theme:
+    return Theme(qapp)
+
+
+@pytest.fixture
+def workspace(qapp: QApplication) -> Iterator[Workspace]:
+    made = Workspace()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def fake(workspace: Workspace) -> FakeEngine:
+    return FakeEngine(workspace)
+
+
+@pytest.fixture
+def window(qtbot, workspace: Workspace, fake: FakeEngine, theme: Theme) -> Iterator[MainWindow]:
+    made = MainWindow(workspace, theme)
+    made.resize(1200, 800)
+    made.show()
+    qtbot.waitExposed(made)
+    yield made
+    made._pool.waitForDone()
+    made.data_page.close_threads()
+    made.predict_page.close_threads()
+    made.hide()
+    made.deleteLater()

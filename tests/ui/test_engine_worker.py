@@ -1,0 +1,130 @@
+"""The worker with real processes: crashes, kills and noise become states, never exceptions."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QObject, Qt, QThread, Signal
+
+from ftgui import paths
+from ftgui.protocol import messages as m
+from ftgui.protocol.recipe import Recipe
+from ftgui.ui.workers import engine_worker
+from ftgui.ui.workers.engine_worker import EngineKind, EngineState, EngineWorker
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Owner(QObject):
+    """Runs a worker in its thread as the workspace does."""
+
+    start = Signal()
+    send = Signal(object)
+    kill = Signal()
+    shut_down = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.thread_ = QThread()
+        self.worker = EngineWorker()
+        self.worker.moveToThread(self.thread_)
+        for name in ("start", "send", "kill", "shut_down"):
+            getattr(self, name).connect(getattr(self.worker, name))
+        self.states: list[EngineState] = []
+        self.worker.state_changed.connect(self.states.append, Qt.ConnectionType.QueuedConnection)
+        self.thread_.start()
+
+    @property
+    def kinds(self) -> list[EngineKind]:
+        return [state.kind for state in self.states]
+
+
+@pytest.fixture
+def owner(qapp, monkeypatch, request):
+    """The engine is a script of this test (a marker's argument), so that it takes no seconds to start."""
+    script = getattr(request, "param", "")
+    if script:
+        header = "import sys, time, os\nfrom ftgui.protocol import codec, messages as m\nout = sys.stdout.buffer\n"
+        ready = "codec.write(out, m.Ready('2', [m.Device(id='cpu', name='CPU', memory=1)], [], 0.1))\n"
+        code = header + ready + script
+        monkeypatch.setattr(engine_worker, "engine_command", lambda: [sys.executable, "-c", code])
+    made = Owner()
+    yield made
+    made.shut_down.emit()
+    assert made.thread_.wait(15_000)
+
+
+WAIT = "sys.stdin.buffer.read()"
+
+
+@pytest.mark.parametrize("owner", [WAIT], indirect=True)
+def test_start_and_orderly_end(qtbot, owner: Owner) -> None:
+    owner.start.emit()
+    qtbot.waitUntil(lambda: owner.kinds == [EngineKind.STARTING, EngineKind.READY])
+    owner.shut_down.emit()
+    assert owner.thread_.wait(10_000)
+
+
+@pytest.mark.parametrize("owner", ["print('the driver is gone', file=sys.stderr); sys.exit(7)"], indirect=True)
+def test_a_crash_has_its_exit_code_and_last_words(qtbot, owner: Owner) -> None:
+    owner.start.emit()
+    qtbot.waitUntil(lambda: owner.kinds[-1:] == [EngineKind.CRASHED])
+    assert (owner.states[-1].exit_code, owner.states[-1].last_words) == (7, "the driver is gone")
+    assert "the driver is gone" in (paths.data_dir() / "logs" / "engine.log").read_text(encoding="utf-8")
+    owner.start.emit()
+    qtbot.waitUntil(lambda: owner.kinds.count(EngineKind.CRASHED) == 2)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
+@pytest.mark.parametrize("owner", [WAIT], indirect=True)
+def test_kill_minus_nine_is_a_crash(qtbot, owner: Owner) -> None:
+    owner.start.emit()
+    qtbot.waitUntil(lambda: owner.kinds[-1:] == [EngineKind.READY])
+    os.kill(owner.worker._process.processId(), signal.SIGKILL)
+    qtbot.waitUntil(lambda: owner.kinds[-1:] == [EngineKind.CRASHED])
+
+
+@pytest.mark.parametrize("owner", [WAIT], indirect=True)
+def test_our_own_kill_is_not_a_crash(qtbot, owner: Owner) -> None:
+    owner.start.emit()
+    qtbot.waitUntil(lambda: owner.kinds[-1:] == [EngineKind.READY])
+    owner.kill.emit()
+    qtbot.waitUntil(lambda: owner.kinds[-1:] == [EngineKind.NOT_STARTED])
+
+
+@pytest.mark.parametrize("owner", ["out.write(b'Downloading 100%' * 9); out.flush(); " + WAIT], indirect=True)
+def test_noise_on_the_pipe_ends_the_engine(qtbot, owner: Owner) -> None:
+    owner.start.emit()
+    qtbot.waitUntil(lambda: owner.kinds[-1:] == [EngineKind.CRASHED])
+    assert "something else wrote" in owner.states[-1].last_words
+
+
+@pytest.mark.parametrize("owner", ["time.sleep(3600)"], indirect=True)
+def test_an_engine_that_does_not_read_never_blocks_the_window(qtbot, owner: Owner) -> None:
+    """Far more than a pipe holds is sent to a process that reads nothing."""
+    owner.start.emit()
+    qtbot.waitUntil(lambda: owner.kinds[-1:] == [EngineKind.READY])
+    for request in range(20):
+        owner.send.emit(m.Predict(request, content=bytes(1_000_000)))
+    owner.send.emit(m.Train(1, Recipe(), "", ""))
+    qtbot.waitUntil(lambda: owner.kinds[-1:] == [EngineKind.TRAINING])
+    owner.kill.emit()
+    qtbot.waitUntil(lambda: owner.kinds[-1:] == [EngineKind.NOT_STARTED])
+
+
+def test_commands_to_no_engine_are_answered(qtbot, owner: Owner) -> None:
+    failed: list[m.CommandFailed] = []
+    owner.worker.command_failed.connect(failed.append)
+    owner.send.emit(m.Predict(9, path="x"))
+    qtbot.waitUntil(lambda: len(failed) == 1)
+    assert (failed[0].request, failed[0].message) == (9, "The engine is not running.")
+
+
+def test_a_program_that_does_not_exist_is_a_crash(qtbot, owner: Owner, monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(engine_worker, "engine_command", lambda: [str(tmp_path / "no such program")])
+    owner.start.emit()
+    qtbot.waitUntil(lambda: owner.kinds[-1:] == [EngineKind.CRASHED])

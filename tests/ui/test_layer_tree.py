@@ -1,0 +1,154 @@
+"""Ticks by mouse and keyboard ask the engine; the tree shows only what the engine says."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import QModelIndex, Qt
+from PySide6.QtTest import QAbstractItemModelTester
+from PySide6.QtWidgets import QStyle, QStyleOptionViewItem
+
+from ftgui.protocol import messages as m
+from ftgui.ui.models.layer_tree import LayerTreeModel
+from ftgui.ui.widgets.layer_panel import LayerPanel
+from ftgui.ui.words import count, plural, rate, shape
+from tests.ui.conftest import loaded
+
+
+@pytest.fixture
+def panel(qtbot, theme) -> LayerPanel:
+    made = LayerPanel(theme)
+    qtbot.addWidget(made)
+    made.resize(380, 500)
+    made.show()
+    made.show_model(loaded([5]))
+    made.tree.expandAll()
+    return made
+
+
+def index_of(model: LayerTreeModel, label: str) -> QModelIndex:
+    return model.match(model.index(0, 0), Qt.ItemDataRole.DisplayRole, label, 1, Qt.MatchFlag.MatchRecursive)[0]
+
+
+def click_tick(qtbot, panel: LayerPanel, label: str) -> None:
+    index = index_of(panel.model, label)
+    option = QStyleOptionViewItem()
+    panel.tree.initViewItemOption(option)
+    option.rect = panel.tree.visualRect(index)
+    panel.tree.itemDelegate().initStyleOption(option, index)
+    box = panel.tree.style().subElementRect(QStyle.SubElement.SE_ItemViewItemCheckIndicator, option, panel.tree)
+    qtbot.mouseClick(panel.tree.viewport(), Qt.MouseButton.LeftButton, pos=box.center())
+
+
+def state(panel: LayerPanel, label: str) -> Qt.CheckState:
+    return Qt.CheckState(index_of(panel.model, label).data(Qt.ItemDataRole.CheckStateRole))
+
+
+def test_the_model_is_a_proper_one(panel: LayerPanel) -> None:
+    QAbstractItemModelTester(panel.model, QAbstractItemModelTester.FailureReportingMode.Fatal)
+    panel.model.show_trainable([0, 5])
+    panel.model.show_model(None)
+    panel.model.show_model(loaded([2]))
+
+
+def test_ticks_are_three_valued(panel: LayerPanel) -> None:
+    panel.model.show_trainable([2, 5])
+    assert state(panel, "stage 1") == Qt.CheckState.PartiallyChecked
+    assert state(panel, "block 0") == Qt.CheckState.Checked
+    assert state(panel, "block 1") == Qt.CheckState.Unchecked
+    panel.model.show_trainable([2, 3, 4])
+    assert state(panel, "stage 1") == Qt.CheckState.Checked
+    panel.model.show_trainable([3])
+    assert state(panel, "block 1") == Qt.CheckState.PartiallyChecked
+
+
+def test_a_click_asks_and_changes_nothing_by_itself(qtbot, panel: LayerPanel) -> None:
+    with qtbot.waitSignal(panel.ticks_wanted) as asked:
+        click_tick(qtbot, panel, "stage 1")
+    assert asked.args == [["blocks.0", "blocks.1:own", "blocks.1.conv", "head"], "Tick stage 1"]
+    assert state(panel, "stage 1") == Qt.CheckState.Unchecked
+
+
+def test_a_click_on_a_part_ticked_row_ticks_all_of_it(qtbot, panel: LayerPanel) -> None:
+    panel.model.show_trainable([2, 5])
+    with qtbot.waitSignal(panel.ticks_wanted) as asked:
+        click_tick(qtbot, panel, "stage 1")
+    assert set(asked.args[0]) == {"blocks.0", "blocks.1:own", "blocks.1.conv", "head"}
+
+
+def test_space_ticks_from_any_column(qtbot, panel: LayerPanel) -> None:
+    panel.tree.setCurrentIndex(index_of(panel.model, "head").siblingAtColumn(2))
+    with qtbot.waitSignal(panel.ticks_wanted) as asked:
+        qtbot.keyClick(panel.tree, Qt.Key.Key_Space)
+    assert asked.args == [[], "Untick head"]
+
+
+def test_typing_finds(qtbot, panel: LayerPanel) -> None:
+    panel.tree.setFocus()
+    panel.tree.setCurrentIndex(index_of(panel.model, "stem"))
+    qtbot.keyClicks(panel.tree, "head")
+    assert panel.tree.currentIndex().data() == "head"
+
+
+def test_locked_while_training(qtbot, panel: LayerPanel) -> None:
+    panel.lock(True)
+    asked: list[object] = []
+    panel.ticks_wanted.connect(lambda *args: asked.append(args))
+    click_tick(qtbot, panel, "head")
+    panel.tree.setCurrentIndex(index_of(panel.model, "head"))
+    qtbot.keyClick(panel.tree, Qt.Key.Key_Space)
+    assert not asked
+    assert "Stop it first" in index_of(panel.model, "head").data(Qt.ItemDataRole.ToolTipRole)
+
+
+def test_counts_are_the_engines_and_nothing_ticked_says_why(panel: LayerPanel) -> None:
+    panel.show_freezing(m.FreezingChanged(1, [5], ["head"], 2562, 3_373_570))
+    assert "<b>2.6 k</b> of 3.37 M" in panel.counts.text()
+    assert "under 1 %" in panel.note.text()
+    panel.show_freezing(m.FreezingChanged(2, [], [], 0, 3_373_570))
+    assert "Nothing would learn: all layers are frozen" in panel.note.text()
+
+
+def test_the_proof_is_shown_and_goes_with_the_next_tick(panel: LayerPanel) -> None:
+    panel.show_proof(True, "abcdef0123456789")
+    assert panel.proof.text() == "✓ frozen part unchanged · abcdef01"
+    panel.show_freezing(m.FreezingChanged(0, [5], ["head"], 6, 66))
+    assert panel.proof.isVisible()
+    panel.show_freezing(m.FreezingChanged(3, [5], ["head"], 6, 66))
+    assert not panel.proof.isVisible()
+
+
+@pytest.mark.parametrize(
+    ("layers", "named", "shown"),
+    [
+        (["head"], [], "Head"),
+        (["last stage", "head"], [], "Last stage + head"),
+        (["stage 4", "neck", "head"], ["stage 4", "neck", "head"], "Last stage + head"),
+        (["everything"], [], "Everything"),
+        (["stem", "head"], ["stem", "head"], "Your ticks"),
+        ([], [], "Your ticks"),
+    ],
+)
+def test_the_preset_box_follows_the_ticks(panel: LayerPanel, layers, named, shown) -> None:
+    panel.show_ticks(layers, named)
+    assert panel.preset.currentText() == shown
+
+
+def test_choosing_a_preset_asks(qtbot, panel: LayerPanel) -> None:
+    panel.preset.setFocus()
+    with qtbot.waitSignal(panel.ticks_wanted) as asked:
+        panel.preset.setCurrentText("Everything")
+        panel.preset.activated.emit(panel.preset.currentIndex())
+    assert asked.args == [["everything"], "Preset Everything"]
+
+
+def test_words() -> None:
+    assert [count(n) for n in (928, 1400, 999_949, 999_950, 1_652_640)] == [
+        "928",
+        "1.4 k",
+        "999.9 k",
+        "1.00 M",
+        "1.65 M",
+    ]
+    assert [rate(r) for r in (1e-3, 3.2e-4, 0.5, 1.0)] == ["1e-3", "3.2e-4", "5e-1", "1e0"]
+    assert shape([32, 112, 112]) == "112×112×32" and shape([197, 192]) == "197×192" and shape([]) == ""
+    assert [plural(1, "class"), plural(2, "class"), plural(2062, "image")] == ["1 class", "2 classes", "2,062 images"]

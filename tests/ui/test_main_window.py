@@ -1,0 +1,439 @@
+"""Drops, buttons and texts of the window, with an engine that the test plays."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QGuiApplication, QImage
+from PySide6.QtWidgets import QApplication
+
+from ftgui.protocol import messages as m
+from ftgui.protocol import recipe as recipes
+from ftgui.protocol.recipe import Backbone
+from ftgui.ui.main_window import DATA, EVALUATE, PREDICT, TRAIN, MainWindow
+from ftgui.ui.workers.engine_worker import EngineKind
+from tests.conftest import Maker, picture
+from tests.ui.conftest import FakeEngine
+
+
+def urls(*paths: Path) -> QMimeData:
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    return mime
+
+
+def hover(window: MainWindow, mime: QMimeData) -> None:
+    event = QDragEnterEvent(
+        QPoint(300, 300), Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    )
+    QApplication.sendEvent(window, event)
+    assert event.isAccepted()
+
+
+def drop(window: MainWindow, mime: QMimeData) -> None:
+    hover(window, mime)
+    event = QDropEvent(
+        QPointF(300, 300), Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    )
+    QApplication.sendEvent(window, event)
+    assert not window.overlay.isVisible()
+
+
+def open_project(qtbot, window: MainWindow, fake: FakeEngine, folder: Path) -> None:
+    with qtbot.waitSignal(window.workspace.project_changed):
+        drop(window, urls(folder))
+    qtbot.waitUntil(lambda: not window.workspace.checking)
+    fake.become_ready()
+
+
+# --- drops ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_hovering_folder_says_what_it_holds(qtbot, window: MainWindow, make_dataset: Maker) -> None:
+    hover(window, urls(make_dataset(count=4)))
+    qtbot.waitUntil(lambda: window.overlay.text == "Open “pictures”\n2 classes, 8 images")
+    QApplication.sendEvent(window, QDragLeaveEvent())
+    assert not window.overlay.isVisible()
+
+
+def test_a_dropped_folder_is_opened(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> None:
+    open_project(qtbot, window, fake, make_dataset(count=4))
+    assert window.top.project.text() == "pictures"
+    assert window.top.summary.text() == "2 classes, 8 images"
+    assert [window.data_page.classes.item(i).text() for i in range(2)] == ["blue", "red"]
+    assert "train 6 · val 2 · test 0" in window.data_page.split.text()
+    assert window.data_page.images.rowCount() == 8
+    assert fake.last(m.LoadModel).class_names == ["blue", "red"]
+    assert window.workspace.project.recipe_path.is_file()
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda path: path.mkdir(), "is empty"),
+        (lambda path: path.mkdir() or picture((1, 1, 1), 1).save(path / "a.jpg"), "lies in no class folder"),
+    ],
+)
+def test_hopeless_folders_are_refused_in_words(qtbot, window: MainWindow, tmp_path: Path, make, sentence) -> None:
+    make(tmp_path / "it")
+    hover(window, urls(tmp_path / "it"))
+    qtbot.waitUntil(lambda: sentence in window.overlay.text)
+    drop(window, urls(tmp_path / "it"))
+    qtbot.waitUntil(lambda: sentence in window.status.text.text())
+    assert window.workspace.project is None
+
+
+def test_a_dropped_text_file_is_refused_in_words(window: MainWindow, fake: FakeEngine, tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("hello", encoding="utf-8")
+    hover(window, urls(path))
+    assert "“notes.txt” is not an image" in window.overlay.text
+    drop(window, urls(path))
+    assert "“notes.txt” is not an image" in window.status.text.text()
+    assert not fake.sent
+
+
+def test_several_things_and_web_links_are_refused(window: MainWindow, tmp_path: Path) -> None:
+    hover(window, urls(tmp_path / "a.jpg", tmp_path / "b.jpg"))
+    assert "One at a time" in window.overlay.text
+    mime = QMimeData()
+    mime.setUrls([QUrl("https://example.org/cat.jpg")])
+    hover(window, mime)
+    assert "not on your computer" in window.overlay.text
+
+
+def test_a_dropped_image_is_asked_about(qtbot, window: MainWindow, fake: FakeEngine, tmp_path: Path) -> None:
+    fake.become_ready()
+    path = tmp_path / "写真 1.jpg"
+    picture((200, 40, 40), 1).save(path)
+    hover(window, urls(path))
+    assert "What is “写真 1.jpg”?" in window.overlay.text
+    drop(window, urls(path))
+    assert window.pages.currentIndex() == PREDICT
+    question = fake.last(m.Predict)
+    assert question.path == str(path)
+    window.workspace._predicted(m.Prediction(question.request, [0.2, 0.7, 0.1], ["a", "b", "c"], 31.4, True, 12))
+    assert window.predict_page.verdict.text() == "b"
+    assert window.predict_page.timing.text() == "answered in 31 ms · weights of step 12"
+    shown = [name._full for holder, name, *_ in window.predict_page.bars._rows if not holder.isHidden()]
+    assert shown == ["b", "a", "c"]
+    qtbot.waitUntil(lambda: not window.predict_page.picture.pixmap().isNull())
+
+
+def test_before_training_the_answer_is_called_a_guess(window: MainWindow, fake: FakeEngine, tmp_path: Path) -> None:
+    fake.become_ready()
+    drop(window, urls(tmp_path / "x.jpg"))
+    window.workspace._predicted(m.Prediction(fake.last(m.Predict).request, [0.5, 0.5], ["a", "b"], 9.0, False, 0))
+    assert window.predict_page.verdict.text() == "A guess"
+    assert "not learned your classes yet" in window.predict_page.caution.text()
+
+
+def test_a_late_answer_does_not_overwrite_a_newer_question(
+    window: MainWindow, fake: FakeEngine, tmp_path: Path
+) -> None:
+    fake.become_ready()
+    drop(window, urls(tmp_path / "old.jpg"))
+    old = fake.last(m.Predict).request
+    drop(window, urls(tmp_path / "new.jpg"))
+    window.workspace._predicted(m.Prediction(old, [1.0, 0.0], ["a", "b"], 9.0, True, 0))
+    assert window.predict_page.verdict.text() == "…"
+    failure = m.CommandFailed(fake.last(m.Predict).request, "Predict", "The file is no longer there.")
+    window.workspace._command_failed(failure)
+    assert window.predict_page.verdict.text() == "No answer"
+    assert window.predict_page.caution.text() == "The file is no longer there."
+
+
+def test_pasting_pixels_and_files(window: MainWindow, fake: FakeEngine, tmp_path: Path) -> None:
+    fake.become_ready()
+    image = QImage(20, 10, QImage.Format.Format_RGB32)
+    image.fill(Qt.GlobalColor.red)
+    QGuiApplication.clipboard().setImage(image)
+    window.paste()
+    assert fake.last(m.Predict).content.startswith(b"\x89PNG")
+    QGuiApplication.clipboard().setMimeData(urls(tmp_path / "a.png"))
+    window.paste()
+    assert fake.last(m.Predict).path == str(tmp_path / "a.png")
+    QGuiApplication.clipboard().setText("words")
+    window.paste()
+    assert "Nothing ftgui can use" in window.status.text.text()
+
+
+def test_a_dropped_weights_file_opens_the_model_picker(window: MainWindow, fake: FakeEngine, tmp_path: Path) -> None:
+    fake.become_ready()
+    path = tmp_path / "mine.safetensors"
+    path.touch()
+    drop(window, urls(path))
+    (picker,) = [w for w in QApplication.topLevelWidgets() if w.windowTitle() == "Choose a model"]
+    assert "mine.safetensors" in picker.file_label.text()
+    picker.name.setText("resnet18")
+    picker._use()
+    assert fake.last(m.LoadModel).backbone == Backbone(name="resnet18", weights=str(path))
+
+
+def test_a_model_that_can_not_be_loaded_leaves_the_one_before(qtbot, window, fake, make_dataset: Maker) -> None:
+    open_project(qtbot, window, fake, make_dataset())
+    window.workspace.choose_backbone(Backbone(name="resnet18"))
+    failed = m.CommandFailed(fake.last(m.LoadModel).request, "LoadModel", "could not be downloaded")
+    window.workspace._command_failed(failed)
+    assert window.status.text.text() == "could not be downloaded"
+    assert window.workspace.recipe.backbone == Backbone()
+    assert recipes.load(window.workspace.project.recipe_path).backbone == Backbone()
+    assert window.top.train.isEnabled()
+
+
+# --- ticks and the recipe -------------------------------------------------------------------------------------------
+
+
+def test_train_is_off_with_a_reason_until_it_makes_sense(qtbot, window, fake, make_dataset: Maker) -> None:
+    assert not window.top.train.isEnabled() and "Drop a folder" in window.top.train.toolTip()
+    open_project(qtbot, window, fake, make_dataset())
+    assert window.top.train.isEnabled()
+    window.workspace.tick([], "Untick head")
+    fake.answer_ticks()
+    assert not window.top.train.isEnabled()
+    assert "nothing would learn: all layers are frozen" in window.top.train.toolTip().lower()
+    assert "Nothing would learn: all layers are frozen" in window.layers.note.text()
+    window.train_or_pause()
+    assert not any(isinstance(command, m.Train) for command in fake.sent)
+    window.workspace.undo_stack.undo()
+    fake.answer_ticks()
+    assert window.top.train.isEnabled()
+
+
+def test_a_single_class_can_not_be_trained(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> None:
+    open_project(qtbot, window, fake, make_dataset(classes=("red",)))
+    assert not window.top.train.isEnabled()
+    assert "only one class to learn (“red”); telling things apart takes two" in window.top.train.toolTip()
+
+
+def test_ticks_become_phases_and_are_saved(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> None:
+    open_project(qtbot, window, fake, make_dataset())
+    workspace = window.workspace
+
+    def phases() -> list[tuple[str, list[str]]]:
+        saved = recipes.load(workspace.project.recipe_path)
+        assert saved == workspace.recipe
+        return [(phase.name, phase.train) for phase in saved.phases]
+
+    workspace.tick(["head"], "x")
+    fake.answer_ticks()
+    assert phases() == [("Head", ["head"])]
+    assert "off: only the head is ticked" in window.recipe._rows[1].detail.text()
+    workspace.tick(["stem"], "x")
+    fake.answer_ticks()
+    assert phases() == [("Ticked layers", ["stem"])]
+    workspace.tick(["everything"], "x")
+    fake.answer_ticks()
+    assert phases() == [("Head", ["head"]), ("Everything", ["everything"])]
+    window.recipe._rows[1].epochs.setValue(17)
+    workspace.tick(["head"], "x")
+    fake.answer_ticks()
+    workspace.tick(["last stage", "head"], "x")
+    fake.answer_ticks()
+    assert workspace.recipe.phases[1].epochs == 17, "a phase that was off remembers its length"
+
+
+def test_editing_the_recipe(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> None:
+    open_project(qtbot, window, fake, make_dataset())
+    row = window.recipe._rows[0]
+    row.lr.setText("2e-2")
+    row.lr.editingFinished.emit()
+    row.epochs.setValue(7)
+    head = recipes.load(window.workspace.project.recipe_path).phases[0]
+    assert (head.epochs, head.lr) == (7, 0.02)
+    assert row.lr.text() == "2e-2"
+
+
+# --- training -------------------------------------------------------------------------------------------------------
+
+
+def start_training(window: MainWindow, fake: FakeEngine) -> Path:
+    window.train_or_pause()
+    command = fake.last(m.Train)
+    fake.state(EngineKind.TRAINING)
+    for event in (
+        m.TrainingStarted(command.run_folder, 1, ["Head"], 5, 10, 2, "cpu"),
+        m.PhaseStarted(0, "Head", 0, 5, 1e-3, "aa"),
+        m.Steps([1, 2], [0.9, 0.8], [0.5, 0.6], [1e-4, 1e-3], 0, 1, 120.0, 65.0),
+        m.EpochFinished(0, 1, 2, 0.85, 0.55, 0.7, 0.75, True, 1.0),
+    ):
+        window.workspace._pass_on(event)
+    return Path(command.run_folder)
+
+
+def finish(window: MainWindow, fake: FakeEngine, run: Path, reason: str = "done", steps: int = 2) -> None:
+    evaluation = m.Evaluation(["blue", "red"], [[3, 1], [0, 4]], 0.3, 0.875)
+    fake.state(EngineKind.READY)
+    window.workspace._training_finished(
+        m.TrainingFinished(str(run), reason, "Training is done.", 1, 0.875, steps, 9.0, evaluation)
+    )
+
+
+def test_a_run_from_train_to_evaluate(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> None:
+    open_project(qtbot, window, fake, make_dataset())
+    qtbot.mouseClick(window.top.train, Qt.MouseButton.LeftButton)
+    fake.sent.clear()
+    run = start_training(window, fake)
+    assert run.name.startswith("0002-") or run.name.startswith("0001-")
+    assert window.pages.currentIndex() == TRAIN
+    assert window.top.train.text().strip() == "Pause" and window.top.stop.isEnabled()
+    assert window.status.text.text() == "Run 1 · phase 1 of 1 · epoch 1 of 5"
+    assert window.status.left.text() == "≈ 1:05 left · 120 img/s"
+    assert "val accuracy <b>75.0 %</b> · best 75.0 % at epoch 1" in window.status.score.text()
+    assert not window.recipe._rows[0].epochs.isEnabled()
+    qtbot.waitUntil(lambda: not window.train_page._dirty)
+    assert window.train_page.loss.steps.y.tolist() == [0.9, 0.8]
+    assert window.train_page.accuracy.val.y.tolist() == [0.75]
+    assert window.train_page.lr.steps.y.tolist() == pytest.approx([0.1, 1.0])
+    assert len(window.train_page.loss._phases) == 1
+    assert "Only the new head learns" in window.train_page.explanation.text()
+    finish(window, fake, run)
+    assert window.top.train.text().strip() == "Train" and window.top.train.isEnabled()
+    window.show_page(EVALUATE)
+    assert window.evaluate_page.headline.text() == "87.5 % of the validation images are right"
+    assert "Hardest is “blue”: 75% recognised, most often taken for “red” (1×)" in window.evaluate_page.worst.text()
+    assert window.evaluate_page.model.index(0, 1).data() == "1"
+
+
+def test_pause_resume_stop_and_the_second_stop(
+    qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker
+) -> None:
+    open_project(qtbot, window, fake, make_dataset())
+    start_training(window, fake)
+    window.train_or_pause()
+    assert isinstance(fake.sent[-1], m.Pause)
+    window.workspace._paused(m.Paused(2))
+    assert window.top.train.text().strip() == "Resume"
+    window.train_or_pause()
+    assert isinstance(fake.sent[-1], m.Resume)
+    window.workspace._resumed(m.Resumed(2))
+    qtbot.mouseClick(window.top.stop, Qt.MouseButton.LeftButton)
+    assert isinstance(fake.sent[-1], m.Stop) and not fake.killed
+    fake.state(EngineKind.STOPPING)
+    assert "Stop again" in window.status.text.text() and window.top.stop.text().strip() == "Stop now"
+    qtbot.mouseClick(window.top.stop, Qt.MouseButton.LeftButton)
+    assert fake.killed == 1
+    before = fake.started
+    fake.state(EngineKind.NOT_STARTED)
+    assert fake.started == before + 1, "a killed engine is replaced at once"
+    assert window.workspace.project is not None and not window.top.stop.isEnabled()
+
+
+def test_a_crash_is_told_in_words_and_nothing_is_lost(qtbot, window: MainWindow, fake, make_dataset: Maker) -> None:
+    open_project(qtbot, window, fake, make_dataset())
+    window.workspace.tick(["everything"], "x")
+    fake.answer_ticks()
+    start_training(window, fake)
+    fake.state(EngineKind.CRASHED, exit_code=-9, last_words="CUDA error: an illegal memory access")
+    text = window.status.text.text()
+    assert (
+        "stopped unexpectedly" in text and "illegal memory access" in text and "Nothing in the project is lost" in text
+    )
+    assert window.status.restart.isVisible()
+    assert "The training ended without finishing" in window.train_page.headline.text()
+    assert not window.top.train.isEnabled() and window.data_page.images.rowCount() == 12
+    started = fake.started
+    qtbot.mouseClick(window.status.restart, Qt.MouseButton.LeftButton)
+    assert fake.started == started + 1
+    fake.become_ready()
+    assert fake.last(m.LoadModel).train == ["everything"]
+    assert not window.status.restart.isVisible() and window.top.train.isEnabled()
+
+
+def test_a_run_that_learned_nothing_leaves_no_folder(qtbot, window: MainWindow, fake, make_dataset: Maker) -> None:
+    open_project(qtbot, window, fake, make_dataset())
+    run = start_training(window, fake)
+    assert run.is_dir()
+    finish(window, fake, run, "failed", steps=0)
+    assert not run.exists()
+
+
+def test_other_datasets_wait_for_the_training(qtbot, window: MainWindow, fake, make_dataset: Maker) -> None:
+    open_project(qtbot, window, fake, make_dataset())
+    start_training(window, fake)
+    other = make_dataset(name="other")
+    drop(window, urls(other))
+    assert "A training is running" in window.status.text.text()
+    assert window.workspace.catalog.root.name == "pictures"
+
+
+def test_no_validation_images_are_told(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> None:
+    open_project(qtbot, window, fake, make_dataset())
+    start_training(window, fake)
+    window.workspace._pass_on(m.EpochFinished(0, 2, 4, 0.5, 0.9, math.nan, math.nan, True, 1.0))
+    assert "No validation images" in window.train_page.figures.text()
+
+
+# --- data page ------------------------------------------------------------------------------------------------------
+
+
+def test_problems_are_listed_with_their_files(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> None:
+    root = make_dataset(count=14)
+    (root / "red" / "red0.jpg").write_bytes((root / "red" / "red0.jpg").read_bytes()[:400])
+    (root / "red" / "notes.txt").write_text("x", encoding="utf-8")
+    open_project(qtbot, window, fake, root)
+    tree = window.data_page.problems
+    texts = [tree.topLevelItem(i).text(0) for i in range(tree.topLevelItemCount())]
+    assert texts == ["1 file can't be read", "1 file not an image"]
+    assert tree.topLevelItem(0).child(0).text(0) == "red/red0.jpg"
+    assert "cut off" in tree.topLevelItem(0).child(0).toolTip(0)
+
+
+def test_searching_and_filtering(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> None:
+    open_project(qtbot, window, fake, make_dataset(count=4))
+    page = window.data_page
+    page.search.setText("red1")
+    qtbot.waitUntil(lambda: page.images.rowCount() == 1)
+    page.search.setText("nothing like it")
+    qtbot.waitUntil(lambda: page.images.rowCount() == 0)
+    assert page.nothing.isVisible()
+    page.search.clear()
+    qtbot.waitUntil(lambda: page.images.rowCount() == 8)
+    page._class_clicked(page.classes.item(0))
+    assert page.images.rowCount() == 4 and page.class_filter.currentText() == "blue"
+    page._class_clicked(page.classes.item(0))
+    assert page.images.rowCount() == 8
+
+
+def test_thumbnails_are_upright_and_a_double_click_asks(qtbot, window, fake, make_dataset: Maker) -> None:
+    from PIL import Image
+
+    root = make_dataset(count=3)
+    wide = Image.new("RGB", (90, 30), (0, 0, 255))
+    wide.paste((255, 0, 0), (0, 0, 45, 30))  # red at the left
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    wide.transpose(Image.Transpose.ROTATE_180).save(root / "blue" / "blue0.jpg", exif=exif, quality=95)
+    open_project(qtbot, window, fake, root)
+    window.show_page(DATA)
+    index = window.data_page.images.index(0)
+
+    def thumbnail():
+        return index.data(Qt.ItemDataRole.DecorationRole)
+
+    qtbot.waitUntil(lambda: thumbnail() is not None)
+    image = thumbnail().toImage()
+    left, right = image.pixelColor(5, image.height() // 2), image.pixelColor(image.width() - 6, image.height() // 2)
+    assert left.red() > 200 > left.blue() and right.blue() > 200 > right.red()
+    window.data_page.grid.activated.emit(index)
+    assert fake.last(m.Predict).path == str(root / "blue" / "blue0.jpg")
+
+
+def test_everything_has_an_accessible_name(window: MainWindow) -> None:
+    from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QComboBox, QHeaderView, QLineEdit, QSpinBox
+
+    nameless = [
+        f"{type(widget).__name__} {widget.objectName()} in {type(widget.parent()).__name__}"
+        for kind in (QAbstractButton, QComboBox, QLineEdit, QSpinBox, QAbstractItemView)
+        for widget in window.findChildren(kind)
+        if widget.window() is window
+        and not widget.accessibleName()
+        and not isinstance(widget, QHeaderView)
+        and not widget.objectName().startswith("qt_")
+        and not isinstance(widget.parent(), QComboBox | QSpinBox | QLineEdit | QAbstractItemView)
+        and not type(widget.parent()).__name__.startswith("QComboBox")
+    ]
+    assert not nameless
