@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ftgui.data import split as splitting
-from ftgui.data.scan import Found
+from ftgui.data.scan import Found, summary
 from ftgui.protocol.problem import Problem, Severity
 
 CATALOG_VERSION = 1
@@ -78,6 +78,24 @@ class Checked:
     mode: str | None
     problem: str | None
     """None: it decodes."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a catalog holds, in figures: read once after every change, not with every repaint."""
+
+    root: Path
+    class_names: list[str]
+    """Classes that can be learned."""
+    counts: dict[str, Counter[str]]
+    """class name -> split -> usable images, also for classes that can't be learned."""
+    problems: list[Problem]
+    split_from_folders: bool
+
+    @property
+    def summary(self) -> str:
+        """E.g. ``"2 classes, 397 images"``."""
+        return summary(len(self.counts), sum(splits.total() for splits in self.counts.values()))
 
 
 class Catalog:
@@ -196,6 +214,10 @@ class Catalog:
         for class_name, split, count in rows:
             counts.setdefault(class_name, Counter())[split] = count
         return dict(sorted(counts.items()))
+
+    def contents(self) -> Contents:
+        """Everything the window shows beside the images themselves."""
+        return Contents(self.root, self.class_names(), self.counts(), self.problems(), self.split_from_folders)
 
     def images(self, class_name: str = "", text: str = "") -> list[ImageRow]:
         """All images, or those of a class and with a text in the path, in path order."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from PySide6.QtCore import QObject, Qt, QTimer, Slot
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QTimer, Slot
 from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QApplication
 
@@ -32,7 +32,6 @@ def make_application() -> QApplication:
     QApplication.setApplicationDisplayName("ftgui")
     QApplication.setApplicationVersion(ftgui.__version__)
     QApplication.setOrganizationName("ftgui")
-    QApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
     application = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(application, QApplication)
     font = QFont(application.font())
@@ -89,7 +88,13 @@ def main(folder: Path | None = None, sample: bool = False, picture: Path | None 
     elif folder is not None:
         QTimer.singleShot(0, lambda: workspace.open_dataset(folder))
     status = QApplication.exec()
-    return photographer.status if picture is not None else status
+    if picture is not None:
+        status = photographer.status
+    # In this order and now: left to the garbage collector, widgets would go after what they are connected to.
+    for thing in (window, workspace, window.theme):
+        thing.deleteLater()
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    return status
 
 
 class Photographer(QObject):

@@ -11,7 +11,7 @@ import msgspec
 from PySide6.QtCore import QObject, QThread, QThreadPool, Signal, Slot
 from PySide6.QtGui import QUndoStack
 
-from ftgui.data.catalog import Catalog
+from ftgui.data.catalog import Catalog, Contents
 from ftgui.data.check import check_images
 from ftgui.data.headless import run_name
 from ftgui.data.job import Job
@@ -72,6 +72,7 @@ class Workspace(QObject):
         self.undo_stack = QUndoStack(self)
         self.project: Project | None = None
         self.catalog: Catalog | None = None
+        self.contents: Contents | None = None
         self.recipe = Recipe()
         self.engine = EngineState(EngineKind.NOT_STARTED)
         self.model: m.ModelLoaded | None = None
@@ -178,7 +179,7 @@ class Workspace(QObject):
         """Ask the engine for the model the recipe names, with a head for the present classes."""
         if self.engine.kind is not EngineKind.READY:
             return
-        classes = self.catalog.class_names() if self.catalog else []
+        classes = self.contents.class_names if self.contents else []
         trained = self.project.last_finished_run() if self.project else None
         self._load_request = self._next_request()
         self._loaded_classes = classes
@@ -265,14 +266,15 @@ class Workspace(QObject):
         self._close_catalog()
         self.project, self.recipe = outcome
         self.catalog = self.project.catalog()
+        self.contents = self.catalog.contents()
         if len(self.recipe.phases) > 1:
             self._later_phase = self.recipe.phases[-1]
         self.undo_stack.clear()
+        self.checking = True
         self.busy.emit("", 0, 0)
         self.project_changed.emit()
         self.recipe_changed.emit()
         self.load_model()
-        self.checking = True
         path = self.project.catalog_path
         self._begin(lambda job: _check(path, job), self._checked, self._check_failed, "checking images")
 
@@ -285,8 +287,11 @@ class Workspace(QObject):
     def _checked(self, _bad: int) -> None:
         self.checking = False
         self.busy.emit("", 0, 0)
+        if self.catalog is None:
+            return
+        self.contents = self.catalog.contents()
         self.catalog_changed.emit()
-        if self.catalog and self._loaded_classes not in (None, self.catalog.class_names()):
+        if self._loaded_classes not in (None, self.contents.class_names):
             self.load_model()  # a class lost its last readable image
 
     @Slot(str)
@@ -389,9 +394,9 @@ class Workspace(QObject):
     def obstacles(self) -> list[Problem]:
         """Why Train can't be pressed now, most fundamental first; empty when it can."""
         found: list[Problem] = []
-        if self.project is None or self.catalog is None:
+        if self.project is None or self.contents is None:
             return [Problem("error", "no-data", "Drop a folder of images first.")]
-        found += [p for p in self.catalog.problems() if p.severity == "error" and p.kind == "one-class"]
+        found += [p for p in self.contents.problems if p.severity == "error" and p.kind == "one-class"]
         if not self.ticks:
             found.append(Problem("error", "all-frozen", "Nothing would learn: all layers are frozen."))
         found += [p for p in self.recipe.validate() if p.severity == "error" and p.kind != "all-frozen"]

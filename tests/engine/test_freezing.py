@@ -117,7 +117,7 @@ def test_a_container_with_its_own_parameters_can_be_ticked_alone() -> None:
 
 
 def test_unknown_layers_are_a_sentence() -> None:
-    with pytest.raises(EngineError, match="no layer “stage 99”. It has: stem, stage 1"):
+    with pytest.raises(EngineError, match=r"no layer “stage 99”. It has: stem, stage 1"):
         freezer_of(train=("stage 99",))
     with pytest.raises(EngineError, match="all layers are frozen"):
         check_trainable(set())

@@ -122,7 +122,9 @@ def test_the_proof_is_shown_and_goes_with_the_next_tick(panel: LayerPanel) -> No
     [
         (["head"], [], "Head"),
         (["last stage", "head"], [], "Last stage + head"),
-        (["stage 4", "neck", "head"], ["stage 4", "neck", "head"], "Last stage + head"),
+        (["stage 1", "head"], ["stage 1", "head"], "Last stage + head"),
+        (["stage 1", "neck", "head"], ["stage 1", "neck", "head"], "Your ticks"),
+        (["stage 1"], ["stage 1"], "Your ticks"),
         (["everything"], [], "Everything"),
         (["stem", "head"], ["stem", "head"], "Your ticks"),
         ([], [], "Your ticks"),

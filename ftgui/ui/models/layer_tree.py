@@ -139,9 +139,11 @@ class LayerTreeModel(QAbstractItemModel):
 
     # --- ticks ------------------------------------------------------------------------------------------------------
 
-    def node(self, index: Index) -> LayerNode:
-        """The row's node."""
-        return self._nodes[index.internalId()]
+    def last_stage_names(self) -> list[str]:
+        """What the engine calls "last stage and head" of this model: the last stage, the neck if it can learn, the head."""
+        tops = [node for node in self._nodes if node.parent < 0 and node.parameters]
+        stages = [number for number, node in enumerate(tops) if node.name.startswith("stage ")]
+        return [node.name for node in tops[stages[-1] :]] if stages else []
 
     def check_state(self, number: int) -> Qt.CheckState:
         """All, none or some of the units of a row learn."""

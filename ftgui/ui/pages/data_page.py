@@ -292,17 +292,17 @@ class DataPage(QWidget):
 
     @Slot()
     def _catalog_changed(self) -> None:
-        catalog = self._workspace.catalog
-        self._stack.setCurrentIndex(1 if catalog else 0)
-        if catalog is None:
+        contents = self._workspace.contents
+        self._stack.setCurrentIndex(1 if contents else 0)
+        if contents is None:
             return
-        counts = catalog.counts()
+        counts = contents.counts
         self._show_classes(counts)
         totals: Counter[str] = sum(counts.values(), Counter())
-        origin = "from the folders’ names" if catalog.split_from_folders else "split at random, each class alike"
+        origin = "from the folders’ names" if contents.split_from_folders else "split at random, each class alike"
         parts = [f"{split} {totals[split]:,}" for split in ("train", "val", "test")]
         self.split.setText(" · ".join(parts) + "\n" + origin)
-        self._show_problems(catalog.problems())
+        self._show_problems(contents.problems)
         self._show_images()
 
     def _show_classes(self, counts: dict[str, Counter[str]]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -42,7 +42,14 @@ class _TreeView(QTreeView):
 
     toggle_wanted = Signal(QModelIndex)
 
-    def keyPressEvent(self, event) -> None:  # type: ignore[no-untyped-def]
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        # Qt does not make a row current when its tick is clicked, so Space would afterwards tick another row or none.
+        index = self.indexAt(event.position().toPoint())
+        if index.isValid():
+            self.setCurrentIndex(index)
+        super().mousePressEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
         index = self.currentIndex()
         if event.key() == Qt.Key.Key_Space and index.isValid():
             self.toggle_wanted.emit(index.siblingAtColumn(LAYER))
@@ -152,7 +159,7 @@ class LayerPanel(Card):
     def show_ticks(self, layers: list[str], named: list[str]) -> None:
         """Set the preset box: `layers` as the recipe says, `named` as the engine calls the same state."""
         for title, preset in PRESETS.items():
-            if layers == preset or (title == "Last stage + head" and _is_last_stage(named)):
+            if layers == preset or (preset == [LAST_STAGE, HEAD] and named == self.model.last_stage_names()):
                 self.preset.setCurrentText(title)
                 return
         self.preset.setCurrentText(CUSTOM)
@@ -214,8 +221,3 @@ class LayerPanel(Card):
         title = self.preset.currentText()
         if title in PRESETS:
             self.ticks_wanted.emit(PRESETS[title], f"Preset {title}")
-
-
-def _is_last_stage(named: list[str]) -> bool:
-    """Whether canonical names say: one stage (with the neck, if there is one) and the head."""
-    return len(named) in (2, 3) and named[0].startswith("stage ") and named[1:] in (["head"], ["neck", "head"])

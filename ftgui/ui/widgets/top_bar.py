@@ -6,7 +6,6 @@ from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
-from ftgui.data.scan import summary
 from ftgui.protocol.messages import Device
 from ftgui.ui import icons
 from ftgui.ui.theme import Theme
@@ -117,12 +116,12 @@ class TopBar(QWidget):
 
     def show_state(self, workspace: Workspace) -> None:
         """Texts, and what can be pressed."""
-        if workspace.catalog is not None:
-            name = workspace.catalog.root.name
-            counts = workspace.catalog.counts()
+        contents = workspace.contents
+        if contents is not None:
+            name = contents.root.name
             self.project.setText(self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, 160))
-            self.project.setToolTip(str(workspace.catalog.root))
-            self.summary.setText(summary(len(counts), sum(splits.total() for splits in counts.values())))
+            self.project.setToolTip(str(contents.root))
+            self.summary.setText(contents.summary)
         title = workspace.model.title if workspace.model else workspace.recipe.backbone.name
         self._title = title
         self._fit()

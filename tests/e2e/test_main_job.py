@@ -1,0 +1,251 @@
+"""The main job, once through: the real main(), the real engine, real drop and mouse events."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import timm
+from PySide6.QtCore import QMimeData, QModelIndex, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QStyle, QStyleOptionViewItem
+
+from ftgui import cli
+from ftgui.ui.main_window import MainWindow
+from ftgui.ui.workers.engine_worker import EngineKind
+from tests.conftest import Maker, picture
+from tests.e2e.driver import Driver, Script, Watchdog
+
+ROOT = Path(__file__).resolve().parents[2]
+Steps = Iterator[Callable[[], bool]]
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture
+def run_window(qapp: QApplication, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """``run_window(script, *arguments)``: the program's main() with a script at its controls; returns its exit status."""
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+
+    def run(script: Script, *arguments: str) -> int:
+        driver = Driver(script)
+        status = cli.main(list(arguments))
+        assert not driver.failure, driver.failure
+        assert driver.finished
+        return status
+
+    return run
+
+
+def drop(window: MainWindow, path: Path) -> None:
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path))])
+    common = (Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    QApplication.sendEvent(window, QDragEnterEvent(QPoint(400, 300), *common))
+    QApplication.sendEvent(window, QDropEvent(QPointF(400, 300), *common))
+
+
+def click(widget) -> None:
+    QTest.mouseClick(widget, Qt.MouseButton.LeftButton)
+
+
+def click_tick(window: MainWindow, name: str) -> None:
+    tree, model = window.layers.tree, window.layers.model
+    index: QModelIndex = model.match(model.index(0, 0), Qt.ItemDataRole.DisplayRole, name, 1)[0]
+    option = QStyleOptionViewItem()
+    tree.initViewItemOption(option)
+    option.rect = tree.visualRect(index)
+    tree.itemDelegate().initStyleOption(option, index)
+    box = tree.style().subElementRect(QStyle.SubElement.SE_ItemViewItemCheckIndicator, option, tree)
+    QTest.mouseClick(tree.viewport(), Qt.MouseButton.LeftButton, pos=box.center())
+
+
+def engine_process() -> psutil.Process:
+    (child,) = [p for p in psutil.Process().children(recursive=True) if "--engine" in p.cmdline()]
+    return child
+
+
+def is_ready(window: MainWindow) -> Callable[[], bool]:
+    return lambda: window.top.train.isEnabled() and window.workspace.engine.kind is EngineKind.READY
+
+
+def test_drop_tick_train_watch_ask(run_window, make_dataset: Maker, tmp_path: Path) -> None:
+    dataset = make_dataset(classes=("red", "green", "blue"), count=24, name="色 pictures")
+    question = tmp_path / "which colour.png"
+    picture((200, 40, 40), 12345).save(question)
+    watchdog = Watchdog()
+
+    def script(window: MainWindow) -> Steps:
+        page, workspace = window.predict_page, window.workspace
+        assert "torch" not in sys.modules or os.environ.get("PYTEST_CURRENT_TEST"), "see test_no_torch_in_the_window"
+        drop(window, dataset)
+        yield is_ready(window)
+        assert window.top.summary.text() in ("3 classes, 72 images",)
+        assert "tf_efficientnet_lite0" in window._names[0]
+        assert workspace.model.total_parameters == 3_374_851 or workspace.model.total_parameters > 3_000_000
+
+        drop(window, question)
+        yield lambda: page.verdict.text() not in ("", "…")
+        assert page.verdict.text() == "A guess"
+
+        window.layers.preset.setCurrentText("Head")
+        window.layers.preset.activated.emit(0)
+        yield lambda: "3.8 k" in window.layers.counts.text()
+        click_tick(window, "head")
+        yield lambda: not window.top.train.isEnabled()
+        assert "Nothing would learn: all layers are frozen" in window.layers.note.text()
+        window.layers.tree.setFocus()
+        QTest.keyClick(window.layers.tree, Qt.Key.Key_Space)
+        yield lambda: window.top.train.isEnabled() and "3.8 k" in window.layers.counts.text()
+        click_tick(window, "stage 7")
+        yield lambda: "609.3 k" in window.layers.counts.text()
+        assert window.layers.preset.currentText() == "Your ticks"
+        workspace.undo_stack.undo()
+        yield lambda: "3.8 k" in window.layers.counts.text()
+
+        watchdog.on = True
+        click(window.top.train)
+        yield lambda: window.train_page.loss.val.size >= 1
+        drop(window, question)
+        yield lambda: page.verdict.text() not in ("", "…")
+        assert "weights of step" in page.timing.text()
+        click(window.top.train)
+        yield lambda: window.workspace.paused
+        before = window.train_page.loss.steps.size
+        click(window.top.train)
+        yield lambda: window.train_page.loss.steps.size > before
+        for number in range(4):
+            window.show_page(number)
+            yield lambda: True
+        yield lambda: workspace.engine.kind is EngineKind.READY
+        watchdog.on = False
+
+        assert "frozen part unchanged" in window.layers.proof.text()
+        assert window.train_page.loss._phases and window.train_page.lr.steps.size == window.train_page.loss.steps.size
+        losses = window.train_page.loss.steps.y
+        assert losses[-3:].mean() < losses[:3].mean() / 2, "it learned"
+        assert window.evaluate_page.headline.text() == "100.0 % of the validation images are right"
+        assert window.evaluate_page.model.rowCount() == 3
+        drop(window, question)
+        yield lambda: page.verdict.text() == "red"
+        assert "answered in" in page.timing.text()
+
+    assert run_window(script) == 0
+    runs = list((tmp_path / "ftgui-data" / "projects").glob("*/runs/*"))
+    assert [run.name for run in runs] == ["0001-head"]
+    result = json.loads((runs[0] / "result.json").read_text(encoding="utf-8"))
+    assert result["reason"] == "done" and result["best_accuracy"] == 1.0
+    assert timm.create_model(f"local-dir:{runs[0] / 'best'}", pretrained=True).num_classes == 3
+
+    worst_busy, worst_gap = max(watchdog.busy), max(watchdog.gaps)
+    print(f"main thread while training: busy at most {worst_busy * 1e3:.0f} ms, away at most {worst_gap * 1e3:.0f} ms")
+    assert len(watchdog.busy) > 100
+    assert worst_busy <= 0.1, f"the main thread was busy for {worst_busy * 1e3:.0f} ms"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
+def test_the_engine_is_killed_at_bad_moments(run_window, make_dataset: Maker) -> None:
+    dataset = make_dataset(count=12)
+
+    def script(window: MainWindow) -> Steps:
+        workspace = window.workspace
+        crashed = lambda: workspace.engine.kind is EngineKind.CRASHED  # noqa: E731
+        yield lambda: workspace.engine.kind is EngineKind.STARTING
+        yield lambda: bool([p for p in psutil.Process().children() if "--engine" in p.cmdline()])
+        os.kill(engine_process().pid, signal.SIGKILL)  # while it imports torch
+        yield crashed
+        assert "stopped unexpectedly" in window.status.text.text()
+        drop(window, dataset)
+        yield lambda: workspace.project is not None and not workspace.checking
+        click(window.status.restart)
+        yield is_ready(window)
+        click(window.top.train)
+        yield lambda: window.train_page.loss.steps.size >= 1
+        os.kill(engine_process().pid, signal.SIGKILL)  # in the middle of training
+        yield crashed
+        assert "stopped unexpectedly" in window.status.text.text() and window.status.restart.isVisible()
+        assert window.data_page.images.rowCount() == 24 and window.train_page.loss.steps.size >= 1
+        window.workspace.ask(dataset / "red" / "red0.jpg")
+        assert window.predict_page.caution.text() == "The engine is not running."
+        click(window.status.restart)
+        yield is_ready(window)
+        assert workspace.ticks == ["last stage", "head"]
+        click(window.top.train)
+        yield lambda: workspace.engine.kind is EngineKind.TRAINING and window.train_page.loss.steps.size >= 1
+        os.kill(engine_process().pid, signal.SIGSTOP)  # a hung driver: it answers nothing any more
+        click(window.top.stop)
+        yield lambda: workspace.engine.kind is EngineKind.STOPPING
+        click(window.top.stop)
+        yield is_ready(window)
+        click(window.top.train)
+        yield lambda: window.train_page.loss.val.size >= 1
+        click(window.top.stop)
+        yield lambda: workspace.engine.kind is EngineKind.READY
+        assert window.train_page.headline.text() == "Stopped."
+
+    assert run_window(script) == 0
+
+
+def test_closing_the_window_in_mid_training_leaves_nothing_behind(run_window, make_dataset: Maker) -> None:
+    dataset = make_dataset(count=12)
+
+    def script(window: MainWindow) -> Steps:
+        yield is_ready(window)
+        click(window.top.train)
+        yield lambda: window.train_page.loss.steps.size >= 1
+
+    assert run_window(script, "window", str(dataset)) == 0
+    assert not psutil.Process().children()
+
+
+def test_no_torch_in_the_window() -> None:
+    """In a fresh interpreter: the window is built and shown, and torch, torchvision and timm are not there."""
+    code = (
+        "import sys\n"
+        "from PySide6.QtCore import QTimer\n"
+        "from ftgui.ui import app\n"
+        "from PySide6.QtWidgets import QApplication\n"
+        "app.make_application(); QTimer.singleShot(500, QApplication.closeAllWindows)\n"
+        "assert app.main() == 0\n"
+        "print([name for name in ('torch', 'torchvision', 'timm', 'safetensors') if name in sys.modules])\n"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=dict(os.environ, PYTHONPATH=str(ROOT)),
+    )
+    assert answer.stdout.strip() == "[]", answer.stderr
+
+
+def test_the_sample_trains_without_a_display(tmp_path: Path) -> None:
+    """What `packaging/start.py` does where there is no display, on fewer epochs."""
+    from ftgui.data.job import Job
+    from ftgui.data.project import Project
+    from ftgui.protocol import recipe as recipes
+    from ftgui.protocol.recipe import Phase, Recipe
+    from ftgui.ui.sample import sample_folder
+
+    project = Project.for_dataset(sample_folder(Job()))
+    recipes.save(Recipe(phases=[Phase(name="Head", train=["head"], epochs=1, lr=3e-3)]), project.recipe_path)
+    image = tmp_path / "window.png"
+    answer = subprocess.run(
+        [sys.executable, "-m", "ftgui", "sample", "--picture", str(image)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={k: v for k, v in os.environ.items() if k not in ("DISPLAY", "QT_QPA_PLATFORM")}
+        | {"PYTHONPATH": str(ROOT)},
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert "Best validation accuracy" in answer.stdout and f"A picture of the window: {image}" in answer.stdout
+    assert image.stat().st_size > 20_000
