@@ -3,6 +3,7 @@
     python3 packaging/start.py          open the window on the sample project
     python3 packaging/start.py test     run every check
     python3 packaging/start.py -- …     anything else ``ftgui`` can do, e.g.  -- train recipe.toml
+    python3 packaging/start.py run FILE …   a script of this checkout, e.g.  run tests/bench/bench_start.py
 
 The first run makes an environment in the user's cache, named after the pinned versions, so that it is made once
 for all checkouts with the same pins. Standard library only.
@@ -93,10 +94,14 @@ def main(arguments: list[str]) -> int:
     variables = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])))
     if arguments[:1] == ["test"]:
         return run_checks(python, variables, arguments[1:])
+    if arguments[:1] == ["run"] and len(arguments) > 1:
+        return subprocess.call([str(python), *arguments[1:]], env=variables)
     if arguments[:1] == ["--"]:
         command = arguments[1:]
     elif arguments:
-        return fail(f"“{arguments[0]}” is not known here. Give nothing, “test”, or “-- …” for ftgui's own commands.")
+        return fail(
+            f"“{arguments[0]}” is not known here. Give nothing, “test”, “run FILE”, or “-- …” for ftgui's own commands."
+        )
     elif has_display():
         command = ["sample"]
     else:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSettings, QThreadPool, Slot
+from PySide6.QtCore import QSettings, QThreadPool, QTimer, Slot
 from PySide6.QtGui import (
     QAction,
     QActionGroup,
@@ -16,6 +18,7 @@ from PySide6.QtGui import (
     QGuiApplication,
     QKeySequence,
     QResizeEvent,
+    QShowEvent,
 )
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
@@ -27,7 +30,6 @@ from ftgui.ui.drops import Kind, Offer, look_at
 from ftgui.ui.pages.data_page import DataPage
 from ftgui.ui.pages.evaluate_page import EvaluatePage
 from ftgui.ui.pages.predict_page import PredictPage
-from ftgui.ui.pages.train_page import TrainPage
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.drop_overlay import DropOverlay
 from ftgui.ui.widgets.layer_panel import LayerPanel
@@ -38,6 +40,9 @@ from ftgui.ui.widgets.top_bar import TopBar
 from ftgui.ui.workers.engine_worker import EngineKind, EngineState
 from ftgui.ui.workers.tasks import Task
 from ftgui.ui.workspace import Asked, Workspace
+
+if TYPE_CHECKING:
+    from ftgui.ui.pages.train_page import TrainPage
 
 DATA, TRAIN, EVALUATE, PREDICT = range(4)
 
@@ -67,11 +72,11 @@ class MainWindow(QWidget):
     def _make_parts(self) -> None:
         self.top = TopBar(self.theme)
         self.data_page = DataPage(self.workspace, self.theme)
-        self.train_page = TrainPage(self.workspace, self.theme)
         self.evaluate_page = EvaluatePage(self.workspace, self.theme)
         self.predict_page = PredictPage(self.workspace, self.theme)
         self.pages = QStackedWidget()
-        for page in (self.data_page, self.train_page, self.evaluate_page, self.predict_page):
+        self._train_placeholder = QWidget()
+        for page in (self.data_page, self._train_placeholder, self.evaluate_page, self.predict_page):
             self.pages.addWidget(page)
         self.layers = LayerPanel(self.theme)
         self.recipe = RecipePanel(self.theme)
@@ -95,6 +100,21 @@ class MainWindow(QWidget):
         layout.addWidget(self.top)
         layout.addLayout(middle, 1)
         layout.addWidget(self.status)
+
+    @cached_property
+    def train_page(self) -> TrainPage:
+        """Made after the first paint or when first needed: importing pyqtgraph takes as long as all other imports but Qt's."""
+        from ftgui.ui.pages.train_page import TrainPage
+
+        page = TrainPage(self.workspace, self.theme)
+        self.pages.insertWidget(TRAIN, page)
+        self.pages.removeWidget(self._train_placeholder)
+        self._train_placeholder.deleteLater()
+        return page
+
+    @Slot()
+    def _complete(self) -> None:
+        assert self.train_page is not None
 
     def _make_actions(self) -> None:
         menu = QMenu(self)
@@ -236,6 +256,7 @@ class MainWindow(QWidget):
     @Slot(int)
     def show_page(self, number: int) -> None:
         """Bring a page to the front."""
+        self._complete()
         self.pages.setCurrentIndex(number)
         self.top.show_page(number)
 
@@ -355,6 +376,10 @@ class MainWindow(QWidget):
             self.overlay.say(self._offer.title, outcome[0], refused=outcome[1])
 
     # --- the window itself ------------------------------------------------------------------------------------------
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        QTimer.singleShot(50, self._complete)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
