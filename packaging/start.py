@@ -107,7 +107,10 @@ def main(arguments: list[str]) -> int:
     else:
         say("No display here: training the sample without a window.")
         command = ["sample", "--picture", "ftgui-sample.png"]
-    return subprocess.call([str(python), "-m", "ftgui", *command], env=variables)
+    try:
+        return subprocess.call([str(python), "-m", "ftgui", *command], env=variables)
+    except KeyboardInterrupt:
+        return 130  # ftgui got the same Ctrl-C and has said what there is to say
 
 
 # --- the environment ------------------------------------------------------------------------------------------------
@@ -266,7 +269,7 @@ def missing_libraries(python: Path) -> list[str]:
         [str(python), "-c", load], capture_output=True, text=True, env=dict(os.environ, QT_QPA_PLATFORM="offscreen")
     )
     if sys.platform != "linux":
-        return [] if outcome.returncode == 0 else [outcome.stderr.strip().splitlines()[-1]]
+        return [] if outcome.returncode == 0 else [last_words(outcome.stderr)]
     site = subprocess.run(
         [str(python), "-c", "import sysconfig; print(sysconfig.get_path('platlib'))"],
         capture_output=True,
@@ -284,8 +287,12 @@ def missing_libraries(python: Path) -> list[str]:
     found = not_found(objects)
     if not found and outcome.returncode != 0:
         match = re.search(r"(lib[\w.+-]+\.so[\w.]*): cannot open", outcome.stderr)
-        found = [match[1] if match else outcome.stderr.strip().splitlines()[-1]]
+        found = [match[1] if match else last_words(outcome.stderr)]
     return found
+
+
+def last_words(text: str) -> str:
+    return (text.strip().splitlines() or ["a part of Qt (it ended without a word)"])[-1]
 
 
 def not_found(objects: list[Path]) -> list[str]:

@@ -11,7 +11,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 EXTENSIONS = frozenset(
     {".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".avif"}
@@ -54,7 +54,7 @@ def open_image(source: Path | bytes) -> Image.Image:
         raise ImageError(_too_large(None)) from error
     except UnidentifiedImageError as error:
         raise ImageError("This is not an image, or of a kind that can't be read.") from error
-    except (OSError, SyntaxError, ValueError) as error:
+    except Exception as error:
         raise ImageError(_damage(error)) from error
     width, height = image.size
     if width * height > MAX_PIXELS:
@@ -92,12 +92,36 @@ def load_rgb(source: Path | bytes, short_side: int | None = None) -> Image.Image
             image.draft("RGB", (short_side, short_side))
         try:
             image.load()
-            return _to_rgb(ImageOps.exif_transpose(image))
+            return _to_rgb(_upright(image))
         except MemoryError as error:
             raise ImageError("There is not enough memory to decode this image.") from error
-        except (OSError, SyntaxError, ValueError, IndexError, EOFError, TypeError) as error:
-            # Pillow's decoders raise all of these on damaged files.
+        except Exception as error:
             raise ImageError(_damage(error)) from error
+
+
+_ORIENTATION_TAG = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Apply the EXIF orientation.
+
+    Not `ImageOps.exif_transpose`: it also writes the EXIF block anew, and raises where that is damaged though the
+    picture is not. A damaged block counts as no orientation.
+    """
+    try:
+        turn = _TURNS.get(image.getexif().get(_ORIENTATION_TAG, 1))
+    except Exception:  # noqa: BLE001 - see above; the pixels are fine
+        turn = None
+    return image if turn is None else image.transpose(turn)
 
 
 def _damage(error: Exception) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from ftgui.data.project import Project
-from ftgui.data.scan import scan
+from ftgui.data.scan import DatasetError, scan
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.messages import Train
 from ftgui.protocol.problem import Problem
@@ -34,7 +34,7 @@ def prepare(recipe_path: Path, project_folder: Path | None = None, device: str =
 
     Raises:
         RecipeError: the recipe can't be used.
-        DatasetError: its folder can't.
+        DatasetError: its folder can't, or recipe and data together make no training.
         CatalogError: the project's catalog can't be opened.
     """
     recipe = recipes.load(recipe_path)
@@ -49,6 +49,9 @@ def prepare(recipe_path: Path, project_folder: Path | None = None, device: str =
     with project.catalog() as catalog:
         catalog.replace(found, recipe.dataset.val_fraction, recipe.dataset.split_seed)
         problems = recipe.validate() + catalog.problems()
+    fatal = [problem.message for problem in problems if problem.severity == "error" and not problem.path]
+    if fatal:
+        raise DatasetError(" ".join(fatal))
     run_folder = project.new_run_folder(run_name(recipe))
     command = Train(1, recipe, str(project.catalog_path), str(run_folder))
     return Prepared(command, problems, found.summary(), run_folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,9 +62,15 @@ class Project:
         recipes.save(recipe, self.recipe_path)
         return recipe
 
-    def catalog(self, read_only: bool = False) -> Catalog:
+    def catalog(self) -> Catalog:
         """A new connection; the caller closes it."""
-        return Catalog(self.catalog_path, read_only)
+        return Catalog(self.catalog_path)
+
+    @staticmethod
+    def discard_run(folder: Path) -> None:
+        """Remove the folder of a run that learned nothing; a finished model in it is never touched."""
+        if not (folder / "best").exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
     def new_run_folder(self, name: str) -> Path:
         """Make the next numbered folder, e.g. ``runs/0007-head-last-stage``."""

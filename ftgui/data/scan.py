@@ -82,7 +82,11 @@ def scan(folder: Path, job: Job | None = None) -> Found:
         Cancelled: through `job`.
     """
     job = job or Job()
-    root = _unwrap(folder)
+    root = _unwrap(folder.absolute())
+    if _shown(str(root)) != str(root):
+        raise DatasetError(
+            f"The name of the folder “{_shown(root.name)}” is not valid text. Rename it, then open it again."
+        )
     found = Found(root)
     top_folders, top_files = _list(root, raising=True)
     split_layout = any(_split_of(path) == "train" for path in top_folders)
@@ -118,7 +122,10 @@ def _unwrap(folder: Path) -> Path:
         folders, files = _list(current, raising=True)
         if len(folders) != 1 or any(is_image_name(path) for path in files) or _split_of(folders[0]):
             return current
-        inner, _ = _list(folders[0])
+        try:
+            inner, _ = _list(folders[0])
+        except OSError:
+            return current  # said by `scan`, as a problem of that folder
         if not inner:
             return current
         current = folders[0]
@@ -185,6 +192,17 @@ def _take_class(found: Found, folder: Path, split: str, job: Job) -> None:
 def _take_file(found: Found, file: Path, class_name: str, split: str) -> None:
     relative = _relative(found, file)
     suffix = file.suffix.lower()
+    if file.relative_to(found.root).as_posix() != relative:
+        found.problems.append(
+            Problem(
+                "error",
+                "bad-name",
+                "The name of this file or of its folder is not valid text; it is left out.",
+                relative,
+                "Rename it.",
+            )
+        )
+        return
     if suffix in ANIMATION_EXTENSIONS:
         found.problems.append(
             Problem(
@@ -224,7 +242,12 @@ def _outside(found: Found, file: Path) -> None:
 
 
 def _relative(found: Found, path: Path) -> str:
-    return path.relative_to(found.root).as_posix()
+    return _shown(path.relative_to(found.root).as_posix())
+
+
+def _shown(name: str) -> str:
+    """A name as it can be shown and stored: bytes that are not UTF-8 (from old archives) become question marks."""
+    return name.encode("utf-8", "replace").decode("utf-8")
 
 
 def _why_nothing(found: Found, folder: Path) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 import re
 import socket
-import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -296,11 +295,13 @@ def _downloading(name: str) -> Iterator[None]:
         constants.HF_HUB_OFFLINE = True
     try:
         yield
-    except (OSError, urllib.error.URLError, RuntimeError, ValueError) as error:
-        if isinstance(error, RuntimeError) and "No pretrained weights" in str(error):
-            raise EngineError(
-                f"There are no pretrained weights for “{name}”. Choose “from scratch” or another."
-            ) from error
+    except (RuntimeError, ValueError, TypeError, KeyError) as error:
+        if "pretrained weights" in str(error).lower():
+            sentence = f"There are no pretrained weights for “{name}”. Choose “from scratch” or another."
+        else:
+            sentence = f"The model “{name}” can't be built: {error}"
+        raise EngineError(sentence) from error
+    except OSError as error:
         raise EngineError(
             f"The pretrained weights of “{name}” are not on this computer and could not be downloaded. Connect to the "
             f"network once, give a weights file, or choose {PACKAGED}, which comes with ftgui."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import queue
+import signal
 import sys
 import threading
 import time
@@ -28,6 +29,8 @@ def main() -> int:
     """Run until the input closes or `Shutdown` arrives."""
     started = time.monotonic()
     events = _claim_stdout()
+    # Ctrl-C in a terminal reaches the whole process group; what it means is the window's to decide.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _step_back()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     commands: queue.SimpleQueue[m.Command] = queue.SimpleQueue()
@@ -64,7 +67,13 @@ def main() -> int:
 def _step_back() -> None:
     """Let the window go first where both want the same core: it needs little, but at once."""
     process = psutil.Process()
-    process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else NICENESS)
+    try:
+        if sys.platform == "win32":
+            process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
+        else:
+            process.nice(max(int(process.nice()), NICENESS))
+    except psutil.AccessDenied as error:
+        log.info("the priority stays as it is: %s", error)
 
 
 def _claim_stdout() -> BinaryIO:

@@ -45,6 +45,7 @@ def write_model(folder: Path, model: nn.Module, description: Description, figure
         "format": MODEL_FORMAT,
         "ftgui": ftgui.__version__,
         "backbone": description.backbone.name,
+        "weights": description.backbone.weights,
         "class_names": description.class_names,
         "preprocessing": description.preprocessing.as_dict(),
         "figures": figures,

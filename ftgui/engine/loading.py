@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +18,7 @@ from torchvision.transforms import v2
 
 from ftgui.data.catalog import Sample
 from ftgui.data.formats import ImageError
+from ftgui.engine.errors import EngineError
 from ftgui.engine.preprocess import Pixels, Preprocessing, center_view, decode, to_batch
 
 CACHE_SHARE = 0.35
@@ -28,6 +30,9 @@ kind such small crops often miss what the picture is of."""
 
 _AHEAD = 2
 """Batches prepared while one is computed."""
+
+PROGRESS_SECONDS = 0.1
+"""Between two reports while images are read."""
 
 Poll = Callable[[], None]
 """Called often; looks for commands and may raise to end the work."""
@@ -65,15 +70,11 @@ class Images:
         """Let the threads go."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    @property
-    def cached_bytes(self) -> int:
-        return sum(pixels.nbytes for pixels in self._cache.values())
-
     def decode_all(self, poll: Poll, progress: Callable[[int, int], None]) -> None:
         """Decode everything once: fills the cache and finds what can't be read."""
         waiting: deque[tuple[int, Future[Pixels]]] = deque()
         upcoming = iter(range(len(self.samples)))
-        done = 0
+        done, told = 0, 0.0
         while True:
             while len(waiting) < 64 and (index := next(upcoming, None)) is not None:
                 waiting.append((index, self._pool.submit(decode, self.samples[index].path, self.preprocessing)))
@@ -89,7 +90,9 @@ class Images:
                     self._free -= pixels.nbytes
                     self._cache[index] = pixels
             done += 1
-            progress(done, len(self.samples))
+            if time.monotonic() - told >= PROGRESS_SECONDS or done == len(self.samples):
+                told = time.monotonic()
+                progress(done, len(self.samples))
             poll()
 
     def indices(self, split: str) -> list[int]:
@@ -112,10 +115,16 @@ class Images:
             if not pending:
                 return
             chunk, futures = pending.popleft()
-            views = [future.result() for future in futures]
+            views = [self._result(index, future) for index, future in zip(chunk, futures, strict=True)]
             poll()
             targets = torch.tensor([self.samples[index].target for index in chunk])
             yield Batch(to_batch(views, self.preprocessing, device), targets.to(device, non_blocking=True))
+
+    def _result(self, index: int, future: Future[Pixels]) -> Pixels:
+        try:
+            return future.result()
+        except ImageError as error:  # read once already, so it changed since
+            raise EngineError(f"{self.samples[index].path.name} can no longer be read: {error}") from error
 
     def _submit(self, index: int, augment: bool) -> Future[Pixels]:
         if not augment:

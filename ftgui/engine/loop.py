@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -24,6 +25,8 @@ from ftgui.engine.phases import learning_rate, make_optimizer, set_learning_rate
 from ftgui.engine.runs import RunFolder
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Phase, Recipe
+
+log = logging.getLogger(__name__)
 
 MESSAGES_PER_SECOND = 15
 
@@ -93,6 +96,8 @@ class Training:
         """Optimizer steps done."""
         self.in_train_mode = False
         """Between the steps of an epoch: who uses the model for something else must call `Freezer.train_mode` after."""
+        self.usable = False
+        """After `run`: the model holds weights that learned something."""
         self._root = root
         self._emit = emit
         self._poll_commands = poll
@@ -123,10 +128,12 @@ class Training:
         except EngineError as error:
             message = str(error)
         except torch.OutOfMemoryError:
-            message = (
-                f"The device ran out of memory. Choose a smaller batch (now {self.recipe.training.batch_size}), tick fewer "
-                "layers or take a smaller model; closing other programs on the device may help too."
-            )
+            message = _out_of_memory(self.recipe.training.batch_size)
+        except Exception as error:
+            log.exception("training failed")
+            memory = isinstance(error, MemoryError) or "memory" in str(error).lower()
+            size = self.recipe.training.batch_size
+            message = _out_of_memory(size) if memory else f"The training failed: {type(error).__name__}: {error}"
         finally:
             self._images.close()
         try:
@@ -298,9 +305,11 @@ class Training:
         best = self._best
         if best is not None:
             self.model.load_state_dict(best.weights)
+            self.usable = True
         elif reason == "stopped" and self.step:
             # Stopped before the first epoch was over: what was learned so far is all there is.
             write_model(self._run.folder / "best", self.model, self.description, {"step": self.step})
+            self.usable = True
         self.in_train_mode = False
         self.model.eval()
         evaluation = None
@@ -320,7 +329,10 @@ class Training:
         result = {field: getattr(finished, field) for field in finished.__struct_fields__ if field != "evaluation"}
         if evaluation is not None:
             result["evaluation"] = {field: getattr(evaluation, field) for field in evaluation.__struct_fields__}
-        self._run.write_result(result)
+        try:
+            self._run.write_result(result)
+        except OSError as error:
+            self._emit(m.Log("warning", f"The result could not be written: {error}"))
         return finished
 
     # --- telling ----------------------------------------------------------------------------------------------------
@@ -391,6 +403,13 @@ class Training:
         steps = self._steps_per_epoch
         fraction = (self.step - 1) % steps / steps
         return max(0.0, (planned - finished_before - done_here - fraction)) * known[-1]
+
+
+def _out_of_memory(batch_size: int) -> str:
+    return (
+        f"The device ran out of memory. Choose a smaller batch (now {batch_size}), tick fewer layers or take a smaller "
+        "model; closing other programs on the device may help too."
+    )
 
 
 def as_logits(output: object) -> torch.Tensor:

@@ -118,7 +118,6 @@ class Session:
                 total_parameters=freezer.total_parameters,
                 trained=loaded.trained,
                 device=str(loaded.device),
-                image_size=built.preprocessing.size,
             )
         )
 
@@ -132,19 +131,23 @@ class Session:
 
     def _take_trained(self, loaded: Loaded, folder: Path) -> None:
         """Weights of a finished model, where they fit; a project whose classes changed just starts untrained."""
-        about = read_description(folder)
-        same = about is not None and (about.get("backbone"), about.get("class_names")) == (
-            loaded.backbone.name,
-            loaded.built.class_names,
-        )
-        if not same:
+        about = read_description(folder) or {}
+        wanted = (loaded.backbone.name, loaded.backbone.weights, loaded.built.class_names)
+        if (about.get("backbone"), about.get("weights"), about.get("class_names")) != wanted:
             self._emit(m.Log("info", f"The weights of {folder.parent.name} are for other classes or another model."))
             return
-        state = backbones.read_weights(folder / WEIGHTS_FILE)
+        own = loaded.model.state_dict()
         try:
-            loaded.model.load_state_dict(state)
-        except RuntimeError as error:
-            raise EngineError(f"The weights of {folder.parent.name} do not fit the model.") from error
+            state = backbones.read_weights(folder / WEIGHTS_FILE)
+        except EngineError as error:
+            self._emit(m.Log("warning", f"The last run's model can't be loaded; training starts anew. {error}"))
+            return
+        if {k: v.shape for k, v in state.items()} != {k: v.shape for k, v in own.items()}:
+            self._emit(
+                m.Log("warning", f"The weights of {folder.parent.name} do not fit the model; training starts anew.")
+            )
+            return
+        loaded.model.load_state_dict(state)
         loaded.trained = True
 
     def _require(self) -> Loaded:
@@ -203,6 +206,8 @@ class Session:
             class_names, samples, root = catalog.class_names(), catalog.samples(), catalog.root
         if len(class_names) < 2:
             raise EngineError("There is nothing to tell apart: training takes images of at least two classes.")
+        self.stop_requested = False
+        before = self._set_aside()
         loaded = self._fresh(recipe, class_names)
         freezer = loaded.freezer
         wanted = freezer.resolve(recipe.phases[-1].train)
@@ -221,16 +226,34 @@ class Session:
             emit=self._emit,
             poll=self._poll,
         )
-        self.stop_requested = False
         self._training = training
         try:
             finished = training.run()
         finally:
             self._training = None
-        loaded.trained = training.step > 0
-        freezer.set_trainable(wanted)
-        self._set_trainable(m.SetTrainable(0, freezer.names()))
+        if training.usable:
+            loaded.trained = True
+        else:
+            # Stopped before the first step, or ruined in the first epoch: nobody wants to ask such a model.
+            self._put_back(before, recipe, class_names)
+        self._set_trainable(m.SetTrainable(0, self._require().freezer.names(wanted)))
         self._emit(finished)
+
+    def _set_aside(self) -> Loaded | None:
+        """The model trained before, off the device while another trains, in case the new run comes to nothing."""
+        before = self._loaded
+        if before is None or not before.trained:
+            return None
+        before.model.to("cpu")
+        return before
+
+    def _put_back(self, before: Loaded | None, recipe: Recipe, class_names: list[str]) -> None:
+        same = before is not None and (before.backbone, before.built.class_names) == (recipe.backbone, class_names)
+        if before is not None and same:
+            before.model.to(before.device)
+            self._loaded = before
+        else:
+            self._fresh(recipe, class_names)
 
     def _fresh(self, recipe: Recipe, class_names: list[str]) -> Loaded:
         """A model in the state the recipe names: every run starts from the pretrained weights, never from the last."""

@@ -147,8 +147,6 @@ class ModelLoaded(_Message, frozen=True):
     trained: bool
     """The head has learned these classes (loaded from a finished run)."""
     device: str
-    image_size: int
-    """Side of the square the model sees, pixels."""
 
 
 class FreezingChanged(_Message, frozen=True):

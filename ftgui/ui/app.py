@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
 
@@ -15,6 +17,7 @@ from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QApplication
 
 import ftgui
+from ftgui import paths
 from ftgui.progress import ProgressLine
 from ftgui.protocol import messages as m
 from ftgui.ui.main_window import TRAIN, MainWindow
@@ -73,8 +76,13 @@ def main(folder: Path | None = None, sample: bool = False, picture: Path | None 
     """
     if picture is not None:
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    _log_to_file()
     workspace, window = build()
+    # Ctrl-C in the terminal closes the window; the timer lets Python look for it while Qt waits for events.
+    signal.signal(signal.SIGINT, lambda _signal, _frame: window.close())
+    heartbeat = QTimer(window)
+    heartbeat.start(250)
+    heartbeat.timeout.connect(_nothing)
     show_exceptions(workspace.message.emit)
     if picture is not None:
         window.resize(*PICTURE_SIZE)
@@ -95,6 +103,21 @@ def main(folder: Path | None = None, sample: bool = False, picture: Path | None 
         thing.deleteLater()
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     return status
+
+
+def _nothing() -> None:
+    """Running any Python code is enough for a waiting signal to be handled."""
+
+
+def _log_to_file() -> None:
+    """What is logged goes to the terminal and to ``logs/window.log``, kept below a megabyte."""
+    folder = paths.data_dir() / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = RotatingFileHandler(folder / "window.log", maxBytes=500_000, backupCount=1, encoding="utf-8", delay=True)
+    terminal = logging.StreamHandler()
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=[file, terminal]
+    )
 
 
 class Photographer(QObject):

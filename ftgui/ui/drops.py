@@ -60,7 +60,9 @@ def _look_at_path(path: Path, training: bool) -> Offer:
     suffix = path.suffix.lower()
     if is_image_name(path) or suffix in ANIMATION_EXTENSIONS:
         return Offer(Kind.IMAGE, path, title=f"What is “{path.name}”?", detail="Drop to ask the model")
-    if suffix in WEIGHTS_EXTENSIONS and not training:
+    if suffix in WEIGHTS_EXTENSIONS and training:
+        return Offer(Kind.REFUSED, path, title="A training is running", detail="Stop it before choosing other weights.")
+    if suffix in WEIGHTS_EXTENSIONS:
         return Offer(Kind.WEIGHTS, path, title=f"Use the weights “{path.name}”", detail="Drop to choose their model")
     return Offer(
         Kind.REFUSED,

@@ -114,7 +114,7 @@ class MainWindow(QWidget):
 
     @Slot()
     def _complete(self) -> None:
-        assert self.train_page is not None
+        _ = self.train_page
 
     def _make_actions(self) -> None:
         menu = QMenu(self)
@@ -123,8 +123,8 @@ class MainWindow(QWidget):
         self._add(menu, "Paste", QKeySequence.StandardKey.Paste, self.paste)
         self._add(menu, "Open the sample", None, self.open_sample)
         menu.addSeparator()
-        undo = self.workspace.undo_stack.createUndoAction(self, "Undo")
-        redo = self.workspace.undo_stack.createRedoAction(self, "Redo")
+        undo = self._undo = self.workspace.undo_stack.createUndoAction(self, "Undo")
+        redo = self._redo = self.workspace.undo_stack.createRedoAction(self, "Redo")
         undo.setShortcut(QKeySequence.StandardKey.Undo)
         redo.setShortcut(QKeySequence.StandardKey.Redo)
         menu.addActions([undo, redo])
@@ -180,6 +180,7 @@ class MainWindow(QWidget):
         workspace.recipe_changed.connect(self._recipe_changed)
         workspace.engine_changed.connect(self._engine_changed)
         workspace.model_changed.connect(self._model_changed)
+        workspace.model_failed.connect(self._model_failed)
         workspace.freezing_changed.connect(self._freezing_changed)
         workspace.training_event.connect(self._training_event)
         self._recipe_changed()
@@ -195,6 +196,7 @@ class MainWindow(QWidget):
     @Slot()
     def _project_changed(self) -> None:
         self.show_page(DATA)
+        self.recipe.show_running([], None)
         self._refresh()
 
     @Slot()
@@ -203,6 +205,7 @@ class MainWindow(QWidget):
         self.recipe.show_recipe(workspace.recipe, workspace.head_phase, workspace.later_phase)
         named = workspace.freezing.layers if workspace.freezing else []
         self.layers.show_ticks(workspace.ticks, named)
+        self.top.show_device(workspace.recipe.device)
         self._refresh()
 
     @Slot(m.Ready)
@@ -214,6 +217,11 @@ class MainWindow(QWidget):
     def _model_changed(self, event: m.ModelLoaded) -> None:
         self.layers.show_model(event)
         self.layers.show_ticks(self.workspace.ticks, [])
+        self._refresh()
+
+    @Slot(str)
+    def _model_failed(self, why: str) -> None:
+        self.layers.show_model(None, f"{why}\n\nChoose another model at the top.")
         self._refresh()
 
     @Slot(m.FreezingChanged)
@@ -230,6 +238,9 @@ class MainWindow(QWidget):
             if state.kind is EngineKind.CRASHED:
                 why = "The engine is not running.\nStart it again with the button below."
             self.layers.show_model(None, why)
+        # Ticks can't change while a training runs, so undoing them can't either.
+        self._undo.setEnabled(not state.busy and self.workspace.undo_stack.canUndo())
+        self._redo.setEnabled(not state.busy and self.workspace.undo_stack.canRedo())
         self.layers.lock(state.busy)
         self.recipe.lock(state.busy)
         self._refresh()
@@ -363,6 +374,7 @@ class MainWindow(QWidget):
         self._counting = Task(look, self)
         self._counting.progress.connect(self._counted_so_far)
         self._counting.done.connect(self._counted)
+        self._counting.failed.connect(self._count_failed)
         self._counting.start(self._pool)
 
     @Slot(object, object)
@@ -374,6 +386,10 @@ class MainWindow(QWidget):
     def _counted(self, outcome: tuple[str, bool]) -> None:
         if self._offer is not None and self.sender() is self._counting:
             self.overlay.say(self._offer.title, outcome[0], refused=outcome[1])
+
+    @Slot(str)
+    def _count_failed(self, sentence: str) -> None:
+        self._counted((sentence, True))
 
     # --- the window itself ------------------------------------------------------------------------------------------
 
@@ -390,6 +406,7 @@ class MainWindow(QWidget):
         self._end_drag()
         self.hide()
         self._pool.waitForDone()
+        QThreadPool.globalInstance().waitForDone()
         self.data_page.close_threads()
         self.predict_page.close_threads()
         self.workspace.close()

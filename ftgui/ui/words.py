@@ -20,7 +20,7 @@ def rate(lr: float) -> str:
         return f"{lr:g}"
     exponent = math.floor(math.log10(lr) + 1e-9)
     mantissa = lr / 10**exponent
-    return f"{mantissa:.2g}e{exponent}"
+    return f"{mantissa:.4g}e{exponent}"
 
 
 def shape(output: list[int]) -> str:

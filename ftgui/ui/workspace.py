@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +51,8 @@ class Workspace(QObject):
     engine_changed = Signal(EngineState)
     devices_known = Signal(m.Ready)
     model_changed = Signal(m.ModelLoaded)
+    model_failed = Signal(str)
+    """There is no model to show; why."""
     freezing_changed = Signal(m.FreezingChanged)
     training_event = Signal(object)
     """Everything from `TrainingStarted` to `TrainingFinished`, in order."""
@@ -80,12 +82,20 @@ class Workspace(QObject):
         self.paused = False
         self.checking = False
         """Images are still being decoded for the first time."""
-        self._later_phase = self.recipe.phases[-1]
+        self._head_phase, self._later_phase = recipes.default_phases()
         self._pool = QThreadPool(self)
-        self._task: Task | None = None
+        self._opening: Task | None = None
+        self._check: Task | None = None
         self._request = 0
         self._load_request = 0
         self._loaded_classes: list[str] | None = None
+        self._load_wanted = False
+        self._load_problem = ""
+        self._recipe_before: Recipe | None = None
+        """What to go back to if the model just chosen can't be loaded."""
+        self._device_ids: list[str] = []
+        self._train_asked = False
+        self._run_folder: Path | None = None
         self._waiting: dict[int, Asked] = {}
         self._thread = QThread(self)
         self._thread.setObjectName("engine worker")
@@ -128,8 +138,9 @@ class Workspace(QObject):
 
     def close(self) -> None:
         """Stop everything that runs; blocks for at most some seconds. Nothing may be called afterwards."""
-        if self._task is not None:
-            self._task.cancel()
+        for task in (self._opening, self._check):
+            if task is not None:
+                task.cancel()
         self._pool.waitForDone()
         self._worker.state_changed.disconnect(self._engine_state)
         self._shut_down.emit()
@@ -143,9 +154,13 @@ class Workspace(QObject):
     @Slot(EngineState)
     def _engine_state(self, state: EngineState) -> None:
         was_busy, self.engine = self.engine.busy, state
+        if not state.busy:
+            self._train_asked = False
         if not state.alive:
             self._engine_gone(was_busy)
         self.engine_changed.emit(state)
+        if state.kind is EngineKind.READY and was_busy and self._load_wanted:
+            self.load_model()
         if state.kind is EngineKind.NOT_STARTED:
             self.message.emit(
                 "warning", "The engine was ended. The best weights of finished epochs are in the run's folder."
@@ -172,13 +187,23 @@ class Workspace(QObject):
 
     @Slot(m.Ready)
     def _ready(self, event: m.Ready) -> None:
+        self._device_ids = [device.id for device in event.devices]
         self.devices_known.emit(event)
+        self._use_a_device_there_is()
         self.load_model()
+
+    def _use_a_device_there_is(self) -> None:
+        known = ["auto", *self._device_ids, *(["cuda"] if "cuda:0" in self._device_ids else [])]
+        if self._device_ids and self.recipe.device not in known:
+            self.message.emit("warning", f"There is no device “{self.recipe.device}” here; using the best there is.")
+            self._set_recipe(device="auto")
 
     def load_model(self) -> None:
         """Ask the engine for the model the recipe names, with a head for the present classes."""
-        if self.engine.kind is not EngineKind.READY:
+        self._load_wanted = self.engine.kind is not EngineKind.READY
+        if self._load_wanted:
             return
+        self._load_problem = ""
         classes = self.contents.class_names if self.contents else []
         trained = self.project.last_finished_run() if self.project else None
         self._load_request = self._next_request()
@@ -201,13 +226,14 @@ class Workspace(QObject):
         if event.request != self._load_request:
             return
         self.model = event
+        self._recipe_before = None
         self.freezing = None  # what it was, was another model's
         self.busy.emit("", 0, 0)
         self.model_changed.emit(event)
 
     @Slot(m.Progress)
     def _engine_progress(self, event: m.Progress) -> None:
-        self.busy.emit(event.what if event.done < event.total else "", event.done, event.total)
+        self.busy.emit(event.what, event.done, event.total)
 
     @Slot(m.CommandFailed)
     def _command_failed(self, event: m.CommandFailed) -> None:
@@ -215,15 +241,35 @@ class Workspace(QObject):
         if asked is not None:
             self.not_answered.emit(asked, event.message)
             return
+        if event.command == "LoadModel" and event.request != self._load_request:
+            return  # of a model that is no longer wanted
         self.busy.emit("", 0, 0)
         if event.command == "Train":
+            self._discard_run()
             self.training_event.emit(None)
-        if event.command == "LoadModel" and self.model is not None and event.request == self._load_request:
-            # The engine still holds the model before; the recipe must not name another.
-            self._set_recipe(backbone=self.model.backbone)
-        elif event.command == "LoadModel" and self.ticks != [HEAD]:
-            self._store_ticks([HEAD])
+        elif event.command == "LoadModel":
+            self._load_failed(event.message)
         self.message.emit("error", event.message)
+
+    def _load_failed(self, sentence: str) -> None:
+        """Go back to the model before, if the person just chose another; else say what keeps Train off.
+
+        The recipe on disk is never changed for a failure: its model may only be offline today.
+        """
+        if self._recipe_before is not None and self.model is not None:
+            before, self._recipe_before = self._recipe_before, None
+            self._loaded_classes = self.model.class_names
+            self._remember_phases(before.phases)
+            self._set_recipe(**{name: getattr(before, name) for name in before.__struct_fields__})
+            return
+        self._load_problem = f"The model could not be loaded: {sentence}"
+        self.model_failed.emit(self._load_problem)
+        self.recipe_changed.emit()
+
+    def _discard_run(self) -> None:
+        if self._run_folder is not None:
+            Project.discard_run(self._run_folder)
+            self._run_folder = None
 
     @Slot(m.Log)
     def _logged(self, event: m.Log) -> None:
@@ -238,55 +284,89 @@ class Workspace(QObject):
         if self.engine.busy:
             self.message.emit("warning", "A training is running. Stop it before opening another dataset.")
             return
-        self._begin(lambda job: _open(folder, job), self._opened, self._open_failed, f"looking through {folder.name}")
+        self._open(lambda job: _open(folder, job), f"looking through {folder.name}")
 
     def open_sample(self) -> None:
         """The sample dataset; drawn first if this is the first time."""
-        if not self.engine.busy:
-            self._begin(_open_sample, self._opened, self._open_failed, "drawing the sample")
+        if self.engine.busy:
+            self.message.emit("warning", "A training is running. Stop it before opening another dataset.")
+            return
+        self._open(_open_sample, "drawing the sample")
 
-    def _begin(self, work, done, failed, what: str) -> None:  # type: ignore[no-untyped-def]
-        if self._task is not None:
-            self._task.cancel()
+    def _open(self, work: Callable[[Job], tuple[Project, Recipe]], what: str) -> None:
+        """The newest request wins; a check of the present dataset goes on until another one is really open."""
+        if self._opening is not None:
+            self._opening.cancel()
         self._what = what
-        self._task = Task(work, self)
-        self._task.progress.connect(self._task_progress)
-        self._task.done.connect(done)
-        self._task.failed.connect(failed)
+        self._opening = Task(work, self)
+        self._opening.progress.connect(self._task_progress)
+        self._opening.done.connect(self._opened)
+        self._opening.failed.connect(self._open_failed)
         self.busy.emit(what, 0, 0)
-        self._task.start(self._pool)
+        self.recipe_changed.emit()
+        self._opening.start(self._pool)
 
     @Slot(object, object)
     def _task_progress(self, done: int, total: int) -> None:
-        if self.sender() is self._task:
+        if self.engine.busy:
+            return  # the training's own progress is what counts then
+        if self.sender() is self._opening:
             self.busy.emit(self._what, done, total)
+        elif self.sender() is self._check and self._opening is None:
+            self.busy.emit("checking images", done, total)
 
     @Slot(object)
     def _opened(self, outcome: tuple[Project, Recipe]) -> None:
+        if self.sender() is not self._opening:
+            return
+        self._opening = None
+        if self._check is not None:
+            self._check.cancel()
         self._close_catalog()
         self.project, self.recipe = outcome
+        self._recipe_before = None
         self.catalog = self.project.catalog()
         self.contents = self.catalog.contents()
-        if len(self.recipe.phases) > 1:
-            self._later_phase = self.recipe.phases[-1]
+        self._remember_phases(self.recipe.phases)
         self.undo_stack.clear()
         self.checking = True
         self.busy.emit("", 0, 0)
         self.project_changed.emit()
+        self._use_a_device_there_is()
         self.recipe_changed.emit()
         self.load_model()
         path = self.project.catalog_path
-        self._begin(lambda job: _check(path, job), self._checked, self._check_failed, "checking images")
+        self._check = Task(lambda job: _check(path, job), self)
+        self._check.progress.connect(self._task_progress)
+        self._check.done.connect(self._checked)
+        self._check.failed.connect(self._check_failed)
+        self._check.start(self._pool)
 
     @Slot(str)
     def _open_failed(self, sentence: str) -> None:
+        if self.sender() is not self._opening:
+            return
+        self._opening = None
         self.busy.emit("", 0, 0)
+        self.recipe_changed.emit()
         self.message.emit("error", sentence)
 
     @Slot(object)
     def _checked(self, _bad: int) -> None:
+        if self.sender() is self._check and self.catalog is not None:
+            self._check_over()
+
+    @Slot(str)
+    def _check_failed(self, sentence: str) -> None:
+        if self.sender() is self._check:
+            self._check_over()
+            self.message.emit("error", f"The images could not be checked: {sentence}")
+
+    def _check_over(self) -> None:
+        self._check = None
         self.checking = False
-        self.busy.emit("", 0, 0)
+        if not self.engine.busy and self._opening is None:
+            self.busy.emit("", 0, 0)
         if self.catalog is None:
             return
         self.contents = self.catalog.contents()
@@ -294,16 +374,11 @@ class Workspace(QObject):
         if self._loaded_classes not in (None, self.contents.class_names):
             self.load_model()  # a class lost its last readable image
 
-    @Slot(str)
-    def _check_failed(self, sentence: str) -> None:
-        self.checking = False
-        self.busy.emit("", 0, 0)
-        self.message.emit("error", f"The images could not be checked: {sentence}")
-
     def _close_catalog(self) -> None:
         if self.catalog is not None:
             self.catalog.close()
             self.catalog = None
+            self.contents = None
 
     # --- recipe and ticks -------------------------------------------------------------------------------------------
 
@@ -333,35 +408,47 @@ class Workspace(QObject):
 
     def _store_ticks(self, layers: list[str]) -> None:
         """Put ticks into the recipe: a head phase if the head learns, and a later phase if more than it does."""
-        later = msgspec.structs.replace(self._later_phase, train=layers, name=phase_name(layers))
-        head_only = layers == [HEAD]
-        phases = [self.head_phase] if HEAD in layers or layers == [recipes.EVERYTHING] else []
-        if not head_only:
-            phases.append(later)
-            self._later_phase = later
-        self._set_recipe(phases=phases or [later])
+        self._later_phase = msgspec.structs.replace(self._later_phase, train=layers, name=phase_name(layers))
+        with_head = HEAD in layers or layers == [recipes.EVERYTHING]
+        if layers == [HEAD]:
+            self._set_recipe(phases=[self._head_phase])
+            return
+        # Phases between the first and the last come from a recipe written by hand; a tick does not concern them.
+        between = [phase for phase in self.recipe.phases[:-1] if phase.train != [HEAD]]
+        self._set_recipe(phases=[*([self._head_phase] if with_head else []), *between, self._later_phase])
+
+    def _remember_phases(self, phases: list[Phase]) -> None:
+        """Both kinds of phase keep their length and rate also while they are off."""
+        for phase in phases:
+            if phase.train == [HEAD]:
+                self._head_phase = phase
+            else:
+                self._later_phase = phase
 
     @property
     def head_phase(self) -> Phase:
-        """The recipe's head phase, or the default one while the recipe has none."""
-        first = self.recipe.phases[0] if self.recipe.phases else None
-        return first if first is not None and first.train == [HEAD] else recipes.default_phases()[0]
+        """The head's phase, also while it is off."""
+        return self._head_phase
 
     @property
     def later_phase(self) -> Phase:
         """The phase after the head's, also while it is off."""
         return self._later_phase
 
-    def change_phase(self, is_head: bool, epochs: int, lr: float) -> None:
-        """Set a phase's length and rate; a phase that is off remembers them."""
-        phases = []
-        for phase in self.recipe.phases:
-            if (phase.train == [HEAD]) == is_head:
-                phase = msgspec.structs.replace(phase, epochs=epochs, lr=lr)
-            phases.append(phase)
-        if not is_head:
-            self._later_phase = msgspec.structs.replace(self._later_phase, epochs=epochs, lr=lr)
-        self._set_recipe(phases=phases)
+    def change_phase(self, is_head: bool, epochs: int | None, lr: float | None) -> None:
+        """Set a phase's length or rate (None: as it is); a phase that is off remembers them."""
+        changes: dict[str, int | float] = {}
+        if epochs is not None:
+            changes["epochs"] = epochs
+        if lr is not None:
+            changes["lr"] = lr
+        before = self._head_phase if is_head else self._later_phase
+        after = msgspec.structs.replace(before, **changes)
+        if is_head:
+            self._head_phase = after
+        else:
+            self._later_phase = after
+        self._set_recipe(phases=[after if phase == before else phase for phase in self.recipe.phases])
 
     def choose_backbone(self, backbone: Backbone) -> None:
         """Take another model; layers are ticked anew, because the tree is another one."""
@@ -369,8 +456,11 @@ class Workspace(QObject):
             self.message.emit("warning", "A training is running. Stop it before choosing another model.")
             return
         self.undo_stack.clear()
-        self._set_recipe(backbone=backbone, phases=recipes.default_phases())
-        self._later_phase = self.recipe.phases[-1]
+        if self._recipe_before is None:
+            self._recipe_before = self.recipe
+        phases = recipes.default_phases()
+        self._remember_phases(phases)
+        self._set_recipe(backbone=backbone, phases=phases)
         self.load_model()
 
     def choose_device(self, device: str) -> None:
@@ -400,8 +490,12 @@ class Workspace(QObject):
         if not self.ticks:
             found.append(Problem("error", "all-frozen", "Nothing would learn: all layers are frozen."))
         found += [p for p in self.recipe.validate() if p.severity == "error" and p.kind != "all-frozen"]
+        if self._opening is not None:
+            found.append(Problem("info", "opening", "Another dataset is being opened."))
         if not self.engine.alive:
             found.append(Problem("error", "no-engine", "The engine is not running. Start it again."))
+        elif self._load_problem:
+            found.append(Problem("error", "no-model", self._load_problem))
         elif self.model is None or self._loaded_classes != self.model.class_names:
             found.append(Problem("info", "loading", "The engine is still loading the model."))
         return found
@@ -410,7 +504,7 @@ class Workspace(QObject):
 
     def train(self) -> None:
         """Start a run with the present recipe and catalog."""
-        if self.project is None or self.obstacles() or self.engine.kind is not EngineKind.READY:
+        if self.project is None or self.obstacles() or self.engine.kind is not EngineKind.READY or self._train_asked:
             return
         try:
             run_folder = self.project.new_run_folder(run_name(self.recipe))
@@ -418,6 +512,8 @@ class Workspace(QObject):
             self.message.emit("error", f"No folder for the run could be made: {error}")
             return
         self.paused = False
+        self._train_asked = True  # until the worker's state says so: two quick clicks are one wish
+        self._run_folder = run_folder
         self.busy.emit("preparing", 0, 0)
         self._send.emit(m.Train(self._next_request(), self.recipe, str(self.project.catalog_path), str(run_folder)))
 
@@ -451,10 +547,8 @@ class Workspace(QObject):
         self.paused = False
         self.busy.emit("", 0, 0)
         if not event.steps:
-            # Nothing was learned, so the folder holds nothing anybody wants to find among the runs.
-            shutil.rmtree(event.run_folder, ignore_errors=True)
-        if self.model is not None:
-            self.model = msgspec.structs.replace(self.model, trained=event.steps > 0)
+            self._discard_run()
+        self._run_folder = None
         self.training_event.emit(event)
         severity = {"done": "info", "stopped": "info"}.get(event.reason, "error")
         self.message.emit(severity, event.message)
@@ -463,6 +557,9 @@ class Workspace(QObject):
 
     def ask(self, path: Path | None = None, content: bytes = b"", preview: bool = False) -> None:
         """What is this image? Answered by `answered` or `not_answered`."""
+        if path is not None and not _is_text(path):
+            content = _read(path)
+            path = None
         asked = Asked(self._next_request(), str(path or ""), content, preview)
         if not preview:
             self.asked.emit(asked)
@@ -482,6 +579,18 @@ class Workspace(QObject):
         asked = self._waiting.pop(event.request, None)
         if asked is not None:
             self.answered.emit(asked, event)
+
+
+def _is_text(path: Path) -> bool:
+    """Whether the name can travel in a message; names from old archives may not be valid text."""
+    return str(path).encode("utf-8", "replace").decode("utf-8") == str(path)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def phase_name(layers: list[str]) -> str:

@@ -13,7 +13,7 @@ from ftgui.data.check import check_images
 from ftgui.data.headless import prepare
 from ftgui.data.job import Job
 from ftgui.data.project import Project, read_result, run_number, slug
-from ftgui.data.scan import scan
+from ftgui.data.scan import DatasetError, scan
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import RecipeError
 from tests.conftest import Maker, picture
@@ -148,6 +148,11 @@ def test_preparing_without_a_window(make_dataset: Maker, tmp_path: Path) -> None
     assert prepared.summary == "2 classes, 8 images"
     assert prepared.run_folder == tmp_path / "job" / "runs" / "0001-head-last-stage"
     assert Path(prepared.command.recipe.dataset.folder).resolve() == root.resolve()
+    recipe.write_text('[dataset]\nfolder = "../one"\n', encoding="utf-8")
+    make_dataset(classes=("red",), name="one")
+    with pytest.raises(DatasetError, match="only one class"):
+        prepare(recipe)
+    assert len(list((tmp_path / "job" / "runs").iterdir())) == 1, "what is refused leaves no run behind"
     recipes.save(recipes.Recipe(), recipe)
     with pytest.raises(RecipeError, match="names no dataset"):
         prepare(recipe)

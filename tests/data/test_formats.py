@@ -94,6 +94,39 @@ def test_exif_orientation_is_applied(tmp_path: Path, orientation: int) -> None:
         assert image.getpixel((2, image.height - 3))[2] > 200
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow warns of the block it then skips
+def test_damaged_exif_is_no_reason_to_lose_the_picture(tmp_path: Path) -> None:
+    """Any byte of the EXIF block may be wrong; the pixels are whole, so the picture is used or named, never a crash."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x010F] = "a maker"
+    exif.get_ifd(0x8769)[0x9003] = "2026:01:01 00:00:00"
+    whole = saved(picture((200, 30, 30), 1), tmp_path / "whole.jpg", exif=exif).read_bytes()
+    start = whole.index(b"Exif")
+    block = len(exif.tobytes())
+    random = np.random.default_rng(0)
+    for _ in range(400):
+        broken = bytearray(whole)
+        for position in random.integers(start + 6, start + block, 3):
+            broken[position] = random.integers(256)
+        assert load_rgb(bytes(broken)).mode == "RGB"
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_any_damage_is_a_picture_or_a_sentence(tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    for ending in ("jpg", "png", "webp", "tif", "bmp", "avif"):
+        whole = saved(picture((90, 200, 30), 2), tmp_path / f"whole.{ending}").read_bytes()
+        for _ in range(60):
+            broken = bytearray(whole[: random.integers(1, len(whole) + 1)])
+            for position in random.integers(0, len(broken), 4):
+                broken[position] = random.integers(256)
+            try:
+                load_rgb(bytes(broken), 64)
+            except ImageError as error:
+                assert str(error).endswith(".")
+
+
 def test_truncated_jpeg_is_a_sentence(tmp_path: Path) -> None:
     whole = saved(picture((200, 30, 30), 1, (400, 300)), tmp_path / "whole.jpg").read_bytes()
     cut = tmp_path / "cut.jpg"

@@ -151,6 +151,23 @@ def test_a_link_to_a_folder_above_does_not_loop(make_dataset: Maker) -> None:
     assert len(scan(root).images) == 4
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="names that are not text exist on Linux only")
+def test_names_that_are_not_text_are_problems(make_dataset: Maker) -> None:
+    root = make_dataset(count=2)
+    shutil.copy(root / "red" / "red0.jpg", os.fsencode(root / "red") + b"/caf\xe9.jpg")
+    found = scan(root)
+    assert len(found.images) == 4 and kinds(found) == {"red/caf?.jpg": "bad-name"}
+    root.rename(os.fsdecode(os.fsencode(root.parent) + b"/caf\xe9"))
+    with pytest.raises(DatasetError, match="not valid text"):
+        scan(Path(os.fsdecode(os.fsencode(root.parent) + b"/caf\xe9")))
+
+
+def test_a_relative_folder_is_remembered_whole(make_dataset: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = make_dataset(count=1)
+    monkeypatch.chdir(root.parent)
+    assert scan(Path(root.name)).root == root
+
+
 def test_cancelling(make_dataset: Maker) -> None:
     job = Job()
     job.cancel()

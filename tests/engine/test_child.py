@@ -93,6 +93,19 @@ def test_it_leaves_even_while_it_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert time.monotonic() - started < 15
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="niceness")
+def test_it_starts_where_the_priority_is_low_already() -> None:
+    low = "import os; os.nice(10)"
+    deny = (
+        "import psutil; error = psutil.AccessDenied(); psutil.Process.nice = lambda self, *value: {0: 10}[len(value)]"
+    )
+    deny = deny.replace("{0: 10}[len(value)]", "(_ for _ in ()).throw(error) if value else 10")
+    for code in (low, deny):
+        child = Child(code)
+        assert isinstance(child.wait_for(m.Ready), m.Ready)
+        child.end()
+
+
 def test_prints_do_not_reach_the_message_pipe() -> None:
     child = Child(
         "import builtins; from ftgui.engine import devices; w = devices.available; "

@@ -276,6 +276,53 @@ def test_an_infinite_loss_ends_the_run_with_a_sentence(engine, make_dataset: Mak
     assert end.reason == "failed" and "Try a tenth of it" in end.message and end.best_epoch in (1, 2)
 
 
+def test_any_other_failure_still_ends_with_the_best_weights(
+    engine, make_dataset: Maker, train_command, monkeypatch
+) -> None:
+    """A full disk in the third epoch: the model holds the best before, the result says why, the engine lives."""
+    command = train_command(make_dataset(count=10), [Phase(name="Head", train=["head"], epochs=9, lr=1e-2)])
+    from ftgui.engine import loop
+
+    write = loop.write_weights
+
+    def fill_the_disk(path: Path, model) -> None:
+        if len(engine.of(m.EpochFinished)) == 2:
+            raise OSError(28, "No space left on device")
+        write(path, model)
+
+    monkeypatch.setattr(loop, "write_weights", fill_the_disk)
+    engine.do(command)
+    end = finished(engine)
+    assert end.reason == "failed" and "No space left on device" in end.message and end.best_epoch > 0
+    kept = read_weights(Path(command.run_folder) / "best" / "model.safetensors")
+    assert all(torch.equal(engine.session._loaded.model.state_dict()[name], kept[name]) for name in kept)
+
+
+def test_a_run_that_comes_to_nothing_puts_the_model_before_back(engine, make_dataset: Maker, train_command) -> None:
+    dataset = make_dataset(count=10)
+    image = str(dataset / "red" / "red0.jpg")
+    engine.do(train_command(dataset))
+    before = engine.do(m.Predict(3, image))
+    engine.events.clear()
+    engine.do(
+        train_command(dataset, [Phase(name="Ruin", train=["everything"], epochs=1, lr=1e30)], warmup=0.0, batch_size=2)
+    )
+    assert finished(engine).reason == "failed" and finished(engine).best_epoch == 0
+    after = engine.do(m.Predict(4, image))
+    assert after.trained and after.probabilities == before.probabilities
+
+
+def test_a_damaged_finished_model_is_a_warning_not_an_end(engine, make_dataset: Maker, train_command) -> None:
+    command = train_command(make_dataset(count=6))
+    engine.do(command)
+    best = Path(command.run_folder) / "best"
+    load = m.LoadModel(1, command.recipe.backbone, ["blue", "red"], ["head"], "cpu", 0, str(best))
+    (best / "model.safetensors").write_bytes(b"half a file")
+    loaded = engine.do(load)
+    assert isinstance(loaded, m.ModelLoaded) and not loaded.trained
+    assert [e.level for e in engine.of(m.Log)] == ["warning"]
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

@@ -51,7 +51,6 @@ def loaded(trainable: list[int], classes: tuple[str, ...] = ("blue", "red"), req
         total_parameters=66,
         trained=False,
         device="cpu",
-        image_size=224,
     )
 
 

@@ -103,6 +103,26 @@ def test_noise_on_the_pipe_ends_the_engine(qtbot, owner: Owner) -> None:
     assert "something else wrote" in owner.states[-1].last_words
 
 
+OTHER = "codec.write(out, m.Ready('2', [m.Device(id='cpu', name='CPU', memory=1)], [], 0.1, 99)); "
+
+
+@pytest.mark.parametrize("owner", [OTHER + WAIT], indirect=True)
+def test_an_engine_of_another_version_is_a_crash_with_words(qtbot, owner: Owner) -> None:
+    owner.start.emit()
+    qtbot.waitUntil(lambda: owner.kinds[-1:] == [EngineKind.CRASHED])
+    assert "speaks protocol 99" in owner.states[-1].last_words
+
+
+@pytest.mark.parametrize("owner", [WAIT], indirect=True)
+def test_a_log_that_can_not_be_written_hides_no_crash(qtbot, owner: Owner) -> None:
+    owner.worker._log_file = paths.data_dir() / "logs" / "engine.log"
+    (paths.data_dir() / "logs").write_text("a file where the folder should be", encoding="utf-8")
+    owner.start.emit()
+    qtbot.waitUntil(lambda: owner.kinds[-1:] == [EngineKind.READY])
+    os.kill(owner.worker._process.processId(), getattr(signal, "SIGKILL", signal.SIGTERM))
+    qtbot.waitUntil(lambda: owner.kinds[-1:] == [EngineKind.CRASHED])
+
+
 @pytest.mark.parametrize("owner", ["time.sleep(3600)"], indirect=True)
 def test_an_engine_that_does_not_read_never_blocks_the_window(qtbot, owner: Owner) -> None:
     """Far more than a pipe holds is sent to a process that reads nothing."""

@@ -12,7 +12,6 @@ from ftgui.data.catalog import Catalog, ImageRow
 from ftgui.ui.workers.thumbnails import Thumbnails
 
 ROW_ROLE = Qt.ItemDataRole.UserRole
-PATH_ROLE = Qt.ItemDataRole.UserRole + 1
 
 
 class ImageListModel(QAbstractListModel):
@@ -59,8 +58,6 @@ class ImageListModel(QAbstractListModel):
             return f"{row.class_name}, {row.path}"
         if role == ROW_ROLE:
             return row
-        if role == PATH_ROLE:
-            return str(self._root / row.path)
         return None
 
     @Slot(str)

@@ -47,6 +47,7 @@ KINDS = {
     "not-an-image": "not an image",
     "outside-class": "outside a class folder",
     "folder-unreadable": "folder can't be read",
+    "bad-name": "with an unreadable name",
     "class-too-small": "with few images",
     "class-unknown": "can't be learned",
     "one-class": "needs two classes",

@@ -87,7 +87,7 @@ class EvaluatePage(QWidget):
 
     @Slot(object)
     def _event(self, event: object) -> None:
-        if isinstance(event, m.TrainingFinished) and event.evaluation is not None:
+        if isinstance(event, m.TrainingFinished) and event.steps:
             self._show(Path(event.run_folder), event.best_epoch, event.evaluation)
 
     def _show(self, run: Path, epoch: Any, evaluation: m.Evaluation | None) -> None:

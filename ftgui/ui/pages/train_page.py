@@ -62,7 +62,7 @@ class TrainPage(QWidget):
         self._lr_peaks: list[float] = []
         self._show_idle()
         workspace.training_event.connect(self._event)
-        workspace.recipe_changed.connect(self._recipe_changed)
+        workspace.project_changed.connect(self._project_changed)
 
     @property
     def plots(self) -> list[CurvePlot]:
@@ -94,9 +94,11 @@ class TrainPage(QWidget):
         self.figures.clear()
 
     @Slot()
-    def _recipe_changed(self) -> None:
-        if not self._workspace.engine.busy and not self.loss.steps.size:
-            self._show_idle()
+    def _project_changed(self) -> None:
+        for plot in self.plots:
+            plot.clear()
+        self._last_step = 0
+        self._show_idle()
 
     def _show_phase(self, event: m.PhaseStarted) -> None:
         phases = self._workspace.recipe.phases
@@ -119,11 +121,12 @@ class TrainPage(QWidget):
 
     def _show_end(self, event: m.TrainingFinished) -> None:
         self.headline.setText({"done": "Done.", "stopped": "Stopped."}.get(event.reason, "It did not work."))
+        judged = " on training images" if math.isnan(event.best_accuracy) else " on validation images"
         if event.reason == "failed":
             self.explanation.setText(event.message)
         else:
             self.explanation.setText(
-                f"The weights of epoch {event.best_epoch}, the best on validation images, are in the model now. "
+                f"The weights of epoch {event.best_epoch}, the best{judged}, are in the model now. "
                 "Drop an image on the window to see what it says."
                 if event.best_epoch
                 else "It ended before the first epoch was over; the weights of that moment are in the model."
@@ -161,6 +164,8 @@ class TrainPage(QWidget):
             self._dirty |= {self.loss, self.accuracy}
         elif isinstance(event, m.Paused):
             self.figures.setText("Paused. The model can be asked about images meanwhile.")
+        elif isinstance(event, m.Resumed):
+            self.figures.clear()
         elif isinstance(event, m.TrainingFinished):
             self._show_end(event)
             self._end()

@@ -31,7 +31,7 @@ class LivePreview(QWidget):
         super().__init__(parent)
         self._workspace = workspace
         self._chosen: Asked | None = None
-        self._shown = ""
+        self._shown = ("", b"")
         self._last = 0.0
         self._task: Task | None = None
         column = QVBoxLayout(self)
@@ -54,6 +54,7 @@ class LivePreview(QWidget):
         workspace.asked.connect(self._choose)
         workspace.project_changed.connect(self._forget)
         workspace.answered.connect(self._answered)
+        workspace.not_answered.connect(self._not_answered)
         workspace.training_event.connect(self._event)
 
     @Slot()
@@ -89,17 +90,26 @@ class LivePreview(QWidget):
             return
         self.show()
         self.bars.show_prediction(event)
-        self.weights.setText(f"{Path(asked.path).name} · weights of step {event.step:,}" if event.step else "")
-        if asked.path and asked.path != self._shown:
-            self._load(asked.path)
+        name = Path(asked.path).name if asked.path else "from the clipboard"
+        self.weights.setText(f"{name} · weights of step {event.step:,}" if event.step else name)
+        if (asked.path, asked.content) != self._shown:
+            self._load(asked)
 
-    def _load(self, path: str) -> None:
-        self._shown = path
+    @Slot(Asked, str)
+    def _not_answered(self, asked: Asked, _sentence: str) -> None:
+        if asked.preview:
+            self._chosen = None  # an image that can't be read: the next question is about the example again
+
+    def _load(self, asked: Asked) -> None:
+        self._shown = (asked.path, asked.content)
         side = round(_SIDE * self.devicePixelRatioF())
+        source: Path | bytes = Path(asked.path) if asked.path else asked.content
 
         def load(_job: Job) -> QImage:
-            return load_thumbnail(Path(path), side)
+            return load_thumbnail(source, side)
 
+        if self._task is not None:
+            self._task.cancel()
         self._task = Task(load, self)
         self._task.done.connect(self._show_picture)
         self._task.start(QThreadPool.globalInstance())

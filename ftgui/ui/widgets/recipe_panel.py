@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from PySide6.QtCore import QLocale, Qt, Signal, Slot
-from PySide6.QtGui import QDoubleValidator
 from PySide6.QtWidgets import QGridLayout, QLabel, QLineEdit, QSpinBox, QWidget
 
 from ftgui.protocol.recipe import HEAD, Phase, Recipe
@@ -13,6 +12,8 @@ from ftgui.ui import icons
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import Card, label
 from ftgui.ui.words import rate
+
+LOWEST_LR, HIGHEST_LR = 1e-8, 10.0
 
 WAITING, RUNNING, DONE, OFF = "waiting", "running", "done", "off"
 _ICONS = {
@@ -35,14 +36,15 @@ class _Row:
 class RecipePanel(Card):
     """Two rows, head phase and later phase; values can be edited while nothing trains."""
 
-    phase_changed = Signal(bool, int, float)
-    """Whether it is the head phase; epochs; learning rate."""
+    phase_changed = Signal(bool, object, object)
+    """Whether it is the head phase; epochs or None; learning rate or None."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__("Recipe", parent)
         self._theme = theme
         self._states = [WAITING, WAITING]
         self._filling = False
+        self._shown: tuple[Phase, Phase]
         grid = QGridLayout()
         grid.setHorizontalSpacing(8)
         grid.setVerticalSpacing(6)
@@ -75,9 +77,6 @@ class RecipePanel(Card):
         lr.setToolTip(
             "How far each step goes. Too high destroys what pretrained layers know; 1e-3 suits a head, 1e-4 layers."
         )
-        validator = QDoubleValidator(1e-8, 10.0, 10, lr)
-        validator.setLocale(QLocale.c())
-        lr.setValidator(validator)
         lr.setAcceptDrops(False)
         icon.setAlignment(Qt.AlignmentFlag.AlignTop)
         grid.addWidget(icon, line, 0)
@@ -86,13 +85,14 @@ class RecipePanel(Card):
         grid.addWidget(lr, line, 3)
         grid.addWidget(detail, line + 1, 1, 1, 3)
         row = _Row(icon, name, detail, epochs, lr)
-        epochs.valueChanged.connect(self._edited)
-        lr.editingFinished.connect(self._edited)
+        epochs.valueChanged.connect(self._epochs_edited)
+        lr.editingFinished.connect(self._lr_edited)
         return row
 
     def show_recipe(self, recipe: Recipe, head: Phase, later: Phase) -> None:
         """The phases as the recipe has them; one that is off shows what it would be."""
         self._filling = True
+        self._shown = (head, later)
         head_on = any(phase.train == [HEAD] for phase in recipe.phases)
         later_on = any(phase.train != [HEAD] for phase in recipe.phases)
         texts = (
@@ -137,14 +137,22 @@ class RecipePanel(Card):
             row.icon.setPixmap(icons.pixmap(name, getattr(colors, color), 16, self.devicePixelRatioF()))
             row.icon.setAccessibleName(state)
 
+    @Slot(int)
+    def _epochs_edited(self, epochs: int) -> None:
+        if not self._filling:
+            number = next(i for i, row in enumerate(self._rows) if row.epochs is self.sender())
+            self.phase_changed.emit(number == 0, epochs, None)
+
     @Slot()
-    def _edited(self) -> None:
-        if self._filling:
+    def _lr_edited(self) -> None:
+        number = next(i for i, row in enumerate(self._rows) if row.lr is self.sender())
+        field = self._rows[number].lr
+        if not field.isModified():
             return
-        number = next(i for i, row in enumerate(self._rows) if self.sender() in (row.epochs, row.lr))
-        row = self._rows[number]
-        lr = QLocale.c().toDouble(row.lr.text())[0]
-        self.phase_changed.emit(number == 0, row.epochs.value(), lr)
+        lr, understood = QLocale.c().toDouble(field.text().strip().replace(",", "."))
+        if understood and LOWEST_LR <= lr <= HIGHEST_LR:
+            self.phase_changed.emit(number == 0, None, lr)
+        field.setText(rate(self._shown[number].lr))  # also puts back what was there before nonsense
 
 
 def _later_detail(phase: Phase) -> str:

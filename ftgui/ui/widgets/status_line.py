@@ -62,7 +62,7 @@ class StatusLine(QWidget):
         workspace.message.connect(self.say)
         workspace.busy.connect(self._busy)
         workspace.engine_changed.connect(self._engine)
-        workspace.devices_known.connect(self._devices)
+        workspace.model_changed.connect(self._model)
         workspace.project_changed.connect(self._project)
         workspace.training_event.connect(self._training)
         theme.changed.connect(self._recolor)
@@ -71,10 +71,11 @@ class StatusLine(QWidget):
     @Slot(str, str)
     def say(self, severity: str, sentence: str) -> None:
         """Something for the person to know; stays until something newer."""
-        self._severity = severity
         self.text.setText(sentence)
         self.text.setToolTip(sentence)
-        self._recolor()
+        if severity != self._severity:
+            self._severity = severity
+            self._recolor()
 
     @Slot()
     def _recolor(self) -> None:
@@ -84,19 +85,14 @@ class StatusLine(QWidget):
 
     @Slot(str, object, object)
     def _busy(self, what: str, done: int, total: int) -> None:
-        if self._workspace.engine.busy and what != "reading images" and what:
-            return
-        if not what:
-            self.bar.hide()
-            self.left.clear()
-            if self._severity == "info" and self._workspace.model and not self._workspace.engine.busy:
-                self.say("info", READY)
-            return
+        """Beside the sentence, never in its place: an error must outlast the next progress report."""
         numbers = f" · {done:,} of {total:,}" if total else (f" · {done:,}" if done else "")
-        self.say("info", what[0].upper() + what[1:] + "…" + numbers)
-        self.bar.setVisible(bool(total))
-        if total:
+        self.left.setText(f"{what}…{numbers}" if what else "")
+        self.bar.setVisible(bool(what and total))
+        if what and total:
             self.bar.set_value(done / total)
+        elif not what and self._severity == "info" and self._workspace.model and not self._workspace.engine.busy:
+            self.say("info", READY)
 
     @Slot(EngineState)
     def _engine(self, state: EngineState) -> None:
@@ -108,9 +104,9 @@ class StatusLine(QWidget):
         elif state.kind is EngineKind.READY and self._severity == "error":
             self.say("info", READY)
 
-    @Slot(m.Ready)
-    def _devices(self, event: m.Ready) -> None:
-        self._device = event.devices[0].name.split(" · ")[0]
+    @Slot(m.ModelLoaded)
+    def _model(self, event: m.ModelLoaded) -> None:
+        self._device = "CPU" if event.device == "cpu" else event.device.upper()
         self._engine(self._workspace.engine)
 
     @Slot()
@@ -124,6 +120,8 @@ class StatusLine(QWidget):
             self._phases, self._epochs, self._run = event.phases, event.epochs, event.run
             self._best = (math.nan, 0)
             self.score.clear()
+            self.left.clear()
+            self.bar.set_value(0)
             self.bar.show()
         elif isinstance(event, m.Steps):
             if not self._workspace.paused and self._workspace.engine.kind is EngineKind.TRAINING:
@@ -136,6 +134,8 @@ class StatusLine(QWidget):
             self._score(event)
         elif isinstance(event, m.Paused):
             self.say("info", "Paused. Press Resume to go on.")
+        elif isinstance(event, m.Resumed):
+            self.say("info", "Going on…")
         elif isinstance(event, m.TrainingFinished) or event is None:
             self.bar.hide()
             self.left.clear()

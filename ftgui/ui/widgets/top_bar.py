@@ -111,8 +111,12 @@ class TopBar(QWidget):
         self.device.clear()
         for device in devices:
             self.device.addItem(device.name.split(" · ")[0], device.id)
-        self.device.setCurrentIndex(max(self.device.findData(chosen), 0))
         self.device.setVisible(len(devices) > 1)
+        self.show_device(chosen)
+
+    def show_device(self, chosen: str) -> None:
+        """What the recipe names; "auto" is the first."""
+        self.device.setCurrentIndex(max(self.device.findData(chosen), 0))
 
     def show_state(self, workspace: Workspace) -> None:
         """Texts, and what can be pressed."""

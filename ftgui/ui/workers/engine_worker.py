@@ -52,7 +52,8 @@ class EngineState:
 
 def engine_command() -> list[str]:
     """Program and arguments of the child."""
-    return [sys.executable, "-m", "ftgui", "--engine"]
+    # -P: a file called random.py in the folder somebody happens to be in must not become the engine's `random`.
+    return [sys.executable, "-P", "-m", "ftgui", "--engine"]
 
 
 class EngineWorker(QObject):
@@ -81,6 +82,7 @@ class EngineWorker(QObject):
         self._decoder: codec.Decoder[m.Event] = codec.event_decoder()
         self._state = EngineState(EngineKind.NOT_STARTED)
         self._expected_end = False
+        self._train_request = 0
         self._words: deque[str] = deque(maxlen=40)
         self._log_file = paths.data_dir() / "logs" / "engine.log"
         self._signal_of = {
@@ -138,7 +140,8 @@ class EngineWorker(QObject):
             self.command_failed.emit(m.CommandFailed(request, type(command).__name__, "The engine is not running."))
             return
         self._write(command)
-        if isinstance(command, m.Train):
+        if isinstance(command, m.Train) and not self._state.busy:
+            self._train_request = command.request
             self._set_state(EngineState(EngineKind.TRAINING))
         elif isinstance(command, m.Stop) and self._state.kind is EngineKind.TRAINING:
             self._set_state(EngineState(EngineKind.STOPPING))
@@ -180,17 +183,18 @@ class EngineWorker(QObject):
             self._process.kill()
             return
         for event in events:
+            if isinstance(event, m.Ready) and event.protocol != m.PROTOCOL_VERSION:
+                self._words.append(f"the engine speaks protocol {event.protocol}, this window {m.PROTOCOL_VERSION}")
+                self._process.kill()
+                return
             self._note(event)
             self._signal_of[type(event)].emit(event)
 
     def _note(self, event: m.Event) -> None:
-        if isinstance(event, m.Ready):
-            if event.protocol != m.PROTOCOL_VERSION:
-                self._words.append(f"the engine speaks protocol {event.protocol}, this window {m.PROTOCOL_VERSION}")
-                self.kill()
-                return
-            self._set_state(EngineState(EngineKind.READY))
-        elif isinstance(event, m.TrainingFinished) or (isinstance(event, m.CommandFailed) and event.command == "Train"):
+        refused = (
+            isinstance(event, m.CommandFailed) and event.command == "Train" and event.request == self._train_request
+        )
+        if isinstance(event, m.Ready | m.TrainingFinished) or refused:
             self._set_state(EngineState(EngineKind.READY))
 
     @Slot()
@@ -198,8 +202,11 @@ class EngineWorker(QObject):
         if self._process is None:
             return
         data = bytes(self._process.readAllStandardError().data())
-        with self._log_file.open("ab") as file:
-            file.write(data)
+        try:
+            with self._log_file.open("ab") as file:
+                file.write(data)
+        except OSError as error:  # a full disk must not keep the engine's end from being noticed
+            self._words.append(f"the engine's log can't be written: {error}")
         self._words.extend(line for line in data.decode("utf-8", "replace").splitlines() if line.strip())
 
     @Slot(int, QProcess.ExitStatus)
@@ -231,6 +238,9 @@ class EngineWorker(QObject):
             self.state_changed.emit(state)
 
     def _rotate_log(self) -> None:
-        self._log_file.parent.mkdir(parents=True, exist_ok=True)
-        if self._log_file.exists() and self._log_file.stat().st_size > LOG_BYTES:
-            self._log_file.replace(self._log_file.with_suffix(".log.1"))
+        try:
+            self._log_file.parent.mkdir(parents=True, exist_ok=True)
+            if self._log_file.exists() and self._log_file.stat().st_size > LOG_BYTES:
+                self._log_file.replace(self._log_file.with_suffix(".log.1"))
+        except OSError as error:
+            self._words.append(f"the engine's log can't be started anew: {error}")

@@ -30,11 +30,13 @@ class Task(QObject):
     done = Signal(object)
     failed = Signal(str)
     """A sentence. A cancelled task emits neither `done` nor `failed`."""
+    _over = Signal()
 
     def __init__(self, work: Callable[[Job], Any], parent: QObject) -> None:
         super().__init__(parent)
         self._work = work
         self.job = Job(self.progress.emit)
+        self._over.connect(self.deleteLater)
 
     def start(self, pool: QThreadPool) -> None:
         """Begin as soon as the pool has a thread."""
@@ -46,6 +48,10 @@ class Task(QObject):
 
     def run(self) -> None:
         """On the pool's thread."""
+        self._run()
+        self._over.emit()
+
+    def _run(self) -> None:
         try:
             outcome = self._work(self.job)
         except Cancelled:

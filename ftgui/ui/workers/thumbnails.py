@@ -11,8 +11,8 @@ from PySide6.QtGui import QImage, QPixmap
 
 from ftgui.data.formats import ImageError, load_rgb
 
-KEPT = 2000
-"""Thumbnails in memory; at 160 pixels about 100 KB each."""
+KEPT_BYTES = 200_000_000
+"""Thumbnails in memory; at 156 pixels 2,000 of them, on a screen of twice the density 500."""
 
 
 class Thumbnails(QObject):
@@ -33,6 +33,7 @@ class Thumbnails(QObject):
     def __init__(self, side: int, parent: QObject) -> None:
         super().__init__(parent)
         self.side = side
+        self._kept_at_most = KEPT_BYTES // (4 * side * side)
         self._pool = QThreadPool(self)
         self._pool.setMaxThreadCount(2)
         self._kept: OrderedDict[str, QPixmap] = OrderedDict()
@@ -68,7 +69,7 @@ class Thumbnails(QObject):
             return
         self._pending.discard(key)
         self._kept[key] = QPixmap.fromImage(image)
-        while len(self._kept) > KEPT:
+        while len(self._kept) > self._kept_at_most:
             self._kept.popitem(last=False)
         self.arrived.emit(key)
 
@@ -84,10 +85,10 @@ class _Decode(QRunnable):
         self._owner._decoded.emit(self._key, image)
 
 
-def load_thumbnail(path: Path, side: int) -> QImage:
+def load_thumbnail(source: Path | bytes, side: int) -> QImage:
     """The middle square of an image at `side` pixels; null if it can't be decoded."""
     try:
-        picture = ImageOps.fit(load_rgb(path, side), (side, side))
+        picture = ImageOps.fit(load_rgb(source, side), (side, side))
     except ImageError:
         return QImage()
     return QImage(picture.tobytes(), side, side, 3 * side, QImage.Format.Format_RGB888).copy()
