@@ -187,14 +187,17 @@ class EngineWorker(QObject):
                 self._words.append(f"the engine speaks protocol {event.protocol}, this window {m.PROTOCOL_VERSION}")
                 self._process.kill()
                 return
-            self._note(event)
+            if isinstance(event, m.Ready):
+                self._set_state(EngineState(EngineKind.READY))  # first, so that who hears "ready" can send at once
             self._signal_of[type(event)].emit(event)
+            self._note(event)
 
     def _note(self, event: m.Event) -> None:
         refused = (
             isinstance(event, m.CommandFailed) and event.command == "Train" and event.request == self._train_request
         )
-        if isinstance(event, m.Ready | m.TrainingFinished) or refused:
+        if isinstance(event, m.TrainingFinished) or refused:
+            # After the event itself: whoever sees the engine ready again also has the run's outcome.
             self._set_state(EngineState(EngineKind.READY))
 
     @Slot()
