@@ -167,10 +167,9 @@ class Workspace(QObject):
             )
             self.start_engine()
         if state.kind is EngineKind.CRASHED:
+            how = "it crashed or was killed" if state.exit_code == -1 else f"exit code {state.exit_code}"
             words = f" Its last words: “{state.last_words}”." if state.last_words else ""
-            text = (
-                f"The engine stopped unexpectedly (exit code {state.exit_code}).{words} Nothing in the project is lost."
-            )
+            text = f"The engine stopped unexpectedly ({how}).{words} Nothing in the project is lost."
             self.message.emit("error", text)
 
     def _engine_gone(self, during_training: bool) -> None:

@@ -56,6 +56,8 @@ class StatusLine(QWidget):
         layout.addWidget(self.score)
         layout.addWidget(self.restart)
         layout.addWidget(self.engine)
+        # Room for the button from the start, or the window's content would jump when it appears.
+        self.setMinimumHeight(self.restart.sizeHint().height() + 10)
         self.bar.hide()
         self.restart.hide()
         self.restart.clicked.connect(workspace.start_engine)
