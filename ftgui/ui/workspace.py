@@ -255,12 +255,15 @@ class Workspace(QObject):
 
         The recipe on disk is never changed for a failure: its model may only be offline today.
         """
-        if self._recipe_before is not None and self.model is not None:
-            before, self._recipe_before = self._recipe_before, None
-            self._loaded_classes = self.model.class_names
+        before, self._recipe_before = self._recipe_before, None
+        if before is not None:
             self._remember_phases(before.phases)
             self._set_recipe(**{name: getattr(before, name) for name in before.__struct_fields__})
-            return
+            if self.model is not None:  # the engine still holds it
+                self._loaded_classes = self.model.class_names
+                self.recipe_changed.emit()
+                return
+        self.model = None  # if there is one, it is another project's
         self._load_problem = f"The model could not be loaded: {sentence}"
         self.model_failed.emit(self._load_problem)
         self.recipe_changed.emit()
@@ -280,20 +283,17 @@ class Workspace(QObject):
 
     def open_dataset(self, folder: Path) -> None:
         """Scan a folder in the background and make it the open project."""
-        if self.engine.busy:
-            self.message.emit("warning", "A training is running. Stop it before opening another dataset.")
-            return
         self._open(lambda job: _open(folder, job), f"looking through {folder.name}")
 
     def open_sample(self) -> None:
         """The sample dataset; drawn first if this is the first time."""
-        if self.engine.busy:
-            self.message.emit("warning", "A training is running. Stop it before opening another dataset.")
-            return
         self._open(_open_sample, "drawing the sample")
 
     def _open(self, work: Callable[[Job], tuple[Project, Recipe]], what: str) -> None:
         """The newest request wins; a check of the present dataset goes on until another one is really open."""
+        if self.engine.busy:
+            self.message.emit("warning", "A training is running. Stop it before opening another dataset.")
+            return
         if self._opening is not None:
             self._opening.cancel()
         self._what = what

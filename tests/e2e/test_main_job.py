@@ -85,12 +85,11 @@ def test_drop_tick_train_watch_ask(run_window, make_dataset: Maker, tmp_path: Pa
 
     def script(window: MainWindow) -> Steps:
         page, workspace = window.predict_page, window.workspace
-        assert "torch" not in sys.modules or os.environ.get("PYTEST_CURRENT_TEST"), "see test_no_torch_in_the_window"
         drop(window, dataset)
         yield is_ready(window)
-        assert window.top.summary.text() in ("3 classes, 72 images",)
+        assert window.top.summary.text() == "3 classes, 72 images"
         assert "tf_efficientnet_lite0" in window._names[0]
-        assert workspace.model.total_parameters == 3_374_851 or workspace.model.total_parameters > 3_000_000
+        assert workspace.model.total_parameters == 3_374_851
 
         drop(window, question)
         yield lambda: page.verdict.text() not in ("", "…")

@@ -216,9 +216,24 @@ def test_a_project_whose_model_can_not_be_loaded_says_so_and_keeps_its_recipe(
     assert window.top.train.toolTip() == "The model could not be loaded: could not be downloaded"
     assert "could not be downloaded" in window.layers.placeholder.text()
     assert window.workspace.project.recipe_path.read_text(encoding="utf-8") == saved
+    window.workspace.choose_backbone(Backbone(name="resnet18"))
+    failed = m.CommandFailed(fake.last(m.LoadModel).request, "LoadModel", "nor this one")
+    window.workspace._command_failed(failed)
+    assert window.top.train.toolTip() == "The model could not be loaded: nor this one"
+    assert window.workspace.project.recipe_path.read_text(encoding="utf-8") == saved
     window.workspace.choose_backbone(Backbone())
     fake.answer_load()
     assert window.top.train.isEnabled()
+
+
+def test_another_projects_model_is_not_taken_for_this_ones(qtbot, window, fake, make_dataset: Maker) -> None:
+    open_project(qtbot, window, fake, make_dataset())
+    with qtbot.waitSignal(window.workspace.project_changed):
+        drop(window, urls(make_dataset(classes=("grey", "green"), name="other")))
+    for why in ("offline", "still offline"):
+        window.workspace._command_failed(m.CommandFailed(fake.last(m.LoadModel).request, "LoadModel", why))
+        assert not window.top.train.isEnabled() and why in window.top.train.toolTip()
+        window.workspace.choose_backbone(Backbone(name="resnet18"))
 
 
 def test_a_device_that_is_gone_is_replaced_and_told(qtbot, window: MainWindow, fake, make_dataset: Maker) -> None:

@@ -28,7 +28,7 @@ from ftgui.protocol.problem import Problem
 from ftgui.ui import icons
 from ftgui.ui.models.image_list import ROW_ROLE, ImageListModel, is_missing
 from ftgui.ui.theme import Theme
-from ftgui.ui.widgets.basics import Card, button, label, paint_bar
+from ftgui.ui.widgets.basics import Card, button, heading, label, paint_bar
 from ftgui.ui.words import plural
 from ftgui.ui.workers.thumbnails import Thumbnails
 from ftgui.ui.workspace import Workspace
@@ -162,10 +162,7 @@ class DataPage(QWidget):
         card.body.addStretch(1)
         self._empty_icon = label()
         self._empty_icon.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        title = label("Drop a folder of images here", "title")
-        font = title.font()
-        font.setPixelSize(20)
-        title.setFont(font)
+        title = heading("Drop a folder of images here")
         title.setAlignment(Qt.AlignmentFlag.AlignCenter)
         text = label(
             "One folder per class: “ants” full of ants, “bees” full of bees.\n"

@@ -15,7 +15,7 @@ from ftgui.progress import percent
 from ftgui.protocol import messages as m
 from ftgui.ui.models.confusion import ConfusionModel
 from ftgui.ui.theme import Theme
-from ftgui.ui.widgets.basics import Card, label
+from ftgui.ui.widgets.basics import Card, heading, label
 from ftgui.ui.words import plural
 from ftgui.ui.workspace import Workspace
 
@@ -33,11 +33,7 @@ class EvaluatePage(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(10)
         top = Card("Result")
-        self.headline = label("", wrap=True)
-        font = self.headline.font()
-        font.setPixelSize(20)
-        font.setWeight(font.Weight.DemiBold)
-        self.headline.setFont(font)
+        self.headline = heading(wrap=True)
         self.detail = label("", "muted", wrap=True)
         self.worst = label("", wrap=True)
         for widget in (self.headline, self.detail, self.worst):

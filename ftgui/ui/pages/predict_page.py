@@ -13,7 +13,7 @@ from ftgui.protocol import messages as m
 from ftgui.ui import icons
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.bars import ProbabilityBars
-from ftgui.ui.widgets.basics import Card, button, label
+from ftgui.ui.widgets.basics import Card, button, heading, label
 from ftgui.ui.workers.tasks import Task
 from ftgui.ui.workers.thumbnails import load_picture
 from ftgui.ui.workspace import Asked, Workspace
@@ -98,10 +98,7 @@ class PredictPage(QWidget):
         card = Card()
         card.body.addStretch(1)
         self._icon = label()
-        title = label("Drop an image to see what the model says", "title")
-        font = title.font()
-        font.setPixelSize(20)
-        title.setFont(font)
+        title = heading("Drop an image to see what the model says")
         text = label(
             "Anywhere on the window, at any time: before training, while it learns, and after.\n"
             "Double-click an image on the Data page to ask about that one.",
@@ -133,11 +130,7 @@ class PredictPage(QWidget):
         left.body.addWidget(self.name)
         layout.addWidget(left, 3)
         right = Card("What the model says")
-        self.verdict = label("", wrap=True)
-        font = self.verdict.font()
-        font.setPixelSize(20)
-        font.setWeight(font.Weight.DemiBold)
-        self.verdict.setFont(font)
+        self.verdict = heading(wrap=True)
         self.caution = label("", wrap=True)
         self.bars = ProbabilityBars(self._theme)
         self.timing = label("", "muted", wrap=True)

@@ -37,6 +37,15 @@ def label(text: str = "", name: str = "", wrap: bool = False) -> QLabel:
     return made
 
 
+def heading(text: str = "", wrap: bool = False) -> QLabel:
+    """The one large line of a page."""
+    made = label(text, "title", wrap)
+    font = made.font()
+    font.setPixelSize(20)
+    made.setFont(font)
+    return made
+
+
 def button(text: str, tooltip: str, primary: bool = False) -> QPushButton:
     """A button in the program's look."""
     made = QPushButton(text)
