@@ -59,4 +59,4 @@ def prepare(recipe_path: Path, project_folder: Path | None = None, device: str =
 
 def run_name(recipe: recipes.Recipe) -> str:
     """For the run's folder: what was trained, e.g. ``"head last stage"``."""
-    return " ".join(phase.name for phase in recipe.phases)
+    return " ".join(phase.name for phase in recipe.active_phases)

@@ -120,7 +120,7 @@ class Training:
         try:
             torch.manual_seed(self.recipe.seed)
             self._start()
-            for index, phase in enumerate(self.recipe.phases):
+            for index, phase in enumerate(self.recipe.active_phases):
                 self._run_phase(index, phase)
             reason, message = "done", "Training is done."
         except StopRequested:
@@ -156,15 +156,15 @@ class Training:
             )
         if len(self._train_indices) < 2:
             raise EngineError("One training image is not enough.")
-        for phase in self.recipe.phases:
+        for phase in self.recipe.active_phases:
             check_trainable(self.freezer.resolve(phase.train))
         self._steps_per_epoch = len(cut(self._train_indices, self.recipe.training.batch_size))
-        epochs = sum(phase.epochs for phase in self.recipe.phases)
+        epochs = sum(phase.epochs for phase in self.recipe.active_phases)
         self._emit(
             m.TrainingStarted(
                 run_folder=str(self._run.folder),
                 run=run_number(self._run.folder),
-                phases=[phase.name for phase in self.recipe.phases],
+                phases=[phase.name for phase in self.recipe.active_phases],
                 epochs=epochs,
                 train_samples=len(self._train_indices),
                 val_samples=len(self._val_indices),
@@ -218,7 +218,9 @@ class Training:
         indices = [self._train_indices[position] for position in order]
         self.freezer.train_mode()
         self.in_train_mode = True
-        batches = self._images.batches(indices, training.batch_size, self.device, training.augment, self._poll)
+        batches = self._images.batches(
+            indices, training.batch_size, self.device, self.recipe.augmentation.preset != "none", self._poll
+        )
         clock = time.monotonic()
         for number, batch in enumerate(batches):
             done_in_phase = epoch_in_phase * steps + number
@@ -378,6 +380,7 @@ class Training:
                 epoch=self._epoch,
                 images_per_second=self._images_seen / self._busy_seconds if self._busy_seconds else 0.0,
                 seconds_left=self._seconds_left(phase),
+                groups=[],
             )
         )
         for step, loss, accuracy, lr in zip(log.steps, losses, accuracies, log.rates, strict=True):
@@ -397,8 +400,8 @@ class Training:
         known = self._epoch_seconds.get(phase) or next(reversed(self._epoch_seconds.values()), None)
         if not known:
             return -1.0
-        planned = sum(phase.epochs for phase in self.recipe.phases)
-        finished_before = sum(phase.epochs for phase in self.recipe.phases[:phase])
+        planned = sum(phase.epochs for phase in self.recipe.active_phases)
+        finished_before = sum(phase.epochs for phase in self.recipe.active_phases[:phase])
         done_here = len(self._epoch_seconds.get(phase, []))
         steps = self._steps_per_epoch
         fraction = (self.step - 1) % steps / steps

@@ -210,7 +210,7 @@ class Session:
         before = self._set_aside()
         loaded = self._fresh(recipe, class_names)
         freezer = loaded.freezer
-        wanted = freezer.resolve(recipe.phases[-1].train)
+        wanted = freezer.resolve(recipe.active_phases[-1].train)
         built = loaded.built
         training = Training(
             model=loaded.model,

@@ -10,7 +10,7 @@ import msgspec
 
 from ftgui.protocol.recipe import Backbone, Recipe
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 
 class _Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
@@ -42,7 +42,8 @@ class LoadModel(_Message, frozen=True):
 
 
 class SetTrainable(_Message, frozen=True):
-    """Freeze everything but these layers; answered by `FreezingChanged`. Refused while training."""
+    """Freeze everything but these layers; answered by `FreezingChanged`. During a training from the next step on: what
+    stays keeps its optimizer state, what is new warms up."""
 
     request: int
     layers: list[str]
@@ -55,6 +56,54 @@ class Train(_Message, frozen=True):
     recipe: Recipe
     catalog: str
     run_folder: str
+
+
+class Continue(_Message, frozen=True):
+    """Go on with a run that ended without being done, from its checkpoint, exactly as if it had never stopped."""
+
+    request: int
+    catalog: str
+    run_folder: str
+
+
+class ChangeRate(_Message, frozen=True):
+    """From the next step on, the present phase's peak rate; answered by `Steered`."""
+
+    request: int
+    lr: float
+
+
+class ChangeEarlyStop(_Message, frozen=True):
+    """Epochs without a better score after which a phase ends, 0 = never; answered by `Steered`."""
+
+    request: int
+    epochs: int
+
+
+class FinishPhase(_Message, frozen=True):
+    """End the present phase after the present step and go on with the next; answered by `Steered`."""
+
+    request: int
+
+
+class FindRate(_Message, frozen=True):
+    """Learning-rate range test of one phase on a copy of the model; reports `RateTested`, ends with `RateTestFinished`."""
+
+    request: int
+    recipe: Recipe
+    catalog: str
+    phase: int
+    """Index in `Recipe.phases`."""
+
+
+class AskPrice(_Message, frozen=True):
+    """What would training these layers cost? Answered by `Price` or `CommandFailed`."""
+
+    request: int
+    layers: list[str]
+    recipe: Recipe
+    train_samples: int
+    val_samples: int
 
 
 class Pause(_Message, frozen=True):
@@ -82,7 +131,23 @@ class Shutdown(_Message, frozen=True):
     """Leave. Closing the engine's input does the same."""
 
 
-Command = Hello | LoadModel | SetTrainable | Train | Pause | Resume | Stop | Predict | Shutdown
+Command = (
+    Hello
+    | LoadModel
+    | SetTrainable
+    | Train
+    | Continue
+    | ChangeRate
+    | ChangeEarlyStop
+    | FinishPhase
+    | FindRate
+    | AskPrice
+    | Pause
+    | Resume
+    | Stop
+    | Predict
+    | Shutdown
+)
 
 
 # --- events: engine -> window ---------------------------------------------------------------------------------------
@@ -180,6 +245,8 @@ class TrainingStarted(_Message, frozen=True):
     train_samples: int
     val_samples: int
     device: str
+    step: int = 0
+    """Steps done before: above 0 when an interrupted run goes on."""
 
 
 class PhaseStarted(_Message, frozen=True):
@@ -191,6 +258,45 @@ class PhaseStarted(_Message, frozen=True):
     epochs: int
     lr: float
     frozen_hash: str
+
+
+class PrefixCached(_Message, frozen=True):
+    """How the frozen part is computed from now on."""
+
+    phase: int
+    cached: bool
+    views: int
+    """Of each training image."""
+    bytes: int
+    on_disk: bool
+    why: str
+    """Why it is not cached; empty when it is."""
+    seconds: float
+    """That it took; 0 when an earlier run's could be used."""
+
+
+class GroupRate(msgspec.Struct, frozen=True):
+    """Learning rate of one optimizer group at this moment."""
+
+    name: str
+    """Of the stage, as in the layer tree."""
+    requested: float
+    """Its peak rate."""
+    applied: float
+    """After schedule and warm-up."""
+
+
+class Steered(_Message, frozen=True):
+    """Something changed the course of a run: a person, or the program in need."""
+
+    request: int
+    """0 when the program did it."""
+    step: int
+    """Steps done when it took effect."""
+    kind: str
+    """``"rate"``, ``"layers"``, ``"early-stop"``, ``"finish-phase"``, ``"batch"``, ``"pause"``, ``"resume"``, ``"continued"``."""
+    text: str
+    """A few words for the plots' mark, e.g. ``"rate 3e-4"``."""
 
 
 class Steps(_Message, frozen=True):
@@ -209,6 +315,18 @@ class Steps(_Message, frozen=True):
     """Training images, over the last seconds, validation not counted."""
     seconds_left: float
     """Until the last epoch ends, if no phase stops early; negative when not known yet."""
+    groups: list[GroupRate]
+    """At the last of these steps."""
+
+
+class LayerLearning(_Message, frozen=True):
+    """How much each layer moves; at most 4 times a second."""
+
+    step: int
+    rows: list[int]
+    """Rows of the layer tree that own parameters and learn."""
+    relative: list[float]
+    """Norm of a step's update divided by the norm of the weights, smoothed over some steps."""
 
 
 class EpochFinished(_Message, frozen=True):
@@ -256,7 +374,7 @@ class TrainingFinished(_Message, frozen=True):
 
     run_folder: str
     reason: str
-    """``"done"``, ``"stopped"`` or ``"failed"``."""
+    """``"done"``, ``"stopped"``, ``"exploded"`` or ``"failed"``."""
     message: str
     """One sentence."""
     best_epoch: int
@@ -265,6 +383,45 @@ class TrainingFinished(_Message, frozen=True):
     steps: int
     seconds: float
     evaluation: Evaluation | None
+    phase: int = 0
+    """Index in `Recipe.active_phases` of the phase it ended in."""
+    suggested_lr: float = 0.0
+    """For that phase, a tenth of the rate that was too high; 0 unless the reason is ``"exploded"``."""
+
+
+class RateTested(_Message, frozen=True):
+    """One more step of a range test."""
+
+    request: int
+    lr: float
+    loss: float
+    """Smoothed."""
+
+
+class RateTestFinished(_Message, frozen=True):
+    request: int
+    lr: list[float]
+    loss: list[float]
+    suggestion: float
+    """0 when nothing can be suggested."""
+    why: str
+    """One sentence: how to read it, or why there is no suggestion."""
+
+
+class Price(_Message, frozen=True):
+    """What training some layers costs on this device."""
+
+    request: int
+    trainable_parameters: int
+    total_parameters: int
+    epoch_seconds: float
+    """One pass over the training and validation images."""
+    prefix_seconds: float
+    """Once before the first epoch: decoding, and the frozen prefix over all views."""
+    memory: int
+    """Bytes of the engine at its peak; on a GPU, of the device."""
+    cached: bool
+    """The frozen prefix would be cached."""
 
 
 class Prediction(_Message, frozen=True):
@@ -305,12 +462,18 @@ Event = (
     | Progress
     | TrainingStarted
     | PhaseStarted
+    | PrefixCached
+    | Steered
     | Steps
+    | LayerLearning
     | EpochFinished
     | PhaseFinished
     | Paused
     | Resumed
     | TrainingFinished
+    | RateTested
+    | RateTestFinished
+    | Price
     | Prediction
     | CommandFailed
     | Log

@@ -21,3 +21,5 @@ class Problem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The file or folder it is about, relative to the dataset; empty when it is about the whole."""
     fix: str = ""
     """What the person can do about it."""
+    field: str = ""
+    """The recipe field it is about, e.g. ``"phases.0.lr"``, so that a form can show it there."""

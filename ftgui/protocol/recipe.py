@@ -15,7 +15,7 @@ import msgspec
 
 from ftgui.protocol.problem import Problem
 
-RECIPE_VERSION = 1
+RECIPE_VERSION = 2
 
 HEAD = "head"
 LAST_STAGE = "last stage"
@@ -24,6 +24,12 @@ EVERYTHING = "everything"
 
 PRETRAINED = "pretrained"
 FROM_SCRATCH = "none"
+
+AUGMENTATIONS = ("none", "light", "standard", "strong")
+"""What is done to training images; `ftgui.engine.augment` says it in numbers."""
+
+BALANCES = ("none", "loss", "sampler")
+"""What is done about classes of different size."""
 
 
 class RecipeError(Exception):
@@ -58,6 +64,11 @@ class Phase(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     epochs: int
     lr: float
     """Peak learning rate of AdamW, reached after the warm-up."""
+    falloff: float = 1.0
+    """The rate of each stage is that of the one behind it times this, above 0 to 1: features near the input are the
+    most general and should change least. 1 = the same rate everywhere."""
+    enabled: bool = True
+    """A phase that is switched off keeps its numbers."""
 
 
 def default_phases() -> list[Phase]:
@@ -72,6 +83,16 @@ def default_phases() -> list[Phase]:
     ]
 
 
+class Augmentation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How training images are varied."""
+
+    preset: str = "standard"
+    """``"none"``, ``"light"`` (flip, mild crops), ``"standard"`` (flip, crops) or ``"strong"`` (and colours)."""
+    views: int = 4
+    """Where the frozen prefix is cached: how many augmented views of each image are kept; 0 = a fresh view every time,
+    nothing is cached."""
+
+
 class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What all phases share."""
 
@@ -84,8 +105,13 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     label_smoothing: float = 0.1
     early_stop: int = 5
     """A phase ends after this many epochs without a better validation score; 0 = never."""
-    augment: bool = True
-    """Random resized crop and horizontal flip on training images."""
+    ema: float = 0.0
+    """Decay per step of an exponential moving average of the weights that is judged and kept in place of them; 0 = off."""
+    balance: str = "none"
+    """For classes of different size: ``"none"``; ``"loss"`` weighs rare classes' errors more; ``"sampler"`` shows their
+    images more often."""
+    compile: bool = False
+    """torch.compile on CUDA; takes about a minute at the start of a phase."""
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -98,58 +124,125 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     dataset: Dataset = msgspec.field(default_factory=Dataset)
     backbone: Backbone = msgspec.field(default_factory=Backbone)
     phases: list[Phase] = msgspec.field(default_factory=default_phases)
+    augmentation: Augmentation = msgspec.field(default_factory=Augmentation)
     training: Training = msgspec.field(default_factory=Training)
 
+    @property
+    def active_phases(self) -> list[Phase]:
+        """Those that are switched on, in order."""
+        return [phase for phase in self.phases if phase.enabled]
+
     def validate(self) -> list[Problem]:
-        """Every contradiction in the recipe itself, so that a form can mark all of them at once."""
+        """Every contradiction in the recipe itself, each naming its field, so that a form can mark all of them at once."""
         found: list[Problem] = []
-
-        def error(kind: str, message: str, fix: str = "") -> None:
-            found.append(Problem("error", kind, message, fix=fix))
-
         if self.version != RECIPE_VERSION:
-            error(
-                "recipe-version",
-                f"The recipe has version {self.version}; this ftgui reads version {RECIPE_VERSION}.",
-                "Update ftgui, or write the recipe anew.",
+            found.append(
+                _error(
+                    "version",
+                    "recipe-version",
+                    f"The recipe has version {self.version}; this ftgui reads version {RECIPE_VERSION}.",
+                    "Update ftgui, or write the recipe anew.",
+                )
             )
-        if not self.phases:
-            error("no-phase", "The recipe has no phase, so nothing would be trained.", "Add a [[phases]] entry.")
-        for number, phase in enumerate(self.phases, 1):
-            where = f"Phase {number} ({phase.name})"
-            if not phase.train:
-                error(
-                    "all-frozen",
-                    f"{where}: nothing would learn: all layers are frozen.",
-                    'Tick at least one layer, e.g. the head (train = ["head"]).',
+        if not self.active_phases:
+            found.append(
+                _error(
+                    "phases",
+                    "no-phase",
+                    "The recipe has no phase that is switched on, so nothing would be trained.",
+                    "Add a phase or switch one on.",
                 )
-            if phase.epochs < 1:
-                error("epochs", f"{where}: {phase.epochs} epochs; it takes at least 1.")
-            if not (math.isfinite(phase.lr) and phase.lr > 0):
-                error("lr", f"{where}: the learning rate must be above 0, not {phase.lr:g}.")
-            elif phase.lr > 0.1:
-                found.append(
-                    Problem(
-                        "warning",
-                        "lr-high",
-                        f"{where}: a learning rate of {phase.lr:g} will destroy pretrained weights.",
-                        fix="Try 1e-3 for a new head, 1e-4 for pretrained layers.",
-                    )
-                )
+            )
+        for index, phase in enumerate(self.phases):
+            if phase.enabled:
+                found += _phase_problems(index, phase, scratch=self.backbone.weights == FROM_SCRATCH)
         if not 0 < self.dataset.val_fraction < 1:
-            error("val-fraction", f"val_fraction must be between 0 and 1, not {self.dataset.val_fraction:g}.")
-        training = self.training
-        if training.batch_size < 1:
-            error("batch-size", f"The batch size must be at least 1, not {training.batch_size}.")
-        if not 0 <= training.warmup < 1:
-            error("warmup", f"The warm-up is a share of a phase, 0 to below 1, not {training.warmup:g}.")
-        if not 0 <= training.label_smoothing < 1:
-            error("label-smoothing", f"Label smoothing lies between 0 and 1, not {training.label_smoothing:g}.")
-        if not (math.isfinite(training.weight_decay) and training.weight_decay >= 0):
-            error("weight-decay", f"Weight decay can't be negative ({training.weight_decay:g}).")
-        if training.early_stop < 0:
-            error("early-stop", "Early stopping counts epochs: 0 (never) or more.")
-        return found
+            text = f"val_fraction must be between 0 and 1, not {self.dataset.val_fraction:g}."
+            found.append(_error("dataset.val_fraction", "val-fraction", text))
+        return found + _training_problems(self.training) + _augmentation_problems(self.augmentation)
+
+
+def _error(field: str, kind: str, message: str, fix: str = "") -> Problem:
+    return Problem("error", kind, message, fix=fix, field=field)
+
+
+def suitable_rates(phase: Phase, scratch: bool = False) -> tuple[float, float]:
+    """The range in which AdamW's peak rate usually works for what a phase lets learn.
+
+    A new head, or a model without pretrained weights, has nothing to lose; pretrained layers have.
+    """
+    return (1e-4, 3e-2) if scratch or phase.train == [HEAD] else (3e-6, 2e-3)
+
+
+def _phase_problems(index: int, phase: Phase, scratch: bool) -> list[Problem]:
+    found = []
+    field, where = f"phases.{index}", f"Phase {index + 1} ({phase.name})"
+    if not phase.train:
+        found.append(
+            _error(
+                f"{field}.train",
+                "all-frozen",
+                f"{where}: nothing would learn: all layers are frozen.",
+                'Tick at least one layer, e.g. the head (train = ["head"]).',
+            )
+        )
+    if phase.epochs < 1:
+        found.append(_error(f"{field}.epochs", "epochs", f"{where}: {phase.epochs} epochs; it takes at least 1."))
+    if not 0 < phase.falloff <= 1:
+        text = f"{where}: the falloff is a factor above 0, at most 1, not {phase.falloff:g}."
+        found.append(_error(f"{field}.falloff", "falloff", text))
+    if not (math.isfinite(phase.lr) and phase.lr > 0):
+        text = f"{where}: the learning rate must be above 0, not {phase.lr:g}."
+        return [*found, _error(f"{field}.lr", "lr", text)]
+    low, high = suitable_rates(phase, scratch)
+    what = "a model from scratch" if scratch else "a new head" if phase.train == [HEAD] else "pretrained layers"
+    if phase.lr > high:
+        harm = "learning may never settle" if what != "pretrained layers" else "it will destroy what they know"
+        text = f"{where}: a learning rate of {phase.lr:g} is far above what suits {what}: {harm}."
+        fix = f"Try {math.sqrt(low * high):.0e}."
+        found.append(Problem("warning", "lr-high", text, fix=fix, field=f"{field}.lr"))
+    elif phase.lr < low:
+        text = f"{where}: a learning rate of {phase.lr:g} is far below what suits {what}: next to nothing would be learned."
+        fix = f"Try {math.sqrt(low * high):.0e}."
+        found.append(Problem("warning", "lr-low", text, fix=fix, field=f"{field}.lr"))
+    return found
+
+
+def _training_problems(training: Training) -> list[Problem]:
+    found = []
+    if training.batch_size < 1:
+        text = f"The batch size must be at least 1, not {training.batch_size}."
+        found.append(_error("training.batch_size", "batch-size", text))
+    if not 0 <= training.warmup < 1:
+        text = f"The warm-up is a share of a phase, 0 to below 1, not {training.warmup:g}."
+        found.append(_error("training.warmup", "warmup", text))
+    if not 0 <= training.label_smoothing < 1:
+        text = f"Label smoothing lies between 0 and 1, not {training.label_smoothing:g}."
+        found.append(_error("training.label_smoothing", "label-smoothing", text))
+    if not (math.isfinite(training.weight_decay) and training.weight_decay >= 0):
+        text = f"Weight decay can't be negative ({training.weight_decay:g})."
+        found.append(_error("training.weight_decay", "weight-decay", text))
+    if training.early_stop < 0:
+        text = "Early stopping counts epochs: 0 (never) or more."
+        found.append(_error("training.early_stop", "early-stop", text))
+    if not 0 <= training.ema < 1:
+        text = f"The weight average's decay lies between 0 (off) and 1, not {training.ema:g}."
+        found.append(_error("training.ema", "ema", text))
+    if training.balance not in BALANCES:
+        text = f"balance is one of {', '.join(BALANCES)}, not “{training.balance}”."
+        found.append(_error("training.balance", "balance", text))
+    return found
+
+
+def _augmentation_problems(augmentation: Augmentation) -> list[Problem]:
+    found = []
+    if augmentation.preset not in AUGMENTATIONS:
+        text = f"The augmentation is one of {', '.join(AUGMENTATIONS)}, not “{augmentation.preset}”."
+        found.append(_error("augmentation.preset", "augmentation", text))
+    if not 0 <= augmentation.views <= 64:
+        text = f"Between 0 and 64 views of an image can be cached, not {augmentation.views}."
+        found.append(_error("augmentation.views", "views", text))
+    return found
 
 
 def dumps(recipe: Recipe) -> str:
@@ -172,6 +265,11 @@ def _decode(raw: bytes) -> Recipe:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"This is not a recipe: {error}") from error
     version = plain.get("version", RECIPE_VERSION)
+    if version == 1:
+        # Version 1 had one switch for augmentation.
+        augment = plain.get("training", {}).pop("augment", True)
+        plain = plain | {"version": 2, "augmentation": {"preset": "standard" if augment else "none"}}
+        version = 2
     if version != RECIPE_VERSION:
         # Said before anything else: a newer recipe has fields that would only be called unknown.
         raise RecipeError(f"The recipe has version {version}; this ftgui reads version {RECIPE_VERSION}.")

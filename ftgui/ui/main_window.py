@@ -248,11 +248,11 @@ class MainWindow(QWidget):
     @Slot(object)
     def _training_event(self, event: object) -> None:
         if isinstance(event, m.PhaseStarted):
-            self.recipe.show_running([phase.name for phase in self.workspace.recipe.phases], event.phase)
+            self.recipe.show_running([phase.name for phase in self.workspace.recipe.active_phases], event.phase)
         elif isinstance(event, m.PhaseFinished):
             self.layers.show_proof(event.frozen_unchanged, event.frozen_hash)
         elif isinstance(event, m.TrainingFinished):
-            phases = [phase.name for phase in self.workspace.recipe.phases]
+            phases = [phase.name for phase in self.workspace.recipe.active_phases]
             self.recipe.show_running(phases, len(phases) if event.reason == "done" else None)
         elif event is None:
             self.recipe.show_running([], None)

@@ -11,7 +11,7 @@ from ftgui.data.project import Project
 from ftgui.data.scan import scan
 from ftgui.engine.session import Session
 from ftgui.protocol import messages as m
-from ftgui.protocol.recipe import Backbone, Phase, Recipe, Training
+from ftgui.protocol.recipe import Augmentation, Backbone, Phase, Recipe, Training
 
 TINY = Backbone(name="test_efficientnet", weights="none")
 """timm's own test model: 360,000 parameters, convolutions and BatchNorm as in EfficientNet."""
@@ -53,7 +53,13 @@ def train_command() -> Callable[..., m.Train]:
     """``train_command(dataset, phases=…, **training)``: a `Train` on a fresh run folder."""
 
     def make(
-        dataset: Path, phases: list[Phase] | None = None, seed: int = 0, backbone: Backbone = TINY, **training
+        dataset: Path,
+        phases: list[Phase] | None = None,
+        seed: int = 0,
+        backbone: Backbone = TINY,
+        augmentation: str = "standard",
+        views: int = 4,
+        **training,
     ) -> m.Train:
         project = Project.for_dataset(dataset)
         project.take_in(scan(dataset))
@@ -62,6 +68,7 @@ def train_command() -> Callable[..., m.Train]:
             device="cpu",
             backbone=backbone,
             phases=phases or [Phase(name="Head", train=["head"], epochs=2, lr=1e-2)],
+            augmentation=Augmentation(preset=augmentation, views=views),
             training=Training(**{"batch_size": 4, **training}),
         )
         return m.Train(1, recipe, str(project.catalog_path), str(project.new_run_folder("test")))

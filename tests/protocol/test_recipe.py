@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ftgui.protocol import recipe as recipes
-from ftgui.protocol.recipe import Backbone, Dataset, Phase, Recipe, RecipeError, Training
+from ftgui.protocol.recipe import Augmentation, Backbone, Dataset, Phase, Recipe, RecipeError, Training
 
 
 def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
@@ -83,3 +83,45 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
         recipes.save(Recipe(seed=2), path)
     assert recipes.load(path).seed == 1
     assert [p.name for p in tmp_path.iterdir()] == ["recipe.toml"]
+
+
+def test_a_recipe_of_version_1_is_carried_over() -> None:
+    assert recipes.loads("version = 1\n[training]\naugment = false\n").augmentation.preset == "none"
+    assert recipes.loads("version = 1\n") == Recipe()
+
+
+def test_problems_name_their_field() -> None:
+    recipe = Recipe(
+        phases=[
+            Phase(name="A", train=["head"], epochs=1, lr=1e-3, enabled=False),
+            Phase(name="B", train=["stage 7"], epochs=0, lr=0.05, falloff=2.0),
+        ],
+        training=Training(ema=1.0, balance="perhaps"),
+        augmentation=Augmentation(preset="wild", views=-1),
+    )
+    assert [problem.field for problem in recipe.validate()] == [
+        "phases.1.epochs",
+        "phases.1.falloff",
+        "phases.1.lr",
+        "training.ema",
+        "training.balance",
+        "augmentation.preset",
+        "augmentation.views",
+    ]
+
+
+def test_a_rate_is_judged_by_what_learns() -> None:
+    def kinds(train: list[str], lr: float, weights: str = "pretrained") -> list[str]:
+        phases = [Phase(name="A", train=train, epochs=1, lr=lr)]
+        return [p.kind for p in Recipe(phases=phases, backbone=Backbone(weights=weights)).validate()]
+
+    assert kinds(["head"], 1e-2) == []
+    assert kinds(["everything"], 1e-2) == ["lr-high"]
+    assert kinds(["everything"], 1e-2, weights="none") == []
+    assert kinds(["head"], 1e-6) == ["lr-low"]
+
+
+def test_phases_that_are_switched_off_are_not_active() -> None:
+    off = Phase(name="A", train=["head"], epochs=1, lr=1e-3, enabled=False)
+    assert Recipe(phases=[off]).active_phases == []
+    assert [p.kind for p in Recipe(phases=[off]).validate()] == ["no-phase"]

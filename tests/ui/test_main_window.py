@@ -343,7 +343,7 @@ def start_training(window: MainWindow, fake: FakeEngine) -> Path:
     for event in (
         m.TrainingStarted(command.run_folder, 1, ["Head"], 5, 10, 2, "cpu"),
         m.PhaseStarted(0, "Head", 0, 5, 1e-3, "aa"),
-        m.Steps([1, 2], [0.9, 0.8], [0.5, 0.6], [1e-4, 1e-3], 0, 1, 120.0, 65.0),
+        m.Steps([1, 2], [0.9, 0.8], [0.5, 0.6], [1e-4, 1e-3], 0, 1, 120.0, 65.0, []),
         m.EpochFinished(0, 1, 2, 0.85, 0.55, 0.7, 0.75, True, 1.0),
     ):
         window.workspace._pass_on(event)

@@ -101,7 +101,7 @@ class TrainPage(QWidget):
         self._show_idle()
 
     def _show_phase(self, event: m.PhaseStarted) -> None:
-        phases = self._workspace.recipe.phases
+        phases = self._workspace.recipe.active_phases
         train = phases[event.phase].train if event.phase < len(phases) else []
         self.headline.setText(f"Phase {event.phase + 1} of {len(self._phases)}: {event.name}")
         if train == [HEAD]:
