@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ftgui.protocol.recipe import Backbone, Recipe
+from ftgui.protocol.recipe import Augmentation, Backbone, Recipe
 
 PROTOCOL_VERSION = 2
 
@@ -106,6 +106,15 @@ class AskPrice(_Message, frozen=True):
     val_samples: int
 
 
+class ShowViews(_Message, frozen=True):
+    """What will the model see of this image in training? Answered by `Views` or `CommandFailed`."""
+
+    request: int
+    path: str
+    augmentation: Augmentation
+    count: int = 6
+
+
 class Pause(_Message, frozen=True):
     """Wait after the present step."""
 
@@ -142,6 +151,7 @@ Command = (
     | FinishPhase
     | FindRate
     | AskPrice
+    | ShowViews
     | Pause
     | Resume
     | Stop
@@ -424,6 +434,14 @@ class Price(_Message, frozen=True):
     """The frozen prefix would be cached."""
 
 
+class Views(_Message, frozen=True):
+    """Answer to `ShowViews`."""
+
+    request: int
+    images: list[bytes]
+    """PNG files, as large as the model's input."""
+
+
 class Prediction(_Message, frozen=True):
     """Answer to `Predict`."""
 
@@ -474,6 +492,7 @@ Event = (
     | RateTested
     | RateTestFinished
     | Price
+    | Views
     | Prediction
     | CommandFailed
     | Log
