@@ -33,10 +33,23 @@ class Description:
     recipe: Recipe
 
 
-def write_model(folder: Path, model: nn.Module, description: Description, figures: dict[str, Any]) -> None:
+def write_model(
+    folder: Path,
+    model: nn.Module,
+    description: Description,
+    figures: dict[str, Any],
+    state: dict[str, torch.Tensor] | None = None,
+) -> None:
     """Write or replace a model folder.
 
     The weights are replaced last and in one step: whatever happens, the folder loads.
+
+    Args:
+        folder: made if it does not exist.
+        model: of which the weights are written.
+        description: what goes beside them.
+        figures: for the model card.
+        state: other parameters and buffers of that model, instead of the present ones.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if description.timm_config is not None:
@@ -53,13 +66,13 @@ def write_model(folder: Path, model: nn.Module, description: Description, figure
     _write_json(folder / DESCRIPTION_FILE, about)
     write_atomically(folder / "recipe.toml", dumps(description.recipe).encode("utf-8"))
     write_atomically(folder / "README.md", _card(description, figures).encode("utf-8"))
-    write_weights(folder / WEIGHTS_FILE, model)
+    write_weights(folder / WEIGHTS_FILE, state if state is not None else model.state_dict())
 
 
-def write_weights(path: Path, model: nn.Module) -> None:
-    """All parameters and buffers as safetensors, replaced in one step."""
-    state = {name: tensor.detach().to("cpu").contiguous() for name, tensor in model.state_dict().items()}
-    write_atomically(path, safetensors.torch.save(state, metadata={"format": "pt"}))
+def write_weights(path: Path, state: dict[str, torch.Tensor]) -> None:
+    """Parameters and buffers as safetensors, replaced in one step."""
+    tensors = {name: tensor.detach().to("cpu").contiguous() for name, tensor in state.items()}
+    write_atomically(path, safetensors.torch.save(tensors, metadata={"format": "pt"}))
 
 
 def read_description(folder: Path) -> dict[str, Any] | None:
@@ -125,8 +138,3 @@ def _card(description: Description, figures: dict[str, Any]) -> str:
 
 def _write_json(path: Path, value: Any) -> None:
     write_atomically(path, json.dumps(value, ensure_ascii=False, indent=1).encode("utf-8"))
-
-
-def copy_weights(model: nn.Module) -> dict[str, torch.Tensor]:
-    """A snapshot of parameters and buffers on the CPU, safe from later steps."""
-    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in model.state_dict().items()}

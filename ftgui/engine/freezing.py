@@ -95,9 +95,35 @@ class Freezer:
         """Let exactly these units learn."""
         self.trainable = set(units)
         for index in self.tree.units:
-            module = self.model.get_submodule(self.tree.rows[index].path or "")
-            for parameter in module.parameters(recurse=False):
+            for parameter in self._module(index).parameters(recurse=False):
                 parameter.requires_grad_(index in self.trainable)
+
+    def learning_by_stage(self) -> dict[str, list[tuple[str, nn.Parameter]]]:
+        """Named parameters that learn, by the top row they are under, in the order of the tree; a shared one once."""
+        found: dict[str, list[tuple[str, nn.Parameter]]] = {}
+        seen: set[int] = set()
+        for group in self.tree.groups():
+            rows = [row for row in self.tree.subtree(group) if row in self.trainable]
+            for row in rows:
+                path = self.tree.rows[row].path
+                for name, parameter in self._module(row).named_parameters(recurse=False):
+                    if id(parameter) not in seen:
+                        seen.add(id(parameter))
+                        full = f"{path}.{name}" if path else name
+                        found.setdefault(self.tree.rows[group].name, []).append((full, parameter))
+        return found
+
+    def learning_by_row(self) -> dict[int, list[nn.Parameter]]:
+        """The own parameters of each row that learns."""
+        return {row: list(self._module(row).parameters(recurse=False)) for row in sorted(self.trainable)}
+
+    def learning_tensors(self) -> list[str]:
+        """Names of every parameter and buffer that a step may change: all that `frozen_hash` leaves out."""
+        frozen = self._frozen_tensors()
+        return [name for name in self.model.state_dict() if name not in frozen]
+
+    def _module(self, row: int) -> nn.Module:
+        return self.model.get_submodule(self.tree.rows[row].path or "")
 
     @property
     def trainable_parameters(self) -> int:
@@ -143,18 +169,23 @@ class Freezer:
         Returns:
             32 hexadecimal digits (BLAKE2b over names, types, shapes and bytes, in name order).
         """
-        tensors: dict[str, torch.Tensor] = {n: p for n, p in self.model.named_parameters() if not p.requires_grad}
-        frozen = {id(module) for top in self._frozen_modules() for module in top.modules()}
-        for path, module in self.model.named_modules():
-            if id(module) in frozen:
-                for name, buffer in module.named_buffers(recurse=False):
-                    tensors[f"{path}.{name}"] = buffer
+        tensors = self._frozen_tensors()
         digest = hashlib.blake2b(digest_size=16)
         for name in sorted(tensors):
             tensor = tensors[name].detach().to("cpu").contiguous()
             digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
             digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
         return digest.hexdigest()
+
+    def _frozen_tensors(self) -> dict[str, torch.Tensor]:
+        """Frozen parameters, and the buffers of modules below which nothing learns."""
+        tensors: dict[str, torch.Tensor] = {n: p for n, p in self.model.named_parameters() if not p.requires_grad}
+        frozen = {id(module) for top in self._frozen_modules() for module in top.modules()}
+        for path, module in self.model.named_modules():
+            if id(module) in frozen:
+                for name, buffer in module.named_buffers(recurse=False):
+                    tensors[f"{path}.{name}"] = buffer
+        return tensors
 
 
 def check_trainable(units: set[int]) -> None:

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
-import numpy as np
 import psutil
 import torch
-from PIL import Image
-from torchvision import tv_tensors
-from torchvision.transforms import v2
 
 from ftgui.data.catalog import Sample
 from ftgui.data.formats import ImageError
+from ftgui.engine import augment
 from ftgui.engine.errors import EngineError
 from ftgui.engine.preprocess import Pixels, Preprocessing, center_view, decode, to_batch
 
 CACHE_SHARE = 0.35
 """Of the memory that is free when training starts, this much may hold decoded images."""
 
-CROP_SCALE = (0.35, 1.0)
-"""Share of the image's area that a random crop keeps. ImageNet training uses 0.08 upwards; with few images of one
-kind such small crops often miss what the picture is of."""
+NO_AUGMENTATION = "none"
 
 _AHEAD = 2
 """Batches prepared while one is computed."""
@@ -37,13 +35,16 @@ PROGRESS_SECONDS = 0.1
 Poll = Callable[[], None]
 """Called often; looks for commands and may raise to end the work."""
 
+Item = tuple[int, int | None]
+"""A sample's index and the number of an augmented view of it, None for the plain middle."""
+
 
 @dataclass
 class Batch:
     """What one step sees."""
 
-    images: torch.Tensor
-    """(N, 3, S, S) float32, normalised, on the device."""
+    inputs: list[torch.Tensor]
+    """What the `Feed` that made it takes, each with N rows, on the device; for whole images one (N, 3, S, S) float32."""
     targets: torch.Tensor
     """(N,) int64."""
 
@@ -54,17 +55,44 @@ class Images:
     Args:
         samples: all of them, any split.
         preprocessing: of the backbone.
+        augmentation: a key of `augment.PRESETS`, or ``"none"``.
+        seed: of the run; with a sample's index and a view's number it determines that view.
     """
 
-    def __init__(self, samples: Sequence[Sample], preprocessing: Preprocessing) -> None:
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        preprocessing: Preprocessing,
+        augmentation: str = NO_AUGMENTATION,
+        seed: int = 0,
+    ) -> None:
         self.samples = list(samples)
         self.preprocessing = preprocessing
+        self.augmentation = augmentation
+        self.seed = seed
+        self.seed = seed
         self.unreadable: dict[int, str] = {}
         """Index -> why; such samples are in no batch."""
+        self.decoded = False
         self._cache: dict[int, Pixels] = {}
         self._free = int(psutil.virtual_memory().available * CACHE_SHARE)
+        # Threads, not processes: Pillow decodes and resizes without the interpreter lock, so threads are as fast
+        # (bench_training measures both) and share one cache.
         self._pool = ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 2), thread_name_prefix="decode")
-        self._crop = v2.RandomResizedCrop(preprocessing.size, scale=CROP_SCALE)
+
+    @property
+    def cached_bytes(self) -> int:
+        """Of decoded images in memory."""
+        return sum(pixels.nbytes for pixels in self._cache.values())
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of every file's name, size and time of change, its split, and how it is read."""
+        digest = hashlib.blake2b(repr(self.preprocessing).encode(), digest_size=16)
+        for sample in self.samples:
+            line = f"{sample.path}\n{sample.split} {sample.target} {_file_state(sample.path)}\n"
+            digest.update(line.encode("utf-8", "surrogateescape"))
+        return digest.hexdigest()
 
     def close(self) -> None:
         """Let the threads go."""
@@ -94,31 +122,30 @@ class Images:
                 told = time.monotonic()
                 progress(done, len(self.samples))
             poll()
+        self.decoded = True
 
     def indices(self, split: str) -> list[int]:
         """Readable samples of a split."""
         return [i for i, sample in enumerate(self.samples) if sample.split == split and i not in self.unreadable]
 
-    def batches(
-        self, indices: Sequence[int], batch_size: int, device: torch.device, augment: bool, poll: Poll
-    ) -> Iterator[Batch]:
-        """Batches in the order of `indices`.
-
-        With `augment`, crops and flips are drawn on the calling thread from torch's global generator, so that their
-        sequence does not depend on how the threads happen to run.
-        """
-        pending: deque[tuple[list[int], list[Future[Pixels]]]] = deque()
-        cuts = iter(cut(indices, batch_size))
+    def batches(self, chunks: Iterable[Sequence[Item]], device: torch.device, poll: Poll) -> Iterator[Batch]:
+        """One batch of whole images per chunk, in order, prepared some batches ahead."""
+        pending: deque[tuple[Sequence[Item], list[Future[Pixels]]]] = deque()
+        upcoming = iter(chunks)
         while True:
-            while len(pending) <= _AHEAD and (chunk := next(cuts, None)) is not None:
-                pending.append((chunk, [self._submit(index, augment) for index in chunk]))
+            while len(pending) <= _AHEAD and (chunk := next(upcoming, None)) is not None:
+                pending.append((chunk, [self._pool.submit(self.view, index, number) for index, number in chunk]))
             if not pending:
                 return
             chunk, futures = pending.popleft()
-            views = [self._result(index, future) for index, future in zip(chunk, futures, strict=True)]
+            views = [self._result(index, future) for (index, _), future in zip(chunk, futures, strict=True)]
             poll()
-            targets = torch.tensor([self.samples[index].target for index in chunk])
-            yield Batch(to_batch(views, self.preprocessing, device), targets.to(device, non_blocking=True))
+            yield Batch([to_batch(views, self.preprocessing, device)], self.targets([i for i, _ in chunk], device))
+
+    def targets(self, indices: Sequence[int], device: torch.device) -> torch.Tensor:
+        """(N,) int64."""
+        targets = torch.tensor([self.samples[index].target for index in indices])
+        return targets.to(device, non_blocking=True)
 
     def _result(self, index: int, future: Future[Pixels]) -> Pixels:
         try:
@@ -126,36 +153,16 @@ class Images:
         except ImageError as error:  # read once already, so it changed since
             raise EngineError(f"{self.samples[index].path.name} can no longer be read: {error}") from error
 
-    def _submit(self, index: int, augment: bool) -> Future[Pixels]:
-        if not augment:
-            return self._pool.submit(self._view, index)
+    def view(self, index: int, number: int | None) -> Pixels:
+        """What the model sees of a sample, (S, S, 3) uint8."""
         pixels = self._cache.get(index)
-        # Where the image is not at hand yet, its size is not either; a square stands in, and the box is scaled.
-        height, width = pixels.shape[:2] if pixels is not None else (self.preprocessing.resize,) * 2
-        box = self._crop.make_params([tv_tensors.Image(torch.empty(3, height, width, device="meta"))])
-        share = (box["left"] / width, box["top"] / height, box["width"] / width, box["height"] / height)
-        flip = bool(torch.rand(()) < 0.5)
-        return self._pool.submit(self._augmented, index, share, flip)
-
-    def _pixels(self, index: int) -> Pixels:
-        cached = self._cache.get(index)
-        return decode(self.samples[index].path, self.preprocessing) if cached is None else cached
-
-    def _view(self, index: int) -> Pixels:
-        return center_view(self._pixels(index), self.preprocessing.size)
-
-    def _augmented(self, index: int, share: tuple[float, float, float, float], flip: bool) -> Pixels:
-        pixels = self._pixels(index)
-        height, width = pixels.shape[:2]
-        left, top = share[0] * width, share[1] * height
-        box = (left, top, min(left + share[2] * width, width), min(top + share[3] * height, height))
-        size = (self.preprocessing.size,) * 2
-        # Pillow crops and resizes in one pass without the interpreter lock; torch's resize would start its own
-        # threads in every one of ours.
-        view = Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR, box=box)
-        if flip:
-            view = view.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        return np.asarray(view)
+        if pixels is None:
+            pixels = decode(self.samples[index].path, self.preprocessing)
+        if number is None or self.augmentation == NO_AUGMENTATION:
+            return center_view(pixels, self.preprocessing.size)
+        size = (pixels.shape[1], pixels.shape[0])
+        view = augment.draw(self.augmentation, size, self.seed, index, number)
+        return augment.apply(pixels, view, self.preprocessing.size)
 
 
 def cut(indices: Sequence[int], batch_size: int) -> list[list[int]]:
@@ -165,3 +172,12 @@ def cut(indices: Sequence[int], batch_size: int) -> list[list[int]]:
         single = batches.pop()
         batches[-1] += single
     return batches
+
+
+def _file_state(path: Path) -> tuple[int, int]:
+    """Size and time of change in nanoseconds; zeros for a file that is gone."""
+    try:
+        state = path.stat()
+    except OSError:
+        return 0, 0
+    return state.st_size, state.st_mtime_ns

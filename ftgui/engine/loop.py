@@ -6,9 +6,10 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -16,59 +17,93 @@ from torch.nn import functional
 
 from ftgui.data.catalog import Sample
 from ftgui.data.project import run_number
+from ftgui.engine import checkpoint as checkpoints
+from ftgui.engine.checkpoint import Checkpoint
 from ftgui.engine.errors import EngineError
-from ftgui.engine.export import Description, copy_weights, write_model, write_weights
+from ftgui.engine.export import WEIGHTS_FILE, Description, write_model, write_weights
+from ftgui.engine.features import FeatureStore
+from ftgui.engine.feeds import Feed, Source, autocast, make_feed
 from ftgui.engine.freezing import Freezer, check_trainable
-from ftgui.engine.loading import Images, cut
+from ftgui.engine.loading import Batch, Images, cut
 from ftgui.engine.metrics import Figures, Gatherer
-from ftgui.engine.phases import learning_rate, make_optimizer, set_learning_rate
+from ftgui.engine.order import class_weights, epoch_order
+from ftgui.engine.phases import Average, PhaseOptimizer
 from ftgui.engine.runs import RunFolder
+from ftgui.engine.telling import Emit, LearningMeter, StepTeller
 from ftgui.protocol import messages as m
-from ftgui.protocol.recipe import Phase, Recipe
+from ftgui.protocol.recipe import Recipe
 
 log = logging.getLogger(__name__)
 
-MESSAGES_PER_SECOND = 15
+CHECKPOINT_SECONDS = 5.0
+"""Between two checkpoints at least; more where writing one takes long (`CHECKPOINT_SHARE`)."""
 
-Emit = Callable[[m.Event], None]
+CHECKPOINT_SHARE = 0.02
+"""Of the time, checkpoints may take."""
+
+BEST_SECONDS = 10.0
+"""Between two writings of ``best/`` within a phase; the checkpoint keeps the best weights meanwhile."""
+
+EXPLODED = 4.0
+"""A mean loss of this many times guessing's is an explosion, and no hard stretch."""
+
+SteerCommand = m.SetTrainable | m.ChangeRate | m.ChangeEarlyStop | m.FinishPhase
 
 
 class StopRequested(Exception):
     """The person pressed Stop; raised between steps."""
 
 
+class LossExploded(Exception):
+    """The loss is no number any more, or far above what guessing would give."""
+
+
 @dataclass
 class Best:
-    """The best weights so far."""
+    """The best weights so far: of all tensors that could have changed by then."""
 
     epoch: int
     figures: Figures
     weights: dict[str, torch.Tensor]
 
+    @property
+    def score(self) -> tuple[float, float]:
+        """To be compared: accuracy, then lower loss."""
+        return self.figures.accuracy, -self.figures.loss
+
 
 @dataclass
-class StepLog:
-    """Steps waiting to be told. Losses stay on the device until then: one copy a message, not one a step."""
+class Position:
+    """Where a run is; plain numbers, so that a checkpoint can hold them."""
 
-    steps: list[int] = field(default_factory=list)
-    losses: list[torch.Tensor] = field(default_factory=list)
-    correct: list[torch.Tensor] = field(default_factory=list)
-    rates: list[float] = field(default_factory=list)
-    last: float = 0.0
+    phase: int = -1
+    """Index in `Recipe.active_phases`."""
+    epoch: int = 0
+    """From 1 over the whole run; the one that runs, or ran last."""
+    epoch_in_phase: int = 0
+    """Epochs of the phase that are over."""
+    batch: int = 0
+    """Batches of the running epoch that are done; 0 between epochs."""
+    step: int = 0
+    """Optimizer steps done."""
+    since_best: int = 0
+    """Epochs without a better score in this phase."""
+    best_in_phase: list[float] = field(default_factory=lambda: [-math.inf, -math.inf])
 
 
 class Training:
     """One run.
 
     Args:
-        model: on its device, with a head for the samples' classes.
+        model: on its device, with a head for the samples' classes, with the weights the recipe starts from.
         freezer: of that model.
         description: for the finished model's folder.
         samples: all splits.
         root: the dataset folder.
         recipe: what to do.
-        run_folder: exists, empty.
+        run_folder: exists; empty, or that of the run to go on with.
         device: where the model is.
+        store: keeps features of the frozen prefix from run to run.
         emit: takes every event.
         poll: answers waiting commands; raises `StopRequested` on Stop, and returns seconds spent paused.
     """
@@ -84,6 +119,7 @@ class Training:
         recipe: Recipe,
         run_folder: Path,
         device: torch.device,
+        store: FeatureStore,
         emit: Emit,
         poll: Callable[[], float],
     ) -> None:
@@ -91,9 +127,9 @@ class Training:
         self.freezer = freezer
         self.description = description
         self.recipe = recipe
+        self.phases = recipe.active_phases
         self.device = device
-        self.step = 0
-        """Optimizer steps done."""
+        self.at = Position()
         self.in_train_mode = False
         """Between the steps of an epoch: who uses the model for something else must call `Freezer.train_mode` after."""
         self.usable = False
@@ -101,252 +137,603 @@ class Training:
         self._root = root
         self._emit = emit
         self._poll_commands = poll
-        self._paused_seconds = 0.0
-        self._images = Images(samples, description.preprocessing)
-        self._run = RunFolder(run_folder)
+        self._store = store
+        self._images = Images(samples, description.preprocessing, recipe.augmentation.preset, recipe.seed)
+        self._source = Source(
+            model,
+            freezer,
+            self._images,
+            recipe.training.batch_size,
+            device,
+            self._poll,
+            lambda what, done, total: emit(m.Progress(what, done, total)),
+        )
+        self._folder = run_folder
+        self._initial: dict[str, torch.Tensor] = {}
+        """Tensors that could have changed, as they were before."""
         self._best: Best | None = None
-        self._epoch = 0
-        self._log = StepLog()
-        self._busy_seconds = 0.0
-        self._images_seen = 0
-        self._epoch_seconds: dict[int, list[float]] = {}
+        self._best_written = math.inf
+        self._steering: list[SteerCommand] = []
+        self._early_stop = recipe.training.early_stop
+        self._in_phase = False
+        """The phase's optimizer, average and meter exist."""
+        self._phase_over = False
+        self._part = recipe.training.batch_size
+        """Images that go through the model at once; fewer than the batch where memory is short."""
+        self._losses: list[float] = []
+        self._paused_seconds = 0.0
+        self._seconds_before = 0.0
+        self._checkpoint_due = math.inf
+        self._disk_told = False
+        self._epoch_seconds: dict[int, float] = {}
 
     # --- the run ----------------------------------------------------------------------------------------------------
 
-    def run(self) -> m.TrainingFinished:
-        """Train; always ends with the best weights in the model and a written result."""
-        started = time.monotonic()
-        reason, message = "failed", ""
+    def run(self, checkpoint: Checkpoint | None = None) -> m.TrainingFinished:
+        """Train; always ends with the best weights in the model and a written result.
+
+        Args:
+            checkpoint: go on from there.
+        """
+        self._started = time.monotonic()
+        self._run = RunFolder(self._folder, checkpoint.plain["metrics_bytes"] if checkpoint else None)
+        self._teller = StepTeller(self._emit, self._run)
+        with closing(self._run):
+            with closing(self._images):
+                reason, message = self._train(checkpoint)
+            return self._finish(reason, message)
+
+    def _train(self, checkpoint: Checkpoint | None) -> tuple[str, str]:
+        """All phases. Returns why it ended, as `TrainingFinished` has it, and a sentence."""
         try:
             torch.manual_seed(self.recipe.seed)
-            self._start()
-            for index, phase in enumerate(self.recipe.active_phases):
-                self._run_phase(index, phase)
-            reason, message = "done", "Training is done."
+            self._start(checkpoint)
+            for index in range(max(self.at.phase, 0), len(self.phases)):
+                self._run_phase(index, checkpoint)
+                checkpoint = None
         except StopRequested:
-            reason, message = "stopped", "Stopped; the best weights so far are kept."
+            self._save_checkpoint()
+            return "stopped", "Stopped; the best weights so far are kept."
+        except LossExploded:
+            return "exploded", self._explosion()
         except EngineError as error:
-            message = str(error)
-        except torch.OutOfMemoryError:
-            message = _out_of_memory(self.recipe.training.batch_size)
+            return "failed", str(error)
         except Exception as error:
+            if out_of_memory(error):
+                return "failed", _out_of_memory_sentence(self._part)
             log.exception("training failed")
-            memory = isinstance(error, MemoryError) or "memory" in str(error).lower()
-            size = self.recipe.training.batch_size
-            message = _out_of_memory(size) if memory else f"The training failed: {type(error).__name__}: {error}"
-        finally:
-            self._images.close()
-        try:
-            return self._finish(reason, message, time.monotonic() - started)
-        finally:
-            self._run.close()
+            return "failed", f"The training failed: {type(error).__name__}: {error}"
+        return "done", "Training is done."
 
-    def _start(self) -> None:
-        self._run.write_start(self.recipe, self._images.samples, self._root, self.device)
-        self._images.decode_all(self._poll, lambda done, total: self._emit(m.Progress("reading images", done, total)))
-        for index, why in self._images.unreadable.items():
-            path = self._images.samples[index].path
-            self._emit(m.Log("warning", f"{path.relative_to(self._root).as_posix()} is left out: {why}"))
-        self._train_indices = self._images.indices("train")
-        self._val_indices = self._images.indices("val")
-        present = {self._images.samples[index].target for index in self._train_indices}
-        if len(present) < 2:
+    def _start(self, checkpoint: Checkpoint | None) -> None:
+        if checkpoint is None:
+            self._run.write_start(self.recipe, self._images.samples, self._root, self.device)
+        self._read_images()
+        images = self._images
+        train, val = images.indices("train"), images.indices("val")
+        self._targets = [images.samples[index].target for index in train]
+        if len(set(self._targets)) < 2:
             raise EngineError(
                 "There are not two classes with readable training images, so there is nothing to tell apart."
             )
-        if len(self._train_indices) < 2:
-            raise EngineError("One training image is not enough.")
-        for phase in self.recipe.active_phases:
+        for phase in self.phases:
             check_trainable(self.freezer.resolve(phase.train))
-        self._steps_per_epoch = len(cut(self._train_indices, self.recipe.training.batch_size))
-        epochs = sum(phase.epochs for phase in self.recipe.active_phases)
+        training = self.recipe.training
+        self._class_weights = None
+        if training.balance == "loss":
+            self._class_weights = class_weights(self._targets, len(self.description.class_names)).to(self.device)
+        self._steps_per_epoch = len(cut(range(len(train)), training.batch_size))
+        self._source.train_indices, self._source.val_indices = train, val
+        if checkpoint is not None:
+            self._restore_model(checkpoint)
         self._emit(
             m.TrainingStarted(
-                run_folder=str(self._run.folder),
-                run=run_number(self._run.folder),
-                phases=[phase.name for phase in self.recipe.active_phases],
-                epochs=epochs,
-                train_samples=len(self._train_indices),
-                val_samples=len(self._val_indices),
+                run_folder=str(self._folder),
+                run=run_number(self._folder),
+                phases=[phase.name for phase in self.phases],
+                epochs=sum(phase.epochs for phase in self.phases),
+                train_samples=len(train),
+                val_samples=len(val),
                 device=str(self.device),
+                step=self.at.step,
             )
         )
+        if checkpoint is not None:
+            self._note_steering(0, "continued", f"continued at step {self.at.step:,}")
 
-    def _run_phase(self, index: int, phase: Phase) -> None:
-        if self._best is not None:
+    def _read_images(self) -> None:
+        """Find out which can be read; what an earlier run found out about the same files still holds."""
+        images = self._images
+        known = self._store.unreadable.get(images.fingerprint)
+        if known is None:
+            images.decode_all(self._poll, lambda done, total: self._emit(m.Progress("reading images", done, total)))
+            self._store.unreadable[images.fingerprint] = dict(images.unreadable)
+        else:
+            images.unreadable = dict(known)
+        for index, why in images.unreadable.items():
+            path = images.samples[index].path
+            self._emit(m.Log("warning", f"{path.relative_to(self._root).as_posix()} is left out: {why}"))
+
+    def _run_phase(self, index: int, checkpoint: Checkpoint | None) -> None:
+        phase = self.phases[index]
+        self._phase_over = False
+        if checkpoint is None:
             # A phase goes on from the best weights of those before it, not from wherever the last epoch ended.
-            self.model.load_state_dict(self._best.weights)
-        self.freezer.set_trainable(self.freezer.resolve(phase.train))
-        self._emit_freezing()
-        before = self.freezer.frozen_hash()
-        optimizer = make_optimizer(self.model, phase, self.recipe.training, self.device)
-        self._emit(m.PhaseStarted(index, phase.name, self.step, phase.epochs, phase.lr, before))
-        self._run.log(
-            "phase", phase=index, name=phase.name, step=self.step, layers=self.freezer.names(), frozen_hash=before
-        )
-        best_in_phase, since_best, stopped_early = (-math.inf, -math.inf), 0, False
-        for epoch_in_phase in range(phase.epochs):
-            score = self._run_epoch(index, phase, optimizer, epoch_in_phase)
-            since_best = 0 if score > best_in_phase else since_best + 1
-            best_in_phase = max(best_in_phase, score)
-            patience = self.recipe.training.early_stop
-            if patience and since_best >= patience and epoch_in_phase + 1 < phase.epochs:
-                stopped_early = True
-                break
+            self._load_best()
+            self.at = Position(phase=index, epoch=self.at.epoch, step=self.at.step)
+            self._set_layers(self.freezer.resolve(phase.train))
+        planned = phase.epochs * self._steps_per_epoch
+        self._optimizer = PhaseOptimizer(self.freezer, phase, self.recipe.training, self.device, planned)
+        self._average = Average(self.recipe.training.ema) if self.recipe.training.ema else None
+        self._meter = LearningMeter(self.freezer, self._emit)
+        self._gathered = Gatherer(len(self.description.class_names), self.device)
+        self._frozen_hash = self.freezer.frozen_hash()
+        self._choose_views()
+        if checkpoint is not None:
+            self._restore_phase(checkpoint)
+        self._in_phase = True
+        layers, frozen = self.freezer.names(), self._frozen_hash
+        self._emit(m.PhaseStarted(index, phase.name, self.at.step, phase.epochs, self._optimizer.peak, frozen))
+        self._run.log("phase", phase=index, name=phase.name, step=self.at.step, layers=layers, frozen_hash=frozen)
+        self._make_feed()
+        self._save_checkpoint()
+        stopped_early = False
+        while self.at.epoch_in_phase < phase.epochs and not self._phase_over and not stopped_early:
+            self._run_epoch()
+            patience, over = self._early_stop, self.at.epoch_in_phase >= phase.epochs
+            stopped_early = bool(patience) and self.at.since_best >= patience and not over
+        self._write_best(at_once=True)
+        self._end_phase(index, stopped_early)
+
+    def _end_phase(self, index: int, stopped_early: bool) -> None:
         after = self.freezer.frozen_hash()
-        self._emit(m.PhaseFinished(index, after, after == before, stopped_early))
-        self._run.log(
-            "phase-end", phase=index, frozen_hash=after, frozen_unchanged=after == before, early=stopped_early
-        )
-        if after != before:
+        same = after == self._frozen_hash
+        self._emit(m.PhaseFinished(index, after, same, stopped_early))
+        self._run.log("phase-end", phase=index, frozen_hash=after, frozen_unchanged=same, early=stopped_early)
+        self._check_frozen(after)
+
+    def _check_frozen(self, present: str) -> None:
+        if present != self._frozen_hash:
             raise EngineError("Frozen layers changed during the phase; this is a fault in ftgui. Please report it.")
 
-    def _run_epoch(
-        self, phase_index: int, phase: Phase, optimizer: torch.optim.Optimizer, epoch_in_phase: int
-    ) -> tuple[float, float]:
-        """One pass over the training images and one over the validation images.
+    def _choose_views(self) -> None:
+        """As many as the recipe says, but no more than there are epochs to show them in."""
+        left = self.phases[self.at.phase].epochs - self.at.epoch_in_phase
+        self._views = min(self.recipe.augmentation.views, left)
 
-        Returns:
-            the score, to be compared as a tuple: validation accuracy, then lower validation loss; without validation
-            images the training's.
-        """
-        self._epoch += 1
+    def _make_feed(self) -> None:
+        in_train_mode, self.in_train_mode = self.in_train_mode, False
+        compile_it = self.recipe.training.compile and self.device.type == "cuda"
+        made = make_feed(self._source, self._store, self._views, compile_it)
+        self._feed: Feed = made.feed
+        event = m.PrefixCached(
+            phase=self.at.phase,
+            cached=not made.why,
+            views=made.feed.views,
+            bytes=made.bytes,
+            on_disk=made.on_disk,
+            why=made.why,
+            seconds=made.seconds,
+        )
+        self._emit(event)
+        self._run.log("prefix", step=self.at.step, **_fields(event))
+        self.in_train_mode = in_train_mode
+        if in_train_mode:
+            self.freezer.train_mode()
+
+    # --- an epoch ---------------------------------------------------------------------------------------------------
+
+    def _run_epoch(self) -> None:
+        """One pass over the training images, or what is left of it, and one over the validation images."""
+        at, training = self.at, self.recipe.training
         started, paused = time.monotonic(), self._paused_seconds
-        training, steps = self.recipe.training, self._steps_per_epoch
-        gathered = Gatherer(len(self.description.class_names), self.device)
-        order = torch.randperm(len(self._train_indices)).tolist()
-        indices = [self._train_indices[position] for position in order]
+        if at.batch == 0:
+            at.epoch += 1
+            self._gathered = Gatherer(len(self.description.class_names), self.device)
+        first = at.batch
+        order = epoch_order(self._targets, self.recipe.seed, at.epoch, training.balance == "sampler")
+        chunks = cut(order, training.batch_size)
         self.freezer.train_mode()
         self.in_train_mode = True
-        batches = self._images.batches(
-            indices, training.batch_size, self.device, self.recipe.augmentation.preset != "none", self._poll
-        )
-        clock = time.monotonic()
-        for number, batch in enumerate(batches):
-            done_in_phase = epoch_in_phase * steps + number
-            lr = learning_rate(phase.lr, done_in_phase, phase.epochs * steps, training.warmup)
-            set_learning_rate(optimizer, lr)
-            with self._autocast():
-                logits = as_logits(self.model(batch.images))
-                loss = functional.cross_entropy(logits, batch.targets, label_smoothing=training.label_smoothing)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            self.step += 1
-            detached = logits.detach()
-            gathered.add(detached, batch.targets)
-            # Told without label smoothing, so that it can be compared with the validation loss.
-            plain = functional.cross_entropy(detached.float(), batch.targets)
-            self._images_seen += len(batch.targets)
-            now = time.monotonic()
-            self._busy_seconds += now - clock
-            self._note_step(plain, (detached.argmax(1) == batch.targets).float().mean(), lr, phase_index)
-            self._poll()
-            clock = time.monotonic()
+        while at.batch < len(chunks) and not self._phase_over:
+            feed = self._feed
+            for batch in feed.train(chunks[at.batch :], at.epoch - 1):
+                self._step(batch)
+                at.batch += 1
+                self._after_step()
+                if self._phase_over or self._feed is not feed:
+                    break
         self.in_train_mode = False
-        self._tell_steps(phase_index)
-        train = gathered.figures()
+        self._tell_steps()
+        train = self._gathered.figures()
         val = self.evaluate()
         seconds = time.monotonic() - started - (self._paused_seconds - paused)
-        self._epoch_seconds.setdefault(phase_index, []).append(seconds)
-        return self._end_epoch(phase_index, train, val, seconds)
+        if first == 0 and at.batch == len(chunks):
+            self._epoch_seconds[at.phase] = seconds
+        self._end_epoch(train, val, seconds)
 
-    def _autocast(self) -> AbstractContextManager[object]:
+    def _step(self, batch: Batch) -> None:
+        started = time.monotonic()
+        optimizer = self._optimizer
+        optimizer.set_rates(self._step_of_phase)
+        self._meter.before_step()
+        logits = self._forward_and_backward(batch)
+        optimizer.adamw.step()
+        if self._average is not None:
+            self._average.update(optimizer.named)
+        self.at.step += 1
+        self._meter.after_step(self.at.step)
+        self._gathered.add(logits, batch.targets)
+        # Told without label smoothing and weights, so that it can be compared with the validation loss.
+        plain = functional.cross_entropy(logits.float(), batch.targets)
+        accuracy = (logits.argmax(1) == batch.targets).float().mean()
+        took = time.monotonic() - started
+        if self._teller.note(self.at.step, plain, accuracy, optimizer.rate, len(batch.targets), took):
+            self._tell_steps()
+
+    @property
+    def _step_of_phase(self) -> int:
+        return self.at.epoch_in_phase * self._steps_per_epoch + self.at.batch
+
+    def _forward_and_backward(self, batch: Batch) -> torch.Tensor:
+        """Gradients of a batch, in parts where memory is short.
+
+        Returns:
+            (N, K) logits, detached.
+        """
+        while True:
+            try:
+                return self._in_parts(batch)
+            except Exception as error:
+                if not out_of_memory(error) or self._part <= 2:
+                    raise
+            # Outside the handler: its traceback would keep the tensors alive that are to be freed.
+            self._halve()
+
+    def _in_parts(self, batch: Batch) -> torch.Tensor:
+        self._optimizer.adamw.zero_grad(set_to_none=True)
+        targets, weights = batch.targets, self._class_weights
+        total = float(len(targets)) if weights is None else weights[targets].sum()
+        logits = []
+        for part in cut(range(len(targets)), self._part):
+            rows = slice(part[0], part[-1] + 1)
+            with autocast(self.device):
+                output = self._feed.logits([value[rows] for value in batch.inputs])
+                loss = functional.cross_entropy(
+                    output.float(),
+                    targets[rows],
+                    weight=weights,
+                    reduction="sum",
+                    label_smoothing=self.recipe.training.label_smoothing,
+                )
+            (loss / total).backward()  # type: ignore[no-untyped-call]
+            logits.append(output.detach())
+        return torch.cat(logits)
+
+    def _halve(self) -> None:
+        self._optimizer.adamw.zero_grad(set_to_none=True)
+        self._store.forget()
         if self.device.type == "cuda":
-            return torch.autocast("cuda", dtype=torch.bfloat16)
-        return nullcontext()
+            torch.cuda.empty_cache()
+        size = self.recipe.training.batch_size
+        self._part = max(2, min(self._part, size) // 2)
+        text = (
+            f"The device ran out of memory: a batch of {size} now goes through the model {self._part} images at a time."
+        )
+        self._emit(m.Log("warning", f"{text} The steps stay the same, each takes a little longer."))
+        self._note_steering(0, "batch", f"{self._part} images at a time")
 
     def evaluate(self) -> Figures:
         """The validation images through the model as it is; leaves the model in eval mode."""
         gathered = Gatherer(len(self.description.class_names), self.device)
         self.model.eval()
-        batches = self._images.batches(
-            self._val_indices, self.recipe.training.batch_size, self.device, False, self._poll
-        )
-        for batch in batches:
-            with torch.inference_mode(), self._autocast():
-                logits = as_logits(self.model(batch.images))
-            gathered.add(logits, batch.targets)
+        average = self._average
+        if average is not None:
+            average.swap(self.model)
+        try:
+            for batch in self._feed.val():
+                with torch.inference_mode(), autocast(self.device):
+                    logits = self._feed.logits(batch.inputs)
+                gathered.add(logits, batch.targets)
+        finally:
+            if average is not None:
+                average.swap(self.model)
         return gathered.figures()
 
-    def _end_epoch(self, phase: int, train: Figures, val: Figures, seconds: float) -> tuple[float, float]:
-        judged = val if self._val_indices else train
-        score = (judged.accuracy, -judged.loss)
+    def _end_epoch(self, train: Figures, val: Figures, seconds: float) -> None:
+        at = self.at
+        judged = val if self._source.val_indices else train
         if not math.isfinite(train.loss):
-            raise EngineError(
-                "The loss is no longer a number: the learning rate was too high. Try a tenth of it. "
-                "The best weights before are kept."
-            )
-        best_score = (self._best.figures.accuracy, -self._best.figures.loss) if self._best else (-math.inf, -math.inf)
-        best = score > best_score
+            raise LossExploded
+        score = [judged.accuracy, -judged.loss]
+        at.since_best = 0 if score > at.best_in_phase else at.since_best + 1
+        at.best_in_phase = max(at.best_in_phase, score)
+        best = self._best is None or tuple(score) > self._best.score
         if best:
-            self._best = Best(self._epoch, judged, copy_weights(self.model))
-            write_model(self._run.folder / "best", self.model, self.description, self._figures(judged))
-        write_weights(self._run.folder / "last" / "model.safetensors", self.model)
+            self._best = Best(at.epoch, judged, self._present_weights())
+            self._best_written = min(self._best_written, time.monotonic() - BEST_SECONDS)
+        at.batch = 0
+        at.epoch_in_phase += 1
         event = m.EpochFinished(
-            phase=phase,
-            epoch=self._epoch,
-            step=self.step,
+            phase=at.phase,
+            epoch=at.epoch,
+            step=at.step,
             train_loss=train.loss,
             train_accuracy=train.accuracy,
             val_loss=val.loss,
             val_accuracy=val.accuracy,
             best=best,
             seconds=seconds,
+            recall=val.recall,
         )
         self._emit(event)
-        values = {field: getattr(event, field) for field in event.__struct_fields__}
-        self._run.log("epoch", **values)
-        return score
+        self._run.log("epoch", **_fields(event))
+        self._write_best(at_once=False)
+        self._save_when_due()
 
-    def _figures(self, figures: Figures) -> dict[str, float | int | None]:
-        accuracy = figures.accuracy if self._val_indices and math.isfinite(figures.accuracy) else None
-        return {"val_accuracy": accuracy, "epoch": self._epoch, "step": self.step}
+    # --- steering ---------------------------------------------------------------------------------------------------
 
-    def _finish(self, reason: str, message: str, seconds: float) -> m.TrainingFinished:
+    def steer(self, command: SteerCommand) -> None:
+        """Do this after the present step."""
+        self._steering.append(command)
+
+    def note_pause(self, paused: bool) -> None:
+        """The person paused or resumed; the run's record says so. A pause is a good moment for a checkpoint."""
+        self._run.log("steered", step=self.at.step, what="pause" if paused else "resume", text="")
+        if paused and self.in_train_mode:
+            self._save_checkpoint()
+
+    def _after_step(self) -> None:
+        self._poll()
+        steered = bool(self._steering)
+        while self._steering:
+            command = self._steering.pop(0)
+            try:
+                self._obey(command)
+            except EngineError as error:
+                self._emit(m.CommandFailed(command.request, type(command).__name__, str(error)))
+        if steered:
+            # A change that only memory knows of would be lost in a crash.
+            self._save_checkpoint()
+        else:
+            self._save_when_due()
+
+    def _obey(self, command: SteerCommand) -> None:
+        if isinstance(command, m.SetTrainable):
+            self._tick(command)
+        elif isinstance(command, m.ChangeRate):
+            if not (math.isfinite(command.lr) and command.lr > 0):
+                raise EngineError(f"The learning rate must be above 0, not {command.lr:g}.")
+            self._optimizer.peak = command.lr
+            self._losses.clear()
+            self._note_steering(command.request, "rate", f"rate {command.lr:.0e}".replace("e-0", "e-"))
+        elif isinstance(command, m.ChangeEarlyStop):
+            self._early_stop = max(command.epochs, 0)
+            text = f"early stop after {self._early_stop}" if self._early_stop else "early stop off"
+            self._note_steering(command.request, "early-stop", text)
+        else:
+            self._phase_over = True
+            self._note_steering(command.request, "finish-phase", "phase finished")
+
+    def _tick(self, command: m.SetTrainable) -> None:
+        """Let other layers learn from the next step on."""
+        wanted = self.freezer.resolve(command.layers)
+        check_trainable(wanted)
+        before = set(self.freezer.trainable)
+        if wanted == before:
+            self._emit_freezing(command.request)
+            return
+        self._check_frozen(self.freezer.frozen_hash())
+        self._set_layers(wanted, command.request)
+        self._frozen_hash = self.freezer.frozen_hash()
+        self._optimizer.layers_changed(self._step_of_phase)
+        self._meter.layers_changed()
+        added, removed = self.freezer.names(wanted - before), self.freezer.names(before - wanted)
+        parts = [f"{sign}{_few(names)}" for sign, names in (("+", added), ("−", removed)) if names]
+        self._note_steering(command.request, "layers", " ".join(parts))
+        self._choose_views()
+        self._make_feed()
+
+    def _set_layers(self, units: set[int], request: int = 0) -> None:
+        self.freezer.set_trainable(units)
+        state = self.model.state_dict()
+        for name in self.freezer.learning_tensors():
+            if name not in self._initial:
+                self._initial[name] = state[name].detach().to("cpu", copy=True)
+        self._emit_freezing(request)
+
+    def _note_steering(self, request: int, kind: str, text: str) -> None:
+        self._emit(m.Steered(request, self.at.step, kind, text))
+        self._run.log("steered", step=self.at.step, what=kind, text=text)
+
+    # --- weights ----------------------------------------------------------------------------------------------------
+
+    def _present_weights(self) -> dict[str, torch.Tensor]:
+        """Copies of all tensors that could have changed; averaged where the recipe says so."""
+        state: dict[str, torch.Tensor] = dict(self.model.state_dict())
+        if self._average is not None:
+            state |= self._average.values
+        return {name: state[name].detach().to("cpu", copy=True) for name in self._initial}
+
+    def _best_state(self) -> dict[str, torch.Tensor]:
+        """What the model was at its best: tensors touched later are as they were in the beginning."""
+        return {**self._initial, **(self._best.weights if self._best else {})}
+
+    def _load_best(self) -> None:
+        if self._best is not None:
+            self.model.load_state_dict(self._best_state(), strict=False)
+
+    def _write_best(self, at_once: bool) -> None:
+        """Bring ``best/`` up to date, not more often than every few seconds within a phase."""
+        now = time.monotonic()
+        if self._best is None or self._best_written == math.inf:
+            return
+        if at_once or now - self._best_written >= BEST_SECONDS:
+            state = {**self.model.state_dict(), **self._best_state()}
+            figures = self._best.figures
+            accuracy = figures.accuracy if self._source.val_indices and math.isfinite(figures.accuracy) else None
+            about = {"val_accuracy": accuracy, "epoch": self._best.epoch}
+            write_model(self._folder / "best", self.model, self.description, about, state)
+            self._best_written = math.inf
+
+    # --- checkpoints ------------------------------------------------------------------------------------------------
+
+    def _save_when_due(self) -> None:
+        if time.monotonic() >= self._checkpoint_due:
+            self._save_checkpoint()
+
+    def _schedule_checkpoint(self, cost: float) -> None:
+        self._checkpoint_due = time.monotonic() + max(CHECKPOINT_SECONDS, cost / CHECKPOINT_SHARE)
+
+    def _save_checkpoint(self) -> None:
+        if not self._in_phase:
+            return
+        started = time.monotonic()
+        self._tell_steps()
         best = self._best
-        if best is not None:
-            self.model.load_state_dict(best.weights)
-            self.usable = True
-        elif reason == "stopped" and self.step:
-            # Stopped before the first epoch was over: what was learned so far is all there is.
-            write_model(self._run.folder / "best", self.model, self.description, {"step": self.step})
-            self.usable = True
+        plain: dict[str, Any] = {
+            "at": asdict(self.at),
+            "trainable": sorted(self.freezer.trainable),
+            "optimizer": self._optimizer.plain(),
+            "average": self._average.plain() if self._average else 0,
+            "early_stop": self._early_stop,
+            "phase_over": self._phase_over,
+            "part": self._part,
+            "views": self._views,
+            "frozen_hash": self._frozen_hash,
+            "gathered": self._gathered.plain(),
+            "best": {"epoch": best.epoch, "loss": best.figures.loss} if best else None,
+            "losses": self._losses,
+            "seconds": self._seconds,
+            "metrics_bytes": self._run.metrics_bytes(),
+        }
+        state = self.model.state_dict()
+        groups: dict[str, dict[str, torch.Tensor]] = {
+            "model": {name: state[name] for name in self._initial},
+            "optimizer": self._optimizer.tensors(),
+            "average": self._average.values if self._average else {},
+            "random": checkpoints.random_states(self.device),
+            "gathered": self._gathered.tensors(),
+            "best": best.weights if best else {},
+            "confusion": {"best": best.figures.confusion} if best else {},
+        }
+        try:
+            checkpoints.save(self._folder, plain, groups)
+        except OSError as error:
+            # What was learned is still in memory: a full disk is no reason to throw it away.
+            if not self._disk_told:
+                self._emit(m.Log("warning", f"A checkpoint could not be written, the training goes on: {error}"))
+            self._disk_told = True
+        self._schedule_checkpoint(time.monotonic() - started)
+
+    def _restore_model(self, checkpoint: Checkpoint) -> None:
+        """What a checkpoint says about the run as a whole; the phase's part follows when its optimizer is made."""
+        plain = checkpoint.plain
+        self.at = Position(**plain["at"])
+        self._early_stop = plain["early_stop"]
+        self._part = plain["part"]
+        self._losses = plain["losses"]
+        self._seconds_before = plain["seconds"]
+        if plain["best"]:
+            figures = Figures(checkpoint.group("confusion")["best"], plain["best"]["loss"])
+            self._best = Best(plain["best"]["epoch"], figures, checkpoint.group("best"))
+            self._best_written = 0.0
+        state, kept = self.model.state_dict(), checkpoint.group("model")
+        if any(name not in state or state[name].shape != value.shape for name, value in kept.items()):
+            raise EngineError("The checkpoint is of another model than the recipe's.")
+        self._initial = {name: state[name].detach().to("cpu", copy=True) for name in kept}
+        self.model.load_state_dict(kept, strict=False)
+        self.freezer.set_trainable(set(plain["trainable"]))
+        self._emit_freezing(0)
+
+    def _restore_phase(self, checkpoint: Checkpoint) -> None:
+        plain = checkpoint.plain
+        if self._frozen_hash != plain["frozen_hash"]:
+            raise EngineError(
+                "The run can't be continued: the pretrained weights are not the ones it began with. Train anew."
+            )
+        self._phase_over = plain["phase_over"]
+        self._views = plain["views"]
+        self._optimizer.restore(plain["optimizer"], checkpoint.group("optimizer"))
+        if self._average is not None:
+            self._average.restore(plain["average"], checkpoint.group("average"), self.device)
+        self._gathered.restore(plain["gathered"], checkpoint.group("gathered"))
+        checkpoints.restore_random_states(checkpoint.group("random"), self.device)
+
+    # --- the end ----------------------------------------------------------------------------------------------------
+
+    @property
+    def _seconds(self) -> float:
+        return self._seconds_before + time.monotonic() - self._started
+
+    def _explosion(self) -> str:
+        rate, name = self._optimizer.peak, self.phases[self.at.phase].name
+        kept = "The best weights before are kept." if self._best else "The weights are what they were in the beginning."
+        return (
+            f"The loss exploded at step {self.at.step:,}: a learning rate of {rate:.1e} is too high for the phase "
+            f"“{name}”. {kept} Try {rate / 10:.1e}."
+        )
+
+    def _finish(self, reason: str, message: str) -> m.TrainingFinished:
+        best = self._best
         self.in_train_mode = False
+        if reason == "done":
+            write_weights(self._folder / "last" / WEIGHTS_FILE, self.model.state_dict())
+        if best is not None:
+            self._load_best()
+            self.usable = True
+            try:
+                self._write_best(at_once=True)
+            except OSError as error:
+                self._emit(m.Log("warning", f"The best weights could not be written: {error}"))
+        elif reason == "exploded":
+            self.model.load_state_dict(self._initial, strict=False)
+        elif reason == "stopped" and self.at.step:
+            # Stopped before the first epoch was over: what was learned so far is all there is.
+            write_model(self._folder / "best", self.model, self.description, {"step": self.at.step})
+            self.usable = True
+        if reason in ("done", "exploded"):
+            checkpoints.remove(self._folder)
         self.model.eval()
         evaluation = None
-        if best is not None and self._val_indices:
+        judged = best is not None and bool(self._source.val_indices)
+        if best is not None and judged:
             confusion = best.figures.confusion.tolist()
             evaluation = m.Evaluation(self.description.class_names, confusion, best.figures.loss, best.figures.accuracy)
         finished = m.TrainingFinished(
-            run_folder=str(self._run.folder),
+            run_folder=str(self._folder),
             reason=reason,
             message=message,
             best_epoch=best.epoch if best else 0,
-            best_accuracy=best.figures.accuracy if best and self._val_indices else math.nan,
-            steps=self.step,
-            seconds=seconds,
+            best_accuracy=best.figures.accuracy if best and judged else math.nan,
+            steps=self.at.step,
+            seconds=self._seconds,
             evaluation=evaluation,
+            phase=max(self.at.phase, 0),
+            suggested_lr=self._optimizer.peak / 10 if reason == "exploded" else 0.0,
         )
-        result = {field: getattr(finished, field) for field in finished.__struct_fields__ if field != "evaluation"}
-        if evaluation is not None:
-            result["evaluation"] = {field: getattr(evaluation, field) for field in evaluation.__struct_fields__}
+        self._write_result(finished)
+        return finished
+
+    def _write_result(self, finished: m.TrainingFinished) -> None:
+        result = _fields(finished)
+        if finished.evaluation is not None:
+            result["evaluation"] = _fields(finished.evaluation)
         try:
             self._run.write_result(result)
         except OSError as error:
             self._emit(m.Log("warning", f"The result could not be written: {error}"))
-        return finished
 
     # --- telling ----------------------------------------------------------------------------------------------------
 
     def _poll(self) -> None:
         self._paused_seconds += self._poll_commands()
 
-    def _emit_freezing(self) -> None:
+    def _emit_freezing(self, request: int) -> None:
         freezer = self.freezer
         self._emit(
             m.FreezingChanged(
-                request=0,
+                request=request,
                 trainable=sorted(freezer.trainable),
                 layers=freezer.names(),
                 trainable_parameters=freezer.trainable_parameters,
@@ -354,71 +741,43 @@ class Training:
             )
         )
 
-    def _note_step(self, loss: torch.Tensor, accuracy: torch.Tensor, lr: float, phase: int) -> None:
-        log = self._log
-        log.steps.append(self.step)
-        log.losses.append(loss)
-        log.correct.append(accuracy)
-        log.rates.append(lr)
-        if time.monotonic() - log.last >= 1 / MESSAGES_PER_SECOND:
-            self._tell_steps(phase)
-
-    def _tell_steps(self, phase: int) -> None:
-        """The one place where a device-to-host copy is paid for during an epoch."""
-        log = self._log
-        if not log.steps:
-            return
-        losses = torch.stack(log.losses).float().tolist()
-        accuracies = torch.stack(log.correct).float().tolist()
-        self._emit(
-            m.Steps(
-                step=log.steps,
-                loss=losses,
-                accuracy=accuracies,
-                lr=log.rates,
-                phase=phase,
-                epoch=self._epoch,
-                images_per_second=self._images_seen / self._busy_seconds if self._busy_seconds else 0.0,
-                seconds_left=self._seconds_left(phase),
-                groups=[],
-            )
-        )
-        for step, loss, accuracy, lr in zip(log.steps, losses, accuracies, log.rates, strict=True):
-            self._run.log("step", step=step, loss=loss, accuracy=accuracy, lr=lr)
-        self._log = StepLog(last=time.monotonic())
-        # Decay, so that the rate is that of the last seconds.
-        self._busy_seconds *= 0.9
-        self._images_seen = int(self._images_seen * 0.9)
+    def _tell_steps(self) -> None:
+        losses = self._teller.tell(self.at.phase, self.at.epoch, self._seconds_left(), self._optimizer.rates())
+        self._losses = (self._losses + losses)[-8:]
         if not all(map(math.isfinite, losses)):
-            raise EngineError(
-                f"The loss is no longer a number: the learning rate ({log.rates[-1]:.1e}) was too high. "
-                "Try a tenth of it. The best weights before are kept."
-            )
+            raise LossExploded
+        guessing = max(math.log(len(self.description.class_names)), 0.7)
+        if len(self._losses) == 8 and sum(self._losses) / 8 > EXPLODED * guessing:
+            raise LossExploded
 
-    def _seconds_left(self, phase: int) -> float:
+    def _seconds_left(self) -> float:
         """From the epochs measured so far; a phase not reached yet is taken to cost what the present one costs."""
-        known = self._epoch_seconds.get(phase) or next(reversed(self._epoch_seconds.values()), None)
-        if not known:
+        known = self._epoch_seconds.get(self.at.phase) or next(reversed(self._epoch_seconds.values()), None)
+        if known is None:
             return -1.0
-        planned = sum(phase.epochs for phase in self.recipe.active_phases)
-        finished_before = sum(phase.epochs for phase in self.recipe.active_phases[:phase])
-        done_here = len(self._epoch_seconds.get(phase, []))
-        steps = self._steps_per_epoch
-        fraction = (self.step - 1) % steps / steps
-        return max(0.0, (planned - finished_before - done_here - fraction)) * known[-1]
+        later = sum(phase.epochs for phase in self.phases[self.at.phase + 1 :])
+        here = self.phases[self.at.phase].epochs - self.at.epoch_in_phase
+        return max(0.0, later + here - self.at.batch / self._steps_per_epoch) * known
 
 
-def _out_of_memory(batch_size: int) -> str:
+def out_of_memory(error: BaseException) -> bool:
+    """Whether this is a device or the computer saying that it has no memory left."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+
+
+def _out_of_memory_sentence(images: int) -> str:
     return (
-        f"The device ran out of memory. Choose a smaller batch (now {batch_size}), tick fewer layers or take a smaller "
-        "model; closing other programs on the device may help too."
+        f"The device ran out of memory even with {images} images at a time. Tick fewer layers or take a smaller model; "
+        "closing other programs on the device may help too."
     )
 
 
-def as_logits(output: object) -> torch.Tensor:
-    """(N, K) from a model's output; models with auxiliary heads return several in training, the first is the main one."""
-    if isinstance(output, torch.Tensor):
-        return output
-    first = output[0]  # type: ignore[index]
-    assert isinstance(first, torch.Tensor)
-    return first
+def _fields(event: Any) -> dict[str, Any]:
+    return {name: getattr(event, name) for name in event.__struct_fields__}
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")

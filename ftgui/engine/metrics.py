@@ -23,6 +23,13 @@ class Figures:
         total = int(self.confusion.sum())
         return int(self.confusion.diag().sum()) / total if total else float("nan")
 
+    @property
+    def recall(self) -> list[float]:
+        """Per class, the share of its samples that were recognised; NaN for a class without samples."""
+        totals = self.confusion.sum(1).tolist()
+        right = self.confusion.diag().tolist()
+        return [hit / total if total else float("nan") for hit, total in zip(right, totals, strict=True)]
+
 
 class Gatherer:
     """Adds up batches; `figures` is the only device-to-host copy."""
@@ -44,3 +51,17 @@ class Gatherer:
         confusion = self._counts.cpu().view(self._classes, self._classes)
         loss = float(self._loss) / self._samples if self._samples else float("nan")
         return Figures(confusion, loss)
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """With `plain`, all that was gathered, for a checkpoint."""
+        return {"counts": self._counts, "loss": self._loss}
+
+    def plain(self) -> int:
+        """See `tensors`."""
+        return self._samples
+
+    def restore(self, plain: int, tensors: dict[str, torch.Tensor]) -> None:
+        """Go on from what `plain` and `tensors` gave."""
+        self._samples = plain
+        self._counts.copy_(tensors["counts"])
+        self._loss.copy_(tensors["loss"])

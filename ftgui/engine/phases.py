@@ -1,48 +1,189 @@
-"""Optimizer and learning rate of a phase."""
+"""The optimizer of a phase: which parameters learn, in which groups, at which rate."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 
+from ftgui.engine.freezing import Freezer
+from ftgui.protocol.messages import GroupRate
 from ftgui.protocol.recipe import Phase, Training
+from ftgui.protocol.schedule import learning_rate
 
 
-def make_optimizer(model: nn.Module, phase: Phase, training: Training, device: torch.device) -> torch.optim.AdamW:
+@dataclass
+class _Stage:
+    """A top row of the layer tree while something in it learns."""
+
+    name: str
+    factor: float
+    """Of the phase's rate."""
+    born: int
+    """Step of the phase at which it began to learn; above 0 it has a warm-up of its own."""
+
+
+class PhaseOptimizer:
     """AdamW over the parameters that learn, each in exactly one group; frozen ones are in none.
 
-    Norm parameters and biases (one dimension or none) get no weight decay: shrinking them only takes scale away
-    from layers that have no other (as in timm's and nanoGPT's parameter groups).
-    """
-    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in learning if p.ndim >= 2], "weight_decay": training.weight_decay},
-        {"params": [p for p in learning if p.ndim < 2], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(
-        [group for group in groups if group["params"]], lr=phase.lr, fused=True if device.type == "cuda" else None
-    )
-
-
-def learning_rate(peak: float, step: int, steps: int, warmup: float) -> float:
-    """Linear warm-up, then a cosine to zero (Loshchilov & Hutter 2017, arXiv 1608.03983).
+    There are two groups for each stage that learns: norm parameters and biases (one dimension or none) get no weight
+    decay, because shrinking them only takes scale away from layers that have no other (as timm's parameter groups do).
 
     Args:
-        peak: the phase's rate.
-        step: optimizer steps of the phase already done.
-        steps: of the whole phase.
-        warmup: share of them that warms up.
+        freezer: of the model; says what learns.
+        phase: rate and falloff.
+        training: weight decay and warm-up.
+        device: where the model is.
+        steps: of the whole phase, as planned.
     """
-    rising = round(steps * warmup)
-    if step < rising:
-        return peak * (step + 1) / (rising + 1)
-    progress = (step - rising) / max(steps - rising, 1)
-    return peak * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+
+    def __init__(self, freezer: Freezer, phase: Phase, training: Training, device: torch.device, steps: int) -> None:
+        self.peak = phase.lr
+        self._freezer = freezer
+        self._falloff = phase.falloff
+        self._training = training
+        self._fused = True if device.type == "cuda" else None
+        self._steps = steps
+        self._stages: dict[str, _Stage] = {}
+        self._rebuild(step=0)
+
+    def _rebuild(self, step: int) -> None:
+        learning = self._freezer.learning_by_stage()
+        before = self._stages
+        names = list(learning)
+        self._stages = {
+            # Counted from the back: the last stage that learns has the phase's rate.
+            name: _Stage(name, self._falloff**distance, before[name].born if name in before else step)
+            for distance, name in enumerate(reversed(names))
+        }
+        groups = []
+        for name, parameters in learning.items():
+            matrices = [p for _, p in parameters if p.ndim >= 2]
+            vectors = [p for _, p in parameters if p.ndim < 2]
+            for members, decay in ((matrices, self._training.weight_decay), (vectors, 0.0)):
+                if members:
+                    groups.append({"params": members, "weight_decay": decay, "stage": name})
+        self._named = {id(p): full for parameters in learning.values() for full, p in parameters}
+        self.adamw = torch.optim.AdamW(groups, lr=self.peak, fused=self._fused)
+
+    @property
+    def named(self) -> list[tuple[str, nn.Parameter]]:
+        """All that learn, with their names in the model."""
+        return [(self._named[id(parameter)], parameter) for parameter in self.parameters]
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """All that learn."""
+        return [parameter for group in self.adamw.param_groups for parameter in group["params"]]
+
+    def layers_changed(self, step: int) -> None:
+        """Take over what the freezer says now: what stays keeps its state, what is new starts with its own warm-up.
+
+        Args:
+            step: of the phase.
+        """
+        state = self.adamw.state
+        self._rebuild(step)
+        for parameter in self.parameters:
+            if parameter in state:
+                self.adamw.state[parameter] = state[parameter]
+
+    def set_rates(self, step: int) -> None:
+        """Give every group the rate of this step of the phase."""
+        rates = {name: self._rate(stage, step) for name, stage in self._stages.items()}
+        for group in self.adamw.param_groups:
+            group["lr"] = rates[group["stage"]]
+
+    def _rate(self, stage: _Stage, step: int) -> float:
+        peak = self.peak * stage.factor
+        rate = learning_rate(peak, step, self._steps, self._training.warmup)
+        rising = round(self._steps * self._training.warmup) if stage.born else 0
+        done = step - stage.born
+        return rate * (done + 1) / (rising + 1) if done < rising else rate
+
+    def rates(self) -> list[GroupRate]:
+        """What each stage's rate is meant to be at its peak, and what it is now."""
+        applied = {group["stage"]: float(group["lr"]) for group in self.adamw.param_groups}
+        return [
+            GroupRate(name, self.peak * stage.factor, applied[name])
+            for name, stage in self._stages.items()
+            if name in applied
+        ][::-1]
+
+    @property
+    def rate(self) -> float:
+        """The highest applied now."""
+        return max(float(group["lr"]) for group in self.adamw.param_groups)
+
+    # --- for checkpoints --------------------------------------------------------------------------------------------
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """AdamW's state by ``parameter name/quantity``."""
+        found = {}
+        for parameter, state in self.adamw.state.items():
+            for quantity, value in state.items():
+                found[f"{self._named[id(parameter)]}/{quantity}"] = value
+        return found
+
+    def plain(self) -> dict[str, object]:
+        """Everything else: plain values."""
+        return {"peak": self.peak, "born": {name: stage.born for name, stage in self._stages.items()}}
+
+    def restore(self, plain: dict[str, object], tensors: dict[str, torch.Tensor]) -> None:
+        """Continue from what `plain` and `tensors` gave; the freezer must say what it said then."""
+        self.peak = float(plain["peak"])  # type: ignore[arg-type]
+        for name, born in plain["born"].items():  # type: ignore[attr-defined]
+            self._stages[name].born = int(born)
+        for parameter in self.parameters:
+            prefix = self._named[id(parameter)] + "/"
+            state = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+            if state:
+                # AdamW keeps its step count on the CPU unless it is fused.
+                self.adamw.state[parameter] = {
+                    quantity: value.to(parameter.device) if self._fused or quantity != "step" else value
+                    for quantity, value in state.items()
+                }
 
 
-def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
-    """For all groups."""
-    for group in optimizer.param_groups:
-        group["lr"] = lr
+class Average:
+    """An exponential moving average of the parameters that learn (Polyak averaging): judged and kept in their place.
+
+    Args:
+        decay: per step; the first steps use a smaller one, so that the random start is soon forgotten.
+    """
+
+    def __init__(self, decay: float) -> None:
+        self.decay = decay
+        self.values: dict[str, torch.Tensor] = {}
+        self._updates = 0
+
+    def update(self, named: Iterable[tuple[str, nn.Parameter]]) -> None:
+        """After an optimizer step."""
+        self._updates += 1
+        weight = 1 - min(self.decay, (1 + self._updates) / (10 + self._updates))
+        for name, parameter in named:
+            value = self.values.get(name)
+            if value is None or value.shape != parameter.shape:
+                self.values[name] = parameter.detach().clone()
+            else:
+                value.lerp_(parameter.detach(), weight)
+
+    def swap(self, model: nn.Module) -> None:
+        """Exchange the model's values with the averages; a second call puts them back."""
+        with torch.no_grad():
+            for name, value in self.values.items():
+                parameter = model.get_parameter(name)
+                kept = parameter.detach().clone()
+                parameter.copy_(value)
+                value.copy_(kept)
+
+    def plain(self) -> int:
+        """For checkpoints, beside `values`."""
+        return self._updates
+
+    def restore(self, updates: int, values: dict[str, torch.Tensor], device: torch.device) -> None:
+        """Continue from what a checkpoint kept."""
+        self._updates = updates
+        self.values = {name: value.to(device) for name, value in values.items()}

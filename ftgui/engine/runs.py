@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import os
 import platform
 import subprocess
 import sys
@@ -24,17 +25,32 @@ from ftgui.data.catalog import Sample
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import Recipe, write_atomically
 
+RESULT_FILE = "result.json"
+SAMPLES_FILE = "samples.csv"
+
 
 class RunFolder:
     """Writes one run. Every file is replaced whole, but for ``metrics.jsonl``, which grows by lines.
 
     Args:
         folder: exists already (`ftgui.data.project.Project.new_run_folder`).
+        offset: go on with a run: keep so many bytes of its metrics; what was written after the checkpoint comes again.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, offset: int | None = None) -> None:
         self.folder = folder
-        self._metrics = (folder / "metrics.jsonl").open("a", encoding="utf-8")
+        path = folder / "metrics.jsonl"
+        if offset is not None:
+            with path.open("r+b") as file:
+                file.truncate(offset)
+            (folder / RESULT_FILE).unlink(missing_ok=True)
+        self._metrics = path.open("a", encoding="utf-8", newline="\n")
+
+    def metrics_bytes(self) -> int:
+        """How long ``metrics.jsonl`` is now, safe on the disk."""
+        self._metrics.flush()
+        os.fsync(self._metrics.fileno())
+        return (self.folder / "metrics.jsonl").stat().st_size
 
     def close(self) -> None:
         self._metrics.close()
@@ -42,12 +58,7 @@ class RunFolder:
     def write_start(self, recipe: Recipe, samples: Sequence[Sample], root: Path, device: torch.device) -> None:
         """The recipe as run, the exact sample list, and what it ran on."""
         recipes.save(recipe, self.folder / "recipe.toml")
-        table = io.StringIO()
-        writer = csv.writer(table, lineterminator="\n")
-        writer.writerow(["path", "class_name", "split"])
-        for sample in samples:
-            writer.writerow([sample.path.relative_to(root).as_posix(), sample.class_name, sample.split])
-        write_atomically(self.folder / "samples.csv", table.getvalue().encode("utf-8", "surrogateescape"))
+        write_atomically(self.folder / SAMPLES_FILE, _table(samples, root))
         self._write_json("environment.json", environment(device))
 
     def log(self, kind: str, **values: Any) -> None:
@@ -58,11 +69,28 @@ class RunFolder:
 
     def write_result(self, result: dict[str, Any]) -> None:
         """The last file to appear: a run without it did not end by itself."""
-        self._write_json("result.json", result)
+        self._write_json(RESULT_FILE, result)
 
     def _write_json(self, name: str, value: Any) -> None:
         text = json.dumps(_plain(value), ensure_ascii=False, indent=1)
         write_atomically(self.folder / name, text.encode("utf-8", "surrogateescape"))
+
+
+def _table(samples: Sequence[Sample], root: Path) -> bytes:
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["path", "class_name", "split"])
+    for sample in samples:
+        writer.writerow([sample.path.relative_to(root).as_posix(), sample.class_name, sample.split])
+    return table.getvalue().encode("utf-8", "surrogateescape")
+
+
+def same_samples(folder: Path, samples: Sequence[Sample], root: Path) -> bool:
+    """Whether these are the samples a run began with."""
+    try:
+        return (folder / SAMPLES_FILE).read_bytes() == _table(samples, root)
+    except OSError:
+        return False
 
 
 def _plain(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import math
 import time
@@ -10,20 +11,29 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from PIL import Image
 from torch import nn
 
 from ftgui.data.catalog import Catalog, CatalogError
 from ftgui.data.formats import ImageError
-from ftgui.engine import backbones, devices
+from ftgui.engine import augment, backbones, devices
+from ftgui.engine import checkpoint as checkpoints
+from ftgui.engine.checkpoint import Checkpoint
 from ftgui.engine.errors import EngineError
 from ftgui.engine.export import WEIGHTS_FILE, Description, read_description
+from ftgui.engine.features import FeatureStore
 from ftgui.engine.freezing import Freezer
 from ftgui.engine.layers import build_tree, output_shapes
-from ftgui.engine.loop import Emit, StopRequested, Training, as_logits
+from ftgui.engine.loading import NO_AUGMENTATION
+from ftgui.engine.loop import SteerCommand, StopRequested, Training
+from ftgui.engine.outputs import as_logits
 from ftgui.engine.preprocess import center_view, decode, to_batch
+from ftgui.engine.runs import same_samples
+from ftgui.engine.telling import Emit
 from ftgui.protocol import messages as m
+from ftgui.protocol import recipe as recipes
 from ftgui.protocol.messages import LayerNode
-from ftgui.protocol.recipe import Backbone, Recipe
+from ftgui.protocol.recipe import Backbone, Recipe, RecipeError
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +70,7 @@ class Session:
         self._next_command = next_command or (lambda _wait: None)
         self._loaded: Loaded | None = None
         self._training: Training | None = None
+        self._store = FeatureStore()
         self.stop_requested = False
         """Set to end a training between steps; for callers without a command queue (Ctrl-C)."""
         self.shutting_down = False
@@ -68,7 +79,7 @@ class Session:
         """Do a command; whatever goes wrong becomes `CommandFailed`, never an exception."""
         try:
             self._handle(command)
-        except (EngineError, ImageError, CatalogError) as error:
+        except (EngineError, ImageError, CatalogError, RecipeError) as error:
             self._fail(command, str(error))
         except Exception as error:
             log.exception("command %s failed", type(command).__name__)
@@ -84,8 +95,12 @@ class Session:
             self._set_trainable(command)
         elif isinstance(command, m.Train):
             self._train(command)
+        elif isinstance(command, m.Continue):
+            self._continue(command)
         elif isinstance(command, m.Predict):
             self._predict(command, time.perf_counter())
+        elif isinstance(command, m.ShowViews):
+            self._show_views(command)
         elif isinstance(command, m.Hello):
             if command.protocol != m.PROTOCOL_VERSION:
                 raise EngineError(
@@ -94,8 +109,14 @@ class Session:
                 )
         elif isinstance(command, m.Shutdown):
             self.shutting_down = True
+        elif isinstance(command, m.ChangeRate | m.ChangeEarlyStop | m.FinishPhase):
+            raise EngineError("No training is running.")
         elif isinstance(command, m.Pause | m.Resume | m.Stop):
             log.info("%s outside a training: nothing to do", type(command).__name__)
+
+    def close(self) -> None:
+        """Give back what is kept between runs."""
+        self._store.close()
 
     # --- model ------------------------------------------------------------------------------------------------------
 
@@ -183,7 +204,7 @@ class Session:
         finally:
             if self._training is not None and self._training.in_train_mode:
                 loaded.freezer.train_mode()
-        step = self._training.step if self._training else 0
+        step = self._training.at.step if self._training else 0
         self._emit(
             m.Prediction(
                 request=command.request,
@@ -195,17 +216,42 @@ class Session:
             )
         )
 
+    def _show_views(self, command: m.ShowViews) -> None:
+        preprocessing = self._require().built.preprocessing
+        pixels = decode(Path(command.path), preprocessing)
+        preset, images = command.augmentation.preset, []
+        for number in range(max(command.count, 0)):
+            if preset == NO_AUGMENTATION:
+                view = center_view(pixels, preprocessing.size)
+            else:
+                drawn = augment.draw(preset, (pixels.shape[1], pixels.shape[0]), seed=0, image=0, number=number)
+                view = augment.apply(pixels, drawn, preprocessing.size)
+            file = io.BytesIO()
+            Image.fromarray(view).save(file, "PNG", compress_level=1)
+            images.append(file.getvalue())
+        self._emit(m.Views(command.request, images))
+
     # --- training ---------------------------------------------------------------------------------------------------
 
     def _train(self, command: m.Train) -> None:
-        recipe = command.recipe
-        errors = [problem.message for problem in recipe.validate() if problem.severity == "error"]
+        errors = [problem.message for problem in command.recipe.validate() if problem.severity == "error"]
         if errors:
             raise EngineError(" ".join(errors))
-        with Catalog(Path(command.catalog), read_only=True) as catalog:
+        self._run(command.recipe, Path(command.catalog), Path(command.run_folder), None)
+
+    def _continue(self, command: m.Continue) -> None:
+        run_folder = Path(command.run_folder)
+        checkpoint = checkpoints.load(run_folder)
+        recipe = recipes.load(run_folder / "recipe.toml")
+        self._run(recipe, Path(command.catalog), run_folder, checkpoint)
+
+    def _run(self, recipe: Recipe, catalog_path: Path, run_folder: Path, checkpoint: Checkpoint | None) -> None:
+        with Catalog(catalog_path, read_only=True) as catalog:
             class_names, samples, root = catalog.class_names(), catalog.samples(), catalog.root
         if len(class_names) < 2:
             raise EngineError("There is nothing to tell apart: training takes images of at least two classes.")
+        if checkpoint is not None and not same_samples(run_folder, samples, root):
+            raise EngineError("The images are not those the run began with, so it can't be continued. Train anew.")
         self.stop_requested = False
         before = self._set_aside()
         loaded = self._fresh(recipe, class_names)
@@ -221,14 +267,15 @@ class Session:
             samples=samples,
             root=root,
             recipe=recipe,
-            run_folder=Path(command.run_folder),
+            run_folder=run_folder,
             device=loaded.device,
+            store=self._store,
             emit=self._emit,
             poll=self._poll,
         )
         self._training = training
         try:
-            finished = training.run()
+            finished = training.run(checkpoint)
         finally:
             self._training = None
         if training.usable:
@@ -272,20 +319,27 @@ class Session:
         if self.stop_requested:
             raise StopRequested
         paused_since = math.nan
+        training = self._training
         while (command := self._next_command(not math.isnan(paused_since))) is not None:
             if isinstance(command, m.Stop | m.Shutdown):
                 self.shutting_down = isinstance(command, m.Shutdown)
                 raise StopRequested
             if isinstance(command, m.Pause) and math.isnan(paused_since):
                 paused_since = time.monotonic()
-                self._emit(m.Paused(self._training.step if self._training else 0))
+                self._emit(m.Paused(training.at.step if training else 0))
+                if training is not None:
+                    training.note_pause(True)
             elif isinstance(command, m.Resume) and not math.isnan(paused_since):
                 break
-            elif isinstance(command, m.LoadModel | m.SetTrainable | m.Train):
+            elif isinstance(command, SteerCommand) and training is not None:
+                training.steer(command)
+            elif isinstance(command, m.LoadModel | m.Train | m.Continue | m.FindRate):
                 self._fail(command, "A training is running; stop it first.")
             else:
                 self.handle(command)
         if math.isnan(paused_since):
             return 0.0
-        self._emit(m.Resumed(self._training.step if self._training else 0))
+        self._emit(m.Resumed(training.at.step if training else 0))
+        if training is not None:
+            training.note_pause(False)
         return time.monotonic() - paused_since

@@ -304,7 +304,8 @@ class Steered(_Message, frozen=True):
     step: int
     """Steps done when it took effect."""
     kind: str
-    """``"rate"``, ``"layers"``, ``"early-stop"``, ``"finish-phase"``, ``"batch"``, ``"pause"``, ``"resume"``, ``"continued"``."""
+    """``"rate"``, ``"layers"``, ``"early-stop"``, ``"finish-phase"``, ``"batch"``, ``"continued"``. Pauses have
+    events of their own."""
     text: str
     """A few words for the plots' mark, e.g. ``"rate 3e-4"``."""
 
@@ -351,6 +352,8 @@ class EpochFinished(_Message, frozen=True):
     best: bool
     """These are the best weights so far."""
     seconds: float
+    recall: list[float]
+    """Per class, the share of its validation images that were recognised; NaN for a class without any."""
 
 
 class PhaseFinished(_Message, frozen=True):

@@ -10,8 +10,9 @@ from ftgui.engine.backbones import build
 from ftgui.engine.errors import EngineError
 from ftgui.engine.freezing import Freezer, check_trainable
 from ftgui.engine.layers import build_tree
-from ftgui.engine.phases import learning_rate, make_optimizer
+from ftgui.engine.phases import PhaseOptimizer
 from ftgui.protocol.recipe import Backbone, Phase, Training
+from ftgui.protocol.schedule import learning_rate
 
 
 def freezer_of(name: str = "test_efficientnet", train: tuple[str, ...] = ("head",)) -> Freezer:
@@ -24,25 +25,33 @@ def freezer_of(name: str = "test_efficientnet", train: tuple[str, ...] = ("head"
 PRESETS = [("head",), ("last stage", "head"), ("stage 2", "head"), ("blocks.1",), ("everything",)]
 
 
+def optimizer_of(freezer: Freezer, falloff: float = 1.0, steps: int = 10) -> PhaseOptimizer:
+    phase = Phase(name="x", train=["head"], epochs=1, lr=0.1, falloff=falloff)
+    return PhaseOptimizer(freezer, phase, Training(weight_decay=0.5, warmup=0.2), torch.device("cpu"), steps)
+
+
+@pytest.mark.parametrize("mixed", [False, True], ids=["float32", "bfloat16"])
 @pytest.mark.parametrize("train", PRESETS)
-def test_training_steps_leave_the_frozen_part_bit_identical(train: tuple[str, ...]) -> None:
+def test_training_steps_leave_the_frozen_part_bit_identical(train: tuple[str, ...], mixed: bool) -> None:
+    """With weight decay, AdamW's momentum, batch norms, and mixed precision: parameters and buffers."""
     freezer = freezer_of(train=train)
     model = freezer.model
-    frozen = {n: p.detach().clone() for n, p in model.named_parameters() if not p.requires_grad}
-    learning = {n: p.detach().clone() for n, p in model.named_parameters() if p.requires_grad}
-    before = freezer.frozen_hash()
-    phase = Phase(name="x", train=list(train), epochs=1, lr=0.1)
-    optimizer = make_optimizer(model, phase, Training(weight_decay=0.5), torch.device("cpu"))
-    for _ in range(3):
+    learning = set(freezer.learning_tensors())
+    before = {name: value.detach().clone() for name, value in model.state_dict().items()}
+    fingerprint = freezer.frozen_hash()
+    optimizer = optimizer_of(freezer)
+    for step in range(3):
         freezer.train_mode()
-        loss = nn.functional.cross_entropy(model(torch.randn(4, 3, 96, 96)), torch.tensor([0, 1, 2, 0]))
-        optimizer.zero_grad()
+        optimizer.set_rates(step + 2)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=mixed):
+            logits = model(torch.randn(4, 3, 96, 96))
+            loss = nn.functional.cross_entropy(logits.float(), torch.tensor([0, 1, 2, 0]))
+        optimizer.adamw.zero_grad()
         loss.backward()
-        optimizer.step()
-    now = dict(model.named_parameters())
-    assert all(torch.equal(value, now[name]) for name, value in frozen.items())
-    assert all(not torch.equal(value, now[name]) for name, value in learning.items())
-    assert freezer.frozen_hash() == before
+        optimizer.adamw.step()
+    changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed == learning
+    assert freezer.frozen_hash() == fingerprint
 
 
 def test_frozen_norms_are_in_eval_and_trainable_ones_are_not() -> None:
@@ -89,12 +98,54 @@ def test_hash_sees_a_single_changed_bit_in_parameters_and_buffers() -> None:
 @pytest.mark.parametrize("train", PRESETS)
 def test_every_trainable_parameter_is_in_exactly_one_group(train: tuple[str, ...]) -> None:
     freezer = freezer_of(train=train)
-    phase = Phase(name="x", train=list(train), epochs=1, lr=0.1)
-    optimizer = make_optimizer(freezer.model, phase, Training(weight_decay=0.5), torch.device("cpu"))
-    in_groups = [id(p) for group in optimizer.param_groups for p in group["params"]]
+    optimizer = optimizer_of(freezer)
+    groups = optimizer.adamw.param_groups
+    in_groups = [id(p) for group in groups for p in group["params"]]
     assert sorted(in_groups) == sorted(id(p) for p in freezer.model.parameters() if p.requires_grad)
-    for group in optimizer.param_groups:
+    for group in groups:
         assert {p.ndim >= 2 for p in group["params"]} == {group["weight_decay"] > 0}
+    optimizer.set_rates(0)
+    assert {id(p) for _, p in optimizer.named} == set(in_groups)
+
+
+def test_rates_fall_towards_the_input() -> None:
+    optimizer = optimizer_of(freezer_of(train=("everything",)), falloff=0.5)
+    optimizer.set_rates(2)  # the warm-up of 2 steps is over
+    rates = optimizer.rates()
+    assert [rate.name for rate in rates] == ["stem", "stage 1", "stage 2", "stage 3", "stage 4", "neck", "head"]
+    assert [rate.requested for rate in rates] == pytest.approx([0.1 * 0.5**distance for distance in range(6, -1, -1)])
+    assert [rate.applied for rate in rates] == [rate.requested for rate in rates]
+    assert optimizer.rate == 0.1
+
+
+def test_ticks_keep_the_state_of_what_stays_and_warm_up_what_is_new() -> None:
+    freezer = freezer_of(train=("head", "stage 4"))
+    optimizer = optimizer_of(freezer, steps=20)
+    for parameter in optimizer.parameters:
+        parameter.grad = torch.ones_like(parameter)
+    optimizer.set_rates(4)
+    optimizer.adamw.step()
+    head = freezer.model.get_submodule("classifier").weight
+    momentum = optimizer.adamw.state[head]["exp_avg"].clone()
+    left = freezer.learning_by_stage()["stage 4"][0][1]
+    freezer.set_trainable(freezer.resolve(["head", "stage 3"]))
+    optimizer.layers_changed(step=10)
+    assert torch.equal(optimizer.adamw.state[head]["exp_avg"], momentum)
+    assert left not in optimizer.adamw.state
+    applied = []
+    for step in range(10, 15):
+        optimizer.set_rates(step)
+        rates = {rate.name: rate.applied for rate in optimizer.rates()}
+        applied.append(rates["stage 3"] / rates["head"])
+    assert applied == pytest.approx([1 / 5, 2 / 5, 3 / 5, 4 / 5, 1.0]), "4 of 20 steps warm up"
+
+
+def test_a_shared_parameter_is_in_one_group() -> None:
+    freezer = freezer_of(train=("everything",))
+    model = freezer.model
+    model.get_submodule("blocks.1.0.bn1").bias = model.get_submodule("blocks.1.0.bn2").bias
+    in_groups = [id(p) for p in optimizer_of(freezer).parameters]
+    assert len(in_groups) == len(set(in_groups))
 
 
 def test_names_say_the_shortest_and_mean_the_same() -> None:

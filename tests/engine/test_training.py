@@ -273,7 +273,8 @@ def test_an_infinite_loss_ends_the_run_with_a_sentence(engine, make_dataset: Mak
     phases = [TWO_PHASES[0], Phase(name="Ruin", train=["everything"], epochs=3, lr=1e18)]
     engine.do(train_command(make_dataset(count=10), phases, warmup=0.0))
     end = finished(engine)
-    assert end.reason == "failed" and "Try a tenth of it" in end.message and end.best_epoch in (1, 2)
+    assert end.reason == "exploded" and "Try 1.0e+17" in end.message and end.best_epoch in (1, 2)
+    assert (end.phase, end.suggested_lr) == (1, pytest.approx(1e17))
 
 
 def test_any_other_failure_still_ends_with_the_best_weights(
@@ -281,16 +282,16 @@ def test_any_other_failure_still_ends_with_the_best_weights(
 ) -> None:
     """A full disk in the third epoch: the model holds the best before, the result says why, the engine lives."""
     command = train_command(make_dataset(count=10), [Phase(name="Head", train=["head"], epochs=9, lr=1e-2)])
-    from ftgui.engine import loop
+    from ftgui.engine.runs import RunFolder
 
-    write = loop.write_weights
+    write = RunFolder.log
 
-    def fill_the_disk(path: Path, model) -> None:
-        if len(engine.of(m.EpochFinished)) == 2:
+    def fill_the_disk(run: RunFolder, kind: str, **values: object) -> None:
+        if kind == "epoch" and len(engine.of(m.EpochFinished)) == 3:
             raise OSError(28, "No space left on device")
-        write(path, model)
+        write(run, kind, **values)
 
-    monkeypatch.setattr(loop, "write_weights", fill_the_disk)
+    monkeypatch.setattr(RunFolder, "log", fill_the_disk)
     engine.do(command)
     end = finished(engine)
     assert end.reason == "failed" and "No space left on device" in end.message and end.best_epoch > 0
@@ -380,3 +381,18 @@ def test_every_schedule_step_is_used(engine, make_dataset: Maker, train_command)
     engine.do(train_command(dataset, [Phase(name="Head", train=["head"], epochs=5, lr=1.0)], batch_size=4))
     rates = [lr for event in engine.of(m.Steps) for lr in event.lr]
     assert finished(engine).steps == 20 and max(rates) == 1.0 and rates[-1] < 0.05
+
+
+def test_a_checkpoint_that_cannot_be_written_is_told_once_and_the_training_goes_on(
+    engine, make_dataset: Maker, train_command, monkeypatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("ftgui.engine.loop.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("ftgui.engine.loop.CHECKPOINT_SHARE", 1e9)
+    monkeypatch.setattr("ftgui.engine.checkpoint.write_atomically", full)
+    engine.do(train_command(make_dataset(count=10)))
+    assert finished(engine).reason == "done"
+    (told,) = engine.of(m.Log)
+    assert "checkpoint could not be written" in told.message and "No space left" in told.message

@@ -1,0 +1,171 @@
+"""A run that was killed goes on as if it had never stopped: the weights are the same bit for bit."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from ftgui.engine import checkpoint as checkpoints
+from ftgui.engine.backbones import read_weights
+from ftgui.engine.errors import EngineError
+from ftgui.protocol import messages as m
+from ftgui.protocol.recipe import Backbone, Phase
+from tests.conftest import Maker
+from tests.engine.conftest import Engine
+
+PHASES = [
+    Phase(name="Head", train=["head"], epochs=2, lr=1e-2),
+    Phase(name="Stages", train=["stage 3", "stage 4", "neck", "head"], epochs=3, lr=3e-3, falloff=0.5),
+]
+STEPS = 4 * 5
+
+
+class Killed(BaseException):
+    """Nothing catches it, as nothing catches kill -9."""
+
+
+@pytest.fixture
+def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ftgui.engine.loop.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("ftgui.engine.loop.CHECKPOINT_SHARE", 1e9)
+    monkeypatch.setattr("ftgui.engine.telling.MESSAGES_PER_SECOND", 1e9)
+
+
+def steered(engine: Engine, kill_at: int) -> Callable[[m.Event], None]:
+    """Ticks at step 10, another rate at 14, and death at some step."""
+
+    def on_event(event: m.Event) -> None:
+        if isinstance(event, m.Steps):
+            if event.step[-1] == 10:
+                engine.queue.append(m.SetTrainable(1, ["stage 2", "stage 4", "neck", "head"]))
+            if event.step[-1] == 14:
+                engine.queue.append(m.ChangeRate(2, 1e-3))
+            if event.step[-1] == kill_at:
+                raise Killed
+
+    return on_event
+
+
+def weights(run: str) -> dict[str, torch.Tensor]:
+    return {
+        f"{kind}/{name}": value
+        for kind in ("best", "last")
+        for name, value in read_weights(Path(run) / kind / "model.safetensors").items()
+    }
+
+
+def lines(run: str) -> list[dict[str, object]]:
+    text = (Path(run) / "metrics.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def command(train_command, dataset: Path) -> m.Train:
+    # Dropout draws from torch's generator, the average has a state of its own.
+    return train_command(dataset, PHASES, backbone=Backbone(name="test_efficientnet", weights="none"), ema=0.9)
+
+
+@pytest.mark.parametrize("kill_at", [1, 4, 7, 8, 9, 11, 13, 14, 15, 19, 20])
+def test_killed_at_any_step_the_weights_are_the_same(
+    kill_at: int, dataset: Path, train_command, every_step, whole_run: dict[str, torch.Tensor]
+) -> None:
+    train = command(train_command, dataset)
+    engine = Engine()
+    engine.on_event = steered(engine, kill_at)
+    with pytest.raises(Killed):
+        engine.do(train)
+    assert not (Path(train.run_folder) / "result.json").exists()
+    again = Engine()
+    torch.manual_seed(12345)  # a new process has another random state
+    again.on_event = steered(again, kill_at=-1)
+    again.do(m.Continue(2, train.catalog, train.run_folder))
+    (end,) = again.of(m.TrainingFinished)
+    assert (end.reason, end.steps) == ("done", STEPS), end.message
+    (start,) = again.of(m.TrainingStarted)
+    assert start.step in (kill_at, kill_at - 1)
+    resumed = weights(train.run_folder)
+    different = [name for name, value in whole_run.items() if not torch.equal(value, resumed[name])]
+    assert not different
+    steps = [line["step"] for line in lines(train.run_folder) if line["kind"] == "step"]
+    assert steps == list(range(1, STEPS + 1)), "no step is told twice"
+
+
+@pytest.fixture
+def dataset(make_dataset: Maker) -> Path:
+    return make_dataset(count=10)
+
+
+@pytest.fixture
+def whole_run(dataset: Path, train_command, every_step) -> dict[str, torch.Tensor]:
+    """The same run undisturbed."""
+    train = command(train_command, dataset)
+    engine = Engine()
+    engine.on_event = steered(engine, kill_at=-1)
+    engine.do(train)
+    (end,) = engine.of(m.TrainingFinished)
+    assert end.reason == "done", end.message
+    return weights(train.run_folder)
+
+
+def stopped_run(engine: Engine, train: m.Train) -> None:
+    def stop(event: m.Event) -> None:
+        if isinstance(event, m.Steps) and event.step[-1] >= 6:
+            engine.queue.append(m.Stop())
+
+    engine.on_event = stop
+    engine.do(train)
+    assert engine.of(m.TrainingFinished)[0].reason == "stopped"
+    engine.on_event = lambda event: None
+    engine.events.clear()
+
+
+def test_a_stopped_run_can_be_continued_too(engine: Engine, dataset: Path, train_command, every_step) -> None:
+    train = command(train_command, dataset)
+    stopped_run(engine, train)
+    engine.do(m.Continue(2, train.catalog, train.run_folder))
+    (end,) = engine.of(m.TrainingFinished)
+    assert (end.reason, end.steps) == ("done", STEPS)
+    assert not (Path(train.run_folder) / checkpoints.FILE).exists(), "a run that is done needs none"
+
+
+def test_other_images_are_refused(engine: Engine, dataset: Path, train_command, every_step) -> None:
+    train = command(train_command, dataset)
+    stopped_run(engine, train)
+    samples = Path(train.run_folder) / "samples.csv"
+    rows = list(csv.reader(samples.read_text(encoding="utf-8").splitlines()))
+    samples.write_text("\n".join(",".join(row) for row in rows[:-1]), encoding="utf-8")
+    engine.do(m.Continue(2, train.catalog, train.run_folder))
+    (failed,) = engine.of(m.CommandFailed)
+    assert "not those the run began with" in failed.message
+
+
+def test_other_pretrained_weights_are_refused(engine: Engine, dataset: Path, train_command, every_step) -> None:
+    train = command(train_command, dataset)
+    stopped_run(engine, train)
+    recipe = Path(train.run_folder) / "recipe.toml"
+    recipe.write_text(recipe.read_text(encoding="utf-8").replace("seed = 0", "seed = 1", 1), encoding="utf-8")
+    engine.do(m.Continue(2, train.catalog, train.run_folder))
+    (end,) = engine.of(m.TrainingFinished)
+    assert end.reason == "failed" and "not the ones it began with" in end.message
+
+
+def test_a_damaged_checkpoint_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="no checkpoint"):
+        checkpoints.load(tmp_path)
+    file = tmp_path / checkpoints.FILE
+    file.parent.mkdir()
+    file.write_bytes(b"\x10" + b"\0" * 40)
+    with pytest.raises(EngineError, match="can't be read"):
+        checkpoints.load(tmp_path)
+
+
+def test_plain_values_come_back_bit_for_bit(tmp_path: Path) -> None:
+    plain = {"at": {"best_in_phase": [float("-inf"), 0.1 + 0.2]}, "rate": 1e-300}
+    checkpoints.save(tmp_path, plain, {"a": {"x/y": torch.tensor(3.0)}, "b": {}})
+    loaded = checkpoints.load(tmp_path)
+    assert loaded.plain == plain
+    assert loaded.group("a") == {"x/y": torch.tensor(3.0)} and loaded.group("b") == {}
