@@ -1,0 +1,308 @@
+"""What training some layers would cost, from one profile of the model on this device.
+
+The profile runs a few images through a copy of the model, forwards and backwards, and notes when each leaf module
+begins and when the gradient of its output arrives. Any set of ticks is then a sum over leaves.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import psutil
+import torch
+from torch import nn
+from torch.nn import functional
+
+from ftgui.engine import augment
+from ftgui.engine.feeds import FILL_BATCH, autocast
+from ftgui.engine.freezing import Freezer
+from ftgui.engine.loading import CACHE_SHARE, NO_AUGMENTATION
+from ftgui.engine.outputs import as_logits
+from ftgui.engine.preprocess import Preprocessing
+from ftgui.engine.prefix import NoPrefix, trace
+from ftgui.protocol import messages as m
+
+CPU_IMAGES = 8
+"""In the profiled batch where there is no GPU; on one, the recipe's batch is taken, because small ones leave it idle."""
+
+_ROUNDS = 2
+"""The fastest counts: something else may want the processor during one."""
+
+_INPUT_GRADIENT = 0.5
+"""Share of a layer's backward time when only one of the two gradients is wanted, of its weights or of its input."""
+
+_STEP_SECONDS = 0.0012
+"""What a step costs besides the model: batch, loss, figures, optimizer call (measured on 2 cores)."""
+
+_DECODED_BYTES = 4 / 3
+"""A decoded image's longer side to its shorter one, typically."""
+
+
+@dataclass
+class Leaf:
+    """A leaf module in the order of execution, with what follows it up to the next one; seconds and bytes an image."""
+
+    rows: frozenset[int]
+    """Of the layer tree, that own its parameters."""
+    infer: float = 0.0
+    """Seconds forwards without gradients."""
+    forward: float = 0.0
+    backward: float = 0.0
+    output: int = 0
+    """Bytes."""
+    saved: int = 0
+    """Bytes kept for the backward pass."""
+
+
+@dataclass
+class Profile:
+    """Of one model on one device."""
+
+    leaves: list[Leaf]
+    traceable: bool
+    augment_seconds: float
+    """Preparing one augmented view, by one thread."""
+    base_memory: int
+    """Bytes of the process, or of the device, with the model and nothing else."""
+    image_bytes: int
+    """Of a decoded image."""
+    row_parameters: dict[int, int] = field(default_factory=dict)
+
+
+def profile(
+    model: nn.Module, freezer: Freezer, preprocessing: Preprocessing, device: torch.device, images: int
+) -> Profile:
+    """Measure; takes about a second for a small model on a CPU.
+
+    Args:
+        model: is left as it is: a copy is measured.
+        freezer: of that model.
+        preprocessing: its input.
+        device: where it is.
+        images: in the measured batch.
+    """
+    base = _memory(device)
+    rows = _rows_by_module(freezer)
+    twin = copy.deepcopy(model).requires_grad_(True)
+    batch = torch.randn(images, 3, preprocessing.size, preprocessing.size, device=device)
+    batch = batch.to(memory_format=torch.channels_last)
+    leaves: list[Leaf] = []
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        best: list[Leaf] | None = None
+        for _ in range(_ROUNDS + 1):  # the first round warms up
+            leaves = _measure(twin, rows, batch, device)
+            best = leaves if best is None or len(best) != len(leaves) else _faster(best, leaves)
+        leaves = best or leaves
+    try:
+        trace(model)
+        traceable = True
+    except NoPrefix:
+        traceable = False
+    parameters = {row: freezer.tree.rows[row].own_parameters for row in freezer.tree.units}
+    side = preprocessing.resize
+    decoded = int(side * side * _DECODED_BYTES * 3)
+    return Profile(leaves, traceable, _augment_seconds(preprocessing), base, decoded, parameters)
+
+
+def price(
+    found: Profile, command: m.AskPrice, units: set[int], device: torch.device, store_views: int | None = None
+) -> m.Price:
+    """Add up what these ticks cost.
+
+    Args:
+        found: of the model.
+        command: recipe and number of images.
+        units: rows that would learn.
+        device: where.
+        store_views: views that would be cached; None: as the recipe says, no more than the longest phase has epochs.
+    """
+    recipe, training = command.recipe, command.recipe.training
+    augmented = recipe.augmentation.preset != NO_AUGMENTATION
+    views = recipe.augmentation.views if store_views is None else store_views
+    first = next((i for i, leaf in enumerate(found.leaves) if leaf.rows & units), len(found.leaves))
+    cached = found.traceable and first > 0 and recipe.augmentation.views > 0
+    views = max(1, min(views, max(phase.epochs for phase in recipe.active_phases)) if augmented else 1)
+    before, rest = found.leaves[:first], found.leaves[first:]
+    batch = min(training.batch_size, max(command.train_samples, 1))
+    learning = sum(found.row_parameters[row] for row in units)
+
+    step = sum(leaf.forward + leaf.backward * _share(leaf, units, n == 0) for n, leaf in enumerate(rest))
+    steps = -(-command.train_samples // batch)
+    seconds = command.train_samples * step + steps * _STEP_SECONDS
+    seconds += command.val_samples * sum(leaf.infer for leaf in rest)
+    prefix = sum(leaf.infer for leaf in before)
+    workers = psutil.cpu_count() or 1
+    preparing = found.augment_seconds / workers if augmented else 0.0
+    once = 0.0
+    if cached:
+        once = (command.train_samples * views + command.val_samples) * (prefix + preparing)
+    else:
+        seconds += (command.train_samples + command.val_samples) * (prefix + preparing)
+    memory = _memory_needed(found, command, before if cached else [], rest if cached else found.leaves, views, batch)
+    memory += learning * 4 * (3 + (1 if training.ema else 0)) + learning * 4 * 2  # gradients, AdamW; initial and best
+    return m.Price(
+        request=command.request,
+        trainable_parameters=learning,
+        total_parameters=sum(found.row_parameters.values()),
+        epoch_seconds=seconds,
+        prefix_seconds=once,
+        memory=int(memory),
+        cached=cached,
+    )
+
+
+def _share(leaf: Leaf, units: set[int], is_first: bool) -> float:
+    """Of the backward time: the first layer that learns needs no gradient of its input, a frozen one none of its weights."""
+    if not leaf.rows:
+        return 1.0
+    return _INPUT_GRADIENT if is_first or not leaf.rows & units else 1.0
+
+
+def _memory_needed(
+    found: Profile, command: m.AskPrice, before: list[Leaf], rest: list[Leaf], views: int, batch: int
+) -> float:
+    samples = command.train_samples + command.val_samples
+    decoded = min(samples * found.image_bytes, psutil.virtual_memory().available * CACHE_SHARE)
+    kept = 0.0
+    if before:
+        kept = (command.train_samples * views + command.val_samples) * before[-1].output
+    largest = max((leaf.output for leaf in before), default=0)
+    filling = FILL_BATCH * largest * 3
+    training = batch * (sum(leaf.saved for leaf in rest) + 2 * max((leaf.output for leaf in rest), default=0))
+    return found.base_memory + decoded + kept + max(filling, training)
+
+
+# --- measuring ------------------------------------------------------------------------------------------------------
+
+
+def _rows_by_module(freezer: Freezer) -> dict[str, int]:
+    return {freezer.tree.rows[row].path or "": row for row in freezer.tree.units}
+
+
+class _Watch:
+    """Notes when leaves begin, what they save, and when gradients of their outputs arrive."""
+
+    def __init__(self, model: nn.Module, rows: dict[str, int], device: torch.device) -> None:
+        self.leaves: list[Leaf] = []
+        self.starts: list[float] = []
+        self.arrivals: dict[int, float] = {}
+        self.backwards = False
+        self._device = device
+        self._seen: set[int] = set()
+        self._hooks = []
+        for path, module in model.named_modules():
+            if next(module.children(), None) is None:
+                own = frozenset({rows[path]} if path in rows else ())
+                self._hooks.append(module.register_forward_pre_hook(self._before(own)))
+                self._hooks.append(module.register_forward_hook(self._after))
+
+    def now(self) -> float:
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+        return time.perf_counter()
+
+    def _before(self, own: frozenset[int]):  # type: ignore[no-untyped-def]
+        def begin(_module: nn.Module, _inputs: object) -> None:
+            self.leaves.append(Leaf(own))
+            self.starts.append(self.now())
+
+        return begin
+
+    def _after(self, _module: nn.Module, _inputs: object, output: object) -> None:
+        if not isinstance(output, torch.Tensor):
+            return
+        number = len(self.leaves) - 1
+        self.leaves[number].output = output.nbytes // max(output.shape[0], 1)
+        if self.backwards and output.requires_grad:
+            output.register_hook(lambda _gradient: self.arrivals.setdefault(number, self.now()) and None)
+
+    def pack(self, tensor: torch.Tensor) -> torch.Tensor:
+        """A tensor that autograd keeps; parameters and what is kept already do not count again."""
+        if self.leaves and not isinstance(tensor, nn.Parameter) and tensor.data_ptr() not in self._seen:
+            self._seen.add(tensor.data_ptr())
+            self.leaves[-1].saved += tensor.nbytes
+        return tensor
+
+    def close(self) -> None:
+        for hook in self._hooks:
+            hook.remove()
+
+
+@contextmanager
+def _watching(model: nn.Module, rows: dict[str, int], device: torch.device) -> Iterator[_Watch]:
+    watch = _Watch(model, rows, device)
+    try:
+        yield watch
+    finally:
+        watch.close()
+
+
+def _measure(model: nn.Module, rows: dict[str, int], batch: torch.Tensor, device: torch.device) -> list[Leaf]:
+    images = len(batch)
+    model.eval()
+    with _watching(model, rows, device) as idle, torch.inference_mode(), autocast(device):
+        model(batch)
+        end = idle.now()
+    infer = _between(idle.starts, end)
+    # Eval mode here too: one image in a batch would be too few for a batch norm, and the arithmetic is about the same.
+    with _watching(model, rows, device) as watch:
+        watch.backwards = True
+        with torch.autograd.graph.saved_tensors_hooks(watch.pack, lambda tensor: tensor), autocast(device):
+            logits = as_logits(model(batch))
+            end = watch.now()
+            loss = functional.cross_entropy(logits.float(), torch.zeros(images, dtype=torch.long, device=device))
+        started = watch.now()
+        loss.backward()  # type: ignore[no-untyped-call]
+        over = watch.now()
+    model.zero_grad(set_to_none=True)
+    forward = _between(watch.starts, end)
+    for number, leaf in enumerate(watch.leaves):
+        leaf.forward = forward[number] / images
+        leaf.infer = (infer[number] if len(infer) == len(forward) else forward[number]) / images
+        leaf.saved //= images
+    # The gradient of a leaf's output arrives when its own backward begins; it ends when the next one arrives.
+    order = sorted(watch.arrivals, key=lambda number: watch.arrivals[number])
+    ends = [watch.arrivals[number] for number in order[1:]] + [over]
+    for number, end in zip(order, ends, strict=True):
+        watch.leaves[number].backward = (end - watch.arrivals[number]) / images
+    if order:
+        watch.leaves[order[0]].backward += (watch.arrivals[order[0]] - started) / images
+    return watch.leaves
+
+
+def _between(starts: list[float], end: float) -> list[float]:
+    return [after - before for before, after in zip(starts, [*starts[1:], end], strict=True)]
+
+
+def _faster(one: list[Leaf], other: list[Leaf]) -> list[Leaf]:
+    return [
+        Leaf(
+            a.rows,
+            min(a.infer, b.infer),
+            min(a.forward, b.forward),
+            min(a.backward, b.backward),
+            a.output,
+            min(a.saved, b.saved),
+        )
+        for a, b in zip(one, other, strict=True)
+    ]
+
+
+def _augment_seconds(preprocessing: Preprocessing) -> float:
+    pixels = np.zeros((preprocessing.resize, preprocessing.resize * 4 // 3, 3), np.uint8)
+    started = time.perf_counter()
+    for number in range(4):
+        view = augment.draw("standard", (pixels.shape[1], pixels.shape[0]), 0, 0, number)
+        augment.apply(pixels, view, preprocessing.size)
+    return (time.perf_counter() - started) / 4
+
+
+def _memory(device: torch.device) -> int:
+    if device.type == "cuda":
+        return int(torch.cuda.memory_allocated(device))
+    return int(psutil.Process().memory_info().rss)

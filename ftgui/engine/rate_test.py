@@ -1,0 +1,132 @@
+"""The learning-rate range test (Smith 2015, arXiv 1506.01186): one short run in which the rate rises from step to step."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+import msgspec
+import torch
+from torch.nn import functional
+
+from ftgui.engine.features import FeatureStore
+from ftgui.engine.feeds import Feed, Source, autocast, make_feed
+from ftgui.engine.freezing import Freezer, check_trainable
+from ftgui.engine.loading import Batch, cut
+from ftgui.engine.order import epoch_order
+from ftgui.engine.phases import PhaseOptimizer
+from ftgui.protocol.recipe import HEAD, Phase, Recipe
+
+LOWEST, HIGHEST = 1e-6, 1.0
+STEPS = 90
+
+MOST_IMAGES = 640
+"""Of the training images; more would only make it slower to start."""
+
+_SMOOTHING = 0.85
+_GIVE_UP = 3.0
+"""Times the lowest smoothed loss: from there on everything is destroyed anyway."""
+
+_WARM_STEPS = 40
+_WARM_RATE = 3e-3
+
+
+@dataclass
+class Curve:
+    """What was found."""
+
+    rates: list[float] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    """Smoothed."""
+
+    @property
+    def suggestion(self) -> float:
+        """A tenth of the rate at which the loss was lowest: fast, with room before it breaks. 0 if it never fell."""
+        if len(self.losses) < 10:
+            return 0.0
+        start = sum(self.losses[:5]) / 5
+        lowest = min(range(len(self.losses)), key=self.losses.__getitem__)
+        if self.losses[lowest] > 0.97 * start or lowest < 5:
+            return 0.0
+        return self.rates[lowest] / 10
+
+
+def range_test(
+    source: Source, recipe: Recipe, phase: int, targets: list[int], tell: Callable[[float, float], None]
+) -> Curve:
+    """Try rates on a copy; model, optimizer and random state are as before afterwards.
+
+    Args:
+        source: of the model; its readable training indices are known.
+        recipe: batch size, weight decay, smoothing of labels.
+        phase: index in `Recipe.phases`: what learns, and with which falloff. If it is not the first, the copy's head
+            learns for a moment beforehand, as it will have by then.
+        targets: class of each training image.
+        tell: takes each rate and smoothed loss.
+
+    Raises:
+        EngineError: nothing would learn.
+    """
+    chosen = recipe.phases[phase]
+    twin = copy.deepcopy(source.model)
+    freezer = Freezer(twin, source.freezer.tree)
+    check_trainable(freezer.resolve(chosen.train))
+    copied = replace(source, model=twin, freezer=freezer)
+    devices = [source.device] if source.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(recipe.seed)
+        if phase > 0 and chosen.train != [HEAD]:
+            warm = msgspec.structs.replace(chosen, train=[HEAD], lr=_WARM_RATE)
+            for _ in _steps(copied, recipe, warm, targets, [_WARM_RATE] * _WARM_STEPS):
+                pass
+        growth = math.log(HIGHEST / LOWEST) / (STEPS - 1)
+        rates = [LOWEST * math.exp(growth * number) for number in range(STEPS)]
+        return _follow(_steps(copied, recipe, chosen, targets, rates), rates, tell)
+
+
+def _follow(losses: Iterator[float], rates: list[float], tell: Callable[[float, float], None]) -> Curve:
+    curve, average = Curve(), 0.0
+    for number, (rate, loss) in enumerate(zip(rates, losses, strict=False), 1):
+        if not math.isfinite(loss):
+            break
+        average = _SMOOTHING * average + (1 - _SMOOTHING) * loss
+        smoothed = average / (1 - _SMOOTHING**number)
+        curve.rates.append(rate)
+        curve.losses.append(smoothed)
+        tell(rate, smoothed)
+        if number > 10 and smoothed > _GIVE_UP * min(curve.losses):
+            break
+    return curve
+
+
+def _steps(source: Source, recipe: Recipe, phase: Phase, targets: list[int], rates: list[float]) -> Iterator[float]:
+    """Train at one rate after another; yields each batch's loss before its step."""
+    freezer, device = source.freezer, source.device
+    freezer.set_trainable(freezer.resolve(phase.train))
+    made = make_feed(source, FeatureStore(), views=1)
+    optimizer = PhaseOptimizer(freezer, phase, recipe.training, device, len(rates))
+    freezer.train_mode()
+    batches = _forever(made.feed, recipe, targets)
+    for rate in rates:
+        batch = next(batches)
+        source.poll()
+        for group in optimizer.adamw.param_groups:
+            group["lr"] = rate
+        with autocast(device):
+            logits = made.feed.logits(batch.inputs).float()
+            smoothing = recipe.training.label_smoothing
+            loss = functional.cross_entropy(logits, batch.targets, label_smoothing=smoothing)
+        optimizer.adamw.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.adamw.step()
+        yield float(functional.cross_entropy(logits.detach(), batch.targets))
+
+
+def _forever(feed: Feed, recipe: Recipe, targets: list[int]) -> Iterator[Batch]:
+    epoch = 0
+    while True:
+        epoch += 1
+        order = epoch_order(targets, recipe.seed, epoch)
+        yield from feed.train(cut(order, recipe.training.batch_size), epoch - 1)
