@@ -95,8 +95,7 @@ def test_drop_tick_train_watch_ask(run_window, make_dataset: Maker, tmp_path: Pa
         yield lambda: page.verdict.text() not in ("", "…")
         assert page.verdict.text() == "A guess"
 
-        window.layers.preset.setCurrentText("Head")
-        window.layers.preset.activated.emit(0)
+        next(action for action in window.recipe.plans.menu().actions() if action.text() == "Head only").trigger()
         yield lambda: "3.8 k" in window.layers.counts.text()
         click_tick(window, "head")
         yield lambda: not window.top.train.isEnabled()
