@@ -97,12 +97,16 @@ class MainWindow(QWidget):
         side.addWidget(self.layers)
         side.addWidget(self.recipe)
         side.setSizes([500, 500])
-        side.setFixedWidth(380)
+        holder = QWidget()
+        holder.setFixedWidth(380)  # a splitter would set its own limits anew
+        column = QVBoxLayout(holder)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(side)
         middle = QHBoxLayout()
         middle.setContentsMargins(12, 0, 12, 0)
         middle.setSpacing(10)
         middle.addWidget(self.pages, 1)
-        middle.addWidget(side)
+        middle.addWidget(holder)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -217,8 +221,8 @@ class MainWindow(QWidget):
         self._refresh()
 
     def _show_whose(self) -> None:
-        phase = self.workspace.plan.phase
-        self.layers.show_whose(phase.name if phase else "", self.workspace.engine.busy)
+        plan = self.workspace.plan
+        self.layers.show_whose(plan.selected, plan.phase.name if plan.phase else "", self.workspace.engine.busy)
 
     @Slot(m.Ready)
     def _devices(self, event: m.Ready) -> None:

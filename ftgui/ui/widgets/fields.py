@@ -143,6 +143,7 @@ class Field(QObject):
         editor.setAccessibleDescription(tip)
         editor.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         editor.setAcceptDrops(False)
+        editor.setFixedHeight(editor.fontMetrics().height() + 9)  # alike, whatever kind stands beside it
         editor.installEventFilter(_Manners(self))
 
     def show_value(self, value: Any) -> None:

@@ -165,9 +165,14 @@ class LayerPanel(Card):
                 return
         self.preset.setCurrentText(CUSTOM)
 
-    def show_whose(self, phase: str, training: bool) -> None:
+    def show_whose(self, index: int, name: str, training: bool) -> None:
         """Whose layers these are: the selected phase's, or the running training's."""
-        self.whose.set_full("ticked = learns now" if training else f"ticked = learns in “{phase}”")
+        self.whose.set_full("ticked learns now" if training else f"phase {index + 1}: ticked learns")
+        self.whose.setToolTip(
+            "What the running training changes at this moment. Ticks steer it from the next step on; the recipe stays."
+            if training
+            else f"The layers that learn in phase {index + 1}, “{name}”. Choose another phase in the recipe to see its layers."
+        )
 
     def show_proof(self, unchanged: bool, fingerprint: str) -> None:
         """The hash of the frozen part at the end of a phase."""
@@ -188,8 +193,9 @@ class LayerPanel(Card):
             self.note.setText("Nothing would learn: all layers are frozen. Tick at least the head.")
         else:
             self.note.setObjectName("muted")
+            rest = "the rest stays as pretrained" if learning < total else "nothing is frozen"
             percent = "under 1 %" if share < 0.01 else f"{share:.0%}".replace("%", " %")
-            self.note.setText(f"{percent} of the model learns; the rest stays as pretrained.")
+            self.note.setText(f"{percent} of the model learns; {rest}.")
         self.note.style().polish(self.note)
         self._show_proof()
 

@@ -6,7 +6,7 @@ import math
 
 from PySide6.QtCore import QObject, QPoint, Qt, QTimer, Slot
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QFrame, QMenu, QScrollArea, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QMenu, QScrollArea, QVBoxLayout, QWidget
 
 from ftgui.protocol.problem import Problem
 from ftgui.protocol.recipe import EVERYTHING, HEAD, LAST_STAGE, Phase
@@ -39,23 +39,22 @@ class RecipePanel(Card):
         self._plan = workspace.plan
         self._theme = theme
         self._why_locked = ""
+        self._shown = self._plan.selected
         self._ran: list[Phase] = []
         """The phases that `_states` are about."""
         self._states: list[str] = []
         self.cards: list[PhaseCard] = []
-        self.header.addWidget(self._make_plans())
+        self._make_header()
         self._content = QWidget()
         self._column = QVBoxLayout(self._content)
         self._column.setContentsMargins(0, 0, 4, 0)
         self._column.setSpacing(6)
         self.none_note = ProblemNote(theme)
-        self.add_phase = button(" Add phase", "One more phase, trained after all others, from the best weights so far")
-        self.add_phase.clicked.connect(self._add)
         self.training = TrainingSection(self._plan, theme)
         self.augmentation = AugmentationSection(self._plan, theme)
         self.views = ViewStrip(workspace)
         self.augmentation.form.addWidget(self.views, self.augmentation.form.rowCount(), 0, 1, 2)
-        for widget in (self.none_note, self.add_phase, self.training, self.augmentation):
+        for widget in (self.none_note, self.training, self.augmentation):
             self._column.addWidget(widget)
         self._column.addStretch(1)
         self.area = self._make_area(self._content)
@@ -69,13 +68,9 @@ class RecipePanel(Card):
         self._paint_icons()
         self._refresh()
 
-    def _make_plans(self) -> QToolButton:
-        self.plans = QToolButton()
-        self.plans.setText("Plans")
-        self.plans.setAccessibleName("Plans")
-        self.plans.setToolTip("Whole plans to start from; Ctrl+Z brings back what was there")
-        self.plans.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self.plans.setAutoRaise(True)
+    def _make_header(self) -> None:
+        """Above the cards, where no number of them pushes it out of sight."""
+        self.plans = button("Plans", "Whole plans to start from; Ctrl+Z brings back what was there")
         menu = QMenu(self.plans)
         menu.setToolTipsVisible(True)
         for number, template in enumerate(TEMPLATES):
@@ -84,7 +79,11 @@ class RecipePanel(Card):
             action.setData(number)
         menu.triggered.connect(self._use_plan)
         self.plans.setMenu(menu)
-        return self.plans
+        self.add_phase = button(" Phase", "Add a phase, trained after all others, from the best weights so far")
+        self.add_phase.setAccessibleName("Add phase")
+        self.add_phase.clicked.connect(self._add)
+        self.header.addWidget(self.plans)
+        self.header.addWidget(self.add_phase)
 
     def _make_area(self, content: QWidget) -> QScrollArea:
         area = QScrollArea()
@@ -114,12 +113,16 @@ class RecipePanel(Card):
         for section in (self.training, self.augmentation):
             section.show_recipe(recipe, problems)
         self._show_states()
+        if self._shown != self._plan.selected and self.cards:
+            self._shown = self._plan.selected
+            self._bring_into_view(self.cards[self._shown])
 
     def _make_cards(self, count: int) -> None:
         while len(self.cards) < count:
             card = PhaseCard(self._plan, self._theme)
             card.wanted.connect(self._card_wanted)
             self._column.insertWidget(len(self.cards), card)
+            card.show()  # the layout would only do so later, and a card that is hidden can't have the keyboard
             self.cards.append(card)
         while len(self.cards) > count:
             card = self.cards.pop()
@@ -191,7 +194,6 @@ class RecipePanel(Card):
         if 0 <= index < len(self.cards):
             self._plan.select(index)
             self.cards[index].setFocus()
-            self._bring_into_view(self.cards[index])
 
     @Slot()
     def _section_opened(self) -> None:

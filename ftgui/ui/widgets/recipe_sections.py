@@ -132,7 +132,7 @@ class TrainingSection(FormSection):
         super().show_recipe(recipe, problems)
         stop = recipe.training.early_stop
         patience = f"stops early after {stop}" if stop else "never stops early"
-        self.summary.set_full(f"{plural(recipe.training.batch_size, 'image')} a step · {patience}")
+        self.say(f"{plural(recipe.training.batch_size, 'image')} a step · {patience}")
 
 
 class AugmentationSection(FormSection):
@@ -153,6 +153,4 @@ class AugmentationSection(FormSection):
     def show_recipe(self, recipe: Recipe, problems: dict[str, Problem]) -> None:
         super().show_recipe(recipe, problems)
         views = recipe.augmentation.views
-        self.summary.set_full(
-            f"{recipe.augmentation.preset} · {plural(views, 'view') if views else 'fresh every time'}"
-        )
+        self.say(f"{recipe.augmentation.preset} · {plural(views, 'view') if views else 'fresh every time'}")

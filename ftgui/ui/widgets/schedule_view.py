@@ -11,6 +11,8 @@ from ftgui.ui.theme import Theme
 
 _HEIGHT = 40
 _MOST_CURVES = 5
+_FINEST = 96
+"""Parts a curve is drawn in."""
 
 
 class ScheduleView(QWidget):
@@ -46,8 +48,8 @@ class ScheduleView(QWidget):
 
     def curves(self) -> list[list[float]]:
         """Heights of each curve from left to right, 1 = the peak; the first is the last layers'."""
-        points = 97
-        at = [round(i * self._steps / (points - 1)) for i in range(points)]
+        last = min(self._steps, _FINEST)  # more points than steps would draw stairs
+        at = [round(i * self._steps / last) for i in range(last + 1)]
         first = [learning_rate(1.0, step, self._steps, self._warmup) for step in at]
         shown = min(self._groups, _MOST_CURVES)
         return [[height * self._falloff**number for height in first] for number in range(shown)]

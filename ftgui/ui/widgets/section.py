@@ -28,6 +28,7 @@ class Section(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._problems: list[Problem] = []
+        self._summary = ""
         self.toggle = QToolButton()
         self.toggle.setText(f" {title}")
         self.toggle.setAccessibleName(f"{title} settings")
@@ -72,6 +73,15 @@ class Section(QWidget):
         self.form.addWidget(field.widget, row, 1, Qt.AlignmentFlag.AlignRight)
         self.form.addWidget(field.note, row + 1, 0, 1, 2)
 
+    def say(self, summary: str) -> None:
+        """What is set, in some words, for as long as the section is closed."""
+        self._summary = summary
+        self._show_summary()
+
+    def _show_summary(self) -> None:
+        # Emptied, not hidden: it keeps the title at the left.
+        self.summary.set_full("" if self.toggle.isChecked() else self._summary)
+
     def show_problems(self, problems: list[Problem]) -> None:
         """A mark in the title line, so that a closed section hides nothing."""
         self._problems = problems
@@ -86,7 +96,7 @@ class Section(QWidget):
     @Slot(bool)
     def _toggled(self, is_open: bool) -> None:
         self.content.setVisible(is_open)
-        self.summary.setVisible(not is_open)
+        self._show_summary()
         self._paint()
         if is_open:
             self.opened.emit()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Slot
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QPixmap, QShowEvent
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QPalette, QPixmap, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from ftgui.data.formats import EXTENSIONS
@@ -52,6 +52,8 @@ class ViewStrip(QWidget):
         for number, picture in enumerate(self.pictures):
             picture.setFixedSize(_SIDE, _SIDE)
             picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            picture.setBackgroundRole(QPalette.ColorRole.Midlight)
+            picture.setAutoFillBackground(True)  # the place of a view that has not come yet
             picture.setAccessibleName(f"View {number + 1} of the image")
             grid.addWidget(picture, number // _COLUMNS, number % _COLUMNS)
         self.note = label("", "muted", wrap=True)
@@ -94,13 +96,12 @@ class ViewStrip(QWidget):
         """Unless it can't be seen, or these views are shown already."""
         if not self.isVisible():
             return
-        catalog = self._workspace.catalog
-        path = self._path or (catalog.example() if catalog is not None else None)
+        path = self._shown_path()
         self.again.setEnabled(path is not None)
         if path is None:
             self._say("Choose an image, or drop one here, to see what the model would see of it.")
             return
-        self.name.set_full(path.name)
+        self._show_name()
         wanted = (path, self._workspace.recipe.augmentation)
         if wanted == self._asked:
             return
@@ -109,6 +110,14 @@ class ViewStrip(QWidget):
             self._asked = wanted
         else:
             self._say("The views appear when the model is loaded.")
+
+    def _show_name(self) -> None:
+        path = self._shown_path()
+        self.name.set_full(path.name if path is not None else "")
+
+    def _shown_path(self) -> Path | None:
+        catalog = self._workspace.catalog
+        return self._path or (catalog.example() if catalog is not None else None)
 
     @Slot()
     def _choose(self) -> None:
@@ -158,8 +167,12 @@ class ViewStrip(QWidget):
         # What is no image goes on to the window, which says what it would do with it.
         if look_at(event.mimeData(), self._workspace.engine.busy).kind is Kind.IMAGE:
             event.acceptProposedAction()
+            self.name.set_full("Drop to see its views")
         else:
             event.ignore()
+
+    def dragLeaveEvent(self, _event: QDragLeaveEvent) -> None:
+        self._show_name()
 
     def dropEvent(self, event: QDropEvent) -> None:
         event.acceptProposedAction()
