@@ -96,7 +96,7 @@ class MainWindow(QWidget):
         side.setHandleWidth(10)
         side.addWidget(self.layers)
         side.addWidget(self.recipe)
-        side.setSizes([500, 500])
+        side.setSizes([540, 460])
         holder = QWidget()
         holder.setFixedWidth(380)  # a splitter would set its own limits anew
         column = QVBoxLayout(holder)

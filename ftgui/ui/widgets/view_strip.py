@@ -16,7 +16,7 @@ from ftgui.ui.widgets.basics import ElidedLabel, button, label
 from ftgui.ui.workspace import Workspace
 
 COUNT = 6
-_SIDE, _COLUMNS = 92, 3
+_SIDE, _COLUMNS = 100, 3
 
 
 class ViewStrip(QWidget):
@@ -56,6 +56,7 @@ class ViewStrip(QWidget):
             picture.setAutoFillBackground(True)  # the place of a view that has not come yet
             picture.setAccessibleName(f"View {number + 1} of the image")
             grid.addWidget(picture, number // _COLUMNS, number % _COLUMNS)
+        grid.setColumnStretch(_COLUMNS, 1)
         self.note = label("", "muted", wrap=True)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 4, 0, 0)
