@@ -213,15 +213,15 @@ class MainWindow(QWidget):
 
     @Slot()
     def _recipe_changed(self) -> None:
-        workspace = self.workspace
-        named = workspace.freezing.layers if workspace.freezing else []
-        self.layers.show_ticks(workspace.ticks, named)
-        self._show_whose()
-        self.top.show_device(workspace.recipe.device)
+        self._show_ticks()
+        self.top.show_device(self.workspace.recipe.device)
         self._refresh()
 
-    def _show_whose(self) -> None:
-        plan = self.workspace.plan
+    def _show_ticks(self) -> None:
+        """Of the selected phase, but of the running one in a training."""
+        plan, freezing = self.workspace.plan, self.workspace.freezing
+        named = freezing.layers if freezing else []
+        self.layers.show_ticks(named if self.workspace.engine.busy and named else plan.ticks, named)
         self.layers.show_whose(plan.selected, plan.phase.name if plan.phase else "", self.workspace.engine.busy)
 
     @Slot(m.Ready)
@@ -232,7 +232,7 @@ class MainWindow(QWidget):
     @Slot(m.ModelLoaded)
     def _model_changed(self, event: m.ModelLoaded) -> None:
         self.layers.show_model(event)
-        self.layers.show_ticks(self.workspace.ticks, [])
+        self._show_ticks()
         self._refresh()
 
     @Slot(str)
@@ -243,8 +243,7 @@ class MainWindow(QWidget):
     @Slot(m.FreezingChanged)
     def _freezing_changed(self, event: m.FreezingChanged) -> None:
         self.layers.show_freezing(event)
-        if event.request:
-            self.layers.show_ticks(self.workspace.ticks, event.layers)
+        self._show_ticks()
         self._refresh()
 
     @Slot(EngineState)
@@ -257,7 +256,7 @@ class MainWindow(QWidget):
         # The recipe can't change while a training runs, so its changes can't be undone either.
         self._undo.setEnabled(not state.busy and self.workspace.undo_stack.canUndo())
         self._redo.setEnabled(not state.busy and self.workspace.undo_stack.canRedo())
-        self._show_whose()
+        self._show_ticks()
         self.recipe.lock(state.busy)
         self._refresh()
 

@@ -74,16 +74,16 @@ def test_a_late_answer_about_another_phase_is_not_taken_for_this_ones(window, fa
     assert [phase.train for phase in workspace.recipe.phases] == [["stage 1"], ["stem"]]
 
 
-def test_adding_moving_duplicating_and_removing(qtbot, panel: RecipePanel) -> None:
+def test_adding_moving_duplicating_and_removing(panel: RecipePanel) -> None:
     plan = panel._plan
-    qtbot.mouseClick(panel.add_phase, Qt.MouseButton.LeftButton)
+    panel.add_phase.click()
     assert len(panel.cards) == 3 and open_cards(panel) == [2] and panel.cards[2].hasFocus()
     assert not panel.cards[2].down.isEnabled() and panel.cards[2].up.isEnabled()
-    qtbot.mouseClick(panel.cards[2].up, Qt.MouseButton.LeftButton)
+    panel.cards[2].up.click()
     assert plan.selected == 1 and open_cards(panel) == [1]
-    qtbot.mouseClick(panel.cards[1].copy, Qt.MouseButton.LeftButton)
+    panel.cards[1].copy.click()
     assert len(panel.cards) == 4 and plan.recipe.phases[1] == plan.recipe.phases[2] and plan.selected == 2
-    qtbot.mouseClick(panel.cards[2].remove, Qt.MouseButton.LeftButton)
+    panel.cards[2].remove.click()
     assert len(panel.cards) == 3
     for _ in range(4):
         panel._workspace.undo_stack.undo()
@@ -241,7 +241,7 @@ def test_a_rate_that_does_not_suit_is_told_at_its_field_with_a_fix(qtbot, panel:
     panel._plan.select(0)
     assert card._mark.isVisibleTo(panel) and "far above" in card._mark.toolTip(), "a closed card has a mark"
     panel._plan.select(1)
-    qtbot.mouseClick(field.note.fix, Qt.MouseButton.LeftButton)
+    field.note.fix.click()
     assert panel._plan.recipe.phases[1].lr == 8e-5 and field.editor.text() == "8e-5"
     assert not field.note.isVisibleTo(panel) and not card._mark.isVisibleTo(panel)
 
@@ -289,6 +289,9 @@ def test_cards_show_the_run_and_are_locked_but_ticks_steer(qtbot, window, fake: 
         assert not widget.isEnabled()
     assert "training runs" in card.fields["lr"].widget.toolTip() and not panel.plans.isEnabled()
     assert not panel.training.fields["seed"].widget.isEnabled()
+    assert window.layers.whose.full == "ticked learns now"
+    workspace._freezing(m.FreezingChanged(0, [5], ["head"], 6, 66))
+    assert window.layers.preset.currentText() == "Head", "what the running phase ticked, not the selected one"
     steps = workspace.undo_stack.count()
     window.layers.model.toggle(0, True)
     steered = fake.last(m.SetTrainable)
