@@ -276,7 +276,6 @@ def test_cards_show_the_run_and_are_locked_but_ticks_steer(qtbot, window, fake: 
     workspace, panel = window.workspace, window.recipe
     workspace.plan.add()
     workspace.plan.change_phase(0, enabled=False)
-    fake.answer_ticks() if isinstance(fake.sent[-1], m.SetTrainable) else None
     intended = workspace.recipe
     run = start_training(window, fake)
 
