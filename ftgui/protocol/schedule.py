@@ -1,4 +1,4 @@
-"""The learning-rate schedule: one pure function, drawn by the window and followed by the engine."""
+"""The learning rate over a phase: one function, for the engine that trains by it and the window that draws it."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSettings, QThreadPool, QTimer, Slot
+from PySide6.QtCore import QSettings, Qt, QThreadPool, QTimer, Slot
 from PySide6.QtGui import (
     QAction,
     QActionGroup,
@@ -20,7 +20,16 @@ from PySide6.QtGui import (
     QResizeEvent,
     QShowEvent,
 )
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QStackedWidget, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QMenu,
+    QSplitter,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from ftgui.data.formats import EXTENSIONS
 from ftgui.data.job import Job
@@ -79,16 +88,20 @@ class MainWindow(QWidget):
         for page in (self.data_page, self._train_placeholder, self.evaluate_page, self.predict_page):
             self.pages.addWidget(page)
         self.layers = LayerPanel(self.theme)
-        self.recipe = RecipePanel(self.theme)
+        self.recipe = RecipePanel(self.workspace, self.theme)
         self.status = StatusLine(self.workspace, self.theme)
-        side = QVBoxLayout()
-        side.setSpacing(10)
-        side.addWidget(self.layers, 1)
+        side = QSplitter(Qt.Orientation.Vertical)
+        side.setAccessibleName("Layers above, recipe below")
+        side.setChildrenCollapsible(False)
+        side.setHandleWidth(10)
+        side.addWidget(self.layers)
         side.addWidget(self.recipe)
+        side.setSizes([540, 460])
         holder = QWidget()
-        holder.setLayout(side)
-        side.setContentsMargins(0, 0, 0, 0)
-        holder.setFixedWidth(380)
+        holder.setFixedWidth(380)  # a splitter would set its own limits anew
+        column = QVBoxLayout(holder)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(side)
         middle = QHBoxLayout()
         middle.setContentsMargins(12, 0, 12, 0)
         middle.setSpacing(10)
@@ -172,7 +185,6 @@ class MainWindow(QWidget):
         self.predict_page.open_wanted.connect(self.choose_image)
         self.predict_page.paste_wanted.connect(self.paste)
         self.layers.ticks_wanted.connect(workspace.tick)
-        self.recipe.phase_changed.connect(workspace.change_phase)
         workspace.asked.connect(self._asked)
         workspace.devices_known.connect(self._devices)
         workspace.project_changed.connect(self._project_changed)
@@ -196,17 +208,21 @@ class MainWindow(QWidget):
     @Slot()
     def _project_changed(self) -> None:
         self.show_page(DATA)
-        self.recipe.show_running([], None)
+        self.recipe.show_running(None)
         self._refresh()
 
     @Slot()
     def _recipe_changed(self) -> None:
-        workspace = self.workspace
-        self.recipe.show_recipe(workspace.recipe, workspace.head_phase, workspace.later_phase)
-        named = workspace.freezing.layers if workspace.freezing else []
-        self.layers.show_ticks(workspace.ticks, named)
-        self.top.show_device(workspace.recipe.device)
+        self._show_ticks()
+        self.top.show_device(self.workspace.recipe.device)
         self._refresh()
+
+    def _show_ticks(self) -> None:
+        """Of the selected phase, but of the running one in a training."""
+        plan, freezing = self.workspace.plan, self.workspace.freezing
+        named = freezing.layers if freezing else []
+        self.layers.show_ticks(named if self.workspace.engine.busy and named else plan.ticks, named)
+        self.layers.show_whose(plan.selected, plan.phase.name if plan.phase else "", self.workspace.engine.busy)
 
     @Slot(m.Ready)
     def _devices(self, event: m.Ready) -> None:
@@ -216,7 +232,7 @@ class MainWindow(QWidget):
     @Slot(m.ModelLoaded)
     def _model_changed(self, event: m.ModelLoaded) -> None:
         self.layers.show_model(event)
-        self.layers.show_ticks(self.workspace.ticks, [])
+        self._show_ticks()
         self._refresh()
 
     @Slot(str)
@@ -227,8 +243,7 @@ class MainWindow(QWidget):
     @Slot(m.FreezingChanged)
     def _freezing_changed(self, event: m.FreezingChanged) -> None:
         self.layers.show_freezing(event)
-        if event.request:
-            self.layers.show_ticks(self.workspace.ticks, event.layers)
+        self._show_ticks()
         self._refresh()
 
     @Slot(EngineState)
@@ -238,24 +253,24 @@ class MainWindow(QWidget):
             if state.kind is EngineKind.CRASHED:
                 why = "The engine is not running.\nStart it again with the button below."
             self.layers.show_model(None, why)
-        # Ticks can't change while a training runs, so undoing them can't either.
+        # The recipe can't change while a training runs, so its changes can't be undone either.
         self._undo.setEnabled(not state.busy and self.workspace.undo_stack.canUndo())
         self._redo.setEnabled(not state.busy and self.workspace.undo_stack.canRedo())
-        self.layers.lock(state.busy)
+        self._show_ticks()
         self.recipe.lock(state.busy)
         self._refresh()
 
     @Slot(object)
     def _training_event(self, event: object) -> None:
         if isinstance(event, m.PhaseStarted):
-            self.recipe.show_running([phase.name for phase in self.workspace.recipe.active_phases], event.phase)
+            self.recipe.show_running(event.phase)
         elif isinstance(event, m.PhaseFinished):
             self.layers.show_proof(event.frozen_unchanged, event.frozen_hash)
         elif isinstance(event, m.TrainingFinished):
-            phases = [phase.name for phase in self.workspace.recipe.active_phases]
-            self.recipe.show_running(phases, len(phases) if event.reason == "done" else None)
+            phases = self.workspace.recipe.active_phases
+            self.recipe.show_running(len(phases) if event.reason == "done" else None)
         elif event is None:
-            self.recipe.show_running([], None)
+            self.recipe.show_running(None)
         self._refresh()
 
     @Slot()

@@ -160,6 +160,10 @@ def stylesheet(colors: Colors) -> str:
     c = colors
     return f"""
     QFrame#card {{ background: {c.card}; border: 1px solid {c.border}; border-radius: 8px; }}
+    QFrame#phase {{ background: {c.card}; border: 1px solid {c.border}; border-radius: 6px; }}
+    QFrame#phase:hover {{ background: {c.hover}; }}
+    QFrame#phase[chosen="true"] {{ background: {c.card}; border: 1px solid {c.accent}; }}
+    QFrame#phase:focus {{ border: 1px solid {c.text}; }}
     QToolButton#tab {{ border: none; border-radius: 6px; padding: 6px 10px; color: {c.muted}; background: transparent; }}
     QToolButton#tab:hover {{ background: {c.hover}; }}
     QToolButton#tab:checked {{ background: {c.hover}; color: {c.text}; font-weight: 600; }}

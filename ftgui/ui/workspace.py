@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 from PySide6.QtCore import QObject, QThread, QThreadPool, Signal, Slot
 from PySide6.QtGui import QUndoStack
 
@@ -20,8 +19,8 @@ from ftgui.data.scan import scan
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.problem import Problem
-from ftgui.protocol.recipe import HEAD, Backbone, Phase, Recipe
-from ftgui.ui.commands.tick import TickCommand
+from ftgui.protocol.recipe import Backbone, Recipe
+from ftgui.ui.plan import Plan
 from ftgui.ui.sample import sample_folder
 from ftgui.ui.workers.engine_worker import EngineKind, EngineState, EngineWorker
 from ftgui.ui.workers.tasks import Task
@@ -48,6 +47,7 @@ class Workspace(QObject):
     catalog_changed = Signal()
     """The same dataset, but something in its catalog changed."""
     recipe_changed = Signal()
+    """The recipe, which of its phases is selected, or what keeps Train off."""
     engine_changed = Signal(EngineState)
     devices_known = Signal(m.Ready)
     model_changed = Signal(m.ModelLoaded)
@@ -59,6 +59,9 @@ class Workspace(QObject):
     asked = Signal(Asked)
     answered = Signal(Asked, m.Prediction)
     not_answered = Signal(Asked, str)
+    views_arrived = Signal(m.Views)
+    views_failed = Signal(int, str)
+    """The request that can't be answered, and why."""
     busy = Signal(str, object, object)
     """What is going on, done, total; empty text: nothing any more."""
     message = Signal(str, str)
@@ -75,14 +78,14 @@ class Workspace(QObject):
         self.project: Project | None = None
         self.catalog: Catalog | None = None
         self.contents: Contents | None = None
-        self.recipe = Recipe()
+        self.plan = Plan(self.undo_stack, self)
+        self._saved_recipe = self.recipe
         self.engine = EngineState(EngineKind.NOT_STARTED)
         self.model: m.ModelLoaded | None = None
         self.freezing: m.FreezingChanged | None = None
         self.paused = False
         self.checking = False
         """Images are still being decoded for the first time."""
-        self._head_phase, self._later_phase = recipes.default_phases()
         self._pool = QThreadPool(self)
         self._opening: Task | None = None
         self._check: Task | None = None
@@ -96,7 +99,11 @@ class Workspace(QObject):
         self._device_ids: list[str] = []
         self._train_asked = False
         self._run_folder: Path | None = None
+        self._held_ticks: list[list[str]] = []
+        """What the engine lets learn, as it was asked for and as it calls it; empty: a training's doing, or not known."""
+        self._ticks_request = 0
         self._waiting: dict[int, Asked] = {}
+        self.plan.changed.connect(self._plan_changed)
         self._thread = QThread(self)
         self._thread.setObjectName("engine worker")
         self._worker = EngineWorker()
@@ -116,6 +123,7 @@ class Workspace(QObject):
         worker.freezing_changed.connect(self._freezing)
         worker.progress.connect(self._engine_progress)
         worker.predicted.connect(self._predicted)
+        worker.views.connect(self.views_arrived)
         worker.command_failed.connect(self._command_failed)
         worker.logged.connect(self._logged)
         worker.paused.connect(self._paused)
@@ -159,8 +167,11 @@ class Workspace(QObject):
         if not state.alive:
             self._engine_gone(was_busy)
         self.engine_changed.emit(state)
-        if state.kind is EngineKind.READY and was_busy and self._load_wanted:
-            self.load_model()
+        if state.kind is EngineKind.READY and was_busy:
+            self._held_ticks = []  # the training has ticked as its phases wanted
+            self._send_ticks()
+            if self._load_wanted:
+                self.load_model()
         if state.kind is EngineKind.NOT_STARTED:
             self.message.emit(
                 "warning", "The engine was ended. The best weights of finished epochs are in the run's folder."
@@ -177,6 +188,7 @@ class Workspace(QObject):
         self.freezing = None
         self.paused = False
         self._loaded_classes = None
+        self._held_ticks = []
         for asked in self._waiting.values():
             self.not_answered.emit(asked, "The engine ended before it answered.")
         self._waiting.clear()
@@ -195,7 +207,7 @@ class Workspace(QObject):
         known = ["auto", *self._device_ids, *(["cuda"] if "cuda:0" in self._device_ids else [])]
         if self._device_ids and self.recipe.device not in known:
             self.message.emit("warning", f"There is no device “{self.recipe.device}” here; using the best there is.")
-            self._set_recipe(device="auto")
+            self.plan.replace(device="auto")
 
     def load_model(self) -> None:
         """Ask the engine for the model the recipe names, with a head for the present classes."""
@@ -207,6 +219,7 @@ class Workspace(QObject):
         trained = self.project.last_finished_run() if self.project else None
         self._load_request = self._next_request()
         self._loaded_classes = classes
+        self._held_ticks = [self.ticks]
         self.busy.emit("loading the model", 0, 0)
         self._send.emit(
             m.LoadModel(
@@ -229,6 +242,7 @@ class Workspace(QObject):
         self.freezing = None  # what it was, was another model's
         self.busy.emit("", 0, 0)
         self.model_changed.emit(event)
+        self._send_ticks()
 
     @Slot(m.Progress)
     def _engine_progress(self, event: m.Progress) -> None:
@@ -239,6 +253,9 @@ class Workspace(QObject):
         asked = self._waiting.pop(event.request, None)
         if asked is not None:
             self.not_answered.emit(asked, event.message)
+            return
+        if event.command == "ShowViews":
+            self.views_failed.emit(event.request, event.message)
             return
         if event.command == "LoadModel" and event.request != self._load_request:
             return  # of a model that is no longer wanted
@@ -257,8 +274,8 @@ class Workspace(QObject):
         """
         before, self._recipe_before = self._recipe_before, None
         if before is not None:
-            self._remember_phases(before.phases)
-            self._set_recipe(**{name: getattr(before, name) for name in before.__struct_fields__})
+            self._held_ticks = []
+            self.plan.take(before)
             if self.model is not None:  # the engine still holds it
                 self._loaded_classes = self.model.class_names
                 self.recipe_changed.emit()
@@ -322,13 +339,14 @@ class Workspace(QObject):
         if self._check is not None:
             self._check.cancel()
         self._close_catalog()
-        self.project, self.recipe = outcome
+        self.project, recipe = outcome
         self._recipe_before = None
         self.catalog = self.project.catalog()
         self.contents = self.catalog.contents()
-        self._remember_phases(self.recipe.phases)
-        self.undo_stack.clear()
         self.checking = True
+        self._saved_recipe = recipe
+        self._load_wanted = True  # so that nothing of this recipe is asked of another project's model
+        self.plan.take(recipe)
         self.busy.emit("", 0, 0)
         self.project_changed.emit()
         self._use_a_device_there_is()
@@ -382,103 +400,83 @@ class Workspace(QObject):
     # --- recipe and ticks -------------------------------------------------------------------------------------------
 
     @property
+    def recipe(self) -> Recipe:
+        """As the plan has it."""
+        return self.plan.recipe
+
+    @property
     def ticks(self) -> list[str]:
-        """What the recipe's last phase lets learn: the ticks of the layer tree."""
-        return self.recipe.phases[-1].train if self.recipe.phases else []
+        """What the selected phase lets learn: the ticks of the layer tree."""
+        return self.plan.ticks
 
     def tick(self, layers: list[str], words: str) -> None:
-        """Let exactly these layers learn, as one undo step. The engine answers with the model's real state."""
-        if self.model is None or self.engine.busy:
-            return
-        before = self.freezing.layers if self.freezing else self.ticks
-        self.undo_stack.push(TickCommand(self, before, layers, words))
+        """Let exactly these layers learn. The engine answers with the model's real state.
 
-    def send_ticks(self, layers: list[str]) -> None:
-        """What `TickCommand` does and undoes."""
-        if self.engine.kind is EngineKind.READY:
+        While a training runs this steers it and nothing else: the recipe keeps what was intended.
+        """
+        if self.model is None:
+            return
+        if self.engine.busy:
             self._send.emit(m.SetTrainable(self._next_request(), layers))
+        else:
+            self.plan.tick(layers, words)
+
+    @Slot()
+    def _plan_changed(self) -> None:
+        if self.project is not None and self.recipe != self._saved_recipe:
+            self._saved_recipe = self.recipe
+            try:
+                recipes.save(self.recipe, self.project.recipe_path)
+            except OSError as error:
+                self.message.emit("error", f"The recipe could not be saved: {error}")
+        self._send_ticks()
+        self.recipe_changed.emit()
+
+    def _send_ticks(self) -> None:
+        """Bring the engine to what the selected phase says, whatever changed it: a tick, a click on a phase, undo."""
+        if self.engine.kind is not EngineKind.READY or self.model is None or self._load_wanted:
+            return
+        if self.ticks not in self._held_ticks:
+            self._held_ticks = [self.ticks]
+            self._ticks_request = self._next_request()
+            self._send.emit(m.SetTrainable(self._ticks_request, self.ticks))
 
     @Slot(m.FreezingChanged)
     def _freezing(self, event: m.FreezingChanged) -> None:
         self.freezing = event
-        if event.request:
-            self._store_ticks(event.layers)
+        if event.request and event.request == self._ticks_request and not self.engine.busy:
+            self._held_ticks.append(event.layers)
+            self.plan.confirm(event.layers)
         self.freezing_changed.emit(event)
 
-    def _store_ticks(self, layers: list[str]) -> None:
-        """Put ticks into the recipe: a head phase if the head learns, and a later phase if more than it does."""
-        self._later_phase = msgspec.structs.replace(self._later_phase, train=layers, name=phase_name(layers))
-        with_head = HEAD in layers or layers == [recipes.EVERYTHING]
-        if layers == [HEAD]:
-            self._set_recipe(phases=[self._head_phase])
-            return
-        # Phases between the first and the last come from a recipe written by hand; a tick does not concern them.
-        between = [phase for phase in self.recipe.phases[:-1] if phase.train != [HEAD]]
-        self._set_recipe(phases=[*([self._head_phase] if with_head else []), *between, self._later_phase])
-
-    def _remember_phases(self, phases: list[Phase]) -> None:
-        """Both kinds of phase keep their length and rate also while they are off."""
-        for phase in phases:
-            if phase.train == [HEAD]:
-                self._head_phase = phase
-            else:
-                self._later_phase = phase
-
-    @property
-    def head_phase(self) -> Phase:
-        """The head's phase, also while it is off."""
-        return self._head_phase
-
-    @property
-    def later_phase(self) -> Phase:
-        """The phase after the head's, also while it is off."""
-        return self._later_phase
-
-    def change_phase(self, is_head: bool, epochs: int | None, lr: float | None) -> None:
-        """Set a phase's length or rate (None: as it is); a phase that is off remembers them."""
-        changes: dict[str, int | float] = {}
-        if epochs is not None:
-            changes["epochs"] = epochs
-        if lr is not None:
-            changes["lr"] = lr
-        before = self._head_phase if is_head else self._later_phase
-        after = msgspec.structs.replace(before, **changes)
-        if is_head:
-            self._head_phase = after
-        else:
-            self._later_phase = after
-        self._set_recipe(phases=[after if phase == before else phase for phase in self.recipe.phases])
-
     def choose_backbone(self, backbone: Backbone) -> None:
-        """Take another model; layers are ticked anew, because the tree is another one."""
+        """Take another model."""
         if self.engine.busy:
             self.message.emit("warning", "A training is running. Stop it before choosing another model.")
             return
-        self.undo_stack.clear()
         if self._recipe_before is None:
             self._recipe_before = self.recipe
-        phases = recipes.default_phases()
-        self._remember_phases(phases)
-        self._set_recipe(backbone=backbone, phases=phases)
+        self._load_wanted = True
+        self.plan.choose_backbone(backbone)
         self.load_model()
 
     def choose_device(self, device: str) -> None:
         """Compute elsewhere."""
         if device != self.recipe.device and not self.engine.busy:
-            self._set_recipe(device=device)
+            self.plan.replace(device=device)
             self.load_model()
 
-    def _set_recipe(self, **changes: object) -> None:
-        changed = msgspec.structs.replace(self.recipe, **changes)
-        if changed == self.recipe:
-            return
-        self.recipe = changed
-        if self.project is not None:
-            try:
-                recipes.save(self.recipe, self.project.recipe_path)
-            except OSError as error:
-                self.message.emit("error", f"The recipe could not be saved: {error}")
-        self.recipe_changed.emit()
+    def show_views(self, path: Path, count: int) -> int:
+        """What will the model see of this image in training? Answered by `views_arrived` or `views_failed`.
+
+        Returns:
+            the request's number; 0 when there is no model to ask.
+        """
+        if self.model is None:
+            return 0
+        request = self._next_request()
+        self._send.emit(m.ShowViews(request, str(path), self.recipe.augmentation, count))
+        return request
 
     def obstacles(self) -> list[Problem]:
         """Why Train can't be pressed now, most fundamental first; empty when it can."""
@@ -486,9 +484,7 @@ class Workspace(QObject):
         if self.project is None or self.contents is None:
             return [Problem("error", "no-data", "Drop a folder of images first.")]
         found += [p for p in self.contents.problems if p.severity == "error" and p.kind == "one-class"]
-        if not self.ticks:
-            found.append(Problem("error", "all-frozen", "Nothing would learn: all layers are frozen."))
-        found += [p for p in self.recipe.validate() if p.severity == "error" and p.kind != "all-frozen"]
+        found += [p for p in self.recipe.validate() if p.severity == "error"]
         if self._opening is not None:
             found.append(Problem("info", "opening", "Another dataset is being opened."))
         if not self.engine.alive:
@@ -590,16 +586,6 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError:
         return b""
-
-
-def phase_name(layers: list[str]) -> str:
-    """A short name for what learns."""
-    if layers == [recipes.EVERYTHING]:
-        return "Everything"
-    stages = [layer for layer in layers if layer.startswith("stage ") and ":" not in layer]
-    if len(stages) == 1:
-        return stages[0].capitalize()
-    return "Ticked layers"
 
 
 def _open(folder: Path, job: Job) -> tuple[Project, Recipe]:

@@ -60,6 +60,7 @@ def click(widget) -> None:
 def click_tick(window: MainWindow, name: str) -> None:
     tree, model = window.layers.tree, window.layers.model
     index: QModelIndex = model.match(model.index(0, 0), Qt.ItemDataRole.DisplayRole, name, 1)[0]
+    tree.scrollTo(index)
     option = QStyleOptionViewItem()
     tree.initViewItemOption(option)
     option.rect = tree.visualRect(index)
@@ -95,12 +96,12 @@ def test_drop_tick_train_watch_ask(run_window, make_dataset: Maker, tmp_path: Pa
         yield lambda: page.verdict.text() not in ("", "…")
         assert page.verdict.text() == "A guess"
 
-        window.layers.preset.setCurrentText("Head")
-        window.layers.preset.activated.emit(0)
+        next(action for action in window.recipe.plans.menu().actions() if action.text() == "Head only").trigger()
         yield lambda: "3.8 k" in window.layers.counts.text()
         click_tick(window, "head")
-        yield lambda: not window.top.train.isEnabled()
-        assert "Nothing would learn: all layers are frozen" in window.layers.note.text()
+        yield lambda: "Nothing would learn: all layers are frozen" in window.layers.note.text()
+        assert not window.top.train.isEnabled()
+        assert "Nothing would learn" in window.recipe.cards[0].layers_note.text.text()
         window.layers.tree.setFocus()
         QTest.keyClick(window.layers.tree, Qt.Key.Key_Space)
         yield lambda: window.top.train.isEnabled() and "3.8 k" in window.layers.counts.text()

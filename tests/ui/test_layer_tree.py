@@ -89,17 +89,6 @@ def test_typing_finds(qtbot, panel: LayerPanel) -> None:
     assert panel.tree.currentIndex().data() == "head"
 
 
-def test_locked_while_training(qtbot, panel: LayerPanel) -> None:
-    panel.lock(True)
-    asked: list[object] = []
-    panel.ticks_wanted.connect(lambda *args: asked.append(args))
-    click_tick(qtbot, panel, "head")
-    panel.tree.setCurrentIndex(index_of(panel.model, "head"))
-    qtbot.keyClick(panel.tree, Qt.Key.Key_Space)
-    assert not asked
-    assert "Stop it first" in index_of(panel.model, "head").data(Qt.ItemDataRole.ToolTipRole)
-
-
 def test_counts_are_the_engines_and_nothing_ticked_says_why(panel: LayerPanel) -> None:
     panel.show_freezing(m.FreezingChanged(1, [5], ["head"], 2562, 3_373_570))
     assert "<b>2.6 k</b> of 3.37 M" in panel.counts.text()
@@ -114,6 +103,8 @@ def test_the_proof_is_shown_and_goes_with_the_next_tick(panel: LayerPanel) -> No
     panel.show_freezing(m.FreezingChanged(0, [5], ["head"], 6, 66))
     assert panel.proof.isVisible()
     panel.show_freezing(m.FreezingChanged(3, [5], ["head"], 6, 66))
+    assert panel.proof.isVisible(), "the same layers: what was proved still holds"
+    panel.show_freezing(m.FreezingChanged(4, [0, 5], ["stem", "head"], 16, 66))
     assert not panel.proof.isVisible()
 
 

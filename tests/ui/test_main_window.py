@@ -118,7 +118,7 @@ def test_a_dropped_image_is_asked_about(qtbot, window: MainWindow, fake: FakeEng
     window.workspace._predicted(m.Prediction(question.request, [0.2, 0.7, 0.1], ["a", "b", "c"], 31.4, True, 12))
     assert window.predict_page.verdict.text() == "b"
     assert window.predict_page.timing.text() == "answered in 31 ms · weights of step 12"
-    shown = [name._full for holder, name, *_ in window.predict_page.bars._rows if not holder.isHidden()]
+    shown = [name.full for holder, name, *_ in window.predict_page.bars._rows if not holder.isHidden()]
     assert shown == ["b", "a", "c"]
     qtbot.waitUntil(lambda: not window.predict_page.picture.pixmap().isNull())
 
@@ -188,7 +188,7 @@ def test_going_back_from_a_failed_model_keeps_the_whole_recipe(qtbot, window, fa
     open_project(qtbot, window, fake, make_dataset())
     window.workspace.tick(["head"], "x")
     fake.answer_ticks()
-    window.recipe._rows[0].epochs.setValue(20)
+    window.recipe.cards[0].fields["epochs"].editor.setValue(20)
     before = window.workspace.recipe
     window.workspace.choose_backbone(Backbone(name="resnet18"))
     first = fake.last(m.LoadModel).request
@@ -197,7 +197,7 @@ def test_going_back_from_a_failed_model_keeps_the_whole_recipe(qtbot, window, fa
     assert window.workspace.recipe.backbone.name == "resnet50"
     window.workspace._command_failed(m.CommandFailed(fake.last(m.LoadModel).request, "LoadModel", "offline"))
     assert window.workspace.recipe == before == recipes.load(window.workspace.project.recipe_path)
-    assert window.recipe._rows[0].epochs.value() == 20 and window.top.train.isEnabled()
+    assert window.recipe.cards[0].fields["epochs"].editor.value() == 20 and window.top.train.isEnabled()
 
 
 def test_a_project_whose_model_can_not_be_loaded_says_so_and_keeps_its_recipe(
@@ -239,7 +239,7 @@ def test_another_projects_model_is_not_taken_for_this_ones(qtbot, window, fake, 
 def test_a_device_that_is_gone_is_replaced_and_told(qtbot, window: MainWindow, fake, make_dataset: Maker) -> None:
     root = make_dataset()
     open_project(qtbot, window, fake, root)
-    window.workspace._set_recipe(device="cuda:3")
+    window.workspace.plan.replace(device="cuda:3")
     with qtbot.waitSignal(window.workspace.project_changed):
         drop(window, urls(root))
     assert window.workspace.recipe.device == "auto" and "no device “cuda:3”" in window.status.text.text()
@@ -284,55 +284,6 @@ def test_a_single_class_can_not_be_trained(qtbot, window: MainWindow, fake: Fake
     assert "only one class to learn (“red”); telling things apart takes two" in window.top.train.toolTip()
 
 
-def test_ticks_become_phases_and_are_saved(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> None:
-    open_project(qtbot, window, fake, make_dataset())
-    workspace = window.workspace
-
-    def phases() -> list[tuple[str, list[str]]]:
-        saved = recipes.load(workspace.project.recipe_path)
-        assert saved == workspace.recipe
-        return [(phase.name, phase.train) for phase in saved.phases]
-
-    workspace.tick(["head"], "x")
-    fake.answer_ticks()
-    assert phases() == [("Head", ["head"])]
-    assert "off: only the head is ticked" in window.recipe._rows[1].detail.text()
-    workspace.tick(["stem"], "x")
-    fake.answer_ticks()
-    assert phases() == [("Ticked layers", ["stem"])]
-    workspace.tick(["everything"], "x")
-    fake.answer_ticks()
-    assert phases() == [("Head", ["head"]), ("Everything", ["everything"])]
-    window.recipe._rows[1].epochs.setValue(17)
-    workspace.tick(["head"], "x")
-    fake.answer_ticks()
-    workspace.tick(["last stage", "head"], "x")
-    fake.answer_ticks()
-    assert workspace.recipe.phases[1].epochs == 17, "a phase that was off remembers its length"
-
-
-def test_editing_the_recipe(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> None:
-    open_project(qtbot, window, fake, make_dataset())
-    row = window.recipe._rows[0]
-
-    def type_rate(text: str) -> None:
-        row.lr.selectAll()
-        qtbot.keyClicks(row.lr, text)
-        qtbot.keyClick(row.lr, Qt.Key.Key_Return)
-
-    type_rate("1.25e-3")
-    row.epochs.setValue(9)
-    assert window.workspace.recipe.phases[0].lr == 1.25e-3, "editing the epochs leaves the rate as it was"
-    for nonsense in ("50", "fast", ""):
-        type_rate(nonsense)
-        assert row.lr.text() == "1.25e-3"
-    type_rate("2e-2")
-    row.epochs.setValue(7)
-    head = recipes.load(window.workspace.project.recipe_path).phases[0]
-    assert (head.epochs, head.lr) == (7, 0.02)
-    assert row.lr.text() == "2e-2"
-
-
 # --- training -------------------------------------------------------------------------------------------------------
 
 
@@ -367,7 +318,7 @@ def test_a_run_from_train_to_evaluate(qtbot, window: MainWindow, fake: FakeEngin
     assert window.status.text.text() == "Run 1 · phase 1 of 1 · epoch 1 of 5"
     assert window.status.left.text() == "≈ 1:05 left · 120 img/s"
     assert "val accuracy <b>75.0 %</b> · best 75.0 % at epoch 1" in window.status.score.text()
-    assert not window.recipe._rows[0].epochs.isEnabled()
+    assert not window.recipe.cards[0].fields["epochs"].editor.isEnabled()
     qtbot.waitUntil(lambda: not window.train_page._dirty)
     assert window.train_page.loss.steps.y.tolist() == [0.9, 0.8]
     assert window.train_page.accuracy.val.y.tolist() == [0.75]
@@ -538,17 +489,24 @@ def test_thumbnails_are_upright_and_a_double_click_asks(qtbot, window, fake, mak
 
 
 def test_everything_has_an_accessible_name(window: MainWindow) -> None:
-    from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QComboBox, QHeaderView, QLineEdit, QSpinBox
+    from PySide6.QtWidgets import (
+        QAbstractButton,
+        QAbstractItemView,
+        QAbstractSpinBox,
+        QComboBox,
+        QHeaderView,
+        QLineEdit,
+    )
 
     nameless = [
         f"{type(widget).__name__} {widget.objectName()} in {type(widget.parent()).__name__}"
-        for kind in (QAbstractButton, QComboBox, QLineEdit, QSpinBox, QAbstractItemView)
+        for kind in (QAbstractButton, QComboBox, QLineEdit, QAbstractSpinBox, QAbstractItemView)
         for widget in window.findChildren(kind)
         if widget.window() is window
         and not widget.accessibleName()
         and not isinstance(widget, QHeaderView)
         and not widget.objectName().startswith("qt_")
-        and not isinstance(widget.parent(), QComboBox | QSpinBox | QLineEdit | QAbstractItemView)
+        and not isinstance(widget.parent(), QComboBox | QAbstractSpinBox | QLineEdit | QAbstractItemView)
         and not type(widget.parent()).__name__.startswith("QComboBox")
     ]
     assert not nameless

@@ -36,7 +36,6 @@ class LayerTreeModel(QAbstractItemModel):
         self._position: list[int] = []
         self._units_below: list[frozenset[int]] = []
         self._trainable: frozenset[int] = frozenset()
-        self._locked = ""
 
     # --- what the engine says ---------------------------------------------------------------------------------------
 
@@ -58,8 +57,12 @@ class LayerTreeModel(QAbstractItemModel):
         self._units_below = [frozenset(units) for units in below]
         self.endResetModel()
 
-    def show_trainable(self, trainable: list[int]) -> None:
-        """The engine's report of what learns; only rows that changed are repainted."""
+    def show_trainable(self, trainable: list[int]) -> bool:
+        """The engine's report of what learns; only rows that changed are repainted.
+
+        Returns:
+            whether it differs from what was shown before.
+        """
         before, self._trainable = self._trainable, frozenset(trainable)
         changed = before ^ self._trainable
         for index, units in enumerate(self._units_below):
@@ -70,12 +73,7 @@ class LayerTreeModel(QAbstractItemModel):
                     self._index(index, PARAMETERS),
                     [Qt.ItemDataRole.CheckStateRole, Qt.ItemDataRole.ForegroundRole],
                 )
-
-    def lock(self, why: str) -> None:
-        """Ticks can't be changed for a reason (a sentence for the tooltip); empty: they can."""
-        if why != self._locked:
-            self._locked = why
-            self.layoutChanged.emit()
+        return bool(changed)
 
     # --- QAbstractItemModel -----------------------------------------------------------------------------------------
 
@@ -109,7 +107,7 @@ class LayerTreeModel(QAbstractItemModel):
         if not index.isValid():
             return Qt.ItemFlag.NoItemFlags
         flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
-        if index.column() == LAYER and not self._locked and self._units_below[index.internalId()]:
+        if index.column() == LAYER and self._units_below[index.internalId()]:
             flags |= Qt.ItemFlag.ItemIsUserCheckable
         return flags
 
@@ -132,7 +130,7 @@ class LayerTreeModel(QAbstractItemModel):
         return None
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
-        if role != Qt.ItemDataRole.CheckStateRole or not index.isValid() or self._locked:
+        if role != Qt.ItemDataRole.CheckStateRole or not index.isValid():
             return False
         self.toggle(index.internalId(), Qt.CheckState(value) != Qt.CheckState.Unchecked)
         return False  # nothing has changed yet: the engine's answer will say so
@@ -164,8 +162,6 @@ class LayerTreeModel(QAbstractItemModel):
         return self._nodes[unit].name + (_OWN if self._children[unit] else "")
 
     def _tooltip(self, node: LayerNode) -> str:
-        if self._locked:
-            return self._locked
         kind = node.label.split(" ")[0]
         lines = [_EXPLANATIONS[kind]] if node.parent < 0 and kind in _EXPLANATIONS else []
         lines.append(f"{node.name} · {node.kind} · {plural(node.parameters, 'parameter')}")

@@ -2,33 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from ftgui.protocol.messages import Prediction
 from ftgui.ui.theme import Theme
-from ftgui.ui.widgets.basics import Bar, label
-
-
-class _ElidedLabel(QLabel):
-    """Cuts a long name in the middle instead of widening the window."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._full = ""
-        self.setMinimumWidth(40)
-
-    def set_full(self, text: str) -> None:
-        self._full = text
-        self.setToolTip(text)
-        self._elide()
-
-    def resizeEvent(self, event) -> None:  # type: ignore[no-untyped-def]
-        super().resizeEvent(event)
-        self._elide()
-
-    def _elide(self) -> None:
-        self.setText(self.fontMetrics().elidedText(self._full, Qt.TextElideMode.ElideMiddle, max(self.width(), 40)))
+from ftgui.ui.widgets.basics import Bar, ElidedLabel, label
 
 
 class ProbabilityBars(QWidget):
@@ -39,14 +17,14 @@ class ProbabilityBars(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(10)
-        self._rows: list[tuple[QWidget, _ElidedLabel, QLabel, Bar]] = []
+        self._rows: list[tuple[QWidget, ElidedLabel, QLabel, Bar]] = []
         for _ in range(rows):
             holder = QWidget()
             column = QVBoxLayout(holder)
             column.setContentsMargins(0, 0, 0, 0)
             column.setSpacing(4)
             line = QHBoxLayout()
-            name, percent, bar = _ElidedLabel(), label("", "muted"), Bar(theme)
+            name, percent, bar = ElidedLabel(), label("", "muted"), Bar(theme)
             line.addWidget(name, 1)
             line.addWidget(percent)
             column.addLayout(line)

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Slot
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
+from ftgui.ui import icons
 from ftgui.ui.theme import Theme
 
 
@@ -46,6 +56,39 @@ def heading(text: str = "", wrap: bool = False) -> QLabel:
     return made
 
 
+class ElidedLabel(QLabel):
+    """Cuts a long text in the middle instead of widening the window; the tooltip has all of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._full = ""
+        self.setMinimumWidth(40)
+
+    @property
+    def full(self) -> str:
+        """The text uncut."""
+        return self._full
+
+    def set_full(self, text: str) -> None:
+        """Show this text."""
+        self._full = text
+        self.setToolTip(text)
+        self._elide()
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(40, super().minimumSizeHint().height())
+
+    def sizeHint(self) -> QSize:
+        return QSize(self.fontMetrics().horizontalAdvance(self._full) + 4, super().sizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._elide()
+
+    def _elide(self) -> None:
+        self.setText(self.fontMetrics().elidedText(self._full, Qt.TextElideMode.ElideMiddle, max(self.width(), 40)))
+
+
 def button(text: str, tooltip: str, primary: bool = False) -> QPushButton:
     """A button in the program's look."""
     made = QPushButton(text)
@@ -54,6 +97,37 @@ def button(text: str, tooltip: str, primary: bool = False) -> QPushButton:
     made.setAccessibleName(text.strip())
     made.setCursor(Qt.CursorShape.PointingHandCursor)
     return made
+
+
+class IconButton(QToolButton):
+    """A small button that is only an icon; the tooltip's first words are also its name.
+
+    Args:
+        icon: name of a shipped icon.
+        name: for screen readers and as the tooltip's first words.
+        tip: the rest of the tooltip.
+        theme: for colours.
+    """
+
+    def __init__(self, icon: str, name: str, tip: str, theme: Theme) -> None:
+        super().__init__()
+        self._icon = icon
+        self._theme = theme
+        self.setAutoRaise(True)
+        self.setAccessibleName(name)
+        self.setToolTip(f"{name}{tip}")
+        self._paint_icon()
+        theme.changed.connect(self._paint_icon)
+
+    @Slot()
+    def _paint_icon(self) -> None:
+        colors = self._theme.colors
+        self.setIcon(icons.icon(self._icon, colors.muted if self.isEnabled() else colors.track))
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.EnabledChange:
+            self._paint_icon()
 
 
 class Bar(QWidget):

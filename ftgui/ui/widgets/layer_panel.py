@@ -19,7 +19,7 @@ from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import EVERYTHING, HEAD, LAST_STAGE
 from ftgui.ui.models.layer_tree import LAYER, LayerTreeModel
 from ftgui.ui.theme import Theme
-from ftgui.ui.widgets.basics import Card, label
+from ftgui.ui.widgets.basics import Card, ElidedLabel, label
 from ftgui.ui.words import count
 
 PRESETS = {
@@ -34,7 +34,6 @@ _PRESETS_TIP = (
     "Last stage + head: the late features adapt too; usually best.\n"
     "Everything: for many images that look unlike photographs."
 )
-_TRAINING = "The layers can't be changed while a training runs. Stop it first."
 
 
 class _TreeView(QTreeView):
@@ -92,7 +91,9 @@ class LayerPanel(Card):
         self._theme = theme
         self.model = LayerTreeModel(self)
         self.model.tick_wanted.connect(self.ticks_wanted)
-        self.header.addWidget(label("ticked = learns", "muted"))
+        self.whose = ElidedLabel()
+        self.whose.setObjectName("muted")
+        self.header.insertWidget(1, self.whose, 100)  # all the room the stretch behind it would take
         self.preset = QComboBox()
         self.preset.addItems([*PRESETS, CUSTOM])
         self.preset.setAccessibleName("Preset of ticks")
@@ -150,9 +151,9 @@ class LayerPanel(Card):
 
     def show_freezing(self, event: m.FreezingChanged) -> None:
         """What learns now."""
-        self.model.show_trainable(event.trainable)
+        changed = self.model.show_trainable(event.trainable)
         self._parameters = (event.trainable_parameters, event.total_parameters)
-        if event.request:
+        if changed and event.request:
             self._proof = None
         self._show_counts()
 
@@ -164,16 +165,19 @@ class LayerPanel(Card):
                 return
         self.preset.setCurrentText(CUSTOM)
 
+    def show_whose(self, index: int, name: str, training: bool) -> None:
+        """Whose layers these are: the selected phase's, or the running training's."""
+        self.whose.set_full("ticked learns now" if training else f"phase {index + 1}: ticked learns")
+        self.whose.setToolTip(
+            "What the running training changes at this moment. Ticks steer it from the next step on; the recipe stays."
+            if training
+            else f"The layers that learn in phase {index + 1}, “{name}”. Choose another phase in the recipe to see its layers."
+        )
+
     def show_proof(self, unchanged: bool, fingerprint: str) -> None:
         """The hash of the frozen part at the end of a phase."""
         self._proof = (unchanged, fingerprint)
         self._show_counts()
-
-    def lock(self, locked: bool) -> None:
-        """While training, ticks show but can't be changed."""
-        self.model.lock(_TRAINING if locked else "")
-        self.preset.setEnabled(not locked and self._parameters[1] > 0)
-        self.preset.setToolTip(_TRAINING if locked else _PRESETS_TIP)
 
     @Slot()
     def _show_counts(self) -> None:
@@ -189,8 +193,9 @@ class LayerPanel(Card):
             self.note.setText("Nothing would learn: all layers are frozen. Tick at least the head.")
         else:
             self.note.setObjectName("muted")
+            rest = "the rest stays as pretrained" if learning < total else "nothing is frozen"
             percent = "under 1 %" if share < 0.01 else f"{share:.0%}".replace("%", " %")
-            self.note.setText(f"{percent} of the model learns; the rest stays as pretrained.")
+            self.note.setText(f"{percent} of the model learns; {rest}.")
         self.note.style().polish(self.note)
         self._show_proof()
 

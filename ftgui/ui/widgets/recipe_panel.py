@@ -1,160 +1,223 @@
-"""The recipe's phases: what learns when, for how long, how fast."""
+"""The recipe editor: phases as cards, what they share, and what is wrong, said at its field."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
 
-from PySide6.QtCore import QLocale, Qt, Signal, Slot
-from PySide6.QtWidgets import QGridLayout, QLabel, QLineEdit, QSpinBox, QWidget
+from PySide6.QtCore import QObject, QPoint, Qt, QTimer, Slot
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QFrame, QMenu, QScrollArea, QVBoxLayout, QWidget
 
-from ftgui.protocol.recipe import HEAD, Phase, Recipe
+from ftgui.protocol.problem import Problem
+from ftgui.protocol.recipe import EVERYTHING, HEAD, LAST_STAGE, Phase
 from ftgui.ui import icons
+from ftgui.ui.templates import TEMPLATES
 from ftgui.ui.theme import Theme
-from ftgui.ui.widgets.basics import Card, label
-from ftgui.ui.words import rate
+from ftgui.ui.widgets.basics import Card, button
+from ftgui.ui.widgets.fields import ProblemNote
+from ftgui.ui.widgets.phase_card import DONE, RUNNING, WAITING, PhaseCard
+from ftgui.ui.widgets.recipe_sections import AugmentationSection, TrainingSection
+from ftgui.ui.widgets.view_strip import ViewStrip
+from ftgui.ui.workspace import Workspace
 
-LOWEST_LR, HIGHEST_LR = 1e-8, 10.0
-
-WAITING, RUNNING, DONE, OFF = "waiting", "running", "done", "off"
-_ICONS = {
-    WAITING: ("circle", "muted"),
-    RUNNING: ("circle-dot", "accent"),
-    DONE: ("circle-check", "good"),
-    OFF: ("circle", "muted"),
-}
-
-
-@dataclass
-class _Row:
-    icon: QLabel
-    name: QLabel
-    detail: QLabel
-    epochs: QSpinBox
-    lr: QLineEdit
+_LOCKED = "A training runs: it keeps to the recipe it was started with. Layers can still be ticked."
+_STEPS_UNKNOWN = 20
+"""Steps an epoch is drawn with before there is a dataset; only the warm-up's rounding depends on it."""
 
 
 class RecipePanel(Card):
-    """Two rows, head phase and later phase; values can be edited while nothing trains."""
+    """Follows the workspace's plan and edits it.
 
-    phase_changed = Signal(bool, object, object)
-    """Whether it is the head phase; epochs or None; learning rate or None."""
+    Args:
+        workspace: whose plan.
+        theme: for colours.
+    """
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, workspace: Workspace, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__("Recipe", parent)
+        self._workspace = workspace
+        self._plan = workspace.plan
         self._theme = theme
-        self._states = [WAITING, WAITING]
-        self._filling = False
-        self._shown: tuple[Phase, Phase]
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(8)
-        grid.setVerticalSpacing(6)
-        grid.setColumnStretch(1, 1)
-        heads = {2: "epochs", 3: "learning rate"}
-        for column, text in heads.items():
-            grid.addWidget(label(text, "muted"), 0, column)
-        self._rows = [self._make_row(grid, number) for number in range(2)]
-        self.body.addLayout(grid)
-        self._rows[0].name.setToolTip(
-            "The new head starts random. It learns alone first, so that its first, wild steps can't damage the backbone."
-        )
-        self._rows[1].name.setToolTip(
-            "The ticked layers learn together with the head, at a lower rate: they already know much and need only adjust."
-        )
+        self._why_locked = ""
+        self._shown = self._plan.selected
+        self._ran: list[Phase] = []
+        """The phases that `_states` are about."""
+        self._states: list[str] = []
+        self.cards: list[PhaseCard] = []
+        self._make_header()
+        self._content = QWidget()
+        self._column = QVBoxLayout(self._content)
+        self._column.setContentsMargins(0, 0, 4, 0)
+        self._column.setSpacing(6)
+        self.none_note = ProblemNote(theme)
+        self.training = TrainingSection(self._plan, theme)
+        self.augmentation = AugmentationSection(self._plan, theme)
+        self.views = ViewStrip(workspace)
+        self.augmentation.form.addWidget(self.views, self.augmentation.form.rowCount(), 0, 1, 2)
+        for widget in (self.none_note, self.training, self.augmentation):
+            self._column.addWidget(widget)
+        self._column.addStretch(1)
+        self.area = self._make_area(self._content)
+        self.body.addWidget(self.area, 1)
+        for section in (self.training, self.augmentation):
+            section.opened.connect(self._section_opened)
+        workspace.recipe_changed.connect(self._refresh)
+        workspace.model_changed.connect(self._refresh)
+        workspace.catalog_changed.connect(self._refresh)
         theme.changed.connect(self._paint_icons)
-
-    def _make_row(self, grid: QGridLayout, number: int) -> _Row:
-        line = number * 2 + 1
-        icon, name, detail = QLabel(), label("", "title"), label("", "muted", wrap=True)
-        epochs = QSpinBox()
-        epochs.setRange(1, 999)
-        epochs.setAccessibleName(f"Epochs of phase {number + 1}")
-        epochs.setToolTip(
-            "How often every training image is seen in this phase. It may end earlier when nothing improves."
-        )
-        lr = QLineEdit()
-        lr.setFixedWidth(72)
-        lr.setAccessibleName(f"Learning rate of phase {number + 1}")
-        lr.setToolTip(
-            "How far each step goes. Too high destroys what pretrained layers know; 1e-3 suits a head, 1e-4 layers."
-        )
-        lr.setAcceptDrops(False)
-        icon.setAlignment(Qt.AlignmentFlag.AlignTop)
-        grid.addWidget(icon, line, 0)
-        grid.addWidget(name, line, 1)
-        grid.addWidget(epochs, line, 2)
-        grid.addWidget(lr, line, 3)
-        grid.addWidget(detail, line + 1, 1, 1, 3)
-        row = _Row(icon, name, detail, epochs, lr)
-        epochs.valueChanged.connect(self._epochs_edited)
-        lr.editingFinished.connect(self._lr_edited)
-        return row
-
-    def show_recipe(self, recipe: Recipe, head: Phase, later: Phase) -> None:
-        """The phases as the recipe has them; one that is off shows what it would be."""
-        self._filling = True
-        self._shown = (head, later)
-        head_on = any(phase.train == [HEAD] for phase in recipe.phases)
-        later_on = any(phase.train != [HEAD] for phase in recipe.phases)
-        texts = (
-            ("Head", "backbone frozen" if head_on else "off: the head is not ticked"),
-            (
-                later.name if later_on else "Ticked layers",
-                _later_detail(later) if later_on else "off: only the head is ticked",
-            ),
-        )
-        for number, (row, phase, on) in enumerate(zip(self._rows, (head, later), (head_on, later_on), strict=True)):
-            row.name.setText(f"{number + 1}  {texts[number][0]}")
-            row.detail.setText(texts[number][1])
-            if row.epochs.value() != phase.epochs:
-                row.epochs.setValue(phase.epochs)
-            row.lr.setText(rate(phase.lr))
-            if self._states[number] in (WAITING, OFF):
-                self._states[number] = WAITING if on else OFF
-            row.name.setEnabled(on)
-        self._filling = False
         self._paint_icons()
+        self._refresh()
 
-    def show_running(self, titles: list[str], phase: int | None) -> None:
-        """Mark where a run is: phases before `phase` are done; None: none runs and none is marked."""
-        slots = [0 if title == "Head" else 1 for title in titles]
-        self._states = [OFF if state == OFF else WAITING for state in self._states]
-        for number, slot in enumerate(slots):
-            if phase is not None:
-                self._states[slot] = DONE if number < phase else RUNNING if number == phase else WAITING
-        self._paint_icons()
+    def _make_header(self) -> None:
+        """Above the cards, where no number of them pushes it out of sight."""
+        self.plans = button("Plans", "Whole plans to start from; Ctrl+Z brings back what was there")
+        menu = QMenu(self.plans)
+        menu.setToolTipsVisible(True)
+        for number, template in enumerate(TEMPLATES):
+            action = menu.addAction(template.title)
+            action.setToolTip(template.tip)
+            action.setData(number)
+        menu.triggered.connect(self._use_plan)
+        self.plans.setMenu(menu)
+        self.add_phase = button(" Phase", "Add a phase, trained after all others, from the best weights so far")
+        self.add_phase.setAccessibleName("Add phase")
+        self.add_phase.clicked.connect(self._add)
+        self.header.addWidget(self.plans)
+        self.header.addWidget(self.add_phase)
+
+    def _make_area(self, content: QWidget) -> QScrollArea:
+        area = QScrollArea()
+        area.setWidget(content)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        # The card behind is what shows, not the window's colour.
+        area.viewport().setAutoFillBackground(False)
+        content.setAutoFillBackground(False)
+        return area
+
+    # --- showing ----------------------------------------------------------------------------------------------------
+
+    @Slot()
+    def _refresh(self) -> None:
+        recipe = self._plan.recipe
+        problems: dict[str, Problem] = {}
+        for problem in recipe.validate():
+            problems.setdefault(problem.field, problem)
+        self._make_cards(len(recipe.phases))
+        self.none_note.show_problem(problems.get("phases"))
+        for index, card in enumerate(self.cards):
+            card.show_phase(index, problems)
+            card.show_schedule(self._steps(recipe.phases[index]), self._groups(recipe.phases[index]))
+        for section in (self.training, self.augmentation):
+            section.show_recipe(recipe, problems)
+        self._show_states()
+        if self._shown != self._plan.selected and self.cards:
+            self._shown = self._plan.selected
+            self._bring_into_view(self.cards[self._shown])
+
+    def _make_cards(self, count: int) -> None:
+        while len(self.cards) < count:
+            card = PhaseCard(self._plan, self._theme)
+            card.wanted.connect(self._card_wanted)
+            self._column.insertWidget(len(self.cards), card)
+            card.show()  # the layout would only do so later, and a card that is hidden can't have the keyboard
+            self.cards.append(card)
+        while len(self.cards) > count:
+            card = self.cards.pop()
+            card.hide()
+            self._column.removeWidget(card)
+            card.deleteLater()
+
+    def _steps(self, phase: Phase) -> int:
+        """Optimizer steps of a phase."""
+        contents, batch = self._workspace.contents, self._plan.recipe.training.batch_size
+        if contents is None or batch < 1:
+            return phase.epochs * _STEPS_UNKNOWN
+        images = sum(contents.counts[name]["train"] for name in contents.class_names if name in contents.counts)
+        return phase.epochs * max(math.ceil(images / batch), 1)
+
+    def _groups(self, phase: Phase) -> int:
+        """Stages that learn in a phase, the head being one."""
+        model = self._workspace.model
+        tops = [node.name for node in model.layers if node.parent < 0 and node.parameters] if model else []
+        if EVERYTHING in phase.train:
+            return len(tops) or 1
+        above = {node.name: node for node in model.layers} if model else {}
+        found = set()
+        for layer in phase.train:
+            node = above.get(layer.removesuffix(":own"))
+            while node is not None and model is not None and node.parent >= 0:
+                node = model.layers[node.parent]
+            found.add(node.name if node is not None else layer)
+        return len(found | {HEAD} if LAST_STAGE in phase.train else found) or 1
+
+    def show_running(self, phase: int | None) -> None:
+        """Mark where a run is, counted in phases that are switched on: those before are done; None: none is marked."""
+        recipe = self._plan.recipe
+        self._ran = list(recipe.phases)
+        self._states = []
+        number = 0
+        for each in recipe.phases:
+            state = WAITING
+            if phase is not None and each.enabled:
+                state = DONE if number < phase else RUNNING if number == phase else WAITING
+            self._states.append(state)
+            number += each.enabled
+        self._show_states()
+
+    def _show_states(self) -> None:
+        """What was marked goes as soon as the phases are no longer those that ran."""
+        current = self._ran == self._plan.recipe.phases
+        for index, card in enumerate(self.cards):
+            card.show_state(self._states[index] if current else WAITING)
 
     def lock(self, locked: bool) -> None:
         """While training, nothing can be edited."""
-        for row in self._rows:
-            row.epochs.setEnabled(not locked)
-            row.lr.setEnabled(not locked)
+        self._why_locked = _LOCKED if locked else ""
+        for card in self.cards:
+            card.lock(self._why_locked)
+        for section in (self.training, self.augmentation):
+            section.lock(self._why_locked)
+        for control in (self.add_phase, self.plans):
+            control.setEnabled(not locked)
 
     @Slot()
     def _paint_icons(self) -> None:
-        colors = self._theme.colors
-        for row, state in zip(self._rows, self._states, strict=True):
-            name, color = _ICONS[state]
-            row.icon.setPixmap(icons.pixmap(name, getattr(colors, color), 16, self.devicePixelRatioF()))
-            row.icon.setAccessibleName(state)
+        self.add_phase.setIcon(icons.icon("plus", self._theme.colors.text))
+
+    # --- what the person does ---------------------------------------------------------------------------------------
 
     @Slot(int)
-    def _epochs_edited(self, epochs: int) -> None:
-        if not self._filling:
-            number = next(i for i, row in enumerate(self._rows) if row.epochs is self.sender())
-            self.phase_changed.emit(number == 0, epochs, None)
+    def _card_wanted(self, index: int) -> None:
+        if 0 <= index < len(self.cards):
+            self._plan.select(index)
+            self.cards[index].setFocus()
 
     @Slot()
-    def _lr_edited(self) -> None:
-        number = next(i for i, row in enumerate(self._rows) if row.lr is self.sender())
-        field = self._rows[number].lr
-        if not field.isModified():
-            return
-        lr, understood = QLocale.c().toDouble(field.text().strip().replace(",", "."))
-        if understood and LOWEST_LR <= lr <= HIGHEST_LR:
-            self.phase_changed.emit(number == 0, None, lr)
-        field.setText(rate(self._shown[number].lr))  # also puts back what was there before nonsense
+    def _section_opened(self) -> None:
+        self._bring_into_view(self.sender())
 
+    def _bring_into_view(self, part: QObject) -> None:
+        """Once it has its new size."""
+        if isinstance(part, QWidget):
+            QTimer.singleShot(0, part, lambda: self._scroll_to(part))
 
-def _later_detail(phase: Phase) -> str:
-    names = ", ".join(phase.train[:4]) + (f" and {len(phase.train) - 4} more" if len(phase.train) > 4 else "")
-    return f"{names} at a lower rate"
+    def _scroll_to(self, part: QWidget) -> None:
+        top = part.mapTo(self._content, QPoint(0, 0)).y()
+        bar, height = self.area.verticalScrollBar(), self.area.viewport().height()
+        highest = min(top, top + part.height() - height)
+        if bar.value() > top:
+            bar.setValue(top)
+        elif bar.value() < highest:
+            bar.setValue(highest)
+
+    @Slot()
+    def _add(self) -> None:
+        self._plan.add()
+        self._card_wanted(self._plan.selected)
+
+    @Slot(QAction)
+    def _use_plan(self, action: QAction) -> None:
+        self._plan.use(TEMPLATES[action.data()])

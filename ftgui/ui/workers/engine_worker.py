@@ -72,6 +72,7 @@ class EngineWorker(QObject):
     paused = Signal(m.Paused)
     resumed = Signal(m.Resumed)
     training_finished = Signal(m.TrainingFinished)
+    views = Signal(m.Views)
     predicted = Signal(m.Prediction)
     command_failed = Signal(m.CommandFailed)
     logged = Signal(m.Log)
@@ -98,6 +99,7 @@ class EngineWorker(QObject):
             m.Paused: self.paused,
             m.Resumed: self.resumed,
             m.TrainingFinished: self.training_finished,
+            m.Views: self.views,
             m.Prediction: self.predicted,
             m.CommandFailed: self.command_failed,
             m.Log: self.logged,

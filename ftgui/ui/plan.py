@@ -1,0 +1,176 @@
+"""The recipe while it is edited: which phase is selected, what changes, and how it is undone. No widgets, no engine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QUndoStack
+
+from ftgui.protocol.recipe import HEAD, LAST_STAGE, Backbone, Phase, Recipe
+from ftgui.ui.commands.edit_recipe import EditRecipe, State
+from ftgui.ui.templates import PORTABLE, Template, new_phase, phase_name
+
+_EDITED = ("seed", "phases", "augmentation", "training")
+"""What undo gives back. The model and the device are chosen elsewhere and stay as they are."""
+
+
+class Plan(QObject):
+    """Every edit by a person is one step of the undo stack.
+
+    Args:
+        undo_stack: where the steps go.
+        parent: owner.
+    """
+
+    changed = Signal()
+    """The recipe, or which phase is selected."""
+
+    def __init__(self, undo_stack: QUndoStack, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._undo_stack = undo_stack
+        self._recipe = Recipe()
+        self._selected = _last_enabled(self._recipe)
+
+    # --- what it is -------------------------------------------------------------------------------------------------
+
+    @property
+    def recipe(self) -> Recipe:
+        return self._recipe
+
+    @property
+    def selected(self) -> int:
+        """Index of the phase whose layers the tree shows; -1 when there is no phase."""
+        return self._selected
+
+    @property
+    def phase(self) -> Phase | None:
+        """The selected one."""
+        return self._recipe.phases[self._selected] if self._selected >= 0 else None
+
+    @property
+    def ticks(self) -> list[str]:
+        """What the selected phase lets learn."""
+        return self.phase.train if self.phase is not None else []
+
+    # --- not undone -------------------------------------------------------------------------------------------------
+
+    def take(self, recipe: Recipe) -> None:
+        """Another project's recipe. What was edited before can't be undone any more."""
+        self._undo_stack.clear()
+        self._show(recipe, _last_enabled(recipe))
+
+    def replace(self, **changes: object) -> None:
+        """Set what is no part of the editor, e.g. the device."""
+        self._show(msgspec.structs.replace(self._recipe, **changes), self._selected)
+
+    def choose_backbone(self, backbone: Backbone) -> None:
+        """Another model. Phases keep their numbers, but layers ticked by name are of the old tree."""
+        self._undo_stack.clear()
+        phases = [
+            phase if PORTABLE.issuperset(phase.train) else _with_layers(phase, [LAST_STAGE, HEAD])
+            for phase in self._recipe.phases
+        ]
+        self.replace(backbone=backbone, phases=phases)
+
+    def select(self, index: int) -> None:
+        """Show a phase's layers in the tree."""
+        if 0 <= index < len(self._recipe.phases):
+            self._show(self._recipe, index)
+
+    def confirm(self, layers: list[str]) -> None:
+        """What the engine calls the ticks of the selected phase. Names that fit any model stay: they say the same."""
+        phase = self.phase
+        if phase is not None and not (phase.train and PORTABLE.issuperset(phase.train)):
+            self.replace(phases=self._with(_with_layers(phase, layers)))
+
+    def restore(self, state: State) -> None:
+        """What `EditRecipe` does and undoes."""
+        recipe, selected = state
+        edited = {name: getattr(recipe, name) for name in _EDITED}
+        self._show(msgspec.structs.replace(self._recipe, **edited), selected)
+
+    def _show(self, recipe: Recipe, selected: int) -> None:
+        if (recipe, selected) != (self._recipe, self._selected):
+            self._recipe, self._selected = recipe, selected
+            self.changed.emit()
+
+    # --- undone by Ctrl+Z -------------------------------------------------------------------------------------------
+
+    def tick(self, layers: list[str], words: str) -> None:
+        """Let exactly these layers learn in the selected phase; in a new one if there is none."""
+        if self.phase is None:
+            self._push([_with_layers(new_phase(), layers)], 0, words)
+        else:
+            self._push(self._with(_with_layers(self.phase, layers)), self._selected, words)
+
+    def change_phase(self, index: int, **changes: Any) -> None:
+        """Set fields of a phase."""
+        phases = list(self._recipe.phases)
+        phases[index] = msgspec.structs.replace(phases[index], **changes)
+        (name,) = changes
+        field = "" if name == "enabled" else f"phases.{index}.{name}"
+        words = f"{'Switch' if name == 'enabled' else 'Change'} {phases[index].name}"
+        self._push(phases, index if name != "enabled" else self._selected, words, field)
+
+    def change(self, section: str, name: str, value: object) -> None:
+        """Set a field of ``"training"`` or ``"augmentation"``, or with an empty section of the recipe itself."""
+        if section:
+            value = msgspec.structs.replace(getattr(self._recipe, section), **{name: value})
+        after = msgspec.structs.replace(self._recipe, **{section or name: value})
+        self._push_recipe(after, self._selected, f"Change {name.replace('_', ' ')}", f"{section}.{name}")
+
+    def add(self) -> None:
+        """A new phase after all others, selected."""
+        self._push([*self._recipe.phases, new_phase()], len(self._recipe.phases), "Add phase")
+
+    def duplicate(self, index: int) -> None:
+        """A copy behind a phase, selected."""
+        phases = list(self._recipe.phases)
+        phases.insert(index + 1, phases[index])
+        self._push(phases, index + 1, f"Duplicate {phases[index].name}")
+
+    def remove(self, index: int) -> None:
+        """Take a phase away; the last one left stays, for the tree needs one to show."""
+        phases = list(self._recipe.phases)
+        if len(phases) > 1:
+            gone = phases.pop(index)
+            selected = self._selected - (self._selected > index or self._selected == len(phases))
+            self._push(phases, selected, f"Remove {gone.name}")
+
+    def move(self, index: int, by: int) -> None:
+        """Earlier (-1) or later (+1)."""
+        phases = list(self._recipe.phases)
+        if 0 <= index + by < len(phases):
+            phases.insert(index + by, phases.pop(index))
+            self._push(phases, index + by, f"Move {phases[index + by].name}")
+
+    def use(self, template: Template) -> None:
+        """Another set of phases altogether."""
+        phases = list(template.phases)
+        self._push(phases, len(phases) - 1, f"Plan {template.title}")
+
+    def _with(self, phase: Phase) -> list[Phase]:
+        phases = list(self._recipe.phases)
+        phases[self._selected] = phase
+        return phases
+
+    def _push(self, phases: list[Phase], selected: int, words: str, field: str = "") -> None:
+        self._push_recipe(msgspec.structs.replace(self._recipe, phases=phases), selected, words, field)
+
+    def _push_recipe(self, after: Recipe, selected: int, words: str, field: str) -> None:
+        if after != self._recipe:
+            before = (self._recipe, self._selected)
+            self._undo_stack.push(EditRecipe(self, before, (after, selected), words, field))
+
+
+def _last_enabled(recipe: Recipe) -> int:
+    enabled = [index for index, phase in enumerate(recipe.phases) if phase.enabled]
+    return enabled[-1] if enabled else len(recipe.phases) - 1
+
+
+def _with_layers(phase: Phase, layers: list[str]) -> Phase:
+    """Its name goes along, unless the person has given it one."""
+    own = phase.name != phase_name(phase.train)
+    return msgspec.structs.replace(phase, train=layers, name=phase.name if own else phase_name(layers))

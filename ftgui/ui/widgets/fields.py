@@ -1,0 +1,294 @@
+"""Fields of a form: title, editor, and below it what is wrong with the value, with a button that puts it right."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from PySide6.QtCore import QEvent, QLocale, QObject, Qt, Signal, Slot
+from PySide6.QtGui import QKeyEvent, QKeySequence
+from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QSpinBox,
+    QWidget,
+)
+
+from ftgui.protocol.problem import Problem
+from ftgui.ui import icons
+from ftgui.ui.theme import Theme
+from ftgui.ui.widgets.basics import button, label
+from ftgui.ui.words import rate
+
+LOWEST_LR, HIGHEST_LR = 1e-8, 10.0
+
+_WIDEST = 2**31 - 1
+"""Qt's spin boxes count in 32 bits."""
+_NUMBER_IN_FIX = re.compile(r"^Try ([0-9.e+-]+)\.$")
+_ICONS = {"error": "circle-alert", "warning": "triangle-alert", "info": "info"}
+
+
+def mark(problem: Problem | None, theme: Theme, into: QLabel) -> None:
+    """The severity's icon in a label; the label is hidden when there is no problem."""
+    into.setVisible(problem is not None)
+    if problem is not None:
+        color = {"error": theme.colors.error, "warning": theme.colors.warning}.get(problem.severity, theme.colors.muted)
+        into.setPixmap(icons.pixmap(_ICONS[problem.severity], color, 14, into.devicePixelRatioF()))
+        into.setAccessibleName(problem.severity)
+        into.setToolTip(problem.message)
+
+
+class ProblemNote(QWidget):
+    """One problem under its field; hidden when there is none."""
+
+    fix_wanted = Signal(object)
+    """The value that the fix names."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._theme = theme
+        self._problem: Problem | None = None
+        self._value = 0.0
+        self._icon = QLabel()
+        self._icon.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.text = label("", wrap=True)
+        self.fix = button("", "Use the suggested value")
+        self.fix.setAccessibleName("Use the suggested value")
+        self.fix.clicked.connect(self._fix)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 2)
+        row.setSpacing(6)
+        row.addWidget(self._icon)
+        row.addWidget(self.text, 1)
+        row.addWidget(self.fix)
+        self.hide()
+        theme.changed.connect(self._paint)
+
+    def show_problem(self, problem: Problem | None, about: str = "") -> None:
+        """`about`: the beginning of the message that need not be said at the field itself."""
+        self._problem = problem
+        self.setVisible(problem is not None)
+        if problem is None:
+            return
+        message = problem.message.removeprefix(about)
+        named = _NUMBER_IN_FIX.match(problem.fix)
+        self._value = float(named[1]) if named else 0.0
+        self.fix.setVisible(named is not None)
+        self.fix.setText(f"Use {rate(self._value)}")
+        self.fix.setAccessibleName(self.fix.text())
+        self.text.setText(message[:1].upper() + message[1:] + ("" if named or not problem.fix else f" {problem.fix}"))
+        self._paint()
+
+    @Slot()
+    def _paint(self) -> None:
+        mark(self._problem, self._theme, self._icon)
+
+    @Slot()
+    def _fix(self) -> None:
+        self.fix_wanted.emit(self._value)
+
+
+class _Manners(QObject):
+    """Keeps the wheel, meant for scrolling, from changing values, and lets Ctrl+Z through to the program's undo."""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() is QEvent.Type.Wheel and isinstance(watched, QWidget) and not watched.hasFocus():
+            event.ignore()
+            return True
+        if event.type() is QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            undo = event.matches(QKeySequence.StandardKey.Undo) or event.matches(QKeySequence.StandardKey.Redo)
+            if undo and not _is_typing(watched):
+                event.ignore()
+                return True
+        return super().eventFilter(watched, event)
+
+
+def _is_typing(widget: QObject) -> bool:
+    """Whether a field holds text that is not the recipe's yet, so that undo is about the text."""
+    line = widget.lineEdit() if isinstance(widget, QAbstractSpinBox) else widget
+    return isinstance(line, QLineEdit) and line.isModified()
+
+
+class Field(QObject):
+    """What all kinds have in common; the form lays out `title`, `editor` and `note`.
+
+    Args:
+        title: short, with the unit where the editor does not say it.
+        tip: what the value does, and what happens when it is too high or too low.
+        editor: by the subclass.
+        theme: for colours.
+    """
+
+    edited = Signal(object)
+    """The person has set another value."""
+
+    def __init__(self, title: str, tip: str, editor: QWidget, theme: Theme) -> None:
+        super().__init__(editor)
+        self.title = label(title, "muted")
+        self.title.setToolTip(tip)
+        self.title.setBuddy(editor)
+        self.note = ProblemNote(theme)
+        self.note.fix_wanted.connect(self.edited)
+        self._tip = tip
+        self.widget = editor
+        editor.setToolTip(tip)
+        editor.setAccessibleName(title)
+        editor.setAccessibleDescription(tip)
+        editor.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        editor.setAcceptDrops(False)
+        editor.setFixedHeight(editor.fontMetrics().height() + 9)  # alike, whatever kind stands beside it
+        editor.installEventFilter(_Manners(self))
+
+    def show_value(self, value: Any) -> None:
+        """The recipe's value; nothing is emitted."""
+        self.widget.blockSignals(True)
+        self._show(value)
+        self.widget.blockSignals(False)
+
+    def _show(self, value: Any) -> None:
+        raise NotImplementedError
+
+    def lock(self, why: str) -> None:
+        """Not to be edited, for a reason; empty: it can be."""
+        self.widget.setEnabled(not why)
+        self.note.fix.setEnabled(not why)
+        self.widget.setToolTip(why or self._tip)
+
+
+class CountField(Field):
+    """A whole number.
+
+    Args:
+        low, high: what can be set here; a recipe written by hand may show others.
+        unit: behind the number.
+        zero: said in place of `low`, e.g. "never".
+    """
+
+    def __init__(self, title: str, tip: str, theme: Theme, low: int, high: int, unit: str = "", zero: str = "") -> None:
+        self.editor = QSpinBox()
+        self._low, self._high, self._zero = low, high, zero
+        self.editor.setSuffix(unit)
+        super().__init__(title, f"{tip}\n{low:,} to {high:,}{unit}.", self.editor, theme)
+        self.editor.setKeyboardTracking(False)  # "12" is not first 1 and then 12
+        self.editor.valueChanged.connect(self._changed)
+
+    def _show(self, value: int) -> None:
+        value = min(max(value, -_WIDEST), _WIDEST)
+        self.editor.setRange(min(self._low, value), max(self._high, value))
+        self.editor.setSpecialValueText(self._zero if value >= self._low else "")
+        self.editor.setValue(value)
+
+    @Slot(int)
+    def _changed(self, value: int) -> None:
+        self.edited.emit(value)
+
+
+class AmountField(Field):
+    """A number with decimals.
+
+    Args:
+        scale: the editor shows the value times this; 100 for per cent.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        tip: str,
+        theme: Theme,
+        low: float,
+        high: float,
+        *,
+        step: float,
+        decimals: int,
+        prefix: str = "",
+        unit: str = "",
+        scale: float = 1.0,
+    ) -> None:
+        self.editor = QDoubleSpinBox()
+        self._low, self._high, self._scale = low, high, scale
+        self.editor.setDecimals(decimals)
+        self.editor.setSingleStep(step)
+        self.editor.setPrefix(prefix)
+        self.editor.setSuffix(unit)
+        super().__init__(title, f"{tip}\n{prefix}{low:g} to {prefix}{high:g}{unit}.", self.editor, theme)
+        self.editor.setKeyboardTracking(False)
+        self.editor.valueChanged.connect(self._changed)
+
+    def _show(self, value: float) -> None:
+        shown = value * self._scale if math.isfinite(value) else self._low
+        self.editor.setRange(min(self._low, shown), max(self._high, shown))
+        self.editor.setValue(shown)
+
+    @Slot(float)
+    def _changed(self, shown: float) -> None:
+        self.edited.emit(round(shown / self._scale, 8))
+
+
+class RateField(Field):
+    """A learning rate, written and read in powers of ten."""
+
+    def __init__(self, title: str, tip: str, theme: Theme) -> None:
+        self.editor = QLineEdit()
+        self._value = 0.0
+        words = f"{tip}\n{rate(LOWEST_LR)} to {rate(HIGHEST_LR)} per step; 3e-4 means 0.0003."
+        super().__init__(title, words, self.editor, theme)
+        self.editor.editingFinished.connect(self._finished)
+
+    def _show(self, value: float) -> None:
+        if value != self._value or not self.editor.isModified():
+            self._value = value
+            self.editor.setText(rate(value))
+
+    @Slot()
+    def _finished(self) -> None:
+        if not self.editor.isModified():
+            return
+        lr, understood = QLocale.c().toDouble(self.editor.text().strip().replace(",", "."))
+        if not (understood and LOWEST_LR <= lr <= HIGHEST_LR):
+            lr = self._value
+        self.editor.setText(rate(lr))  # also puts back what was there before nonsense
+        if lr != self._value:
+            self.edited.emit(lr)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One value that can be chosen."""
+
+    value: object
+    text: str
+    tip: str = ""
+
+
+class ChoiceField(Field):
+    """One of some values; another one, from a recipe written by hand, is shown as it is."""
+
+    def __init__(self, title: str, tip: str, theme: Theme, choices: Sequence[Choice]) -> None:
+        self.editor = QComboBox()
+        self._known = len(choices)
+        for choice in choices:
+            self.editor.addItem(choice.text, choice.value)
+            self.editor.setItemData(self.editor.count() - 1, choice.tip, Qt.ItemDataRole.ToolTipRole)
+        lines = [f"{choice.text}: {choice.tip}" for choice in choices if choice.tip]
+        super().__init__(title, "\n".join([tip, *lines]), self.editor, theme)
+        self.editor.activated.connect(self._activated)
+
+    def _show(self, value: object) -> None:
+        while self.editor.count() > self._known:
+            self.editor.removeItem(self._known)
+        row = self.editor.findData(value)
+        if row < 0:
+            self.editor.addItem(str(value), value)
+            row = self._known
+        self.editor.setCurrentIndex(row)
+
+    @Slot(int)
+    def _activated(self, row: int) -> None:
+        self.edited.emit(self.editor.itemData(row))

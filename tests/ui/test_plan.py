@@ -1,0 +1,143 @@
+"""Every edit of the recipe, and that Ctrl+Z undoes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from PySide6.QtGui import QUndoStack
+
+from ftgui.protocol.recipe import Backbone, Phase, Recipe
+from ftgui.ui.plan import Plan
+from ftgui.ui.templates import TEMPLATES, phase_name
+
+
+@pytest.fixture
+def stack(qapp) -> QUndoStack:
+    return QUndoStack()
+
+
+@pytest.fixture
+def plan(stack: QUndoStack) -> Plan:
+    return Plan(stack)
+
+
+def names(plan: Plan) -> list[str]:
+    return [phase.name for phase in plan.recipe.phases]
+
+
+EDITS: dict[str, Callable[[Plan], None]] = {
+    "tick": lambda plan: plan.tick(["stem", "head"], "Tick stem"),
+    "epochs": lambda plan: plan.change_phase(0, epochs=9),
+    "rate": lambda plan: plan.change_phase(1, lr=1e-5),
+    "falloff": lambda plan: plan.change_phase(1, falloff=0.5),
+    "name": lambda plan: plan.change_phase(0, name="First"),
+    "switch": lambda plan: plan.change_phase(0, enabled=False),
+    "add": lambda plan: plan.add(),
+    "duplicate": lambda plan: plan.duplicate(0),
+    "remove": lambda plan: plan.remove(1),
+    "move": lambda plan: plan.move(0, 1),
+    "template": lambda plan: plan.use(TEMPLATES[3]),
+    "training": lambda plan: plan.change("training", "batch_size", 8),
+    "augmentation": lambda plan: plan.change("augmentation", "preset", "strong"),
+    "seed": lambda plan: plan.change("", "seed", 7),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS.keys())
+def test_every_edit_is_one_undo_step(plan: Plan, stack: QUndoStack, edit: Callable[[Plan], None]) -> None:
+    before = (plan.recipe, plan.selected)
+    edit(plan)
+    after = (plan.recipe, plan.selected)
+    assert after[0] != before[0] and stack.count() == 1 and stack.undoText()
+    stack.undo()
+    assert (plan.recipe, plan.selected) == before
+    stack.redo()
+    assert (plan.recipe, plan.selected) == after
+
+
+def test_stepping_one_field_is_one_step_and_back_is_none(plan: Plan, stack: QUndoStack) -> None:
+    for epochs in (6, 7, 8):
+        plan.change_phase(0, epochs=epochs)
+    plan.change_phase(1, epochs=3)
+    assert stack.count() == 2, "another phase's epochs are another field"
+    stack.undo()
+    stack.undo()
+    assert plan.recipe == Recipe()
+    plan.change_phase(0, epochs=6)
+    plan.change_phase(0, epochs=5)
+    assert stack.count() == 0, "back where it began"
+    plan.change_phase(0, epochs=5)
+    assert stack.count() == 0, "nothing has changed"
+
+
+def test_switching_twice_is_two_steps(plan: Plan, stack: QUndoStack) -> None:
+    plan.change_phase(0, enabled=False)
+    plan.change_phase(0, enabled=True)
+    assert stack.count() == 2
+
+
+def test_undo_leaves_the_device_as_it_is(plan: Plan, stack: QUndoStack) -> None:
+    plan.change_phase(0, epochs=9)
+    plan.replace(device="cpu")
+    stack.undo()
+    assert plan.recipe == Recipe(device="cpu")
+
+
+def test_the_last_enabled_phase_is_selected(plan: Plan) -> None:
+    phases = [Phase(name=str(i), train=["head"], epochs=1, lr=1e-3, enabled=i < 2) for i in range(4)]
+    plan.take(Recipe(phases=phases))
+    assert plan.selected == 1
+    plan.take(Recipe(phases=[]))
+    assert plan.selected == -1 and plan.ticks == []
+    plan.tick(["head"], "Tick head")
+    assert plan.ticks == ["head"] and plan.selected == 0, "a tick makes the phase it needs"
+
+
+def test_selection_follows_what_is_moved_and_removed(plan: Plan) -> None:
+    plan.add()
+    assert plan.selected == 2
+    plan.move(2, -2)
+    assert names(plan)[0] == "Last stage" and plan.selected == 0
+    plan.select(1)
+    plan.remove(0)
+    assert plan.selected == 0 and names(plan)[0] == "Head", "the same phase, now the first"
+    plan.select(1)
+    plan.remove(1)
+    assert plan.selected == 0
+    plan.remove(0)
+    assert len(plan.recipe.phases) == 1, "the last one stays"
+    plan.move(0, -1)
+    plan.select(5)
+    assert plan.selected == 0
+
+
+def test_selecting_is_no_undo_step(plan: Plan, stack: QUndoStack) -> None:
+    plan.select(0)
+    assert plan.ticks == ["head"] and stack.count() == 0
+
+
+def test_a_name_follows_the_ticks_until_the_person_gives_one(plan: Plan) -> None:
+    plan.tick(["blocks.6.0"], "Tick")
+    assert names(plan)[1] == "Ticked layers"
+    plan.confirm(["stage 7"])
+    assert names(plan)[1] == "Stage 7" and plan.ticks == ["stage 7"]
+    plan.change_phase(1, name="Mine")
+    plan.tick(["everything"], "Preset")
+    assert names(plan)[1] == "Mine"
+
+
+def test_names_that_fit_any_model_are_kept(plan: Plan) -> None:
+    plan.confirm(["stage 7", "neck", "head"])
+    assert plan.ticks == ["last stage", "head"]
+    plan.tick(["stage 3"], "Tick")
+    plan.choose_backbone(Backbone(name="resnet18"))
+    assert plan.ticks == ["last stage", "head"], "the new model may have no stage 3"
+    assert plan.recipe.phases[1].epochs == 8 and plan.recipe.backbone.name == "resnet18"
+
+
+def test_plans_have_no_problems_and_name_their_phases(plan: Plan) -> None:
+    for template in TEMPLATES:
+        plan.use(template)
+        assert not plan.recipe.validate()
+        assert all(phase.name == phase_name(phase.train) for phase in template.phases)
