@@ -15,6 +15,7 @@ from torch import nn
 from ftgui.data.catalog import Catalog, CatalogError
 from ftgui.data.formats import ImageError
 from ftgui.engine import backbones, devices
+from ftgui.engine.downloads import DownloadCancelled, Downloader, Settings
 from ftgui.engine.errors import EngineError
 from ftgui.engine.export import WEIGHTS_FILE, Description, read_description
 from ftgui.engine.freezing import Freezer
@@ -60,12 +61,20 @@ class Session:
         self._next_command = next_command or (lambda _wait: None)
         self._loaded: Loaded | None = None
         self._training: Training | None = None
+        self._downloads = Settings()
+        self._postponed: list[m.Command] = []
+        """What came in during a download and can wait for its end."""
         self.stop_requested = False
         """Set to end a training between steps; for callers without a command queue (Ctrl-C)."""
         self.shutting_down = False
 
     def handle(self, command: m.Command) -> None:
         """Do a command; whatever goes wrong becomes `CommandFailed`, never an exception."""
+        self._do(command)
+        while self._postponed and not self.shutting_down and self._training is None:
+            self._do(self._postponed.pop(0))
+
+    def _do(self, command: m.Command) -> None:
         try:
             self._handle(command)
         except (EngineError, ImageError, CatalogError) as error:
@@ -86,6 +95,8 @@ class Session:
             self._train(command)
         elif isinstance(command, m.Predict):
             self._predict(command, time.perf_counter())
+        elif isinstance(command, m.Configure):
+            self._downloads = Settings(command.offline, command.hub_mirror, command.torchvision_mirror)
         elif isinstance(command, m.Hello):
             if command.protocol != m.PROTOCOL_VERSION:
                 raise EngineError(
@@ -123,11 +134,31 @@ class Session:
 
     def _build(self, backbone: Backbone, class_names: list[str], device_name: str, seed: int) -> Loaded:
         device = devices.pick(device_name)
-        built = backbones.build(backbone, class_names, seed)
+        built = backbones.build(backbone, class_names, seed, Downloader(self._downloads, self._download_progress))
         tree = build_tree(built.model, built.heads)
         nodes = tree.nodes(output_shapes(built.model, built.preprocessing.size))
         built.model.to(device)
         return Loaded(backbone, built, Freezer(built.model, tree), nodes, device, seed, trained=not class_names)
+
+    def _download_progress(self, what: str, done: int, total: int) -> None:
+        """Say how far a download is, and look whether it is still wanted.
+
+        Raises:
+            DownloadCancelled: on `Stop`, `Shutdown`, `stop_requested`, or when another model was asked for.
+        """
+        self._emit(m.Progress(what, done, total, "bytes"))
+        if self.stop_requested:
+            raise DownloadCancelled
+        while (command := self._next_command(False)) is not None:
+            if isinstance(command, m.Stop | m.Shutdown):
+                self.shutting_down = isinstance(command, m.Shutdown)
+                raise DownloadCancelled
+            if isinstance(command, m.Predict):
+                self._do(command)  # the model before is still there to be asked
+                continue
+            self._postponed.append(command)
+            if isinstance(command, m.LoadModel):
+                raise DownloadCancelled("Another model was chosen.")
 
     def _take_trained(self, loaded: Loaded, folder: Path) -> None:
         """Weights of a finished model, where they fit; a project whose classes changed just starts untrained."""
