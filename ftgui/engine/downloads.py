@@ -63,9 +63,6 @@ class Settings:
 class DownloadCancelled(EngineError):
     """The person changed their mind; the partial file stays, to go on from."""
 
-    def __init__(self, why: str = "The download was cancelled; the model before stays.") -> None:
-        super().__init__(why)
-
 
 class NoSuchFile(Exception):
     """The server does not have this file; another name may do."""

@@ -147,12 +147,15 @@ class Session:
             DownloadCancelled: on `Stop`, `Shutdown`, `stop_requested`, or when another model was asked for.
         """
         self._emit(m.Progress(what, done, total, "bytes"))
+        cancelled = DownloadCancelled(
+            "The download was cancelled" + ("; the model before stays." if self._loaded else ".")
+        )
         if self.stop_requested:
-            raise DownloadCancelled
+            raise cancelled
         while (command := self._next_command(False)) is not None:
             if isinstance(command, m.Stop | m.Shutdown):
                 self.shutting_down = isinstance(command, m.Shutdown)
-                raise DownloadCancelled
+                raise cancelled
             if isinstance(command, m.Predict):
                 self._do(command)  # the model before is still there to be asked
                 continue
