@@ -78,6 +78,13 @@ class KnownModel:
         return self.licence if self.commercial else f"{self.licence} — terms of its own"
 
     @property
+    def licence_details(self) -> str:
+        """`licence_words`, with what helps where no licence is stated."""
+        if not self.licence and self.family == "torchvision":
+            return "not stated (torchvision's own code is BSD-3-Clause)"
+        return self.licence_words
+
+    @property
     def family(self) -> str:
         """The library it is from."""
         return "torchvision" if self.name.startswith("torchvision/") else "timm"
@@ -178,18 +185,18 @@ def _folder(variable: str, name: str) -> Path:
 
 GOOD_FIRST_CHOICES = {
     "tf_efficientnet_lite0": "comes with ftgui; small, quick without a GPU",
-    "mobilenetv3_large_100.ra_in1k": "the quickest here; for phones and small computers",
+    "mobilenetv3_large_100.ra_in1k": "the quickest; for phones and small computers",
     "resnet50.a1_in1k": "the classic everybody compares with",
-    "efficientnet_b0.ra_in1k": "small and more accurate than its size suggests",
+    "efficientnet_b0.ra_in1k": "small, yet accurate",
     "convnext_tiny.in12k_ft_in1k": "accurate; wants a GPU or patience",
-    "vit_small_patch16_224.augreg_in21k_ft_in1k": "a transformer; good when there are few images",
-    "vit_small_patch14_dinov2.lvd142m": "sees fine detail (518 pixels); wants a GPU",
+    "vit_small_patch16_224.augreg_in21k_ft_in1k": "a transformer; good with few images",
+    "vit_small_patch14_dinov2.lvd142m": "sees fine detail; wants a GPU",
 }
 """For somebody who does not know what to pick: name and reason."""
 
 
 def in_plain_words(model: KnownModel) -> str:
-    """What a model is good for, judged by its size and input only."""
+    """What a model is good for, judged by its size and input only; first why it is recommended, if it is."""
     # Work per image grows with the parameters and with the number of pixels; 25 M at 224 pixels is a ResNet-50.
     effort = model.parameters / 25e6 * (model.input / 224) ** 2
     if effort < 0.45:
@@ -203,4 +210,5 @@ def in_plain_words(model: KnownModel) -> str:
     learnt = f" Has learned from {model.trained_on}." if model.trained_on else ""
     if model.source is not Source.NONE and not model.classes:
         learnt += " Has no classes of its own; yours are put on top."
-    return speed + learnt
+    reason = GOOD_FIRST_CHOICES.get(model.name)
+    return (f"Good first choice: {reason}. " if reason else "") + speed + learnt

@@ -283,6 +283,7 @@ class Workspace(QObject):
             self._remember_phases(before.phases)
             self._set_recipe(**{name: getattr(before, name) for name in before.__struct_fields__})
             if self.model is not None:  # the engine still holds it
+                self._load_request = self.model.request
                 self._loaded_classes = self.model.class_names
                 self.recipe_changed.emit()
                 return
@@ -518,7 +519,7 @@ class Workspace(QObject):
             found.append(Problem("error", "no-engine", "The engine is not running. Start it again."))
         elif self._load_problem:
             found.append(Problem("error", "no-model", self._load_problem))
-        elif self.model is None or self._loaded_classes != self.model.class_names:
+        elif self.model is None or self.model.request != self._load_request:
             found.append(Problem("info", "loading", "The engine is still loading the model."))
         return found
 

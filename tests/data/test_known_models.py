@@ -82,9 +82,10 @@ def test_good_first_choices_exist_and_may_be_used_for_anything() -> None:
 
 
 def test_plain_words_follow_the_effort() -> None:
-    assert in_plain_words(find("tf_efficientnet_lite0")).startswith("Small and fast")
-    assert in_plain_words(find("resnet50.a1_in1k")).startswith("Middle-sized")
+    assert in_plain_words(find("torchvision/squeezenet1_1")).startswith("Small and fast")
+    assert in_plain_words(find("torchvision/resnet50")).startswith("Middle-sized")
     assert in_plain_words(find("torchvision/vit_h_14")).startswith("Very large")
+    assert in_plain_words(find("resnet50")).startswith("Good first choice: the classic")
     assert "no classes of its own" in in_plain_words(find("vit_small_patch14_dinov2.lvd142m"))
 
 

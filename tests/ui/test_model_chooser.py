@@ -22,6 +22,7 @@ from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.model_chooser import ModelChooser
 from ftgui.ui.workers.engine_worker import EngineKind
 from tests.ui.conftest import FakeEngine
+from tests.ui.test_main_window import open_project
 
 
 @pytest.fixture(autouse=True)
@@ -57,8 +58,8 @@ def test_a_stranger_sees_good_choices_first(chooser: ModelChooser) -> None:
     assert models(chooser.model)[: len(GOOD_FIRST_CHOICES)] == list(GOOD_FIRST_CHOICES)
     assert f"All {len(known_models()):,} models" in chooser.model.rows
     assert chooser.selected is not None and chooser.selected.name == "tf_efficientnet_lite0"
-    assert chooser.words.text().startswith("Small and fast")
-    assert "comes with ftgui" in chooser.facts.text() and "Apache-2.0" in chooser.facts.text()
+    assert chooser.words.text().startswith("Good first choice")
+    assert "come with ftgui" in chooser.facts.text() and "Apache-2.0" in chooser.facts.text()
 
 
 def test_words_in_any_order_match_name_licence_and_data_set(chooser: ModelChooser) -> None:
@@ -186,7 +187,7 @@ def test_nothing_found_by_filters_alone_can_not_be_used(chooser: ModelChooser) -
 def test_a_model_without_weights_is_from_scratch_and_the_next_one_is_not(chooser: ModelChooser) -> None:
     nameless = next(model.name for model in known_models() if not model.place and model.megabytes == 0)
     chooser.search.setText(nameless)
-    assert chooser.weights.currentText() == "From scratch" and "none exist" in chooser.facts.text()
+    assert chooser.weights.currentText() == "From scratch" and "do not exist" in chooser.facts.text()
     chooser.search.setText("resnet50")
     assert chooser.weights.currentText() == "Pretrained weights"
 
@@ -240,6 +241,14 @@ def test_download_settings_reach_the_engine_now_and_at_the_next_start(
     assert fake.sent[0] == wanted, "the engine must know before it is asked for a model"
 
 
+def test_enter_in_an_address_settles_it_and_chooses_nothing(chooser: ModelChooser, fake: FakeEngine) -> None:
+    chooser.options.setChecked(True)
+    QTest.keyClicks(chooser.downloads.torchvision_mirror, "http://here")
+    QTest.keyClick(chooser.downloads.torchvision_mirror, Qt.Key.Key_Return)
+    assert fake.last(m.Configure).torchvision_mirror == "http://here"
+    assert chooser.isVisible() and fake.sent[-1] == fake.last(m.Configure)
+
+
 def test_what_is_no_address_is_not_sent(chooser: ModelChooser, fake: FakeEngine) -> None:
     before = len(fake.sent)
     chooser.options.setChecked(True)
@@ -248,13 +257,16 @@ def test_what_is_no_address_is_not_sent(chooser: ModelChooser, fake: FakeEngine)
     assert len(fake.sent) == before and "“mirror” is no web address" in chooser.downloads.problem.text()
 
 
-def test_a_download_shows_megabytes_and_can_be_cancelled(window: MainWindow, fake: FakeEngine) -> None:
-    fake.become_ready()
+def test_a_download_shows_megabytes_and_can_be_cancelled(
+    qtbot, window: MainWindow, fake: FakeEngine, make_dataset
+) -> None:
+    open_project(qtbot, window, fake, make_dataset())
     workspace, status = window.workspace, window.status
     before = workspace.recipe.backbone
     workspace.choose_backbone(Backbone(name="resnet50"))
     workspace._engine_progress(m.Progress("downloading resnet50", 12_000_000, 98_000_000, "bytes"))
     assert status.left.text() == "downloading resnet50 · 12 of 98 MB"
+    assert "still loading" in workspace.obstacles()[-1].message
     assert status.cancel.isVisible() and abs(status.bar.value - 12 / 98) < 1e-6
     status.cancel.click()
     assert isinstance(fake.sent[-1], m.Stop)
@@ -262,6 +274,7 @@ def test_a_download_shows_megabytes_and_can_be_cancelled(window: MainWindow, fak
     workspace._command_failed(m.CommandFailed(fake.last(m.LoadModel).request, "LoadModel", why))
     assert not status.cancel.isVisible() and status.text.text() == why
     assert status._severity == "info" and workspace.recipe.backbone == before
+    assert not any("loading" in obstacle.message for obstacle in workspace.obstacles())
 
 
 def test_cancelling_never_stops_a_training(window: MainWindow, fake: FakeEngine) -> None:

@@ -149,9 +149,9 @@ class ModelTable(QAbstractTableModel):
     def weights_words(self, model: KnownModel) -> str:
         """Where its pretrained weights are."""
         if model.source is Source.NONE:
-            return "none exist"
+            return "do not exist"
         if model.source is Source.PACKAGED:
-            return "comes with ftgui"
+            return "come with ftgui"
         return "on this computer" if model.name in self._here else f"to download, {megabytes(model.megabytes)}"
 
     # --- Qt's side --------------------------------------------------------------------------------------------------

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QCheckBox, QFormLayout, QFrame, QLineEdit, QWidget
 
 from ftgui.protocol import messages as m
@@ -61,6 +62,13 @@ class DownloadOptions(QFrame):
         field.setPlaceholderText(usual)
         field.setToolTip(tooltip)
         return field
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Enter settles an address; passed on, it would press the dialog's default button and choose a model."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            event.accept()
+        else:
+            super().keyPressEvent(event)
 
     @Slot()
     def _changed(self) -> None:

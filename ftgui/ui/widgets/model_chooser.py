@@ -55,7 +55,7 @@ class ModelChooser(QDialog):
         super().__init__(parent)
         self.setWindowTitle("Choose a model")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.resize(1080, 680)
+        self.resize(1160, 720)
         self._engine_names = frozenset(engine_names)
         self._file = ""
         self._weights_before = PRETRAINED
@@ -121,7 +121,7 @@ class ModelChooser(QDialog):
         header = table.horizontalHeader()
         header.setHighlightSections(False)
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((PARAMETERS, 96), (INPUT, 90), (LICENCE, 250), (WEIGHTS, 150)):
+        for column, width in ((PARAMETERS, 96), (INPUT, 90), (LICENCE, 285), (WEIGHTS, 150)):
             header.resizeSection(column, width)
         header.setSortIndicatorClearable(True)  # the third click on a header brings the groups back
         header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
@@ -264,8 +264,8 @@ class ModelChooser(QDialog):
         self.words.setText(known_models.in_plain_words(model))
         facts = [f"{count(model.parameters)} parameters", f"{model.input} × {model.input} pixels"]
         if model.source is not Source.NONE:
-            facts.append(f"licence of the weights: {model.licence_words}")
-        facts.append(f"weights: {self.model.weights_words(model)}")
+            facts.append(f"licence of the weights: {model.licence_details}")
+        facts.append(f"weights {self.model.weights_words(model)}")
         self.facts.setText(" · ".join(facts))
         if model.source is Source.NONE and self.weights.currentData() == PRETRAINED:
             self._set_weights(FROM_SCRATCH)
