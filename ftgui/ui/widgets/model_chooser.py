@@ -55,7 +55,8 @@ class ModelChooser(QDialog):
         super().__init__(parent)
         self.setWindowTitle("Choose a model")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.resize(1160, 720)
+        room = self.screen().availableSize()
+        self.resize(min(1160, room.width() - 40), min(720, room.height() - 80))
         self._engine_names = frozenset(engine_names)
         self._file = ""
         self._weights_before = PRETRAINED
