@@ -24,7 +24,7 @@ NON_COMMERCIAL = frozenset(
 
 
 HUB_FILES = ("model.safetensors", "pytorch_model.bin")
-"""Names of weights files in a hub repository."""
+"""Names of weights files in a hub repository, in the order of timm's own preference."""
 
 
 class Source(Enum):

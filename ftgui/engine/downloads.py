@@ -26,15 +26,13 @@ import huggingface_hub
 import torch
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
 
+from ftgui.data.known_models import HUB_FILES
 from ftgui.engine.errors import EngineError
 
 log = logging.getLogger(__name__)
 
 TORCHVISION_HOST = "https://download.pytorch.org"
 """What a mirror of torchvision's files stands in for."""
-
-HUB_FILES = ("model.safetensors", "pytorch_model.bin")
-"""In the order of timm's own preference."""
 
 WAYS_OUT = "give a weights file, or choose tf_efficientnet_lite0, which comes with ftgui"
 TIMEOUT = 10.0

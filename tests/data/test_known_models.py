@@ -104,6 +104,7 @@ def test_weights_on_this_computer_are_found(tmp_path: Path) -> None:
     (checkpoints / (find("torchvision/resnet34").place + ".part")).touch()
     hub_file(tmp_path / "huggingface/hub", "timm/resnet18.a1_in1k")
     (tmp_path / "huggingface/hub/models--timm--resnet34.a1_in1k/blobs").mkdir(parents=True)  # not complete
+    hub_file(tmp_path / "huggingface/hub", "timm/resnet50.a1_in1k", "config.json")  # no weights
     assert weights_here() == {"tf_efficientnet_lite0", "torchvision/resnet18", "resnet18.a1_in1k"}
 
 

@@ -235,6 +235,13 @@ def on_hub(mirror: Mirror, repository: str, content: bytes, filename: str = "mod
     mirror.files[f"/{repository}/resolve/main/{filename}"] = content
 
 
+def usual_hub(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    """As `HF_ENDPOINT` does, which huggingface_hub reads at import."""
+    constants = huggingface_hub.constants
+    monkeypatch.setattr(constants, "ENDPOINT", address)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", address + "/{repo_id}/resolve/{revision}/{filename}")
+
+
 def test_the_hub_resumes_checks_and_lands_in_its_cache(mirror: Mirror, tmp_path: Path) -> None:
     on_hub(mirror, "timm/thing", CONTENT)
     mirror.cut_after = [900_000]
@@ -263,10 +270,7 @@ def test_the_hubs_other_weights_file_is_taken(mirror: Mirror) -> None:
 
 
 def test_the_usual_address_is_the_environments(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
-    constants = huggingface_hub.constants  # HF_ENDPOINT is read at import
-    monkeypatch.setattr(constants, "ENDPOINT", mirror.address)
-    template = mirror.address + "/{repo_id}/resolve/{revision}/{filename}"
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    usual_hub(monkeypatch, mirror.address)
     on_hub(mirror, "timm/thing", CONTENT)
     assert Downloader().hub("thing", "timm/thing").read_bytes() == CONTENT
 
@@ -277,13 +281,8 @@ def test_an_access_token_is_not_for_mirrors(mirror: Mirror, monkeypatch: pytest.
     Downloader(Settings(hub_mirror=mirror.address)).hub("thing", "timm/thing")
     assert mirror.tokens == {""}
     mirror.tokens.clear()
-    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", mirror.address)
+    usual_hub(monkeypatch, mirror.address)
     on_hub(mirror, "timm/gated", CONTENT)
-    monkeypatch.setattr(
-        huggingface_hub.constants,
-        "HUGGINGFACE_CO_URL_TEMPLATE",
-        mirror.address + "/{repo_id}/resolve/{revision}/{filename}",
-    )
     Downloader().hub("gated", "timm/gated")
     assert mirror.tokens == {"Bearer hf_secret"}
 
@@ -309,13 +308,21 @@ def tiny_on_hub(mirror: Mirror) -> torch.Tensor:
     return state["conv_stem.weight"]
 
 
-def test_a_timm_model_is_downloaded_with_progress(mirror: Mirror, tiny_on_hub: torch.Tensor, engine: Engine) -> None:
+def test_a_timm_model_is_downloaded_with_progress(
+    mirror: Mirror, tiny_on_hub: torch.Tensor, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual_hub(monkeypatch, mirror.address + "/usual")
     engine.session.handle(m.Configure(hub_mirror=mirror.address))
     loaded = engine.do(m.LoadModel(1, Backbone(name=TAGGED), ["a", "b"], ["head"], device="cpu"))
     assert isinstance(loaded, m.ModelLoaded), loaded
     assert torch.equal(engine.session._loaded.model.conv_stem.weight, tiny_on_hub)
     last = engine.of(m.Progress)[-1]
     assert last.unit == "bytes" and last.done == last.total > 1_000_000 and TAGGED in last.what
+    asked = len(mirror.asked)
+    engine.session.handle(m.Configure(offline=True))
+    again = engine.do(m.LoadModel(2, Backbone(name=TAGGED), ["a", "b"], ["head"], device="cpu"))
+    assert isinstance(again, m.ModelLoaded) and len(mirror.asked) == asked
+    assert not any(path.startswith("/usual") for _, path, _ in mirror.asked), "timm asked behind the mirror's back"
 
 
 def test_a_torchvision_model_is_downloaded(

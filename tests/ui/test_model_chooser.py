@@ -72,8 +72,8 @@ def test_words_in_any_order_match_name_licence_and_data_set(chooser: ModelChoose
 
 
 def test_a_name_typed_in_full_comes_first(chooser: ModelChooser) -> None:
-    chooser.search.setText("resnet50")
-    assert chooser.selected.name == "resnet50.a1_in1k"
+    chooser.search.setText("resnet34")  # no good first choice; torchvision/resnet34 stands before it in the list
+    assert chooser.selected.name == "resnet34.a1_in1k"
     chooser.search.setText("torchvision/resnet50")
     assert chooser.selected.name == "torchvision/resnet50"
 
@@ -141,7 +141,7 @@ def test_keyboard_alone_chooses(chooser: ModelChooser, fake: FakeEngine) -> None
     assert chooser.selected.name == second
     loads = len([command for command in fake.sent if isinstance(command, m.LoadModel)])
     QTest.keyClick(chooser.table, Qt.Key.Key_Return)
-    assert chosen(fake) == Backbone(name=second)
+    assert chosen(fake) == Backbone(name=second) and model_settings.recent_models() == [second]
     assert len([command for command in fake.sent if isinstance(command, m.LoadModel)]) == loads + 1
     assert not shiboken6.isValid(chooser) or not chooser.isVisible()
 

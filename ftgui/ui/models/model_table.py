@@ -37,9 +37,9 @@ FILTERS: dict[str, tuple[str, str]] = {
 """Key: text and tooltip of its chip."""
 
 
-def megabytes(size: int) -> str:
+def file_size(megabytes: int) -> str:
     """E.g. ``"98 MB"``, ``"2.4 GB"``."""
-    return f"{size:,} MB" if size < 1000 else f"{size / 1000:.1f} GB"
+    return f"{megabytes:,} MB" if megabytes < 1000 else f"{megabytes / 1000:.1f} GB"
 
 
 class ModelTable(QAbstractTableModel):
@@ -152,7 +152,7 @@ class ModelTable(QAbstractTableModel):
             return "do not exist"
         if model.source is Source.PACKAGED:
             return "come with ftgui"
-        return "on this computer" if model.name in self._here else f"to download, {megabytes(model.megabytes)}"
+        return "on this computer" if model.name in self._here else f"to download, {file_size(model.megabytes)}"
 
     # --- Qt's side --------------------------------------------------------------------------------------------------
 
