@@ -22,6 +22,19 @@ def percent(share: float) -> str:
     return "–" if math.isnan(share) else f"{share * 100:.1f} %"
 
 
+def progress(event: m.Progress) -> str:
+    """E.g. ``"reading images: 1,200 of 2,000"``, ``"downloading resnet50: 12 of 98 MB"``."""
+    if event.unit == "bytes":
+        return event.what + (f": {megabytes(event.done, event.total)}" if event.total else "")
+    return f"{event.what}: {event.done:,} of {event.total:,}"
+
+
+def megabytes(done: int, total: int) -> str:
+    """E.g. ``"12 of 98 MB"``; small files keep a digit, or they would stand at 0."""
+    digits = 0 if total >= 10e6 else 1
+    return f"{done / 1e6:,.{digits}f} of {total / 1e6:,.{digits}f} MB"
+
+
 class ProgressLine:
     """Shows events: on a terminal one line that is rewritten, into a file one line an epoch.
 
@@ -42,7 +55,7 @@ class ProgressLine:
     def show(self, event: m.Event) -> None:
         """Show one event, if it is one a person wants to see."""
         if isinstance(event, m.Progress):
-            self._rewrite(f"{event.what}: {event.done:,} of {event.total:,}")
+            self._rewrite(progress(event))
         elif isinstance(event, m.TrainingStarted):
             self._phases, self._epochs = event.phases, event.epochs
             self.say(

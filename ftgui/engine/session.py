@@ -16,9 +16,10 @@ from torch import nn
 
 from ftgui.data.catalog import Catalog, CatalogError
 from ftgui.data.formats import ImageError
-from ftgui.engine import augment, backbones, devices
+from ftgui.engine import augment, backbones, devices, rate_test
 from ftgui.engine import checkpoint as checkpoints
 from ftgui.engine.checkpoint import Checkpoint
+from ftgui.engine.downloads import DownloadCancelled, Downloader, Settings
 from ftgui.engine.errors import EngineError
 from ftgui.engine.export import WEIGHTS_FILE, Description, read_description
 from ftgui.engine.features import FeatureStore
@@ -28,6 +29,7 @@ from ftgui.engine.loading import NO_AUGMENTATION
 from ftgui.engine.loop import SteerCommand, StopRequested, Training
 from ftgui.engine.outputs import as_logits
 from ftgui.engine.preprocess import center_view, decode, to_batch
+from ftgui.engine.price import CPU_IMAGES, Profile, price, profile
 from ftgui.engine.runs import same_samples
 from ftgui.engine.telling import Emit
 from ftgui.protocol import messages as m
@@ -50,6 +52,8 @@ class Loaded:
     seed: int
     trained: bool
     """The head means something: it was trained here, loaded from a run, or came with the weights."""
+    profile: Profile | None = None
+    """Made when somebody first asks for a price."""
 
     @property
     def model(self) -> nn.Module:
@@ -71,12 +75,20 @@ class Session:
         self._loaded: Loaded | None = None
         self._training: Training | None = None
         self._store = FeatureStore()
+        self._downloads = Settings()
+        self._postponed: list[m.Command] = []
+        """What came in during a download and can wait for its end."""
         self.stop_requested = False
         """Set to end a training between steps; for callers without a command queue (Ctrl-C)."""
         self.shutting_down = False
 
     def handle(self, command: m.Command) -> None:
         """Do a command; whatever goes wrong becomes `CommandFailed`, never an exception."""
+        self._do(command)
+        while self._postponed and not self.shutting_down and self._training is None:
+            self._do(self._postponed.pop(0))
+
+    def _do(self, command: m.Command) -> None:
         try:
             self._handle(command)
         except (EngineError, ImageError, CatalogError, RecipeError) as error:
@@ -101,6 +113,12 @@ class Session:
             self._predict(command, time.perf_counter())
         elif isinstance(command, m.ShowViews):
             self._show_views(command)
+        elif isinstance(command, m.AskPrice):
+            self._price(command)
+        elif isinstance(command, m.FindRate):
+            self._find_rate(command)
+        elif isinstance(command, m.Configure):
+            self._downloads = Settings(command.offline, command.hub_mirror, command.torchvision_mirror)
         elif isinstance(command, m.Hello):
             if command.protocol != m.PROTOCOL_VERSION:
                 raise EngineError(
@@ -144,11 +162,34 @@ class Session:
 
     def _build(self, backbone: Backbone, class_names: list[str], device_name: str, seed: int) -> Loaded:
         device = devices.pick(device_name)
-        built = backbones.build(backbone, class_names, seed)
+        built = backbones.build(backbone, class_names, seed, Downloader(self._downloads, self._download_progress))
         tree = build_tree(built.model, built.heads)
         nodes = tree.nodes(output_shapes(built.model, built.preprocessing.size))
         built.model.to(device)
         return Loaded(backbone, built, Freezer(built.model, tree), nodes, device, seed, trained=not class_names)
+
+    def _download_progress(self, what: str, done: int, total: int) -> None:
+        """Say how far a download is, and look whether it is still wanted.
+
+        Raises:
+            DownloadCancelled: on `Stop`, `Shutdown`, `stop_requested`, or when another model was asked for.
+        """
+        self._emit(m.Progress(what, done, total, "bytes"))
+        cancelled = DownloadCancelled(
+            "The download was cancelled" + ("; the model before stays." if self._loaded else ".")
+        )
+        if self.stop_requested:
+            raise cancelled
+        while (command := self._next_command(False)) is not None:
+            if isinstance(command, m.Stop | m.Shutdown):
+                self.shutting_down = isinstance(command, m.Shutdown)
+                raise cancelled
+            if isinstance(command, m.Predict):
+                self._do(command)  # the model before is still there to be asked
+                continue
+            self._postponed.append(command)
+            if isinstance(command, m.LoadModel):
+                raise DownloadCancelled("Another model was chosen.")
 
     def _take_trained(self, loaded: Loaded, folder: Path) -> None:
         """Weights of a finished model, where they fit; a project whose classes changed just starts untrained."""
@@ -215,6 +256,63 @@ class Session:
                 step=step,
             )
         )
+
+    # --- price and rate -----------------------------------------------------------------------------------------------
+
+    def _price(self, command: m.AskPrice) -> None:
+        loaded = self._require()
+        if loaded.profile is None:
+            if self._training is not None:
+                raise EngineError("The price is known when the training is over.")
+            on_gpu = loaded.device.type == "cuda"
+            images = command.recipe.training.batch_size if on_gpu else CPU_IMAGES
+            preprocessing = loaded.built.preprocessing
+            loaded.profile = profile(loaded.model, loaded.freezer, preprocessing, loaded.device, images)
+        self._emit(price(loaded.profile, command, loaded.freezer.resolve(command.layers)))
+
+    def _find_rate(self, command: m.FindRate) -> None:
+        """A range test with the present model, whatever it has learned by now."""
+        loaded, recipe = self._require(), command.recipe
+        if not 0 <= command.phase < len(recipe.phases):
+            raise EngineError("There is no such phase.")
+        with Catalog(Path(command.catalog), read_only=True) as catalog:
+            samples = catalog.samples()
+        source = rate_test.source_for(
+            samples,
+            loaded.model,
+            loaded.freezer,
+            loaded.built.preprocessing,
+            recipe,
+            loaded.device,
+            self._poll_rate_test,
+        )
+        source.progress = lambda what, done, total: self._emit(m.Progress(what, done, total))
+        self.stop_requested = False
+        try:
+            curve = rate_test.range_test(
+                source, recipe, command.phase, lambda rate, loss: self._emit(m.RateTested(command.request, rate, loss))
+            )
+            why = curve.why
+        except StopRequested:
+            curve, why = rate_test.Curve(), "Stopped."
+        finally:
+            source.images.close()
+            loaded.model.eval()
+        self._emit(m.RateTestFinished(command.request, curve.rates, curve.losses, curve.suggestion, why))
+
+    def _poll_rate_test(self) -> None:
+        """Between steps of a range test: Stop ends it, everything else waits for its end.
+
+        Raises:
+            StopRequested: on `Stop`, `Shutdown` or `stop_requested`.
+        """
+        if self.stop_requested:
+            raise StopRequested
+        while (command := self._next_command(False)) is not None:
+            if isinstance(command, m.Stop | m.Shutdown):
+                self.shutting_down = isinstance(command, m.Shutdown)
+                raise StopRequested
+            self._postponed.append(command)
 
     def _show_views(self, command: m.ShowViews) -> None:
         preprocessing = self._require().built.preprocessing

@@ -26,6 +26,17 @@ class Hello(_Message, frozen=True):
     protocol: int = PROTOCOL_VERSION
 
 
+class Configure(_Message, frozen=True):
+    """Where pretrained weights may come from, from now on; nothing is answered."""
+
+    offline: bool = False
+    """Never use the network."""
+    hub_mirror: str = ""
+    """Address that stands in for Hugging Face's; empty: the usual one, or ``HF_ENDPOINT``."""
+    torchvision_mirror: str = ""
+    """Address that stands in for torchvision's server of weights; empty: the usual one."""
+
+
 class LoadModel(_Message, frozen=True):
     """Build the backbone with a head for these classes, on this device; answered by `ModelLoaded` or `CommandFailed`."""
 
@@ -124,7 +135,7 @@ class Resume(_Message, frozen=True):
 
 
 class Stop(_Message, frozen=True):
-    """Finish the present step, keep the best weights so far, end the run."""
+    """Finish the present step, keep the best weights so far, end the run; or end a download of weights."""
 
 
 class Predict(_Message, frozen=True):
@@ -142,6 +153,7 @@ class Shutdown(_Message, frozen=True):
 
 Command = (
     Hello
+    | Configure
     | LoadModel
     | SetTrainable
     | Train
@@ -243,6 +255,8 @@ class Progress(_Message, frozen=True):
     """A sentence part, e.g. ``"reading images"``."""
     done: int
     total: int
+    unit: str = ""
+    """``"bytes"`` of a download, which `Stop` ends; empty: things to be counted."""
 
 
 class TrainingStarted(_Message, frozen=True):

@@ -42,7 +42,7 @@ from ftgui.ui.pages.predict_page import PredictPage
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.drop_overlay import DropOverlay
 from ftgui.ui.widgets.layer_panel import LayerPanel
-from ftgui.ui.widgets.model_picker import ModelPicker
+from ftgui.ui.widgets.model_chooser import ModelChooser
 from ftgui.ui.widgets.recipe_panel import RecipePanel
 from ftgui.ui.widgets.status_line import StatusLine
 from ftgui.ui.widgets.top_bar import TopBar
@@ -319,11 +319,12 @@ class MainWindow(QWidget):
     @Slot()
     def choose_model(self, weights: str = "") -> None:
         """A dialog, not modal: the window goes on."""
-        picker = ModelPicker(self._names, self.workspace.recipe.backbone, self)
-        picker.chosen.connect(self.workspace.choose_backbone)
+        chooser = ModelChooser(self.workspace.recipe.backbone, self._names, self.theme, self)
+        chooser.chosen.connect(self.workspace.choose_backbone)
+        chooser.downloads_changed.connect(self.workspace.configure_downloads)
         if weights:
-            picker.use_file(weights)
-        picker.show()
+            chooser.use_file(weights)
+        chooser.show()
 
     @Slot(QAction)
     def _choose_colors(self, action: QAction) -> None:

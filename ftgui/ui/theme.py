@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, QSettings, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication, QStyleFactory
 
-_FIELDS = ("QLineEdit", "QAbstractSpinBox", "QComboBox")
+_FIELDS = ("QLineEdit", "QAbstractSpinBox", "QComboBox", "QCheckBox")
 
 
 @dataclass(frozen=True)
@@ -168,6 +168,10 @@ def stylesheet(colors: Colors) -> str:
     QToolButton#tab:hover {{ background: {c.hover}; }}
     QToolButton#tab:checked {{ background: {c.hover}; color: {c.text}; font-weight: 600; }}
     QToolButton#tab:focus {{ border: 1px solid {c.accent}; padding: 5px 9px; }}
+    QToolButton#chip {{ border: 1px solid {c.border}; border-radius: 11px; padding: 2px 10px; color: {c.muted}; }}
+    QToolButton#chip:hover {{ background: {c.hover}; }}
+    QToolButton#chip:checked {{ background: {c.hover}; color: {c.text}; border-color: {c.accent}; }}
+    QToolButton#chip:focus {{ border-color: {c.text}; }}
     QPushButton#primary, QPushButton#secondary {{ border-radius: 6px; padding: 6px 16px; font-weight: 500; }}
     QPushButton#primary {{ background: {c.accent}; color: {c.on_accent}; border: 1px solid {c.accent}; }}
     QPushButton#primary:hover {{ border-color: {c.text}; }}

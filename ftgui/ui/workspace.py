@@ -20,6 +20,7 @@ from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.problem import Problem
 from ftgui.protocol.recipe import Backbone, Recipe
+from ftgui.ui import model_settings
 from ftgui.ui.plan import Plan
 from ftgui.ui.sample import sample_folder
 from ftgui.ui.workers.engine_worker import EngineKind, EngineState, EngineWorker
@@ -64,6 +65,8 @@ class Workspace(QObject):
     """The request that can't be answered, and why."""
     busy = Signal(str, object, object)
     """What is going on, done, total; empty text: nothing any more."""
+    downloading = Signal(str, object, object)
+    """What is being downloaded, bytes done, bytes in all; `cancel_download` ends it, an empty `busy` follows its end."""
     message = Signal(str, str)
     """severity, sentence for the status line."""
 
@@ -94,6 +97,8 @@ class Workspace(QObject):
         self._loaded_classes: list[str] | None = None
         self._load_wanted = False
         self._load_problem = ""
+        self._cancelling = False
+        """The person does not want the weights any more, so that they do not come is no error."""
         self._recipe_before: Recipe | None = None
         """What to go back to if the model just chosen can't be loaded."""
         self._device_ids: list[str] = []
@@ -201,7 +206,20 @@ class Workspace(QObject):
         self._device_ids = [device.id for device in event.devices]
         self.devices_known.emit(event)
         self._use_a_device_there_is()
+        self._send.emit(model_settings.download_settings())
         self.load_model()
+
+    def configure_downloads(self, chosen: m.Configure) -> None:
+        """Whether and from where weights may be downloaded, from now on and at the next start."""
+        model_settings.keep_download_settings(chosen)
+        if self.engine.alive:
+            self._send.emit(chosen)
+
+    def cancel_download(self) -> None:
+        """The model before stays; what is downloaded already is kept for another time."""
+        if self.engine.kind is EngineKind.READY:  # while training, Stop would mean the training
+            self._cancelling = True
+            self._send.emit(m.Stop())
 
     def _use_a_device_there_is(self) -> None:
         known = ["auto", *self._device_ids, *(["cuda"] if "cuda:0" in self._device_ids else [])]
@@ -215,6 +233,7 @@ class Workspace(QObject):
         if self._load_wanted:
             return
         self._load_problem = ""
+        self._cancelling = False
         classes = self.contents.class_names if self.contents else []
         trained = self.project.last_finished_run() if self.project else None
         self._load_request = self._next_request()
@@ -246,7 +265,10 @@ class Workspace(QObject):
 
     @Slot(m.Progress)
     def _engine_progress(self, event: m.Progress) -> None:
-        self.busy.emit(event.what, event.done, event.total)
+        if event.unit == "bytes":
+            self.downloading.emit(event.what, event.done, event.total)
+        else:
+            self.busy.emit(event.what, event.done, event.total)
 
     @Slot(m.CommandFailed)
     def _command_failed(self, event: m.CommandFailed) -> None:
@@ -265,7 +287,8 @@ class Workspace(QObject):
             self.training_event.emit(None)
         elif event.command == "LoadModel":
             self._load_failed(event.message)
-        self.message.emit("error", event.message)
+        self.message.emit("info" if self._cancelling else "error", event.message)
+        self._cancelling = False
 
     def _load_failed(self, sentence: str) -> None:
         """Go back to the model before, if the person just chose another; else say what keeps Train off.
@@ -277,6 +300,7 @@ class Workspace(QObject):
             self._held_ticks = []
             self.plan.take(before)
             if self.model is not None:  # the engine still holds it
+                self._load_request = self.model.request
                 self._loaded_classes = self.model.class_names
                 self.recipe_changed.emit()
                 return
@@ -491,7 +515,7 @@ class Workspace(QObject):
             found.append(Problem("error", "no-engine", "The engine is not running. Start it again."))
         elif self._load_problem:
             found.append(Problem("error", "no-model", self._load_problem))
-        elif self.model is None or self._loaded_classes != self.model.class_names:
+        elif self.model is None or self.model.request != self._load_request:
             found.append(Problem("info", "loading", "The engine is still loading the model."))
         return found
 

@@ -98,6 +98,11 @@ def test_no_network_is_a_sentence_and_quick(name: str, monkeypatch: pytest.Monke
         build(Backbone(name=name), ["a", "b"])
 
 
+def test_a_model_without_classes_of_its_own_needs_a_dataset() -> None:
+    with pytest.raises(EngineError, match=r"has no classes of its own\. Open a folder of images first"):
+        build(Backbone(name="vit_small_patch14_dinov2.lvd142m", weights="none"), [])
+
+
 # --- weights files --------------------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QApplication
 
 from ftgui.protocol import messages as m
@@ -138,3 +139,5 @@ def window(qtbot, workspace: Workspace, fake: FakeEngine, theme: Theme) -> Itera
     made.predict_page.close_threads()
     made.hide()
     made.deleteLater()
+    # Now: with windows left over, each new style sheet would restyle them all, and tests grow slower one by one.
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)

@@ -161,16 +161,16 @@ def test_pasting_pixels_and_files(window: MainWindow, fake: FakeEngine, tmp_path
     assert "Nothing ftgui can use" in window.status.text.text()
 
 
-def test_a_dropped_weights_file_opens_the_model_picker(window: MainWindow, fake: FakeEngine, tmp_path: Path) -> None:
+def test_a_dropped_weights_file_opens_the_model_chooser(window: MainWindow, fake: FakeEngine, tmp_path: Path) -> None:
     fake.become_ready()
     path = tmp_path / "mine.safetensors"
     path.touch()
     drop(window, urls(path))
-    (picker,) = [w for w in QApplication.topLevelWidgets() if w.windowTitle() == "Choose a model"]
-    assert "mine.safetensors" in picker.file_label.text()
-    picker.name.setText("resnet18")
-    picker._use()
-    assert fake.last(m.LoadModel).backbone == Backbone(name="resnet18", weights=str(path))
+    (chooser,) = [w for w in QApplication.topLevelWidgets() if w.windowTitle() == "Choose a model"]
+    assert "mine.safetensors" in chooser.file_label.text()
+    chooser.search.setText("resnet18")
+    chooser.use.click()
+    assert fake.last(m.LoadModel).backbone == Backbone(name="resnet18.a1_in1k", weights=str(path))
 
 
 def test_a_model_that_can_not_be_loaded_leaves_the_one_before(qtbot, window, fake, make_dataset: Maker) -> None:

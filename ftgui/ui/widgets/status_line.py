@@ -7,7 +7,7 @@ import math
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
-from ftgui.progress import clock, percent
+from ftgui.progress import clock, megabytes, percent
 from ftgui.protocol import messages as m
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import Bar, button, label
@@ -50,9 +50,11 @@ class StatusLine(QWidget):
         self.restart = button(
             "Start the engine again", "Starts a new engine; project, ticks and runs are as they were."
         )
+        self.cancel = button("Cancel download", "The model before stays; what is downloaded already is kept for later")
         layout.addWidget(self.text, 1)
         layout.addWidget(self.bar)
         layout.addWidget(self.left)
+        layout.addWidget(self.cancel)
         layout.addWidget(self.score)
         layout.addWidget(self.restart)
         layout.addWidget(self.engine)
@@ -60,6 +62,9 @@ class StatusLine(QWidget):
         self.setMinimumHeight(self.restart.sizeHint().height() + 10)
         self.bar.hide()
         self.restart.hide()
+        self.cancel.hide()
+        self.cancel.clicked.connect(workspace.cancel_download)
+        workspace.downloading.connect(self._downloading)
         self.restart.clicked.connect(workspace.start_engine)
         workspace.message.connect(self.say)
         workspace.busy.connect(self._busy)
@@ -88,6 +93,7 @@ class StatusLine(QWidget):
     @Slot(str, object, object)
     def _busy(self, what: str, done: int, total: int) -> None:
         """Beside the sentence, never in its place: an error must outlast the next progress report."""
+        self.cancel.hide()
         numbers = f" · {done:,} of {total:,}" if total else (f" · {done:,}" if done else "")
         self.left.setText(f"{what}…{numbers}" if what else "")
         self.bar.setVisible(bool(what and total))
@@ -95,6 +101,13 @@ class StatusLine(QWidget):
             self.bar.set_value(done / total)
         elif not what and self._severity == "info" and self._workspace.model and not self._workspace.engine.busy:
             self.say("info", READY)
+
+    @Slot(str, object, object)
+    def _downloading(self, what: str, done: int, total: int) -> None:
+        self.left.setText(f"{what} · {megabytes(done, total)}" if total else f"{what}…")
+        self.bar.setVisible(bool(total))
+        self.bar.set_value(done / total if total else 0)
+        self.cancel.show()
 
     @Slot(EngineState)
     def _engine(self, state: EngineState) -> None:

@@ -1,0 +1,288 @@
+"""Fetching pretrained weights: with progress, to be cancelled, going on where a broken download ended, and checked.
+
+Files land where torch and huggingface_hub look for them, so other programs share them. The bytes are fetched here and
+not by those libraries: torch.hub and huggingface_hub 1 and later throw a partial file away when a download ends early,
+and neither can be asked to stop.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import http.client
+import logging
+import re
+import shutil
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import huggingface_hub
+import torch
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
+
+from ftgui.data.known_models import HUB_FILES
+from ftgui.engine.errors import EngineError
+
+log = logging.getLogger(__name__)
+
+TORCHVISION_HOST = "https://download.pytorch.org"
+"""What a mirror of torchvision's files stands in for."""
+
+WAYS_OUT = "give a weights file, or choose tf_efficientnet_lite0, which comes with ftgui"
+TIMEOUT = 10.0
+"""Seconds without a single byte after which a connection counts as lost."""
+RETRY_PAUSE = 1.0
+"""Seconds before a lost connection is tried again."""
+TRIES = 3
+"""Connections in a row that bring nothing before giving up."""
+REPORT_EVERY = 0.1
+"""Seconds between two progress reports."""
+_CHUNK = 1 << 18
+
+Report = Callable[[str, int, int], None]
+"""Takes what goes on, bytes done and bytes in all (0 = not known); raises `DownloadCancelled` to end it."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the person allows and prefers; empty addresses mean the usual ones."""
+
+    offline: bool = False
+    hub_mirror: str = ""
+    torchvision_mirror: str = ""
+
+
+class DownloadCancelled(EngineError):
+    """The person changed their mind; the partial file stays, to go on from."""
+
+
+class NoSuchFile(Exception):
+    """The server does not have this file; another name may do."""
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A file on a server, and what it must turn out to be."""
+
+    url: str
+    sha256: str = ""
+    """Hex digits its SHA-256 starts with; empty = not known."""
+    size: int = 0
+    """Bytes; 0 = not known."""
+    secret_headers: dict[str, str] = field(default_factory=dict)
+    """Sent to this server only, never to one it redirects to."""
+
+
+class Downloader:
+    """Finds weights on this computer, or brings them here.
+
+    Args:
+        settings: whether and from where.
+        report: told about progress at most ten times a second.
+    """
+
+    def __init__(self, settings: Settings | None = None, report: Report | None = None) -> None:
+        self._settings = settings or Settings()
+        self._report: Report = report or (lambda _what, _done, _total: None)
+
+    def checkpoint(self, name: str, url: str) -> Path:
+        """A file of torch's folder of checkpoints, from the cache or from `url` (or its mirror).
+
+        Raises:
+            EngineError: it can't be had; the message names the ways out.
+        """
+        target = Path(torch.hub.get_dir()) / "checkpoints" / Path(urllib.parse.urlparse(url).path).name
+        if target.is_file():
+            return target
+        self._allowed(name)
+        mirror = self._settings.torchvision_mirror.rstrip("/")
+        if mirror and url.startswith(TORCHVISION_HOST):
+            url = mirror + url.removeprefix(TORCHVISION_HOST)
+        digits = re.search(r"-([0-9a-f]{8,64})\.", target.name)
+        with self._in_words(name, url):
+            self._fetch(name, _Source(url, digits.group(1) if digits else ""), target)
+        return target
+
+    def hub(self, name: str, repository: str) -> Path:
+        """The weights file of a Hugging Face repository, from huggingface_hub's cache or from the hub (or its mirror).
+
+        Raises:
+            EngineError: it can't be had; the message names the ways out.
+        """
+        for filename in HUB_FILES:
+            cached = huggingface_hub.try_to_load_from_cache(repository, filename)
+            if isinstance(cached, str):
+                return Path(cached)
+        self._allowed(name)
+        endpoint = self._settings.hub_mirror.rstrip("/") or huggingface_hub.constants.ENDPOINT
+        for filename in HUB_FILES:
+            with contextlib.suppress(NoSuchFile), self._in_words(name, endpoint):
+                return self._from_hub(name, repository, filename, endpoint)
+        raise EngineError(f"{_host(endpoint)} has no weights for “{name}” that ftgui can read.")
+
+    def _allowed(self, name: str) -> None:
+        if self._settings.offline or huggingface_hub.constants.HF_HUB_OFFLINE:
+            raise EngineError(
+                f"The pretrained weights of “{name}” are not on this computer, and ftgui is set to never use the "
+                f"network. Allow downloads in the model chooser, {WAYS_OUT}."
+            )
+
+    @contextlib.contextmanager
+    def _in_words(self, name: str, url: str) -> Any:
+        """Turn what a failed download raises into one sentence."""
+        try:
+            yield
+        except urllib.error.HTTPError as error:
+            error.close()
+            raise EngineError(_refused(name, url, error.code, str(error.reason))) from error
+        except HfHubHTTPError as error:
+            code = getattr(getattr(error, "response", None), "status_code", 0)
+            raise EngineError(_refused(name, url, code, "")) from error
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            log.warning("%s from %s: %s", name, url, error)
+            raise EngineError(
+                f"The pretrained weights of “{name}” are not on this computer and could not be downloaded. Connect to "
+                f"the network once, {WAYS_OUT}."
+            ) from error
+
+    # --- Hugging Face -----------------------------------------------------------------------------------------------
+
+    def _from_hub(self, name: str, repository: str, filename: str, endpoint: str) -> Path:
+        """Put the file's bytes where huggingface_hub keeps them, then let it do its own bookkeeping."""
+        self._report(f"looking for {name}", 0, 0)
+        # A person's access token is for the address they gave it to, not for a mirror somebody recommended.
+        token = None if endpoint == huggingface_hub.constants.ENDPOINT else False
+        url = huggingface_hub.hf_hub_url(repository, filename, endpoint=endpoint)
+        try:
+            about = huggingface_hub.get_hf_file_metadata(url, token=token, endpoint=endpoint, timeout=TIMEOUT)
+        except EntryNotFoundError as error:
+            raise NoSuchFile(filename) from error
+        except HfHubHTTPError:
+            raise
+        except Exception as error:  # which HTTP client it uses, and so what it raises, changes with its version
+            raise OSError(f"{type(error).__name__}: {error}") from error
+        if not about.etag or not about.commit_hash:
+            raise OSError("no ETag or no commit in the answer: this is no mirror of the hub")
+        folder = Path(huggingface_hub.constants.HF_HUB_CACHE) / f"models--{repository.replace('/', '--')}"
+        blob = folder / "blobs" / about.etag
+        if not blob.is_file():
+            sha256 = about.etag if re.fullmatch(r"[0-9a-f]{64}", about.etag) else ""
+            secret = huggingface_hub.get_token() if token is None else None
+            headers = {"Authorization": f"Bearer {secret}"} if secret else {}
+            self._fetch(name, _Source(url, sha256, about.size or 0, headers), blob)
+        return Path(huggingface_hub.hf_hub_download(repository, filename, endpoint=endpoint, token=token))
+
+    # --- any file ---------------------------------------------------------------------------------------------------
+
+    def _fetch(self, name: str, source: _Source, target: Path) -> None:
+        """Download to a ``.part`` file beside the target, check it, and only then give it its name."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(target.name + ".part")
+        fruitless = 0
+        while True:
+            before = _size(part)
+            try:
+                self._receive(name, source, part)
+                break
+            except urllib.error.HTTPError:
+                raise
+            except (OSError, http.client.HTTPException) as error:
+                fruitless = 0 if _size(part) > before else fruitless + 1
+                if fruitless >= TRIES or not _worth_another_try(error):
+                    raise
+                log.info("the connection for %s broke (%s); trying again", name, error)
+                time.sleep(RETRY_PAUSE)
+        if source.sha256 and not _digest(part).startswith(source.sha256):
+            part.unlink()
+            raise EngineError(
+                f"The downloaded weights of “{name}” are damaged or were changed on the way (their checksum is wrong), so "
+                f"they were deleted. Try again, use another mirror, {WAYS_OUT}."
+            )
+        part.replace(target)
+
+    def _receive(self, name: str, source: _Source, part: Path) -> None:
+        """One connection's worth of bytes, appended to what is there.
+
+        Raises:
+            OSError: the connection ended before the file did.
+        """
+        done = _size(part)
+        if source.size and done == source.size:
+            return
+        with _open(source.url, done, source.secret_headers) as response:
+            done = done if response.status == http.client.PARTIAL_CONTENT else 0  # it may send everything again
+            coming = int(response.headers.get("Content-Length") or 0)
+            total = source.size or (done + coming if coming else 0)
+            _room(part, name, total - done)
+            told = 0.0
+            with part.open("r+b" if part.exists() else "wb") as file:
+                file.seek(done)
+                file.truncate()
+                while chunk := response.read1(_CHUNK):
+                    file.write(chunk)
+                    done += len(chunk)
+                    if time.monotonic() - told > REPORT_EVERY:
+                        told = time.monotonic()
+                        self._report(f"downloading {name}", done, total)
+        if done < total:
+            raise ConnectionError(f"the connection ended after {done:,} of {total:,} bytes")
+        self._report(f"downloading {name}", done, total)
+
+
+def _open(url: str, start: int, secret_headers: dict[str, str]) -> Any:
+    request = urllib.request.Request(url, headers={"User-Agent": "ftgui"})
+    if request.type not in ("http", "https"):
+        raise ValueError(f"not an http address: {url}")
+    if start:
+        request.add_header("Range", f"bytes={start}-")
+    for key, value in secret_headers.items():
+        request.add_unredirected_header(key, value)
+    try:
+        return urllib.request.urlopen(request, timeout=TIMEOUT)
+    except urllib.error.HTTPError as error:
+        if not start or error.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
+            raise
+        error.close()  # the part is longer than the file: it is of something else
+        return _open(url, 0, secret_headers)
+
+
+def _worth_another_try(error: Exception) -> bool:
+    """A host that has no address, or a disk that is full, will be no better in a second."""
+    reason = getattr(error, "reason", error)
+    return isinstance(error, http.client.HTTPException) or isinstance(reason, ConnectionError | TimeoutError)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _room(part: Path, name: str, wanted: int) -> None:
+    free = shutil.disk_usage(part.parent).free
+    if free < wanted:
+        raise EngineError(
+            f"The weights of “{name}” need {wanted / 1e6:,.0f} MB more, but the disk of {part.parent} has only "
+            f"{free / 1e6:,.0f} MB left. Free some space and choose the model again; what is downloaded already is kept."
+        )
+
+
+def _host(url: str) -> str:
+    return urllib.parse.urlparse(url).hostname or url
+
+
+def _refused(name: str, url: str, code: int, reason: str) -> str:
+    words = f"{code} {reason or http.client.responses.get(code, '')}".strip()
+    return (
+        f"{_host(url)} refused to give the pretrained weights of “{name}” ({words}). Try again later, set another "
+        f"mirror in the model chooser, {WAYS_OUT}."
+    )
