@@ -18,6 +18,11 @@ from ftgui.data.scan import Found
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import Recipe
 
+CHECKPOINT_FILE = Path("last") / "checkpoint.safetensors"
+"""Below a run's folder."""
+
+_LARGEST_HEADER = 64 * 2**20
+
 
 @dataclass(frozen=True)
 class Project:
@@ -84,12 +89,52 @@ class Project:
                 continue
             return folder
 
+    def open_run(self) -> OpenRun | None:
+        """The newest run, if it ended without being done and can go on from a checkpoint."""
+        if not self.runs_folder.is_dir():
+            return None
+        newest = max(self.runs_folder.iterdir(), key=run_number, default=None)
+        if newest is None:
+            return None
+        result = read_result(newest)
+        plain = read_checkpoint(newest)
+        if plain is None or (result is not None and result.get("reason") not in ("stopped", "failed")):
+            return None
+        return OpenRun(newest, run_number(newest), int(plain["at"]["step"]), crashed=result is None)
+
     def last_finished_run(self) -> Path | None:
         """The newest run that left usable weights."""
         if not self.runs_folder.is_dir():
             return None
         runs = sorted(self.runs_folder.iterdir(), key=run_number, reverse=True)
         return next((run for run in runs if (run / "best" / "model.safetensors").is_file()), None)
+
+
+@dataclass(frozen=True)
+class OpenRun:
+    """A run that can be continued."""
+
+    folder: Path
+    number: int
+    step: int
+    """Of its checkpoint."""
+    crashed: bool
+    """It left no result: the engine, or the computer, went away in the middle."""
+
+
+def read_checkpoint(run_folder: Path) -> dict[str, Any] | None:
+    """The plain part of a run's checkpoint (see `ftgui.engine.checkpoint`), or None where there is none to be read.
+
+    A safetensors file begins with the length of its header, 8 bytes little-endian, and the header as JSON.
+    """
+    try:
+        with (run_folder / CHECKPOINT_FILE).open("rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(min(size, _LARGEST_HEADER)))
+        plain = json.loads(header["__metadata__"]["plain"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return plain if isinstance(plain, dict) and isinstance(plain.get("at"), dict) else None
 
 
 def run_number(folder: Path) -> int:

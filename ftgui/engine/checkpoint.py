@@ -20,11 +20,9 @@ import safetensors
 import safetensors.torch
 import torch
 
+from ftgui.data.project import CHECKPOINT_FILE
 from ftgui.engine.errors import EngineError
 from ftgui.protocol.recipe import write_atomically
-
-FILE = Path("last") / "checkpoint.safetensors"
-"""Below the run folder."""
 
 CHECKPOINT_FORMAT = 1
 
@@ -47,7 +45,7 @@ def save(run_folder: Path, plain: Mapping[str, Any], groups: Mapping[str, Mappin
 
     Args:
         run_folder: of the run.
-        plain: values JSON can hold; ``step`` and ``epoch`` are among them, for whoever offers to go on.
+        plain: values JSON can hold; ``at`` has the step, for whoever offers to go on (`ftgui.data.project.open_run`).
         groups: tensors by group and name.
     """
     tensors = {
@@ -56,7 +54,7 @@ def save(run_folder: Path, plain: Mapping[str, Any], groups: Mapping[str, Mappin
         for name, tensor in members.items()
     }
     metadata = {"format": str(CHECKPOINT_FORMAT), "plain": json.dumps(plain)}
-    write_atomically(run_folder / FILE, safetensors.torch.save(tensors, metadata=metadata))
+    write_atomically(run_folder / CHECKPOINT_FILE, safetensors.torch.save(tensors, metadata=metadata))
 
 
 def load(run_folder: Path) -> Checkpoint:
@@ -65,7 +63,7 @@ def load(run_folder: Path) -> Checkpoint:
     Raises:
         EngineError: there is none, or none this version can read.
     """
-    path = run_folder / FILE
+    path = run_folder / CHECKPOINT_FILE
     if not path.is_file():
         raise EngineError(f"The run {run_folder.name} has no checkpoint to go on from.")
     try:
@@ -81,7 +79,7 @@ def load(run_folder: Path) -> Checkpoint:
 
 def remove(run_folder: Path) -> None:
     """A run that is done needs none."""
-    (run_folder / FILE).unlink(missing_ok=True)
+    (run_folder / CHECKPOINT_FILE).unlink(missing_ok=True)
 
 
 def random_states(device: torch.device) -> dict[str, torch.Tensor]:

@@ -21,7 +21,7 @@ from ftgui.engine.prefix import Cut, NoPrefix, Rest, cut_model
 
 log = logging.getLogger(__name__)
 
-FILL_BATCH = 64
+FILL_BATCH = 32
 """Views that go through the prefix at once. Always the same, so that features are the same bit for bit whenever they are
 made again: convolutions may sum in another order for another batch size."""
 

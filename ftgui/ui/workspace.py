@@ -14,7 +14,7 @@ from ftgui.data.catalog import Catalog, Contents
 from ftgui.data.check import check_images
 from ftgui.data.headless import run_name
 from ftgui.data.job import Job
-from ftgui.data.project import Project
+from ftgui.data.project import OpenRun, Project
 from ftgui.data.scan import scan
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
@@ -23,6 +23,7 @@ from ftgui.protocol.recipe import Backbone, Recipe
 from ftgui.ui import model_settings
 from ftgui.ui.plan import Plan
 from ftgui.ui.sample import sample_folder
+from ftgui.ui.steering import Steering
 from ftgui.ui.workers.engine_worker import EngineKind, EngineState, EngineWorker
 from ftgui.ui.workers.tasks import Task
 
@@ -113,6 +114,7 @@ class Workspace(QObject):
         self._thread.setObjectName("engine worker")
         self._worker = EngineWorker()
         self._worker.moveToThread(self._thread)
+        self.steering = Steering(self._worker, self._send.emit, self._next_request, self)
         self._connect_worker()
         self._thread.start()
 
@@ -276,14 +278,17 @@ class Workspace(QObject):
         if asked is not None:
             self.not_answered.emit(asked, event.message)
             return
+        if self.steering.failed(event):
+            return
         if event.command == "ShowViews":
             self.views_failed.emit(event.request, event.message)
             return
         if event.command == "LoadModel" and event.request != self._load_request:
             return  # of a model that is no longer wanted
         self.busy.emit("", 0, 0)
-        if event.command == "Train":
-            self._discard_run()
+        if event.command in ("Train", "Continue"):
+            if event.command == "Train":
+                self._discard_run()
             self.training_event.emit(None)
         elif event.command == "LoadModel":
             self._load_failed(event.message)
@@ -521,20 +526,36 @@ class Workspace(QObject):
 
     # --- training ---------------------------------------------------------------------------------------------------
 
-    def train(self) -> None:
-        """Start a run with the present recipe and catalog."""
-        if self.project is None or self.obstacles() or self.engine.kind is not EngineKind.READY or self._train_asked:
+    def train(self, recipe: Recipe | None = None) -> None:
+        """Start a run with the present catalog, and the present recipe or another one just for this run."""
+        if self.project is None or not self._can_start():
             return
+        recipe = recipe or self.recipe
         try:
-            run_folder = self.project.new_run_folder(run_name(self.recipe))
+            run_folder = self.project.new_run_folder(run_name(recipe))
         except OSError as error:
             self.message.emit("error", f"No folder for the run could be made: {error}")
             return
+        self._run_folder = run_folder
+        self._begin(m.Train(self._next_request(), recipe, str(self.project.catalog_path), str(run_folder)))
+
+    def open_run(self) -> OpenRun | None:
+        """The project's newest run, if it can go on from a checkpoint."""
+        return self.project.open_run() if self.project and not self.engine.busy else None
+
+    def continue_run(self, run: OpenRun) -> None:
+        """Go on with a run exactly where its checkpoint is; its own recipe counts, not the present one."""
+        if self.project is not None and self._can_start():
+            self._begin(m.Continue(self._next_request(), str(self.project.catalog_path), str(run.folder)))
+
+    def _can_start(self) -> bool:
+        return not self.obstacles() and self.engine.kind is EngineKind.READY and not self._train_asked
+
+    def _begin(self, command: m.Train | m.Continue) -> None:
         self.paused = False
         self._train_asked = True  # until the worker's state says so: two quick clicks are one wish
-        self._run_folder = run_folder
         self.busy.emit("preparing", 0, 0)
-        self._send.emit(m.Train(self._next_request(), self.recipe, str(self.project.catalog_path), str(run_folder)))
+        self._send.emit(command)
 
     def pause_or_resume(self) -> None:
         """Takes effect after the present step."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,7 @@ from typing import Any
 import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = dict(os.environ, PYTHONPATH=str(ROOT))
 BATCH = 32
 LAST_TWO = ("blocks.5", "blocks.6", "conv_head", "bn2", "classifier")
 TICKS = {
@@ -175,7 +177,7 @@ def ftgui(folder: Path, ticks: str, epochs: int, augmentation: str, views: int) 
         train = m.Train(1, recipe, str(project.catalog_path), str(project.new_run_folder("bench")))
         engine = subprocess.Popen(
             [sys.executable, "-m", "ftgui", "--engine"],
-            cwd=ROOT,
+            env=ENVIRONMENT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -201,7 +203,7 @@ def ftgui(folder: Path, ticks: str, epochs: int, augmentation: str, views: int) 
 
 
 class PeakMemory:
-    """Watches a process and its children, ten times a second."""
+    """Watches a process and its children, 25 times a second."""
 
     def __init__(self, pid: int) -> None:
         self.peak = 0
@@ -218,7 +220,7 @@ class PeakMemory:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._over.wait(0.1):
+        while not self._over.wait(0.04):
             total = 0
             try:
                 for process in (self._process, *self._process.children(recursive=True)):
@@ -242,16 +244,16 @@ def measure(*job: str) -> tuple[float, int]:
     with (
         subprocess.Popen(
             [sys.executable, __file__, "--job", *job],
-            cwd=ROOT,
+            env=ENVIRONMENT,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             text=True,
         ) as process,
         PeakMemory(process.pid) as memory,
     ):
-        output, _ = process.communicate()
+        output, errors = process.communicate()
     if process.returncode:
-        raise RuntimeError(f"{job} failed")
+        raise RuntimeError(f"{job} failed: {errors[-2000:]}")
     answer = json.loads(output.splitlines()[-1])
     return answer["seconds"], answer.get("memory") or memory.peak
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from ftgui.data.project import CHECKPOINT_FILE, Project
 from ftgui.engine import checkpoint as checkpoints
 from ftgui.engine.backbones import read_weights
 from ftgui.engine.errors import EngineError
@@ -126,10 +127,16 @@ def stopped_run(engine: Engine, train: m.Train) -> None:
 def test_a_stopped_run_can_be_continued_too(engine: Engine, dataset: Path, train_command, every_step) -> None:
     train = command(train_command, dataset)
     stopped_run(engine, train)
+    project = Project(Path(train.catalog).parent)
+    found = project.open_run()
+    assert found is not None and (str(found.folder), found.crashed) == (train.run_folder, False) and found.step >= 6
+    (Path(train.run_folder) / "result.json").unlink()
+    assert project.open_run().crashed
     engine.do(m.Continue(2, train.catalog, train.run_folder))
     (end,) = engine.of(m.TrainingFinished)
     assert (end.reason, end.steps) == ("done", STEPS)
-    assert not (Path(train.run_folder) / checkpoints.FILE).exists(), "a run that is done needs none"
+    assert project.open_run() is None
+    assert not (Path(train.run_folder) / CHECKPOINT_FILE).exists(), "a run that is done needs none"
 
 
 def test_other_images_are_refused(engine: Engine, dataset: Path, train_command, every_step) -> None:
@@ -156,7 +163,7 @@ def test_other_pretrained_weights_are_refused(engine: Engine, dataset: Path, tra
 def test_a_damaged_checkpoint_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="no checkpoint"):
         checkpoints.load(tmp_path)
-    file = tmp_path / checkpoints.FILE
+    file = tmp_path / CHECKPOINT_FILE
     file.parent.mkdir()
     file.write_bytes(b"\x10" + b"\0" * 40)
     with pytest.raises(EngineError, match="can't be read"):

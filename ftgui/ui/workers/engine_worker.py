@@ -72,6 +72,12 @@ class EngineWorker(QObject):
     paused = Signal(m.Paused)
     resumed = Signal(m.Resumed)
     training_finished = Signal(m.TrainingFinished)
+    prefix_cached = Signal(m.PrefixCached)
+    steered = Signal(m.Steered)
+    layer_learning = Signal(m.LayerLearning)
+    rate_tested = Signal(m.RateTested)
+    rate_test_finished = Signal(m.RateTestFinished)
+    priced = Signal(m.Price)
     views = Signal(m.Views)
     predicted = Signal(m.Prediction)
     command_failed = Signal(m.CommandFailed)
@@ -99,6 +105,12 @@ class EngineWorker(QObject):
             m.Paused: self.paused,
             m.Resumed: self.resumed,
             m.TrainingFinished: self.training_finished,
+            m.PrefixCached: self.prefix_cached,
+            m.Steered: self.steered,
+            m.LayerLearning: self.layer_learning,
+            m.RateTested: self.rate_tested,
+            m.RateTestFinished: self.rate_test_finished,
+            m.Price: self.priced,
             m.Views: self.views,
             m.Prediction: self.predicted,
             m.CommandFailed: self.command_failed,
@@ -142,7 +154,7 @@ class EngineWorker(QObject):
             self.command_failed.emit(m.CommandFailed(request, type(command).__name__, "The engine is not running."))
             return
         self._write(command)
-        if isinstance(command, m.Train) and not self._state.busy:
+        if isinstance(command, m.Train | m.Continue) and not self._state.busy:
             self._train_request = command.request
             self._set_state(EngineState(EngineKind.TRAINING))
         elif isinstance(command, m.Stop) and self._state.kind is EngineKind.TRAINING:
@@ -196,7 +208,9 @@ class EngineWorker(QObject):
 
     def _note(self, event: m.Event) -> None:
         refused = (
-            isinstance(event, m.CommandFailed) and event.command == "Train" and event.request == self._train_request
+            isinstance(event, m.CommandFailed)
+            and event.command in ("Train", "Continue")
+            and event.request == self._train_request
         )
         if isinstance(event, m.TrainingFinished) or refused:
             # After the event itself: whoever sees the engine ready again also has the run's outcome.

@@ -1,0 +1,106 @@
+"""Everything a person can do about a run besides starting and stopping it; signals out, intentions in. No widgets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from ftgui.protocol import messages as m
+from ftgui.protocol.recipe import Recipe
+from ftgui.ui.workers.engine_worker import EngineWorker
+
+
+class Steering(QObject):
+    """Part of a `Workspace`.
+
+    Args:
+        worker: whose events are passed on.
+        send: takes a command for the engine.
+        next_request: gives a new request number.
+    """
+
+    prefix_cached = Signal(m.PrefixCached)
+    steered = Signal(m.Steered)
+    learning = Signal(m.LayerLearning)
+    price_known = Signal(m.Price)
+    """Only the answer to the latest question."""
+    rate_tested = Signal(m.RateTested)
+    rate_test_finished = Signal(m.RateTestFinished)
+    rate_test_failed = Signal(str)
+
+    def __init__(
+        self, worker: EngineWorker, send: Callable[[m.Command], None], next_request: Callable[[], int], parent: QObject
+    ) -> None:
+        super().__init__(parent)
+        self._send = send
+        self._next_request = next_request
+        self._price_request = 0
+        self._test_request = 0
+        worker.prefix_cached.connect(self.prefix_cached)
+        worker.steered.connect(self.steered)
+        worker.layer_learning.connect(self.learning)
+        worker.priced.connect(self._priced)
+        worker.rate_tested.connect(self._rate_tested)
+        worker.rate_test_finished.connect(self._rate_test_finished)
+
+    # --- in a run ---------------------------------------------------------------------------------------------------
+
+    def change_rate(self, lr: float) -> None:
+        """The running phase's peak rate, from the next step on."""
+        self._send(m.ChangeRate(self._next_request(), lr))
+
+    def change_early_stop(self, epochs: int) -> None:
+        """Epochs without improvement that end a phase; 0 = never."""
+        self._send(m.ChangeEarlyStop(self._next_request(), epochs))
+
+    def finish_phase(self) -> None:
+        """Go on with the next phase after this step."""
+        self._send(m.FinishPhase(self._next_request()))
+
+    # --- before one -------------------------------------------------------------------------------------------------
+
+    def ask_price(self, layers: list[str], recipe: Recipe, train_samples: int, val_samples: int) -> None:
+        """Answered by `price_known`."""
+        self._price_request = self._next_request()
+        self._send(m.AskPrice(self._price_request, layers, recipe, train_samples, val_samples))
+
+    @Slot(m.Price)
+    def _priced(self, event: m.Price) -> None:
+        if event.request == self._price_request:
+            self.price_known.emit(event)
+
+    def find_rate(self, recipe: Recipe, catalog: Path, phase: int) -> None:
+        """Range test of a phase, by its index in `Recipe.phases`; `rate_tested` comes again and again, then
+        `rate_test_finished` or `rate_test_failed`."""
+        self._test_request = self._next_request()
+        self._send(m.FindRate(self._test_request, recipe, str(catalog), phase))
+
+    def stop_rate_test(self) -> None:
+        """End a range test that runs; nothing is suggested then."""
+        if self._test_request:
+            self._send(m.Stop())
+
+    @Slot(m.RateTested)
+    def _rate_tested(self, event: m.RateTested) -> None:
+        if event.request == self._test_request:
+            self.rate_tested.emit(event)
+
+    @Slot(m.RateTestFinished)
+    def _rate_test_finished(self, event: m.RateTestFinished) -> None:
+        if event.request == self._test_request:
+            self._test_request = 0
+            self.rate_test_finished.emit(event)
+
+    def failed(self, event: m.CommandFailed) -> bool:
+        """A command was refused.
+
+        Returns:
+            whether that was for this object to know, and nobody else needs to be told.
+        """
+        if event.command == "FindRate" and event.request == self._test_request:
+            self._test_request = 0
+            self.rate_test_failed.emit(event.message)
+            return True
+        return event.command == "AskPrice"
