@@ -358,7 +358,7 @@ class Training:
         optimizer.set_rates(self._step_of_phase)
         self._meter.before_step()
         logits = self._forward_and_backward(batch)
-        optimizer.adamw.step()
+        optimizer.step()
         if self._average is not None:
             self._average.update(optimizer.named)
         self.at.step += 1
@@ -391,7 +391,7 @@ class Training:
             self._halve()
 
     def _in_parts(self, batch: Batch) -> torch.Tensor:
-        self._optimizer.adamw.zero_grad(set_to_none=True)
+        self._optimizer.zero_gradients()
         targets, weights = batch.targets, self._class_weights
         total = float(len(targets)) if weights is None else weights[targets].sum()
         logits = []
@@ -411,7 +411,7 @@ class Training:
         return torch.cat(logits)
 
     def _halve(self) -> None:
-        self._optimizer.adamw.zero_grad(set_to_none=True)
+        self._optimizer.zero_gradients()
         self._store.forget()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()

@@ -429,7 +429,8 @@ def _uses(module: fx.GraphModule, target: object) -> int:
 
 
 def _check(model: nn.Module, prefix: fx.GraphModule, rest: Rest, probes: torch.Tensor) -> list[torch.Tensor]:
-    """Run both parts and the whole on the same images, the rest with rows in another order and number.
+    """Run both parts and the whole on the same images, in batches of another order and number, so that models in
+    which one image has a say in another's logits are found out.
 
     Raises:
         NoPrefix: they differ, or the prefix gives other values the second time.
@@ -438,7 +439,7 @@ def _check(model: nn.Module, prefix: fx.GraphModule, rest: Rest, probes: torch.T
     try:
         with torch.inference_mode():
             values, again = prefix(probes), prefix(probes)
-            whole = as_logits(model(probes))[order].float()
+            whole = as_logits(model(probes[order])).float()
             parts = rest([value[order] for value in values]).float()
     except (RuntimeError, TypeError, IndexError) as error:
         raise NoPrefix("the cut model does not run") from error

@@ -154,9 +154,9 @@ def _steps(source: Source, recipe: Recipe, phase: Phase, targets: list[int], rat
             logits = made.feed.logits(batch.inputs).float()
             smoothing = recipe.training.label_smoothing
             loss = functional.cross_entropy(logits, batch.targets, label_smoothing=smoothing)
-        optimizer.adamw.zero_grad(set_to_none=True)
+        optimizer.zero_gradients()
         loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.adamw.step()
+        optimizer.step()
         yield float(functional.cross_entropy(logits.detach(), batch.targets))
 
 
