@@ -89,8 +89,8 @@ def profile(
     base = _memory(device)
     rows = _rows_by_module(freezer)
     twin = copy.deepcopy(model).requires_grad_(True)
-    batch = torch.randn(images, 3, preprocessing.size, preprocessing.size, device=device)
-    batch = batch.to(memory_format=torch.channels_last)
+    noise = torch.randn(images, 3, preprocessing.size, preprocessing.size, generator=torch.Generator().manual_seed(0))
+    batch = noise.to(device, memory_format=torch.channels_last)
     leaves: list[Leaf] = []
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         best: list[Leaf] | None = None

@@ -102,8 +102,7 @@ def range_test(source: Source, recipe: Recipe, phase: int, tell: Callable[[float
     """
     source.decode()
     source.train_indices = source.images.indices("train")
-    targets = [source.images.samples[index].target for index in source.train_indices]
-    if len(set(targets)) < 2:
+    if len({source.images.samples[index].target for index in source.train_indices}) < 2:
         raise EngineError("There are not two classes with readable training images.")
     chosen = recipe.phases[phase]
     twin = copy.deepcopy(source.model)
@@ -115,11 +114,11 @@ def range_test(source: Source, recipe: Recipe, phase: int, tell: Callable[[float
         torch.manual_seed(recipe.seed)
         if phase > 0 and chosen.train != [HEAD]:
             warm = msgspec.structs.replace(chosen, train=[HEAD], lr=_WARM_RATE)
-            for _ in _steps(copied, recipe, warm, targets, [_WARM_RATE] * _WARM_STEPS):
+            for _ in _steps(copied, recipe, warm, [_WARM_RATE] * _WARM_STEPS):
                 pass
         growth = math.log(HIGHEST / LOWEST) / (STEPS - 1)
         rates = [LOWEST * math.exp(growth * number) for number in range(STEPS)]
-        return _follow(_steps(copied, recipe, chosen, targets, rates), rates, tell)
+        return _follow(_steps(copied, recipe, chosen, rates), rates, tell)
 
 
 def _follow(losses: Iterator[float], rates: list[float], tell: Callable[[float, float], None]) -> Curve:
@@ -137,13 +136,14 @@ def _follow(losses: Iterator[float], rates: list[float], tell: Callable[[float, 
     return curve
 
 
-def _steps(source: Source, recipe: Recipe, phase: Phase, targets: list[int], rates: list[float]) -> Iterator[float]:
+def _steps(source: Source, recipe: Recipe, phase: Phase, rates: list[float]) -> Iterator[float]:
     """Train at one rate after another; yields each batch's loss before its step."""
     freezer, device = source.freezer, source.device
     freezer.set_trainable(freezer.resolve(phase.train))
     made = make_feed(source, FeatureStore(), views=1)
     optimizer = PhaseOptimizer(freezer, phase, recipe.training, device, len(rates))
     freezer.train_mode()
+    targets = [source.images.samples[index].target for index in source.train_indices]
     batches = _forever(made.feed, recipe, targets)
     for rate in rates:
         batch = next(batches)

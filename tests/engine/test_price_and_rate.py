@@ -1,0 +1,170 @@
+"""What training would cost, and which rate suits: both measured on copies."""
+
+from __future__ import annotations
+
+import copy
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from ftgui.engine import rate_test
+from ftgui.engine.rate_test import Curve
+from ftgui.protocol import messages as m
+from ftgui.protocol.recipe import Augmentation, Phase, Recipe, Training
+from tests.conftest import Maker
+from tests.engine.conftest import TINY, Engine
+
+
+@pytest.fixture
+def loaded(engine: Engine) -> Engine:
+    engine.do(m.LoadModel(1, TINY, ["a", "b"], ["head"], device="cpu"))
+    return engine
+
+
+def ask(engine: Engine, layers: list[str], **changes: object) -> m.Price:
+    recipe = Recipe(**{"training": Training(batch_size=8), **changes})
+    engine.do(m.AskPrice(3, layers, recipe, train_samples=100, val_samples=50))
+    return engine.of(m.Price)[-1]
+
+
+def test_more_ticks_cost_more(loaded: Engine) -> None:
+    head, stage, everything = (ask(loaded, ticks) for ticks in (["head"], ["last stage", "head"], ["everything"]))
+    assert head.epoch_seconds < stage.epoch_seconds < everything.epoch_seconds
+    assert (head.cached, stage.cached, everything.cached) == (True, True, False)
+    assert head.prefix_seconds > stage.prefix_seconds > everything.prefix_seconds == 0
+    assert head.memory < everything.memory
+    assert everything.trainable_parameters == everything.total_parameters > stage.trainable_parameters
+    assert head.trainable_parameters == 256 * 2 + 2
+
+
+def test_views_are_paid_once(loaded: Engine) -> None:
+    few = ask(loaded, ["head"], augmentation=Augmentation(views=1))
+    many = ask(loaded, ["head"], augmentation=Augmentation(views=4))
+    assert many.epoch_seconds == pytest.approx(few.epoch_seconds)
+    assert 2 < many.prefix_seconds / few.prefix_seconds < 4
+    assert not ask(loaded, ["head"], augmentation=Augmentation(views=0)).cached
+
+
+def test_after_the_first_question_the_answer_is_a_sum(loaded: Engine, monkeypatch) -> None:
+    ask(loaded, ["head"])
+
+    def again(*_: object) -> None:
+        raise AssertionError("profiled twice")
+
+    monkeypatch.setattr("ftgui.engine.session.profile", again)
+    started = time.process_time()
+    for _ in range(20):
+        ask(loaded, ["last stage", "head"])
+    assert (time.process_time() - started) / 20 < 0.1
+
+
+def test_the_profile_leaves_the_model_alone(loaded: Engine) -> None:
+    model = loaded.session._loaded.model
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    learning = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
+    random = torch.get_rng_state()
+    ask(loaded, ["head"])
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert {name: parameter.requires_grad for name, parameter in model.named_parameters()} == learning
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert torch.equal(torch.get_rng_state(), random) and not model._forward_hooks
+
+
+def test_a_price_without_a_model_is_refused(engine: Engine) -> None:
+    engine.do(m.AskPrice(3, ["head"], Recipe(), 1, 1))
+    assert engine.of(m.CommandFailed)[0].request == 3
+
+
+# --- range test -----------------------------------------------------------------------------------------------------
+
+
+def find(engine: Engine, train: m.Train, phase: int = 0) -> m.RateTestFinished:
+    engine.do(m.FindRate(5, train.recipe, train.catalog, phase))
+    (end,) = engine.of(m.RateTestFinished)
+    return end
+
+
+def test_a_range_test_rises_falls_and_suggests(loaded: Engine, make_dataset: Maker, train_command) -> None:
+    end = find(loaded, train_command(make_dataset(count=20)))
+    assert end.request == 5 and end.lr == sorted(end.lr) and len(end.lr) == len(end.loss) > 20
+    assert [e.lr for e in loaded.of(m.RateTested)] == end.lr
+    lowest = end.lr[end.loss.index(min(end.loss))]
+    assert end.suggestion == pytest.approx(lowest / 10) and "tenth" in end.why
+
+
+def test_it_leaves_model_optimizer_and_random_state_untouched(
+    loaded: Engine, make_dataset: Maker, train_command
+) -> None:
+    """In the middle of a training, whose optimizer lives on."""
+    from ftgui.engine.phases import PhaseOptimizer
+
+    freezer = loaded.session._loaded.freezer
+    phase = Phase(name="x", train=["head"], epochs=1, lr=1e-2)
+    optimizer = PhaseOptimizer(freezer, phase, Training(), torch.device("cpu"), 10)
+    for parameter in optimizer.parameters:
+        parameter.grad = torch.ones_like(parameter)
+    optimizer.adamw.step()
+    model = freezer.model
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    memory = copy.deepcopy(optimizer.adamw.state_dict())
+    gradients = [parameter.grad.clone() for parameter in optimizer.parameters]
+    random = torch.get_rng_state()
+    find(loaded, train_command(make_dataset(count=20)))
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+    after = optimizer.adamw.state_dict()
+    for key, values in memory["state"].items():
+        assert all(torch.equal(value, after["state"][key][name]) for name, value in values.items())
+    assert memory["param_groups"] == after["param_groups"]
+    assert all(torch.equal(p.grad, g) for p, g in zip(optimizer.parameters, gradients, strict=True))
+    assert torch.equal(torch.get_rng_state(), random)
+
+
+def test_a_later_phase_is_tested_with_a_head_that_knows_something(
+    loaded: Engine, make_dataset: Maker, train_command, monkeypatch
+) -> None:
+    phases = [
+        Phase(name="Head", train=["head"], epochs=1, lr=1e-2),
+        Phase(name="Stage", train=["last stage", "head"], epochs=1, lr=1e-3),
+    ]
+    trained = []
+    steps = rate_test._steps
+
+    def note(source, recipe, phase, rates):  # type: ignore[no-untyped-def]
+        trained.append((phase.train, len(rates)))
+        yield from steps(source, recipe, phase, rates)
+
+    monkeypatch.setattr(rate_test, "_steps", note)
+    find(loaded, train_command(make_dataset(count=20), phases), 1)
+    assert trained == [(["head"], 40), (["last stage", "head"], rate_test.STEPS)]
+
+
+def test_stop_ends_it_and_what_came_meanwhile_is_answered(loaded: Engine, make_dataset: Maker, train_command) -> None:
+    dataset = make_dataset(count=20)
+
+    def stop(event: m.Event) -> None:
+        if isinstance(event, m.RateTested) and len(loaded.of(m.RateTested)) == 5:
+            loaded.queue += [m.Predict(8, str(dataset / "red" / "red0.jpg")), m.Stop()]
+
+    loaded.on_event = stop
+    end = find(loaded, train_command(dataset))
+    assert (end.suggestion, end.why) == (0, "Stopped.") and len(loaded.of(m.RateTested)) == 5
+    assert loaded.of(m.Prediction)[0].request == 8
+
+
+def test_a_curve_that_never_falls_suggests_nothing() -> None:
+    flat = Curve([10.0**-n for n in range(20, 0, -1)], [1.0] * 20)
+    assert flat.suggestion == 0 and "did not fall" in flat.why
+    assert Curve([1e-3], [0.1]).suggestion == 0
+
+
+def test_one_class_is_a_sentence(loaded: Engine, make_dataset: Maker, train_command) -> None:
+    dataset = make_dataset(count=4)
+    train = train_command(dataset)
+    for path in Path(dataset / "red").iterdir():
+        path.write_bytes(b"broken")
+    loaded.do(m.FindRate(5, train.recipe, train.catalog, 0))
+    assert "two classes" in loaded.of(m.CommandFailed)[0].message
+    loaded.do(m.FindRate(6, train.recipe, train.catalog, 7))
+    assert "no such phase" in loaded.of(m.CommandFailed)[1].message
