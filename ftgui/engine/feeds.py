@@ -85,6 +85,7 @@ class Source:
         """All images, if that has not happened yet."""
         if not self.images.decoded:
             self.images.decode_all(self.poll, lambda done, total: self.progress("reading images", done, total))
+        self.images.move_to(self.device)
 
 
 class WholeFeed:

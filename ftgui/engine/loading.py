@@ -20,6 +20,7 @@ from ftgui.data.formats import ImageError
 from ftgui.engine import augment
 from ftgui.engine.errors import EngineError
 from ftgui.engine.preprocess import Pixels, Preprocessing, center_view, decode, to_batch
+from ftgui.engine.resident import Resident
 
 CACHE_SHARE = 0.35
 """Of the memory that is free when training starts, this much may hold decoded images."""
@@ -75,6 +76,9 @@ class Images:
         """Index -> why; such samples are in no batch."""
         self.decoded = False
         self._cache: dict[int, Pixels] = {}
+        self._resident: Resident | None = None
+        self._place: dict[int, int] = {}
+        """Where a sample is among the resident ones."""
         self._free = int(psutil.virtual_memory().available * CACHE_SHARE)
         # Threads, not processes: Pillow decodes and resizes without the interpreter lock, so threads are as fast
         # (bench_training measures both) and share one cache.
@@ -128,8 +132,25 @@ class Images:
         """Readable samples of a split."""
         return [i for i, sample in enumerate(self.samples) if sample.split == split and i not in self.unreadable]
 
+    def move_to(self, device: torch.device) -> None:
+        """Put the whole decoded set on a GPU if it fits; views are then cut there."""
+        if device.type != "cuda" or self._resident is not None or not self.decoded:
+            return
+        readable = [index for index in range(len(self.samples)) if index not in self.unreadable]
+        fits = self.cached_bytes <= torch.cuda.mem_get_info(device)[0] * CACHE_SHARE
+        if fits and all(index in self._cache for index in readable):
+            self.hold_resident(readable, device)
+
+    def hold_resident(self, indices: Sequence[int], device: torch.device) -> None:
+        """Views of these samples come from the device from now on."""
+        self._resident = Resident([self._cache[index] for index in indices], self.preprocessing, device)
+        self._place = {index: position for position, index in enumerate(indices)}
+
     def batches(self, chunks: Iterable[Sequence[Item]], device: torch.device, poll: Poll) -> Iterator[Batch]:
         """One batch of whole images per chunk, in order, prepared some batches ahead."""
+        if self._resident is not None:
+            yield from self._resident_batches(self._resident, chunks, device, poll)
+            return
         pending: deque[tuple[Sequence[Item], list[Future[Pixels]]]] = deque()
         upcoming = iter(chunks)
         while True:
@@ -141,6 +162,22 @@ class Images:
             views = [self._result(index, future) for (index, _), future in zip(chunk, futures, strict=True)]
             poll()
             yield Batch([to_batch(views, self.preprocessing, device)], self.targets([i for i, _ in chunk], device))
+
+    def _resident_batches(
+        self, resident: Resident, chunks: Iterable[Sequence[Item]], device: torch.device, poll: Poll
+    ) -> Iterator[Batch]:
+        for chunk in chunks:
+            poll()
+            views = [self._drawn(index, number) for index, number in chunk]
+            images = resident.batch([self._place[index] for index, _ in chunk], views)
+            yield Batch([images], self.targets([index for index, _ in chunk], device))
+
+    def _drawn(self, index: int, number: int | None) -> augment.View | None:
+        """What is done to a sample for a view; None: the plain middle is taken."""
+        if number is None or self.augmentation == NO_AUGMENTATION:
+            return None
+        height, width = self._cache[index].shape[:2]
+        return augment.draw(self.augmentation, (width, height), self.seed, index, number)
 
     def targets(self, indices: Sequence[int], device: torch.device) -> torch.Tensor:
         """(N,) int64."""
