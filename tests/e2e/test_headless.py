@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -9,9 +10,14 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from ftgui.data.project import read_result
+from ftgui.data.project import Project, read_result
+from ftgui.data.scan import scan
+from ftgui.protocol import codec
+from ftgui.protocol import messages as m
+from ftgui.protocol import recipe as recipes
 from tests.conftest import Maker
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -101,3 +107,89 @@ def test_version_and_help() -> None:
     assert (status, out.split()[0]) == (0, "ftgui")
     status, out, _ = finish(ftgui("--help"))
     assert status == 0 and "train" in out and "window" in out
+
+
+def metrics(run: Path) -> list[dict]:
+    """What happened, without when."""
+    lines = map(json.loads, (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines())
+    return [{key: value for key, value in line.items() if key not in ("time", "seconds")} for line in lines]
+
+
+def engine_of_the_window(*commands: m.Command) -> tuple[subprocess.Popen[bytes], codec.Decoder[m.Event]]:
+    """The engine as the window starts it."""
+    engine = subprocess.Popen(
+        [sys.executable, "-m", "ftgui", "--engine"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=dict(os.environ, PYTHONPATH=str(ROOT)),
+    )
+    assert engine.stdin is not None
+    for command in (m.Hello(), *commands):
+        codec.write(engine.stdin, command)
+    return engine, codec.event_decoder()
+
+
+def until(engine: subprocess.Popen[bytes], decoder: codec.Decoder[m.Event], wanted) -> m.Event:
+    assert engine.stdout is not None
+    while data := engine.stdout.read1(1 << 16):
+        for event in decoder.feed(data):
+            if wanted(event):
+                return event
+    raise AssertionError("the engine ended first")
+
+
+def close(engine: subprocess.Popen[bytes]) -> None:
+    assert engine.stdin is not None and engine.stdout is not None
+    if not engine.stdin.closed:
+        engine.stdin.close()
+    engine.wait(30)
+    engine.stdout.close()
+
+
+def test_the_same_recipe_and_seed_give_the_same_metrics_as_the_window(make_dataset: Maker, tmp_path: Path) -> None:
+    dataset = make_dataset(count=10)
+    path = tmp_path / "recipe.toml"
+    path.write_text(RECIPE.format(epochs=3), encoding="utf-8")
+    status, _, err = finish(ftgui("train", path, "--device", "cpu"))
+    assert status == 0, err
+    project = Project.for_dataset(dataset)
+    project.take_in(scan(dataset))
+    recipe = msgspec.structs.replace(recipes.load(path), device="cpu")
+    run = project.new_run_folder("window")
+    engine, decoder = engine_of_the_window(m.Train(1, recipe, str(project.catalog_path), str(run)))
+    try:
+        until(engine, decoder, lambda event: isinstance(event, m.TrainingFinished))
+    finally:
+        close(engine)
+    without_a_window = metrics(tmp_path / "runs" / "0001-head")
+    assert metrics(run) == without_a_window
+    assert [line["kind"] for line in without_a_window].count("step") == 12
+
+
+def test_an_engine_killed_with_kill_9_goes_on_from_its_checkpoint(make_dataset: Maker, tmp_path: Path) -> None:
+    """Real processes: the weights in the end are those of a run nobody disturbed, bit for bit."""
+    dataset = make_dataset(count=10)
+    path = tmp_path / "recipe.toml"
+    path.write_text(RECIPE.format(epochs=40), encoding="utf-8")
+    recipe = msgspec.structs.replace(recipes.load(path), device="cpu")
+    project = Project.for_dataset(dataset)
+    project.take_in(scan(dataset))
+    weights = []
+    for kill in (False, True):
+        run = project.new_run_folder("kill" if kill else "whole")
+        engine, decoder = engine_of_the_window(m.Train(1, recipe, str(project.catalog_path), str(run)))
+        try:
+            if kill:
+                until(engine, decoder, lambda event: isinstance(event, m.EpochFinished) and event.epoch >= 7)
+                engine.kill()
+                close(engine)
+                found = project.open_run()
+                assert found is not None and found.folder == run and found.crashed
+                engine, decoder = engine_of_the_window(m.Continue(1, str(project.catalog_path), str(run)))
+            end = until(engine, decoder, lambda event: isinstance(event, m.TrainingFinished))
+            assert isinstance(end, m.TrainingFinished) and end.reason == "done", end
+        finally:
+            close(engine)
+        weights.append([(run / kind / "model.safetensors").read_bytes() for kind in ("best", "last")])
+    assert weights[0] == weights[1]
