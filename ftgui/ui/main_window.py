@@ -39,6 +39,7 @@ from ftgui.ui.drops import Kind, Offer, look_at
 from ftgui.ui.pages.data_page import DataPage
 from ftgui.ui.pages.evaluate_page import EvaluatePage
 from ftgui.ui.pages.predict_page import PredictPage
+from ftgui.ui.pricing import Pricing
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.drop_overlay import DropOverlay
 from ftgui.ui.widgets.layer_panel import LayerPanel
@@ -88,6 +89,7 @@ class MainWindow(QWidget):
         for page in (self.data_page, self._train_placeholder, self.evaluate_page, self.predict_page):
             self.pages.addWidget(page)
         self.layers = LayerPanel(self.theme)
+        self.pricing = Pricing(self.workspace, self)
         self.recipe = RecipePanel(self.workspace, self.theme)
         self.status = StatusLine(self.workspace, self.theme)
         side = QSplitter(Qt.Orientation.Vertical)
@@ -185,6 +187,9 @@ class MainWindow(QWidget):
         self.predict_page.open_wanted.connect(self.choose_image)
         self.predict_page.paste_wanted.connect(self.paste)
         self.layers.ticks_wanted.connect(workspace.tick)
+        workspace.steering.learning.connect(self.layers.show_learning)
+        self.pricing.known.connect(self.layers.show_price)
+        self.pricing.measuring.connect(self.layers.show_measuring)
         workspace.asked.connect(self._asked)
         workspace.devices_known.connect(self._devices)
         workspace.project_changed.connect(self._project_changed)
@@ -271,6 +276,8 @@ class MainWindow(QWidget):
             self.recipe.show_running(len(phases) if event.reason == "done" else None)
         elif event is None:
             self.recipe.show_running(None)
+        if event is None or isinstance(event, m.TrainingFinished):
+            self.layers.learning_over()
         self._refresh()
 
     @Slot()
