@@ -145,6 +145,8 @@ class MainWindow(QWidget):
         menu.addActions([undo, redo])
         self.addActions([undo, redo])
         menu.addSeparator()
+        self._rate_action = self._add(menu, "Find a learning rate…", QKeySequence("Ctrl+L"), self.find_rate)
+        menu.addSeparator()
         colors = menu.addMenu("Colours")
         group = QActionGroup(colors)
         for choice, text in (("system", "As the system"), ("light", "Light"), ("dark", "Dark")):
@@ -160,12 +162,13 @@ class MainWindow(QWidget):
         for number, tab in enumerate(self.top.tabs):
             self._shortcut(f"Ctrl+{number + 1}", tab)
 
-    def _add(self, menu: QMenu, text: str, shortcut, slot) -> None:  # type: ignore[no-untyped-def]
+    def _add(self, menu: QMenu, text: str, shortcut, slot) -> QAction:  # type: ignore[no-untyped-def]
         action = menu.addAction(text)
         if shortcut is not None:
             action.setShortcut(shortcut)
         action.triggered.connect(slot)
         self.addAction(action)
+        return action
 
     def _shortcut(self, keys: str, tab: QToolButton) -> None:
         action = QAction(self)
@@ -283,6 +286,7 @@ class MainWindow(QWidget):
     @Slot()
     def _refresh(self) -> None:
         self.top.show_state(self.workspace)
+        self._rate_action.setEnabled(not self.workspace.no_rate_test_because())
 
     # --- what the person does ---------------------------------------------------------------------------------------
 
@@ -332,6 +336,18 @@ class MainWindow(QWidget):
         if weights:
             chooser.use_file(weights)
         chooser.show()
+
+    @Slot()
+    def find_rate(self) -> None:
+        """A dialog, not modal, for the selected phase; there is at most one."""
+        from ftgui.ui.widgets.rate_test import RateTestDialog  # imports pyqtgraph
+
+        if self.workspace.no_rate_test_because():
+            return
+        open_ones = [dialog for dialog in self.findChildren(RateTestDialog) if dialog.isVisible()]
+        dialog = open_ones[0] if open_ones else RateTestDialog(self.workspace, self.theme, self)
+        dialog.show()
+        dialog.activateWindow()
 
     @Slot(QAction)
     def _choose_colors(self, action: QAction) -> None:
