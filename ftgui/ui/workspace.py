@@ -136,6 +136,7 @@ class Workspace(QObject):
         worker.paused.connect(self._paused)
         worker.resumed.connect(self._resumed)
         worker.training_finished.connect(self._training_finished)
+        self.steering.rate_tested.connect(self._rate_test_goes_on)
         self.steering.rate_test_finished.connect(self._rate_test_over)
         self.steering.rate_test_failed.connect(self._rate_test_over)
         for signal in (
@@ -575,6 +576,11 @@ class Workspace(QObject):
         """Range test of a phase of the present recipe; `steering` tells how it goes."""
         if self.project is not None and not self.no_rate_test_because():
             self.steering.find_rate(self.recipe, self.project.catalog_path, phase)
+
+    @Slot()
+    def _rate_test_goes_on(self) -> None:
+        if not (self.engine.busy or self._train_asked or self._opening or self.checking):
+            self.busy.emit("trying learning rates", 0, 0)
 
     @Slot()
     def _rate_test_over(self) -> None:

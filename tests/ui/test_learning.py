@@ -125,6 +125,8 @@ def test_too_fast_has_a_sign_besides_its_colour(panel: LayerPanel) -> None:
     assert sign.size().width() * 25 - pixels(sign, colors.card) > 30, "something is drawn there"
     assert pixels(gap, colors.card) == 25, "apart from the bar"
     assert pixels(image.copy(0, 0, 43, 25), colors.error) > 100
+    panel.learning_over()
+    assert pixels(painted(panel, "head"), colors.error) == 0
 
 
 def test_the_output_makes_room_in_a_narrow_column_only(qtbot, panel: LayerPanel) -> None:

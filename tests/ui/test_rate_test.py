@@ -65,7 +65,7 @@ def test_it_tests_the_selected_phase_or_another(qtbot, dialog, fake: FakeEngine)
     assert not dialog.phases.isEnabled() and dialog.start.text() == "Stop"
     dialog.start.click()
     fake.workspace._worker.rate_test_finished.emit(m.RateTestFinished(question.request, [], [], 0.0, "Stopped."))
-    qtbot.waitUntil(lambda: dialog.phases.isEnabled())
+    qtbot.waitUntil(dialog.phases.isEnabled)
     dialog.phases.setCurrentIndex(0)
     dialog.phases.activated.emit(0)
     assert dialog.plot.points == 0
@@ -165,12 +165,13 @@ def test_a_crash_in_the_middle_is_said(qtbot, dialog, fake: FakeEngine) -> None:
 
 
 def test_a_refusal_is_said_in_the_dialog_only(qtbot, dialog, opened: MainWindow, fake: FakeEngine) -> None:
-    opened.workspace.busy.emit("reading images", 1, 9)
+    said: list[str] = []
+    opened.workspace.busy.connect(lambda what, _done, _total: said.append(what))
     request = play(qtbot, dialog, fake)
     opened.workspace._command_failed(m.CommandFailed(request, "FindRate", "There are not two classes."))
     assert dialog.verdict.text() == "There are not two classes."
     assert dialog.start.text() == "Start" and dialog.start.isEnabled()
-    assert "reading images" not in opened.status.text.text()
+    assert said[-2:] == ["trying learning rates", ""]
 
 
 def test_a_change_that_matters_makes_the_curve_void(qtbot, dialog, opened: MainWindow, fake: FakeEngine) -> None:

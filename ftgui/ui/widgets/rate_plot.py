@@ -14,6 +14,9 @@ from ftgui.ui.words import rate
 LOWEST, HIGHEST = 1e-6, 1.0
 """What the plot shows, and the range in which the engine tests."""
 
+AXIS_WIDTH = 60
+"""Pixels, or the curve would move when its axis gets numbers."""
+
 _NUDGE = 0.05
 """Of a power of ten, for one press of a key."""
 
@@ -62,8 +65,10 @@ class RatePlot(pg.PlotWidget):  # type: ignore[misc]
         self.line.hide()
         self.addItem(self.line, ignoreBounds=True)
         self.line.sigDragged.connect(self._dragged)
+        item.getAxis("left").setWidth(AXIS_WIDTH)
         theme.changed.connect(self._recolor)
         self._recolor()
+        self._draw()
 
     # --- curve ------------------------------------------------------------------------------------------------------
 
@@ -75,20 +80,25 @@ class RatePlot(pg.PlotWidget):  # type: ignore[misc]
     def empty(self) -> None:
         """No curve, no line. (`clear` is the base class's, which would remove the very items.)"""
         self._rates, self._losses = [], []
-        self._curve.setData([], [])
+        self._draw()
         self.line.hide()
 
     def add(self, lr: float, loss: float) -> None:
         """One more point at the right."""
         self._rates.append(math.log10(lr))
         self._losses.append(loss)
-        self._curve.setData(self._rates, self._losses)
+        self._draw()
 
     def show_curve(self, rates: list[float], losses: list[float]) -> None:
         """All of it."""
         self._rates = [math.log10(lr) for lr in rates]
         self._losses = list(losses)
+        self._draw()
+
+    def _draw(self) -> None:
         self._curve.setData(self._rates, self._losses)
+        # Without a curve the numbers would be pyqtgraph's invention.
+        self.getPlotItem().getAxis("left").setStyle(showValues=bool(self._rates))
 
     # --- line -------------------------------------------------------------------------------------------------------
 
