@@ -31,6 +31,8 @@ class Pricing(QObject):
         """What the latest question was about; None: there is none."""
         self._measured = 0
         """The model of which a price was told; of others it can't be told while they train."""
+        self._priced_rows: list[int] = []
+        """What learned when the shown price was told, however it is called."""
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(WAIT_MILLISECONDS)
@@ -60,9 +62,11 @@ class Pricing(QObject):
             self._forget()
         elif workspace.engine.kind is EngineKind.READY:
             self._ask_about(workspace.ticks)
-        elif workspace.engine.kind is EngineKind.TRAINING and workspace.model.request == self._measured:
-            # Ticks steer a training, so their price counts there too; it is only a sum once the model was measured.
-            self._ask_about(workspace.freezing.layers if workspace.freezing else workspace.ticks)
+        elif workspace.engine.kind is EngineKind.TRAINING and workspace.freezing is not None:
+            # Ticks steer a training, so their price counts there too, if the engine has measured what it trains.
+            same = self._rows() == self._priced_rows
+            if workspace.model.request == self._measured and not same:
+                self._ask_about(workspace.freezing.layers)
 
     def _ask_about(self, layers: list[str]) -> None:
         workspace = self._workspace
@@ -89,13 +93,19 @@ class Pricing(QObject):
             self._asked = None
             self.known.emit(None)
 
+    def _rows(self) -> list[int]:
+        known = self._workspace.freezing or self._workspace.model
+        return known.trainable if known else []
+
     @Slot(m.Price)
     def _known(self, price: m.Price) -> None:
         if self._asked is not None and self._workspace.model is not None:
             self._measured = self._workspace.model.request
+            self._priced_rows = self._rows()
             self.known.emit(price)
 
     @Slot()
     def _refused(self) -> None:
+        self._priced_rows = []
         # What was asked is kept, so that it is not asked again until something changes.
         self.known.emit(None)
