@@ -39,6 +39,7 @@ from ftgui.ui.drops import Kind, Offer, look_at
 from ftgui.ui.pages.data_page import DataPage
 from ftgui.ui.pages.evaluate_page import EvaluatePage
 from ftgui.ui.pages.predict_page import PredictPage
+from ftgui.ui.pricing import Pricing
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.drop_overlay import DropOverlay
 from ftgui.ui.widgets.layer_panel import LayerPanel
@@ -88,6 +89,7 @@ class MainWindow(QWidget):
         for page in (self.data_page, self._train_placeholder, self.evaluate_page, self.predict_page):
             self.pages.addWidget(page)
         self.layers = LayerPanel(self.theme)
+        self.pricing = Pricing(self.workspace, self)
         self.recipe = RecipePanel(self.workspace, self.theme)
         self.status = StatusLine(self.workspace, self.theme)
         side = QSplitter(Qt.Orientation.Vertical)
@@ -143,6 +145,8 @@ class MainWindow(QWidget):
         menu.addActions([undo, redo])
         self.addActions([undo, redo])
         menu.addSeparator()
+        self._rate_action = self._add(menu, "Find a learning rate…", QKeySequence("Ctrl+L"), self.find_rate)
+        menu.addSeparator()
         colors = menu.addMenu("Colours")
         group = QActionGroup(colors)
         for choice, text in (("system", "As the system"), ("light", "Light"), ("dark", "Dark")):
@@ -158,12 +162,13 @@ class MainWindow(QWidget):
         for number, tab in enumerate(self.top.tabs):
             self._shortcut(f"Ctrl+{number + 1}", tab)
 
-    def _add(self, menu: QMenu, text: str, shortcut, slot) -> None:  # type: ignore[no-untyped-def]
+    def _add(self, menu: QMenu, text: str, shortcut, slot) -> QAction:  # type: ignore[no-untyped-def]
         action = menu.addAction(text)
         if shortcut is not None:
             action.setShortcut(shortcut)
         action.triggered.connect(slot)
         self.addAction(action)
+        return action
 
     def _shortcut(self, keys: str, tab: QToolButton) -> None:
         action = QAction(self)
@@ -185,6 +190,9 @@ class MainWindow(QWidget):
         self.predict_page.open_wanted.connect(self.choose_image)
         self.predict_page.paste_wanted.connect(self.paste)
         self.layers.ticks_wanted.connect(workspace.tick)
+        workspace.steering.learning.connect(self.layers.show_learning)
+        self.pricing.known.connect(self.layers.show_price)
+        self.pricing.measuring.connect(self.layers.show_measuring)
         workspace.asked.connect(self._asked)
         workspace.devices_known.connect(self._devices)
         workspace.project_changed.connect(self._project_changed)
@@ -271,11 +279,14 @@ class MainWindow(QWidget):
             self.recipe.show_running(len(phases) if event.reason == "done" else None)
         elif event is None:
             self.recipe.show_running(None)
+        if event is None or isinstance(event, m.TrainingFinished):
+            self.layers.learning_over()
         self._refresh()
 
     @Slot()
     def _refresh(self) -> None:
         self.top.show_state(self.workspace)
+        self._rate_action.setEnabled(not self.workspace.no_rate_test_because())
 
     # --- what the person does ---------------------------------------------------------------------------------------
 
@@ -325,6 +336,18 @@ class MainWindow(QWidget):
         if weights:
             chooser.use_file(weights)
         chooser.show()
+
+    @Slot()
+    def find_rate(self) -> None:
+        """A dialog, not modal, for the selected phase; there is at most one."""
+        from ftgui.ui.widgets.rate_test import RateTestDialog  # imports pyqtgraph
+
+        if self.workspace.no_rate_test_because():
+            return
+        open_ones = [dialog for dialog in self.findChildren(RateTestDialog) if dialog.isVisible()]
+        dialog = open_ones[0] if open_ones else RateTestDialog(self.workspace, self.theme, self)
+        dialog.show()
+        dialog.activateWindow()
 
     @Slot(QAction)
     def _choose_colors(self, action: QAction) -> None:

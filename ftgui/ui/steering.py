@@ -26,6 +26,8 @@ class Steering(QObject):
     learning = Signal(m.LayerLearning)
     price_known = Signal(m.Price)
     """Only the answer to the latest question."""
+    price_refused = Signal()
+    """The same."""
     rate_tested = Signal(m.RateTested)
     rate_test_finished = Signal(m.RateTestFinished)
     rate_test_failed = Signal(str)
@@ -38,6 +40,7 @@ class Steering(QObject):
         self._next_request = next_request
         self._price_request = 0
         self._test_request = 0
+        self._ending_test = False
         worker.prefix_cached.connect(self.prefix_cached)
         worker.steered.connect(self.steered)
         worker.layer_learning.connect(self.learning)
@@ -75,11 +78,13 @@ class Steering(QObject):
         """Range test of a phase, by its index in `Recipe.phases`; `rate_tested` comes again and again, then
         `rate_test_finished` or `rate_test_failed`."""
         self._test_request = self._next_request()
+        self._ending_test = False
         self._send(m.FindRate(self._test_request, recipe, str(catalog), phase))
 
     def stop_rate_test(self) -> None:
         """End a range test that runs; nothing is suggested then."""
-        if self._test_request:
+        if self._test_request and not self._ending_test:
+            self._ending_test = True  # a second Stop could meet the training that begins after the test
             self._send(m.Stop())
 
     @Slot(m.RateTested)
@@ -93,6 +98,13 @@ class Steering(QObject):
             self._test_request = 0
             self.rate_test_finished.emit(event)
 
+    def engine_gone(self) -> None:
+        """Nothing that was asked will be answered."""
+        self._price_request = 0
+        if self._test_request:
+            self._test_request = 0
+            self.rate_test_failed.emit("The engine ended before the test did.")
+
     def failed(self, event: m.CommandFailed) -> bool:
         """A command was refused.
 
@@ -103,4 +115,6 @@ class Steering(QObject):
             self._test_request = 0
             self.rate_test_failed.emit(event.message)
             return True
+        if event.command == "AskPrice" and event.request == self._price_request:
+            self.price_refused.emit()
         return event.command == "AskPrice"

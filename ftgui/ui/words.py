@@ -34,3 +34,18 @@ def plural(number: int, word: str) -> str:
     """``1 image``, ``2,062 images``, ``3 classes``."""
     many = word + ("es" if word.endswith("s") else "s")
     return f"{number:,} {word if number == 1 else many}"
+
+
+def duration(seconds: float) -> str:
+    """An estimate, in two figures or so: ``0.4 s``, ``3.1 s``, ``48 s``, ``3 min``, ``1 h 20 min``."""
+    if seconds < 9.95:
+        return f"{max(seconds, 0.1):.1f} s" if seconds else "0 s"
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def size(amount: int) -> str:
+    """Of memory, in bytes: ``640 MB``, ``1.1 GB``."""
+    return f"{amount / 1e6:.0f} MB" if amount < 999_500_000 else f"{amount / 1e9:.1f} GB"

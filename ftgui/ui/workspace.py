@@ -136,6 +136,9 @@ class Workspace(QObject):
         worker.paused.connect(self._paused)
         worker.resumed.connect(self._resumed)
         worker.training_finished.connect(self._training_finished)
+        self.steering.rate_tested.connect(self._rate_test_goes_on)
+        self.steering.rate_test_finished.connect(self._rate_test_over)
+        self.steering.rate_test_failed.connect(self._rate_test_over)
         for signal in (
             worker.training_started,
             worker.phase_started,
@@ -196,6 +199,7 @@ class Workspace(QObject):
         self.paused = False
         self._loaded_classes = None
         self._held_ticks = []
+        self.steering.engine_gone()
         for asked in self._waiting.values():
             self.not_answered.emit(asked, "The engine ended before it answered.")
         self._waiting.clear()
@@ -236,6 +240,7 @@ class Workspace(QObject):
             return
         self._load_problem = ""
         self._cancelling = False
+        self.steering.stop_rate_test()
         classes = self.contents.class_names if self.contents else []
         trained = self.project.last_finished_run() if self.project else None
         self._load_request = self._next_request()
@@ -555,7 +560,34 @@ class Workspace(QObject):
         self.paused = False
         self._train_asked = True  # until the worker's state says so: two quick clicks are one wish
         self.busy.emit("preparing", 0, 0)
+        self.steering.stop_rate_test()  # before the command, or Stop would end the training
         self._send.emit(command)
+
+    def no_rate_test_because(self) -> str:
+        """Why no range test can be begun now, in a sentence; empty when one can."""
+        obstacles = self.obstacles()
+        if obstacles:
+            return obstacles[0].message
+        if self.engine.kind is not EngineKind.READY:
+            return "A training is running." if self.engine.busy else "The engine is starting."
+        return ""
+
+    def find_rate(self, phase: int) -> None:
+        """Range test of a phase of the present recipe; `steering` tells how it goes."""
+        if self.project is not None and not self.no_rate_test_because():
+            self.steering.find_rate(self.recipe, self.project.catalog_path, phase)
+
+    @Slot()
+    def _rate_test_goes_on(self) -> None:
+        if not (self.engine.busy or self._train_asked or self._opening or self.checking):
+            self.busy.emit("trying learning rates", 0, 0)
+
+    @Slot()
+    def _rate_test_over(self) -> None:
+        """What it was reading is no longer being read; but something else may have begun."""
+        loading = self.model is None or self.model.request != self._load_request
+        if not (self.engine.busy or self._train_asked or self._opening or self.checking or loading):
+            self.busy.emit("", 0, 0)
 
     def pause_or_resume(self) -> None:
         """Takes effect after the present step."""

@@ -295,7 +295,7 @@ def start_training(window: MainWindow, fake: FakeEngine) -> Path:
         m.TrainingStarted(command.run_folder, 1, ["Head"], 5, 10, 2, "cpu"),
         m.PhaseStarted(0, "Head", 0, 5, 1e-3, "aa"),
         m.Steps([1, 2], [0.9, 0.8], [0.5, 0.6], [1e-4, 1e-3], 0, 1, 120.0, 65.0, []),
-        m.EpochFinished(0, 1, 2, 0.85, 0.55, 0.7, 0.75, True, 1.0),
+        m.EpochFinished(0, 1, 2, 0.85, 0.55, 0.7, 0.75, True, 1.0, [1.0, 0.5]),
     ):
         window.workspace._pass_on(event)
     return Path(command.run_folder)
@@ -429,7 +429,7 @@ def test_other_datasets_wait_for_the_training(qtbot, window: MainWindow, fake, m
 def test_no_validation_images_are_told(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> None:
     open_project(qtbot, window, fake, make_dataset())
     start_training(window, fake)
-    window.workspace._pass_on(m.EpochFinished(0, 2, 4, 0.5, 0.9, math.nan, math.nan, True, 1.0))
+    window.workspace._pass_on(m.EpochFinished(0, 2, 4, 0.5, 0.9, math.nan, math.nan, True, 1.0, [math.nan, math.nan]))
     assert "No validation images" in window.train_page.figures.text()
 
 

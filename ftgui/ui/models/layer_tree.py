@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
@@ -11,9 +12,30 @@ from ftgui.ui.words import count, plural, shape
 
 Index = QModelIndex | QPersistentModelIndex
 
-LAYER, OUTPUT, PARAMETERS = range(3)
-_HEADERS = ("Layer", "Output", "Params")
+LAYER, OUTPUT, PARAMETERS, LEARNING = range(4)
+_HEADERS = ("Layer", "Output", "Params", "Learning")
 _OWN = ":own"
+
+MOVES = Qt.ItemDataRole.UserRole + 1
+"""Share of its weights by which a row moves per step, of the column `LEARNING`; None where nothing is known."""
+
+TOO_FAST, TOO_SLOW = 1e-1, 1e-6
+"""Above: what the weights knew is gone after a few steps. Below: they could as well be frozen."""
+
+_BAR_STEPS = 120
+"""Into which a bar of the column is cut: changes that nobody could see are no reason to paint."""
+
+_HEADER_TIPS = {
+    OUTPUT: "Shape of what the layer gives for one image: height × width × channels.",
+    PARAMETERS: "Numbers in the layer and all below it. Ticked ones are changed by training.",
+    LEARNING: (
+        "How far each step moves a layer's weights, compared with their size; the bar is logarithmic, "
+        "from a millionth to a tenth.\n"
+        "Normal is around 0.1 %, a bar a little over half.\n"
+        "Far too high, over 10 % (red, with a sign): features are being destroyed. Lower the learning rate.\n"
+        "Far too low, under 0.0001 % (an empty bar): the layer learns nothing. Raise the rate, or freeze the layer."
+    ),
+}
 
 _EXPLANATIONS = {
     "stem": "The first layers: edges and colours. Almost never worth changing.",
@@ -36,6 +58,10 @@ class LayerTreeModel(QAbstractItemModel):
         self._position: list[int] = []
         self._units_below: list[frozenset[int]] = []
         self._trainable: frozenset[int] = frozenset()
+        self._moves: dict[int, float] = {}
+        """As told, of rows that own parameters."""
+        self._shown_moves: list[float | None] = []
+        """Of every row."""
 
     # --- what the engine says ---------------------------------------------------------------------------------------
 
@@ -55,6 +81,8 @@ class LayerTreeModel(QAbstractItemModel):
             if self._nodes[index].parent >= 0:
                 below[self._nodes[index].parent] |= below[index]
         self._units_below = [frozenset(units) for units in below]
+        self._moves = {}
+        self._shown_moves = [None] * len(self._nodes)
         self.endResetModel()
 
     def show_trainable(self, trainable: list[int]) -> bool:
@@ -73,7 +101,33 @@ class LayerTreeModel(QAbstractItemModel):
                     self._index(index, PARAMETERS),
                     [Qt.ItemDataRole.CheckStateRole, Qt.ItemDataRole.ForegroundRole],
                 )
+        if changed:
+            self._update_moves()
         return bool(changed)
+
+    def show_learning(self, rows: list[int], relative: list[float]) -> None:
+        """How much rows that own parameters move per step; only cells that look different now are repainted."""
+        self._moves = dict(zip(rows, relative, strict=True))
+        self._update_moves()
+
+    def _update_moves(self) -> None:
+        """A row shows the mean of what learns in it and below, by number of parameters."""
+        count = len(self._nodes)
+        weights, sums = [0] * count, [0.0] * count
+        for row in reversed(range(count)):  # children come after their parents
+            node = self._nodes[row]
+            if row in self._trainable and row in self._moves:
+                weights[row] += node.own_parameters
+                sums[row] += node.own_parameters * self._moves[row]
+            if node.parent >= 0:
+                weights[node.parent] += weights[row]
+                sums[node.parent] += sums[row]
+        before = self._shown_moves
+        self._shown_moves = [total / weight if weight else None for total, weight in zip(sums, weights, strict=True)]
+        for row, (old, new) in enumerate(zip(before, self._shown_moves, strict=True)):
+            if _looks(old) != _looks(new):
+                cell = self._index(row, LEARNING)
+                self.dataChanged.emit(cell, cell, [MOVES])
 
     # --- QAbstractItemModel -----------------------------------------------------------------------------------------
 
@@ -99,9 +153,11 @@ class LayerTreeModel(QAbstractItemModel):
         return len(_HEADERS)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal:
-            return _HEADERS[section]
-        return None
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return _HEADER_TIPS.get(section)
+        return _HEADERS[section] if role == Qt.ItemDataRole.DisplayRole else None
 
     def flags(self, index: Index) -> Qt.ItemFlag:
         if not index.isValid():
@@ -116,6 +172,8 @@ class LayerTreeModel(QAbstractItemModel):
             return None
         number, column = index.internalId(), index.column()
         node = self._nodes[number]
+        if column == LEARNING:
+            return self._learning_data(number, role)
         if role == Qt.ItemDataRole.DisplayRole:
             return (node.label, shape(node.output), count(node.parameters) if node.parameters else "")[column]
         if role == Qt.ItemDataRole.CheckStateRole and column == LAYER and self._units_below[number]:
@@ -127,6 +185,14 @@ class LayerTreeModel(QAbstractItemModel):
                 self.check_state(number), "learns in part"
             )
             return f"{node.label}, {state}, {plural(node.parameters, 'parameter')}"
+        return None
+
+    def _learning_data(self, number: int, role: int) -> Any:
+        moves = self._shown_moves[number]
+        if role == MOVES:
+            return moves
+        if moves is not None and role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
+            return f"{self._nodes[number].label}: {learning_words(moves)}"
         return None
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
@@ -169,3 +235,26 @@ class LayerTreeModel(QAbstractItemModel):
             "Ticked layers learn; the others stay exactly as they are." if node.parameters else "Nothing to learn here."
         )
         return "\n".join(lines)
+
+
+def bar_position(moves: float) -> float:
+    """Where a value lies on the bars' logarithmic scale, 0 to 1."""
+    if not moves > TOO_SLOW:
+        return 0.0
+    return min(math.log(moves / TOO_SLOW) / math.log(TOO_FAST / TOO_SLOW), 1.0)
+
+
+def learning_words(moves: float) -> str:
+    """A value in words, and what is wrong with it if something is."""
+    percent = f"{100 * moves:.2g}" if moves < 0.1 else f"{100 * moves:.0f}"
+    if moves < TOO_SLOW:
+        percent = "less than 0.0001"
+    words = f"moves by {percent} % of its weights per step"
+    if moves > TOO_FAST:
+        return f"{words}. Far too much: what it knew is being destroyed."
+    return f"{words}. It learns next to nothing." if moves < TOO_SLOW else words
+
+
+def _looks(moves: float | None) -> tuple[int, bool] | None:
+    """Two values with the same look need no painting."""
+    return None if moves is None else (round(bar_position(moves) * _BAR_STEPS), moves > TOO_FAST)

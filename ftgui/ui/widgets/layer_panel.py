@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
     QHeaderView,
+    QSizePolicy,
     QStackedLayout,
     QStyledItemDelegate,
     QStyleOptionViewItem,
@@ -17,10 +18,11 @@ from PySide6.QtWidgets import (
 
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import EVERYTHING, HEAD, LAST_STAGE
-from ftgui.ui.models.layer_tree import LAYER, LayerTreeModel
+from ftgui.ui.models.layer_tree import LAYER, LEARNING, OUTPUT, PARAMETERS, LayerTreeModel
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import Card, ElidedLabel, label
-from ftgui.ui.words import count
+from ftgui.ui.widgets.learning_bar import LearningDelegate
+from ftgui.ui.words import count, duration, size
 
 PRESETS = {
     "Head": [HEAD],
@@ -33,6 +35,19 @@ _PRESETS_TIP = (
     "Which layers learn.\nHead: fastest and safest, right for a few hundred images.\n"
     "Last stage + head: the late features adapt too; usually best.\n"
     "Everything: for many images that look unlike photographs."
+)
+_PRICE_TIP = (
+    "What training the ticked layers costs: an estimate, from a look at how long each layer takes on this device.\n"
+    "Per epoch: all training images forwards and backwards, all validation images forwards.\n"
+    "Memory: at the peak, of the engine; on a GPU, of the device.\n"
+)
+_CACHED_TIP = (
+    "Once: the layers before the first ticked one never change, so they run only once over every view of every image, "
+    "and their results are kept. That is why freezing the early layers makes epochs cheap."
+)
+_UNCACHED_TIP = (
+    "Nothing can be kept from one epoch to the next here: the first layers learn, or each epoch sees fresh views. "
+    "Freezing the early layers makes epochs cheap, because what they give is then computed only once."
 )
 
 
@@ -54,6 +69,34 @@ class _TreeView(QTreeView):
             self.toggle_wanted.emit(index.siblingAtColumn(LAYER))
             return
         super().keyPressEvent(event)
+
+
+class _Room(QObject):
+    """Hides the output's shape where a layer's name would be cut for it. Only while the learning column is there."""
+
+    def __init__(self, tree: QTreeView) -> None:
+        super().__init__(tree)
+        self._tree = tree
+        tree.viewport().installEventFilter(self)
+        tree.expanded.connect(self.share)
+        tree.collapsed.connect(self.share)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() is QEvent.Type.Resize:
+            self.share()
+        return super().eventFilter(watched, event)
+
+    @Slot()
+    def share(self) -> None:
+        """Decide anew."""
+        tree, header = self._tree, self._tree.header()
+        wanted = sum(
+            max(tree.sizeHintForColumn(column), header.sectionSizeHint(column))
+            for column in (LAYER, OUTPUT, PARAMETERS, LEARNING)
+        )
+        crowded = not tree.isColumnHidden(LEARNING) and wanted > tree.viewport().width()
+        if crowded != tree.isColumnHidden(OUTPUT):
+            tree.setColumnHidden(OUTPUT, crowded)
 
 
 class _FrozenDelegate(QStyledItemDelegate):
@@ -117,6 +160,10 @@ class LayerPanel(Card):
         header.setSectionResizeMode(LAYER, QHeaderView.ResizeMode.Stretch)
         header.setSectionsMovable(False)
         header.setHighlightSections(False)
+        self._learning = LearningDelegate(theme, self.tree)
+        self.tree.setItemDelegateForColumn(LEARNING, self._learning)
+        self.tree.setColumnHidden(LEARNING, True)
+        self._room = _Room(self.tree)
         self.tree.toggle_wanted.connect(self._toggle)
 
         self.placeholder = label("The engine is starting…", "muted", wrap=True)
@@ -131,7 +178,11 @@ class LayerPanel(Card):
         self.counts.setTextFormat(Qt.TextFormat.RichText)
         self.note = label("", "muted", wrap=True)
         self.proof = label("", wrap=True)
-        for widget in (self.counts, self.note, self.proof):
+        self.price = label("", "muted")
+        self.price.setAccessibleName("What these ticks cost")
+        self.price.setFixedHeight(self.price.fontMetrics().height() + 2)  # also when empty, or the tree would jump
+        self.price.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        for widget in (self.counts, self.note, self.price, self.proof):
             self.body.addWidget(widget)
         self._parameters = (0, 0)
         self._proof: tuple[bool, str] | None = None
@@ -142,6 +193,8 @@ class LayerPanel(Card):
     def show_model(self, model: m.ModelLoaded | None, why_none: str = "") -> None:
         """A model, or the reason there is none."""
         self.model.show_model(model)
+        self.tree.setColumnHidden(LEARNING, True)
+        self._room.share()
         self._proof = None
         self.placeholder.setText(why_none)
         self._stack.setCurrentWidget(self.tree if model else self.placeholder)
@@ -178,6 +231,41 @@ class LayerPanel(Card):
         """The hash of the frozen part at the end of a phase."""
         self._proof = (unchanged, fingerprint)
         self._show_counts()
+
+    @Slot(m.LayerLearning)
+    def show_learning(self, event: m.LayerLearning) -> None:
+        """How much the layers move, in a training."""
+        self._keep_learning(live=True)
+        self.model.show_learning(event.rows, event.relative)
+        if self.tree.isColumnHidden(LEARNING):
+            self.tree.setColumnHidden(LEARNING, False)
+            self._room.share()
+
+    def learning_over(self) -> None:
+        """The training has ended: what is shown are its last values."""
+        self._keep_learning(live=False)
+
+    def _keep_learning(self, live: bool) -> None:
+        if self._learning.live != live:
+            self._learning.live = live
+            self.tree.viewport().update()
+
+    @Slot(object)
+    def show_price(self, price: m.Price | None) -> None:
+        """What training the ticked layers costs; None: not known."""
+        if price is None:
+            self.price.clear()
+            self.price.setToolTip("")
+            return
+        once = f" · {duration(price.prefix_seconds)} once" if price.prefix_seconds else ""
+        self.price.setText(f"≈ {duration(price.epoch_seconds)} per epoch{once} · {size(price.memory)}")
+        self.price.setToolTip(_PRICE_TIP + (_CACHED_TIP if price.cached else _UNCACHED_TIP))
+
+    @Slot()
+    def show_measuring(self) -> None:
+        """The answer takes a moment, because the model is looked at for the first time."""
+        self.price.setText("measuring what an epoch costs…")
+        self.price.setToolTip("The model runs for a moment on this device, to see how long each layer takes.")
 
     @Slot()
     def _show_counts(self) -> None:
