@@ -30,7 +30,7 @@ from ftgui.protocol import messages as m
 CPU_IMAGES = 8
 """In the profiled batch where there is no GPU; on one, the recipe's batch is taken, because small ones leave it idle."""
 
-_ROUNDS = 2
+_ROUNDS = 3
 """The fastest counts: something else may want the processor during one."""
 
 _INPUT_GRADIENT = 0.5

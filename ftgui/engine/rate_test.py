@@ -29,7 +29,8 @@ STEPS = 90
 MOST_IMAGES = 640
 """Of the training images; more would only make it slower to start."""
 
-_SMOOTHING = 0.85
+_SMOOTHING = 0.7
+"""Of the loss. More would draw a calmer curve, but it would lag behind the rate, and the lowest point with it."""
 _GIVE_UP = 3.0
 """Times the lowest smoothed loss: from there on everything is destroyed anyway."""
 
@@ -112,7 +113,7 @@ def range_test(source: Source, recipe: Recipe, phase: int, tell: Callable[[float
     devices = [source.device] if source.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(recipe.seed)
-        if phase > 0 and chosen.train != [HEAD]:
+        if chosen.train != [HEAD] and any(earlier.enabled for earlier in recipe.phases[:phase]):
             warm = msgspec.structs.replace(chosen, train=[HEAD], lr=_WARM_RATE)
             for _ in _steps(copied, recipe, warm, [_WARM_RATE] * _WARM_STEPS):
                 pass

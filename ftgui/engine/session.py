@@ -301,7 +301,7 @@ class Session:
         self._emit(m.RateTestFinished(command.request, curve.rates, curve.losses, curve.suggestion, why))
 
     def _poll_rate_test(self) -> None:
-        """Between steps of a range test: Stop ends it, everything else waits for its end.
+        """Between steps of a range test: images are answered, Stop ends it, everything else waits for its end.
 
         Raises:
             StopRequested: on `Stop`, `Shutdown` or `stop_requested`.
@@ -312,7 +312,10 @@ class Session:
             if isinstance(command, m.Stop | m.Shutdown):
                 self.shutting_down = isinstance(command, m.Shutdown)
                 raise StopRequested
-            self._postponed.append(command)
+            if isinstance(command, m.Predict | m.ShowViews):
+                self._do(command)
+            else:
+                self._postponed.append(command)
 
     def _show_views(self, command: m.ShowViews) -> None:
         preprocessing = self._require().built.preprocessing
@@ -402,7 +405,10 @@ class Session:
 
     def _fresh(self, recipe: Recipe, class_names: list[str]) -> Loaded:
         """A model in the state the recipe names: every run starts from the pretrained weights, never from the last."""
+        before = self._loaded
         self._loaded = self._build(recipe.backbone, class_names, recipe.device, recipe.seed)
+        if before is not None and before.backbone.name == recipe.backbone.name and before.device == self._loaded.device:
+            self._loaded.profile = before.profile  # weights and a few classes more cost the same
         return self._loaded
 
     def _poll(self) -> float:

@@ -17,12 +17,11 @@ from ftgui.protocol.recipe import Backbone
 TORCHVISION = [
     "resnet18",
     "mobilenet_v3_small",
-    "efficientnet_b0",
+    "mnasnet0_5",
     "densenet121",
     "squeezenet1_1",
     "shufflenet_v2_x0_5",
     "regnet_y_400mf",
-    "googlenet",  # auxiliary heads that exist only while it trains
     "convnext_tiny",
     "swin_t",
     "vit_b_32",
@@ -68,7 +67,6 @@ def middle(freezer: Freezer) -> list[str]:
     return [stages[len(stages) // 2]] if stages else ["head"]
 
 
-@pytest.mark.filterwarnings("ignore:The default weight initialization of GoogleNet:FutureWarning")
 @pytest.mark.parametrize("name", [f"torchvision/{name}" for name in TORCHVISION] + TIMM)
 def test_both_parts_give_the_whole_models_logits(name: str) -> None:
     built, freezer, images = ready(name)
@@ -84,6 +82,16 @@ def test_both_parts_give_the_whole_models_logits(name: str) -> None:
             values = [value[[4, 1, 0]] for value in cut.prefix(images)]
             torch.testing.assert_close(cut.rest(values), whole[[4, 1, 0]], rtol=0, atol=1e-5)
         assert [tuple(value.shape[1:]) for value in values] == cut.shapes
+
+
+@pytest.mark.filterwarnings("ignore:The default weight initialization of GoogleNet:FutureWarning")
+def test_heads_that_exist_only_while_it_trains_are_left_out() -> None:
+    """GoogLeNet's auxiliary ones: the graphs of both modes differ, and the training one serves for both."""
+    built, freezer, images = ready("torchvision/googlenet")
+    freezer.set_trainable(freezer.resolve(["last stage", "head"]))
+    cut = cut_model(built.model, freezer, images[:3])
+    with torch.inference_mode():
+        torch.testing.assert_close(cut.rest(cut.prefix(images)), built.model(images), rtol=0, atol=1e-4)
 
 
 def tiny(train: list[str], name: str = "test_efficientnet") -> tuple[Freezer, Cut]:

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from ftgui.data.project import CHECKPOINT_FILE, Project
+from ftgui.engine import backbones
 from ftgui.engine import checkpoint as checkpoints
 from ftgui.engine.backbones import read_weights
 from ftgui.engine.errors import EngineError
@@ -65,8 +66,21 @@ def lines(run: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
+@pytest.fixture(autouse=True)
+def dropout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that steps draw from torch's generator, whose state must come back too."""
+    build = backbones.build
+
+    def with_dropout(*arguments: object) -> backbones.BuiltBackbone:
+        built = build(*arguments)  # type: ignore[arg-type]
+        built.model.drop_rate = 0.3
+        return built
+
+    monkeypatch.setattr(backbones, "build", with_dropout)
+
+
 def command(train_command, dataset: Path) -> m.Train:
-    # Dropout draws from torch's generator, the average has a state of its own.
+    # The average has a state of its own.
     return train_command(dataset, PHASES, backbone=Backbone(name="test_efficientnet", weights="none"), ema=0.9)
 
 
@@ -93,6 +107,22 @@ def test_killed_at_any_step_the_weights_are_the_same(
     assert not different
     steps = [line["step"] for line in lines(train.run_folder) if line["kind"] == "step"]
     assert steps == list(range(1, STEPS + 1)), "no step is told twice"
+
+
+def test_a_change_of_course_is_saved_at_once(dataset: Path, train_command, monkeypatch) -> None:
+    """Checkpoints are seconds apart; what a person did in between must not be forgotten."""
+    monkeypatch.setattr("ftgui.engine.telling.MESSAGES_PER_SECOND", 1e9)
+    train = command(train_command, dataset)
+    engine = Engine()
+    engine.on_event = steered(engine, kill_at=12)
+    with pytest.raises(Killed):
+        engine.do(train)
+    again = Engine()
+    again.do(m.Continue(2, train.catalog, train.run_folder))
+    (start,) = again.of(m.TrainingStarted)
+    assert start.step == 10
+    first = again.of(m.FreezingChanged)[0]
+    assert first.layers == ["stage 2", "stage 4", "neck", "head"]
 
 
 @pytest.fixture
