@@ -267,7 +267,7 @@ class MainWindow(QWidget):
         elif isinstance(event, m.PhaseFinished):
             self.layers.show_proof(event.frozen_unchanged, event.frozen_hash)
         elif isinstance(event, m.TrainingFinished):
-            phases = self.workspace.recipe.active_phases
+            phases = self.workspace.run_recipe.active_phases
             self.recipe.show_running(len(phases) if event.reason == "done" else None)
         elif event is None:
             self.recipe.show_running(None)

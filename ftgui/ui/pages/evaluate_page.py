@@ -74,7 +74,7 @@ class EvaluatePage(QWidget):
     @Slot()
     def _project_changed(self) -> None:
         project = self._workspace.project
-        run = project.last_finished_run() if project else None
+        run = project.last_finished_run(self._workspace.recipe.backbone) if project else None
         result = read_result(run) if run else None
         if run is None or result is None:
             self._show_none()
@@ -83,7 +83,9 @@ class EvaluatePage(QWidget):
 
     @Slot(object)
     def _event(self, event: object) -> None:
-        if isinstance(event, m.TrainingFinished) and event.steps:
+        if isinstance(event, m.TrainingFinished) and event.steps and self._workspace.comparing:
+            self._project_changed()  # what is judged here is the model that can be asked: the project's own
+        elif isinstance(event, m.TrainingFinished) and event.steps:
             self._show(Path(event.run_folder), event.best_epoch, event.evaluation)
 
     def _show(self, run: Path, epoch: Any, evaluation: m.Evaluation | None) -> None:
