@@ -129,7 +129,9 @@ def test_drop_tick_train_watch_ask(run_window, make_dataset: Maker, tmp_path: Pa
         watchdog.on = False
 
         assert "frozen part unchanged" in window.layers.proof.text()
-        assert window.train_page.loss._phases and window.train_page.lr.steps.size == window.train_page.loss.steps.size
+        assert (
+            window.train_page.loss.marks.phases and window.train_page.lr.steps.size == window.train_page.loss.steps.size
+        )
         losses = window.train_page.loss.steps.y
         assert losses[-3:].mean() < losses[:3].mean() / 2, "it learned"
         assert window.evaluate_page.headline.text() == "100.0 % of the validation images are right"
