@@ -67,9 +67,10 @@ class SteerBar(QFrame):
         lower = QHBoxLayout()
         lower.setSpacing(16)
         lower.addWidget(self.rates, 3)
+        lower.addWidget(self.note, 3)
         lower.addWidget(self.prefix, 2)
-        for widget in (self._running, self._idle, self.note):
-            column.addWidget(widget)
+        column.addWidget(self._running)
+        column.addWidget(self._idle)
         column.addLayout(lower)
         self._groups_timer = QTimer(self)
         self._groups_timer.setSingleShot(True)
@@ -159,8 +160,7 @@ class SteerBar(QFrame):
     def _send_rate(self) -> None:
         lr = read_rate(self.rate_field.text())
         if lr is None:
-            self.note.set_full(f"A rate is a number from {rate(LOWEST_LR)} to {rate(HIGHEST_LR)}; 3e-4 means 0.0003.")
-            self.note.show()
+            self._say(f"A rate is a number from {rate(LOWEST_LR)} to {rate(HIGHEST_LR)}; 3e-4 means 0.0003.")
             return
         self._workspace.steering.change_rate(lr)
         self._ask(f"rate {rate(lr)}")
@@ -260,9 +260,14 @@ class SteerBar(QFrame):
         if self._workspace.paused:
             text = f"{waiting}Paused: changes take effect at the first step after resuming."
         elif self._asked:
-            text = f"{waiting}Takes effect after this step."
+            text = f"{waiting}Takes effect with the next step."
+        self._say(text)
+
+    def _say(self, text: str) -> None:
+        """In the place of the rates per group, or the plots would jump."""
         self.note.set_full(text)
         self.note.setVisible(bool(text))
+        self.rates.setVisible(not text)
 
     # --- which of the two it is -------------------------------------------------------------------------------------
 
