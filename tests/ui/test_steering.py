@@ -138,7 +138,7 @@ def test_the_rate_is_what_the_engine_says(qtbot, opened: MainWindow, fake: FakeE
     assert "Asked for: rate 3.7e-4" in bar.note.full
     steered(opened, "rate", "rate 4e-4")
     assert not bar.note.isVisible()
-    groups = (m.GroupRate("head", 2e-4, 1.2e-4), m.GroupRate("stage 7", 1e-4, 6e-5))
+    groups = (m.GroupRate("stage 7", 1e-4, 6e-5), m.GroupRate("head", 2e-4, 1.2e-4))
     steps(opened, 11, groups=groups)
     qtbot.waitUntil(lambda: bar.rate_field.text() == "2e-4")
     assert bar.rates.full == "stage 7: 6e-5 of 1e-4 · head: 1.2e-4 of 2e-4"

@@ -196,6 +196,8 @@ class SteerBar(QFrame):
             self._show_patience(self._patience_at_start(event))
         elif isinstance(event, m.PhaseStarted):
             self.finish.setEnabled(True)
+            self._groups = []  # those of the phase before
+            self.rates.set_full("")
             self.rate_field.setModified(False)
             self._show_rate(event.lr)
         elif isinstance(event, m.Steps):
@@ -248,7 +250,7 @@ class SteerBar(QFrame):
             return
         # Layers near the input may have a share of it: the phase's own rate is the highest.
         self._show_rate(max(group.requested for group in self._groups))
-        parts = [f"{g.name}: {rate(float(f'{g.applied:.2g}'))} of {rate(g.requested)}" for g in reversed(self._groups)]
+        parts = [f"{g.name}: {rate(float(f'{g.applied:.2g}'))} of {rate(g.requested)}" for g in self._groups]
         self.rates.set_full(" · ".join(parts))
         lines = "\n".join(parts)
         self.rates.setToolTip(f"Learning rate now, of its peak in this phase (warm-up, then falling):\n{lines}")
