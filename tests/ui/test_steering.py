@@ -231,6 +231,9 @@ def test_a_run_that_can_not_be_continued_is_not_offered_again(qtbot, opened: Mai
     opened.workspace._command_failed(refused)
     fake.state(EngineKind.READY)
     assert not banner.isVisible() and "The images are not those" in opened.status.text.text()
+    opened.workspace.load_model()
+    fake.answer_load()
+    assert not banner.isVisible()
 
 
 def test_advice_can_be_dismissed(qtbot, opened: MainWindow, fake: FakeEngine) -> None:
