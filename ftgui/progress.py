@@ -29,6 +29,16 @@ def progress(event: m.Progress) -> str:
     return f"{event.what}: {event.done:,} of {event.total:,}"
 
 
+def prefix(event: m.PrefixCached) -> str:
+    """E.g. ``"prefix cached, 4 views, 12 MB"``, ``"nothing cached: …"``."""
+    if not event.cached:
+        return f"nothing cached: {event.why}"
+    views = "1 view" if event.views == 1 else f"{event.views} views"
+    digits = 0 if event.bytes >= 10e6 else 1
+    size = f"{event.bytes / 1e9:,.1f} GB" if event.bytes >= 1e9 else f"{event.bytes / 1e6:,.{digits}f} MB"
+    return f"prefix cached, {views}, {size}" + (" on disk" if event.on_disk else "")
+
+
 def megabytes(done: int, total: int) -> str:
     """E.g. ``"12 of 98 MB"``; small files keep a digit, or they would stand at 0."""
     digits = 0 if total >= 10e6 else 1
@@ -50,7 +60,7 @@ class ProgressLine:
         self._phases: list[str] = []
         self._epochs = 0
         self.outcome = ""
-        """``"done"``, ``"stopped"`` or ``"failed"`` once the run has ended."""
+        """``"done"``, ``"stopped"``, ``"exploded"`` or ``"failed"`` once the run has ended."""
 
     def show(self, event: m.Event) -> None:
         """Show one event, if it is one a person wants to see."""
@@ -66,6 +76,10 @@ class ProgressLine:
                 f"phase {event.phase + 1} of {len(self._phases)}: {event.name}, up to {event.epochs} epochs, "
                 f"learning rate {event.lr:g}"
             )
+        elif isinstance(event, m.PrefixCached):
+            self.say(prefix(event))
+        elif isinstance(event, m.Steered):
+            self.say(f"step {event.step:,}: {event.text}")
         elif isinstance(event, m.Steps):
             left = f", {clock(event.seconds_left)} left" if event.seconds_left >= 0 else ""
             self._rewrite(

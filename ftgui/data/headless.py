@@ -58,5 +58,6 @@ def prepare(recipe_path: Path, project_folder: Path | None = None, device: str =
 
 
 def run_name(recipe: recipes.Recipe) -> str:
-    """For the run's folder: what was trained, e.g. ``"head last stage"``."""
-    return " ".join(phase.name for phase in recipe.active_phases)
+    """For the run's folder: what was trained, e.g. ``"head last stage"``, ``"scratch head last stage"``."""
+    from_scratch = ["scratch"] if recipe.backbone.weights == recipes.FROM_SCRATCH else []
+    return " ".join([*from_scratch, *(phase.name for phase in recipe.active_phases)])

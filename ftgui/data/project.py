@@ -16,7 +16,7 @@ from ftgui import paths
 from ftgui.data.catalog import Catalog
 from ftgui.data.scan import Found
 from ftgui.protocol import recipe as recipes
-from ftgui.protocol.recipe import Recipe
+from ftgui.protocol.recipe import Backbone, Recipe, RecipeError
 
 CHECKPOINT_FILE = Path("last") / "checkpoint.safetensors"
 """Below a run's folder."""
@@ -102,12 +102,14 @@ class Project:
             return None
         return OpenRun(newest, run_number(newest), int(plain["at"]["step"]), crashed=result is None)
 
-    def last_finished_run(self) -> Path | None:
-        """The newest run that left usable weights."""
+    def last_finished_run(self, backbone: Backbone | None = None) -> Path | None:
+        """The newest run that left usable weights; of this model only, if one is given: a comparison from scratch is not
+        what the project has learned."""
         if not self.runs_folder.is_dir():
             return None
         runs = sorted(self.runs_folder.iterdir(), key=run_number, reverse=True)
-        return next((run for run in runs if (run / "best" / "model.safetensors").is_file()), None)
+        usable = (run for run in runs if (run / "best" / "model.safetensors").is_file())
+        return next((run for run in usable if backbone is None or read_run_backbone(run) in (None, backbone)), None)
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,14 @@ def read_checkpoint(run_folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return plain if isinstance(plain, dict) and isinstance(plain.get("at"), dict) else None
+
+
+def read_run_backbone(run_folder: Path) -> Backbone | None:
+    """The model that a run trained, or None where its recipe can't be read."""
+    try:
+        return recipes.load(run_folder / "recipe.toml").backbone
+    except RecipeError:
+        return None
 
 
 def run_number(folder: Path) -> int:

@@ -122,6 +122,7 @@ class MainWindow(QWidget):
         from ftgui.ui.pages.train_page import TrainPage
 
         page = TrainPage(self.workspace, self.theme)
+        page.rate_test_wanted.connect(self.find_rate)
         self.pages.insertWidget(TRAIN, page)
         self.pages.removeWidget(self._train_placeholder)
         self._train_placeholder.deleteLater()
@@ -275,7 +276,7 @@ class MainWindow(QWidget):
         elif isinstance(event, m.PhaseFinished):
             self.layers.show_proof(event.frozen_unchanged, event.frozen_hash)
         elif isinstance(event, m.TrainingFinished):
-            phases = self.workspace.recipe.active_phases
+            phases = self.workspace.run_recipe.active_phases
             self.recipe.show_running(len(phases) if event.reason == "done" else None)
         elif event is None:
             self.recipe.show_running(None)

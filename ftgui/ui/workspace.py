@@ -87,6 +87,8 @@ class Workspace(QObject):
         self.engine = EngineState(EngineKind.NOT_STARTED)
         self.model: m.ModelLoaded | None = None
         self.freezing: m.FreezingChanged | None = None
+        self.run_recipe = self.recipe
+        """Of the run that goes on or went last: a comparison or a continued run has its own."""
         self.paused = False
         self.checking = False
         """Images are still being decoded for the first time."""
@@ -242,7 +244,7 @@ class Workspace(QObject):
         self._cancelling = False
         self.steering.stop_rate_test()
         classes = self.contents.class_names if self.contents else []
-        trained = self.project.last_finished_run() if self.project else None
+        trained = self.project.last_finished_run(self.recipe.backbone) if self.project else None
         self._load_request = self._next_request()
         self._loaded_classes = classes
         self._held_ticks = [self.ticks]
@@ -542,7 +544,7 @@ class Workspace(QObject):
             self.message.emit("error", f"No folder for the run could be made: {error}")
             return
         self._run_folder = run_folder
-        self._begin(m.Train(self._next_request(), recipe, str(self.project.catalog_path), str(run_folder)))
+        self._begin(m.Train(self._next_request(), recipe, str(self.project.catalog_path), str(run_folder)), recipe)
 
     def open_run(self) -> OpenRun | None:
         """The project's newest run, if it can go on from a checkpoint."""
@@ -550,14 +552,28 @@ class Workspace(QObject):
 
     def continue_run(self, run: OpenRun) -> None:
         """Go on with a run exactly where its checkpoint is; its own recipe counts, not the present one."""
-        if self.project is not None and self._can_start():
-            self._begin(m.Continue(self._next_request(), str(self.project.catalog_path), str(run.folder)))
+        if self.project is None or not self._can_start():
+            return
+        try:
+            recipe = recipes.load(run.folder / "recipe.toml")
+        except recipes.RecipeError as error:
+            self.message.emit("error", f"Run {run.number} can't be continued: {error}")
+            return
+        self._begin(m.Continue(self._next_request(), str(self.project.catalog_path), str(run.folder)), recipe)
+
+    @property
+    def comparing(self) -> bool:
+        """The run that goes on or went last is of another model than the project's, e.g. of one without pretraining."""
+        return self.run_recipe.backbone != self.recipe.backbone
 
     def _can_start(self) -> bool:
         return not self.obstacles() and self.engine.kind is EngineKind.READY and not self._train_asked
 
-    def _begin(self, command: m.Train | m.Continue) -> None:
+    def _begin(self, command: m.Train | m.Continue, recipe: Recipe) -> None:
         self.paused = False
+        self.run_recipe = recipe
+        if self.comparing:
+            self._load_wanted = True  # after it, the project's own model again
         self._train_asked = True  # until the worker's state says so: two quick clicks are one wish
         self.busy.emit("preparing", 0, 0)
         self.steering.stop_rate_test()  # before the command, or Stop would end the training

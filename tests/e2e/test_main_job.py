@@ -129,7 +129,9 @@ def test_drop_tick_train_watch_ask(run_window, make_dataset: Maker, tmp_path: Pa
         watchdog.on = False
 
         assert "frozen part unchanged" in window.layers.proof.text()
-        assert window.train_page.loss._phases and window.train_page.lr.steps.size == window.train_page.loss.steps.size
+        assert (
+            window.train_page.loss.marks.phases and window.train_page.lr.steps.size == window.train_page.loss.steps.size
+        )
         losses = window.train_page.loss.steps.y
         assert losses[-3:].mean() < losses[:3].mean() / 2, "it learned"
         assert window.evaluate_page.headline.text() == "100.0 % of the validation images are right"
@@ -192,6 +194,54 @@ def test_the_engine_is_killed_at_bad_moments(run_window, make_dataset: Maker) ->
         assert window.train_page.headline.text() == "Stopped."
 
     assert run_window(script) == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
+def test_steered_killed_and_continued(run_window, make_dataset: Maker, tmp_path: Path) -> None:
+    dataset = make_dataset(classes=("red", "green", "blue"), count=24)
+
+    def script(window: MainWindow) -> Steps:
+        workspace, page = window.workspace, window.train_page
+        yield is_ready(window)
+        workspace.plan.change("augmentation", "preset", "none")  # one view of each image is computed in no time
+        click(window.top.train)
+        yield lambda: page.loss.steps.size >= 1 and workspace.freezing is not None
+        click_tick(window, "stage 7")
+        yield lambda: any("stage 7" in mark.text for mark in page.loss.marks.steering)
+        assert "stage 7" in workspace.freezing.layers and workspace.recipe.phases[0].train == ["head"]
+        page.steer.rate_field.selectAll()
+        QTest.keyClicks(page.steer.rate_field, "2e-4")
+        QTest.keyClick(page.steer.rate_field, Qt.Key.Key_Return)
+        for plot in page.plots:
+            yield lambda plot=plot: plot.marks.steering[-1].text == "rate 2e-4"
+        yield lambda: "stage 7: " in page.steer.rates.full and "of 2e-4" in page.steer.rates.full
+        assert "prefix cached" in page.steer.prefix.full
+
+        # By now a checkpoint holds both changes: each of them writes one.
+        os.kill(engine_process().pid, signal.SIGKILL)
+        yield lambda: workspace.engine.kind is EngineKind.CRASHED
+        assert not page.banner.isVisible()
+        click(window.status.restart)
+        yield lambda: page.banner.isVisible() and page.banner.action.isEnabled()
+        assert page.banner.action.text().startswith("Continue run 1 from step ")
+        assert "Run 1 ended at step" in window.status.text.text()
+        click(page.banner.action)
+        yield lambda: [m.text[:9] for m in page.loss.marks.steering[:1]] == ["continued"]
+        yield lambda: page.loss.steps.size >= 1
+        assert page.loss.steps.x[0] > 1 and page.steer.rate_field.text() == "2e-4"
+        assert "stage 7" in workspace.freezing.layers
+        yield lambda: workspace.engine.kind is EngineKind.READY
+        assert page.headline.text() == "Done."
+        assert not page.banner.isVisible() and not page.steer.go_on.isVisible()
+
+    assert run_window(script, "window", str(dataset)) == 0
+    (run,) = (tmp_path / "ftgui-data" / "projects").glob("*/runs/*")
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    done = [line["step"] for line in lines if line["kind"] == "step"]
+    assert done == list(range(1, len(done) + 1)), "no step is missing or there twice"
+    what = [line["what"] for line in lines if line["kind"] == "steered"]
+    assert what[:3] == ["layers", "rate", "continued"]
+    assert json.loads((run / "result.json").read_text(encoding="utf-8"))["reason"] == "done"
 
 
 def test_closing_the_window_in_mid_training_leaves_nothing_behind(run_window, make_dataset: Maker) -> None:

@@ -295,7 +295,7 @@ def start_training(window: MainWindow, fake: FakeEngine) -> Path:
         m.TrainingStarted(command.run_folder, 1, ["Head"], 5, 10, 2, "cpu"),
         m.PhaseStarted(0, "Head", 0, 5, 1e-3, "aa"),
         m.Steps([1, 2], [0.9, 0.8], [0.5, 0.6], [1e-4, 1e-3], 0, 1, 120.0, 65.0, []),
-        m.EpochFinished(0, 1, 2, 0.85, 0.55, 0.7, 0.75, True, 1.0, [1.0, 0.5]),
+        m.EpochFinished(0, 1, 2, 0.85, 0.55, 0.7, 0.75, True, 1.0, [0.5, 1.0]),
     ):
         window.workspace._pass_on(event)
     return Path(command.run_folder)
@@ -323,7 +323,7 @@ def test_a_run_from_train_to_evaluate(qtbot, window: MainWindow, fake: FakeEngin
     assert window.train_page.loss.steps.y.tolist() == [0.9, 0.8]
     assert window.train_page.accuracy.val.y.tolist() == [0.75]
     assert window.train_page.lr.steps.y.tolist() == pytest.approx([0.1, 1.0])
-    assert len(window.train_page.loss._phases) == 1
+    assert len(window.train_page.loss.marks.phases) == 1
     assert "Only the new head learns" in window.train_page.explanation.text()
     finish(window, fake, run)
     assert window.top.train.text().strip() == "Train" and window.top.train.isEnabled()
@@ -429,7 +429,7 @@ def test_other_datasets_wait_for_the_training(qtbot, window: MainWindow, fake, m
 def test_no_validation_images_are_told(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> None:
     open_project(qtbot, window, fake, make_dataset())
     start_training(window, fake)
-    window.workspace._pass_on(m.EpochFinished(0, 2, 4, 0.5, 0.9, math.nan, math.nan, True, 1.0, [math.nan, math.nan]))
+    window.workspace._pass_on(m.EpochFinished(0, 2, 4, 0.5, 0.9, math.nan, math.nan, True, 1.0, []))
     assert "No validation images" in window.train_page.figures.text()
 
 

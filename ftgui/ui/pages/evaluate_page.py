@@ -14,6 +14,7 @@ from ftgui.data.project import read_result, run_number
 from ftgui.progress import percent
 from ftgui.protocol import messages as m
 from ftgui.ui.models.confusion import ConfusionModel
+from ftgui.ui.models.recall import RECALL, RecallBars, RecallModel
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import Card, heading, label
 from ftgui.ui.words import plural
@@ -21,6 +22,7 @@ from ftgui.ui.workspace import Workspace
 
 _WIDEST_CELL = 110
 _NARROWEST_CELL = 34
+_RECALL_WIDTH = 230
 
 
 class EvaluatePage(QWidget):
@@ -59,22 +61,54 @@ class EvaluatePage(QWidget):
         row = QHBoxLayout()
         row.addWidget(self.table, 1)
         card.body.addLayout(row, 1)
-        layout.addWidget(card, 1)
+        lower = QHBoxLayout()
+        lower.setSpacing(10)
+        lower.addWidget(card, 1)
+        lower.addWidget(self._make_recall(theme))
+        layout.addLayout(lower, 1)
         self._show_none()
         workspace.project_changed.connect(self._project_changed)
         workspace.training_event.connect(self._event)
         theme.changed.connect(self.table.viewport().update)
+
+    def _make_recall(self, theme: Theme) -> QWidget:
+        card = Card("Recall per class")
+        card.setFixedWidth(_RECALL_WIDTH)
+        tip = (
+            "Of the validation images of a class, the share that the model recognises. Where classes differ in size the "
+            "accuracy as a whole can be high while a small class is hardly recognised: it stands first here."
+        )
+        card.setToolTip(tip)
+        self.recall = RecallModel(self)
+        table = self.recall_table = QTableView()
+        table.setModel(self.recall)
+        table.setItemDelegateForColumn(RECALL, RecallBars(theme, table))
+        table.setFrameShape(QTableView.Shape.NoFrame)
+        table.setAcceptDrops(False)
+        table.setShowGrid(False)
+        table.setAccessibleName("Recall per class, worst first")
+        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        table.verticalHeader().hide()
+        table.verticalHeader().setDefaultSectionSize(24)
+        table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        theme.changed.connect(table.viewport().update)
+        card.body.addWidget(table, 1)
+        return card
 
     def _show_none(self) -> None:
         self.headline.setText("Nothing to evaluate yet")
         self.detail.setText("Train first. The figures are of validation images, which the model never learned from.")
         self.worst.hide()
         self.model.show_evaluation(None)
+        self.recall.show_evaluation(None)
 
     @Slot()
     def _project_changed(self) -> None:
         project = self._workspace.project
-        run = project.last_finished_run() if project else None
+        run = project.last_finished_run(self._workspace.recipe.backbone) if project else None
         result = read_result(run) if run else None
         if run is None or result is None:
             self._show_none()
@@ -83,7 +117,9 @@ class EvaluatePage(QWidget):
 
     @Slot(object)
     def _event(self, event: object) -> None:
-        if isinstance(event, m.TrainingFinished) and event.steps:
+        if isinstance(event, m.TrainingFinished) and event.steps and self._workspace.comparing:
+            self._project_changed()  # what is judged here is the model that can be asked: the project's own
+        elif isinstance(event, m.TrainingFinished) and event.steps:
             self._show(Path(event.run_folder), event.best_epoch, event.evaluation)
 
     def _show(self, run: Path, epoch: Any, evaluation: m.Evaluation | None) -> None:
@@ -101,6 +137,7 @@ class EvaluatePage(QWidget):
         self.worst.setText(_worst(evaluation))
         self.worst.show()
         self.model.show_evaluation(evaluation)
+        self.recall.show_evaluation(evaluation)
         header = self.table.horizontalHeader()
         available = self.table.viewport().width() // max(len(evaluation.class_names), 1)
         header.setDefaultSectionSize(min(max(available, _NARROWEST_CELL), _WIDEST_CELL))

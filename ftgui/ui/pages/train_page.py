@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import QTimer, Slot
-from PySide6.QtWidgets import QGridLayout, QWidget
+from PySide6.QtCore import QTimer, Signal, Slot
+from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
+from ftgui.data.project import read_result
 from ftgui.progress import clock, percent
 from ftgui.protocol import messages as m
-from ftgui.protocol.recipe import HEAD
+from ftgui.protocol.recipe import FROM_SCRATCH, HEAD
+from ftgui.ui.advisor import Advisor
 from ftgui.ui.theme import Theme
+from ftgui.ui.widgets.advice import AdviceBanner
 from ftgui.ui.widgets.basics import Card, label
 from ftgui.ui.widgets.curve_plot import CurvePlot
 from ftgui.ui.widgets.live_preview import LivePreview
+from ftgui.ui.widgets.steer_bar import SteerBar
 from ftgui.ui.words import rate
 from ftgui.ui.workspace import Workspace
 
@@ -28,13 +32,24 @@ _GROWTH = 1.5
 class TrainPage(QWidget):
     """Follows `Workspace.training_event`."""
 
+    rate_test_wanted = Signal()
+
     def __init__(self, workspace: Workspace, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._workspace = workspace
         self._theme = theme
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
+        self.advisor = Advisor(workspace, self)
+        self.banner = AdviceBanner(self.advisor, theme)
+        self.steer = SteerBar(workspace, self.advisor, theme)
+        self.steer.rate_test_wanted.connect(self.rate_test_wanted)
+        grid = QGridLayout()
         grid.setSpacing(10)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(10)
+        column.addWidget(self.banner)
+        column.addLayout(grid, 1)
+        column.addWidget(self.steer)
         self.loss = CurvePlot("Loss", theme)
         self.accuracy = CurvePlot("Accuracy", theme, unit_range=True)
         self.lr = CurvePlot("Learning rate ×10⁻³", theme, validation=False, smooth=False, scale=1e3)
@@ -44,13 +59,13 @@ class TrainPage(QWidget):
         grid.addWidget(self._make_words(), 1, 1)
         grid.setRowStretch(0, 3)
         grid.setRowStretch(1, 2)
-        for column in range(2):
-            grid.setColumnStretch(column, 1)
+        for number in range(2):
+            grid.setColumnStretch(number, 1)
         self.accuracy.plot.setXLink(self.loss.plot)
         self.lr.plot.setXLink(self.loss.plot)
         self._dirty: set[CurvePlot] = set()
         self._turn = 0
-        self._last_step = 0
+        self._first_step = self._last_step = 0
         self._follows = True
         self._right = 0.0
         for plot in self.plots:
@@ -63,6 +78,7 @@ class TrainPage(QWidget):
         self._show_idle()
         workspace.training_event.connect(self._event)
         workspace.project_changed.connect(self._project_changed)
+        workspace.steering.steered.connect(self._steered)
 
     @property
     def plots(self) -> list[CurvePlot]:
@@ -97,14 +113,19 @@ class TrainPage(QWidget):
     def _project_changed(self) -> None:
         for plot in self.plots:
             plot.clear()
-        self._last_step = 0
+        self._first_step = self._last_step = 0
         self._show_idle()
 
     def _show_phase(self, event: m.PhaseStarted) -> None:
-        phases = self._workspace.recipe.active_phases
+        phases = self._workspace.run_recipe.active_phases
         train = phases[event.phase].train if event.phase < len(phases) else []
         self.headline.setText(f"Phase {event.phase + 1} of {len(self._phases)}: {event.name}")
-        if train == [HEAD]:
+        if self._from_scratch:
+            text = (
+                "A comparison from scratch: the backbone has never seen a picture, so even its first layers are random. "
+                "What the ticked layers learn now they learn from your images alone."
+            )
+        elif train == [HEAD]:
             text = (
                 "Only the new head learns. It starts random, so its first steps are wild; the frozen backbone can't be hurt "
                 "by them. A rate of " + rate(event.lr) + " is fine for it."
@@ -120,10 +141,13 @@ class TrainPage(QWidget):
         self.explanation.setText(text)
 
     def _show_end(self, event: m.TrainingFinished) -> None:
-        self.headline.setText({"done": "Done.", "stopped": "Stopped."}.get(event.reason, "It did not work."))
+        words = {"done": "Done.", "stopped": "Stopped.", "exploded": "It exploded."}
+        self.headline.setText(words.get(event.reason, "It did not work."))
         judged = " on training images" if math.isnan(event.best_accuracy) else " on validation images"
-        if event.reason == "failed":
+        if event.reason in ("failed", "exploded"):
             self.explanation.setText(event.message)
+        elif self._from_scratch and not math.isnan(event.best_accuracy):
+            self.explanation.setText(self._compare(event.best_accuracy))
         else:
             self.explanation.setText(
                 f"The weights of epoch {event.best_epoch}, the best{judged}, are in the model now. "
@@ -134,14 +158,33 @@ class TrainPage(QWidget):
         best = "" if math.isnan(event.best_accuracy) else f"Best validation accuracy {percent(event.best_accuracy)} · "
         self.figures.setText(f"{best}{event.steps:,} steps · {clock(event.seconds)}")
 
+    @property
+    def _from_scratch(self) -> bool:
+        """The run is the comparison, not what the project is about."""
+        return self._workspace.comparing and self._workspace.run_recipe.backbone.weights == FROM_SCRATCH
+
+    def _compare(self, from_scratch: float) -> str:
+        """What pretraining was worth, in the figures of the project's last run with it."""
+        project, said = self._workspace.project, f"From scratch: {percent(from_scratch)}"
+        run = project.last_finished_run(self._workspace.recipe.backbone) if project else None
+        pretrained = (read_result(run) or {}).get("best_accuracy") if run else None
+        if not isinstance(pretrained, float):
+            return f"{said}. Press Train to see what the same recipe makes of a pretrained backbone."
+        if pretrained <= from_scratch:
+            text = "Here pretraining made no difference: these images are easy, or unlike those it was made with."
+        else:
+            text = "The difference is what the backbone learned from a million images."
+        return f"{said}; pretrained: {percent(pretrained)}. {text} The pretrained model is loaded again."
+
     # --- events -----------------------------------------------------------------------------------------------------
 
     @Slot(object)
     def _event(self, event: object) -> None:
         if isinstance(event, m.TrainingStarted):
             for plot in self.plots:
-                plot.clear()
-            self._follows, self._last_step, self._right = True, 0, 0.0
+                plot.clear(ghost=event.step == 0)
+            self._first_step = self._last_step = event.step
+            self._follows, self._right = True, 0.0
             self._follow()
             self._phases = event.phases
             self.figures.clear()
@@ -163,8 +206,10 @@ class TrainPage(QWidget):
             self._show_epoch(event)
             self._dirty |= {self.loss, self.accuracy}
         elif isinstance(event, m.Paused):
+            self._mark(event.step, "paused")
             self.figures.setText("Paused. The model can be asked about images meanwhile.")
         elif isinstance(event, m.Resumed):
+            self._mark(event.step, "resumed")
             self.figures.clear()
         elif isinstance(event, m.TrainingFinished):
             self._show_end(event)
@@ -175,6 +220,14 @@ class TrainPage(QWidget):
                 "The best weights of finished epochs are in the run's folder and load with the engine."
             )
             self._end()
+
+    @Slot(m.Steered)
+    def _steered(self, event: m.Steered) -> None:
+        self._mark(event.step, event.text)
+
+    def _mark(self, step: int, text: str) -> None:
+        for plot in self.plots:
+            plot.mark_steering(step, text)
 
     def _show_epoch(self, event: m.EpochFinished) -> None:
         if math.isnan(event.val_accuracy):
@@ -194,7 +247,7 @@ class TrainPage(QWidget):
         for plot in self.plots:
             plot.redraw()
         if self._follows and self._last_step:
-            self.loss.plot.setXRange(0, self._last_step)
+            self.loss.plot.setXRange(self._first_step, self._last_step)
 
     @Slot()
     def _zoomed(self) -> None:
@@ -203,8 +256,9 @@ class TrainPage(QWidget):
     def _follow(self) -> None:
         """Widen the common axis in jumps: with every step it would move, and all plots would be painted anew."""
         if self._follows and self._last_step >= self._right:
-            self._right = max(_FIRST_STEPS, self._last_step * _GROWTH)
-            self.loss.plot.setXRange(0, self._right)
+            first = self._first_step
+            self._right = first + max(_FIRST_STEPS, (self._last_step - first) * _GROWTH)
+            self.loss.plot.setXRange(first, self._right)
 
     @Slot()
     def _redraw(self) -> None:

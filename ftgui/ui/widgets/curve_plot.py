@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QWidget
 
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import Card, label
+from ftgui.ui.widgets.plot_marks import Marks
 
 SMOOTHING = 0.8
 """Of the exponential moving average drawn over the single steps."""
@@ -75,7 +76,6 @@ class CurvePlot(Card):
         self._smooth = smooth
         self._average = 0.0
         self._scale = scale
-        self._phases: list[pg.InfiniteLine] = []
         self._legend = label()
         self._legend.setTextFormat(Qt.TextFormat.RichText)
         self._has_validation = validation
@@ -98,24 +98,40 @@ class CurvePlot(Card):
         item.getAxis("bottom").enableAutoSIPrefix(False)
         if unit_range:
             item.getViewBox().setLimits(yMin=-0.02, yMax=1.04)
+        self.ghost, self.val_ghost = self.plot.plot([], []), self.plot.plot([], [])
         self._faint = self.plot.plot([], [])
         self._line = self.plot.plot([], [])
         self._val_line = self.plot.plot([], [], symbol="o", symbolSize=5)
+        self.marks = Marks(self.plot, theme)
         self.body.addWidget(self.plot, 1)
         theme.changed.connect(self._recolor)
         self._recolor()
 
     # --- data -------------------------------------------------------------------------------------------------------
 
-    def clear(self) -> None:
-        """For a new run."""
+    def clear(self, ghost: bool = False) -> None:
+        """For a new run.
+
+        Args:
+            ghost: the curves so far stay, faint, to be compared with; else there is none any more.
+        """
+        if not ghost:
+            self.ghost.setData([], [])
+            self.val_ghost.setData([], [])
+        elif self.smoothed.size and self._smooth:
+            self.ghost.setData(self.smoothed.x.copy(), self.smoothed.y.copy())
+            self.val_ghost.setData(self.val.x.copy(), self.val.y.copy())
         for series in (self.steps, self.smoothed, self.val):
             series.clear()
-        for line in self._phases:
-            self.plot.removeItem(line)
-        self._phases.clear()
+        self.marks.clear()
         self._average = 0.0
+        self._show_legend()
         self.redraw()
+
+    @property
+    def has_ghost(self) -> bool:
+        """The run before is drawn too."""
+        return self.ghost.xData is not None and len(self.ghost.xData) > 0
 
     def add_step(self, step: int, value: float) -> None:
         """A figure of one optimizer step; drawn at the next `redraw`."""
@@ -134,15 +150,11 @@ class CurvePlot(Card):
 
     def mark_phase(self, step: int, name: str) -> None:
         """A vertical line where a phase began."""
-        line = pg.InfiniteLine(
-            pos=step,
-            angle=90,
-            label=name,
-            labelOpts={"position": 0.94, "anchors": [(0, 0.5), (0, 0.5)], "rotateAxis": None},
-        )
-        self.plot.addItem(line, ignoreBounds=True)
-        self._phases.append(line)
-        self._recolor_phase(line)
+        self.marks.add("phase", step, name)
+
+    def mark_steering(self, step: int, text: str) -> None:
+        """Another kind of vertical line, where somebody changed the course of the run."""
+        self.marks.add("steering", step, text)
 
     def redraw(self) -> None:
         """Hand the data to pyqtgraph; called by a timer, not per message."""
@@ -173,13 +185,16 @@ class CurvePlot(Card):
         self._val_line.setPen(pg.mkPen(colors.second, width=2, style=Qt.PenStyle.DashLine))
         self._val_line.setSymbolBrush(colors.second)
         self._val_line.setSymbolPen(None)
-        for line in self._phases:
-            self._recolor_phase(line)
+        self.ghost.setPen(pg.mkPen(colors.muted, width=1))
+        self.val_ghost.setPen(pg.mkPen(colors.muted, width=1, style=Qt.PenStyle.DashLine))
+        for curve in (self.ghost, self.val_ghost):
+            curve.setOpacity(0.6)
+            curve.setZValue(-1)
+        self._show_legend()
+
+    def _show_legend(self) -> None:
+        colors = self._theme.colors
         train = f'<span style="color:{colors.accent}">━</span> train'
         val = f'&nbsp;&nbsp;<span style="color:{colors.second}">╍</span> validation'
-        self._legend.setText(train + val if self._has_validation else "")
-
-    def _recolor_phase(self, line: pg.InfiniteLine) -> None:
-        colors = self._theme.colors
-        line.setPen(pg.mkPen(colors.muted, width=1, style=Qt.PenStyle.DotLine))
-        line.label.setColor(colors.muted)
+        last = f'&nbsp;&nbsp;<span style="color:{colors.muted}">─</span> last run' if self.has_ghost else ""
+        self._legend.setText(train + val + last if self._has_validation else "")

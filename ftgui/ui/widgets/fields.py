@@ -231,6 +231,12 @@ class AmountField(Field):
         self.edited.emit(round(shown / self._scale, 8))
 
 
+def read_rate(text: str) -> float | None:
+    """A learning rate as people type it, or None for nonsense and for what no training can use."""
+    lr, understood = QLocale.c().toDouble(text.strip().replace(",", "."))
+    return lr if understood and LOWEST_LR <= lr <= HIGHEST_LR else None
+
+
 class RateField(Field):
     """A learning rate, written and read in powers of ten."""
 
@@ -250,9 +256,8 @@ class RateField(Field):
     def _finished(self) -> None:
         if not self.editor.isModified():
             return
-        lr, understood = QLocale.c().toDouble(self.editor.text().strip().replace(",", "."))
-        if not (understood and LOWEST_LR <= lr <= HIGHEST_LR):
-            lr = self._value
+        read = read_rate(self.editor.text())
+        lr = self._value if read is None else read
         self.editor.setText(rate(lr))  # also puts back what was there before nonsense
         if lr != self._value:
             self.edited.emit(lr)

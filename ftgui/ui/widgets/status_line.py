@@ -34,9 +34,10 @@ class StatusLine(QWidget):
         self._theme = theme
         self._phases: list[str] = []
         self._epochs = 0
-        self._run = 0
+        self._run = ""
         self._best = (math.nan, 0)
         self._severity = "info"
+        self._kind = EngineKind.NOT_STARTED
         layout = QHBoxLayout(self)
         layout.setContentsMargins(14, 4, 14, 6)
         layout.setSpacing(12)
@@ -111,13 +112,14 @@ class StatusLine(QWidget):
 
     @Slot(EngineState)
     def _engine(self, state: EngineState) -> None:
+        before, self._kind = self._kind, state.kind
         device = f" · {self._device}" if self._device and state.alive else ""
         self.engine.setText(_ENGINE[state.kind] + device)
         self.restart.setVisible(state.kind is EngineKind.CRASHED)
         if state.kind is EngineKind.STOPPING:
             self.say("info", "Stopping after this step… Press Stop again to end the engine at once.")
-        elif state.kind is EngineKind.READY and self._severity == "error":
-            self.say("info", READY)
+        elif state.kind is EngineKind.READY and before is EngineKind.STARTING and self._severity == "error":
+            self.say("info", READY)  # after a training the error is the training's: it stays
 
     @Slot(m.ModelLoaded)
     def _model(self, event: m.ModelLoaded) -> None:
@@ -132,7 +134,8 @@ class StatusLine(QWidget):
     @Slot(object)
     def _training(self, event: object) -> None:
         if isinstance(event, m.TrainingStarted):
-            self._phases, self._epochs, self._run = event.phases, event.epochs, event.run
+            self._phases, self._epochs = event.phases, event.epochs
+            self._run = f"Run {event.run}" + (" continued" if event.step else "")
             self._best = (math.nan, 0)
             self.score.clear()
             self.left.clear()
@@ -140,7 +143,7 @@ class StatusLine(QWidget):
             self.bar.show()
         elif isinstance(event, m.Steps):
             if not self._workspace.paused and self._workspace.engine.kind is EngineKind.TRAINING:
-                where = f"Run {self._run} · phase {event.phase + 1} of {len(self._phases)}"
+                where = f"{self._run} · phase {event.phase + 1} of {len(self._phases)}"
                 self.say("info", f"{where} · epoch {event.epoch} of {self._epochs}")
             left = f"≈ {clock(event.seconds_left)} left" if event.seconds_left >= 0 else "estimating…"
             self.left.setText(f"{left} · {event.images_per_second:,.0f} img/s")

@@ -1,0 +1,331 @@
+"""Steering on the Train page: marks, steer bar, advice and comparison, with an engine that the test plays."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import msgspec
+import pytest
+from PySide6.QtCore import Qt
+
+from ftgui.protocol import messages as m
+from ftgui.protocol import recipe as recipes
+from ftgui.protocol.recipe import FROM_SCRATCH, Recipe
+from ftgui.ui.main_window import EVALUATE, TRAIN, MainWindow
+from ftgui.ui.theme import Theme
+from ftgui.ui.widgets.curve_plot import CurvePlot
+from ftgui.ui.workers.engine_worker import EngineKind
+from tests.conftest import Maker
+from tests.ui.conftest import FakeEngine
+from tests.ui.test_main_window import open_project
+
+
+@pytest.fixture
+def opened(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> MainWindow:
+    open_project(qtbot, window, fake, make_dataset())
+    window.show_page(TRAIN)
+    return window
+
+
+def begin(window: MainWindow, fake: FakeEngine, step: int = 0, lr: float = 1e-3) -> Path:
+    """The command has been sent; now the engine begins."""
+    command = next(c for c in reversed(fake.sent) if isinstance(c, m.Train | m.Continue))
+    fake.state(EngineKind.TRAINING)
+    phases = ["Head", "Last stage"]
+    window.workspace._pass_on(m.TrainingStarted(command.run_folder, 1, phases, 13, 10, 2, "cpu", step))
+    window.workspace._pass_on(m.PhaseStarted(0, "Head", step, 5, lr, "aa"))
+    return Path(command.run_folder)
+
+
+def train(window: MainWindow, fake: FakeEngine) -> Path:
+    window.train_or_pause()
+    return begin(window, fake)
+
+
+def steps(window: MainWindow, first: int, count: int = 10, groups: tuple[m.GroupRate, ...] = ()) -> None:
+    many = list(range(first, first + count))
+    values = [0.5] * count
+    window.workspace._pass_on(m.Steps(many, values, values, values, 0, 1, 99.0, 9.0, list(groups)))
+
+
+def steered(window: MainWindow, kind: str, text: str, step: int = 5, request: int = 1) -> None:
+    window.workspace.steering.steered.emit(m.Steered(request, step, kind, text))
+
+
+def finish(window: MainWindow, fake: FakeEngine, run: Path, reason: str = "done", accuracy: float = 0.875, **more):
+    """As the engine and its worker do it: the folder's files, the event, then the state."""
+    evaluation = m.Evaluation(["blue", "red"], [[3, 1], [0, 4]], 0.3, accuracy)
+    recipes.save(window.workspace.run_recipe, run / "recipe.toml")
+    (run / "result.json").write_text(json.dumps({"reason": reason, "best_accuracy": accuracy}), encoding="utf-8")
+    if reason == "done":
+        (run / "best").mkdir(exist_ok=True)
+        (run / "best" / "model.safetensors").touch()
+    event = m.TrainingFinished(str(run), reason, "A sentence.", 1, accuracy, 20, 9.0, evaluation, **more)
+    window.workspace._training_finished(event)
+    fake.state(EngineKind.READY)
+
+
+def leave_checkpoint(run: Path, recipe: Recipe, step: int = 1240, early_stop: int = 5) -> None:
+    """What a run has on disk when its engine goes away in the middle."""
+    recipes.save(recipe, run / "recipe.toml")
+    (run / "last").mkdir()
+    plain = json.dumps({"at": {"step": step}, "early_stop": early_stop})
+    header = json.dumps({"__metadata__": {"plain": plain}}).encode()
+    (run / "last" / "checkpoint.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+
+
+# --- marks on the plots ---------------------------------------------------------------------------------------------
+
+
+def test_steering_and_pauses_are_marked_on_all_plots(opened: MainWindow, fake: FakeEngine) -> None:
+    train(opened, fake)
+    steps(opened, 1)
+    steered(opened, "rate", "rate 3e-4")
+    opened.workspace._paused(m.Paused(7))
+    opened.workspace._resumed(m.Resumed(7))
+    for plot in opened.train_page.plots:
+        assert [(mark.step, mark.text) for mark in plot.marks.steering] == [
+            (5, "rate 3e-4"),
+            (7, "paused"),
+            (7, "resumed"),
+        ]
+        phase, steering = plot.marks.phases[0].line, plot.marks.steering[0].line
+        assert phase.pen.style() != steering.pen.style(), "told apart without colour"
+        assert phase.label.orthoPos > 0.5 > steering.label.orthoPos
+        assert "step 5: rate 3e-4" in plot.plot.accessibleDescription()
+
+
+def test_labels_of_close_marks_do_not_overlap(qtbot, theme: Theme) -> None:
+    plot = CurvePlot("Loss", theme)
+    qtbot.addWidget(plot)
+    plot.resize(400, 300)
+    plot.show()
+    qtbot.waitExposed(plot)
+    plot.plot.setXRange(0, 1000)
+    for number in range(6):
+        plot.mark_steering(100 + number, f"rate {number}e-4")
+    plot.mark_steering(550, "layers {odd}")
+    marks = plot.marks.steering
+    assert [bool(mark.shown) for mark in marks] == [True, True, True, False, False, False, True]
+    assert marks[2].shown == "rate 2e-4 +3", "what is hidden is counted"
+    assert marks[-1].shown == "layers {odd}"
+    plot.grab()  # graphics items know their places when they have been painted
+    # Without the empty margin that a QTextDocument has.
+    labels = [mark.line.label.sceneBoundingRect().adjusted(4, 4, -4, -4) for mark in marks if mark.shown]
+    assert not any(a.intersects(b) for i, a in enumerate(labels) for b in labels[:i])
+    assert "rate 5e-4" in marks[0].line.toolTip()
+    plot.plot.setXRange(100, 106)
+    assert all(mark.shown == mark.text for mark in marks[:6]), "closer by, there is room for all"
+
+
+# --- the steer bar --------------------------------------------------------------------------------------------------
+
+
+def test_the_rate_is_what_the_engine_says(qtbot, opened: MainWindow, fake: FakeEngine) -> None:
+    train(opened, fake)
+    bar = opened.train_page.steer
+    assert bar.rate_field.isVisible() and not bar.scratch.isVisible()
+    assert bar.rate_field.text() == "1e-3"
+    bar.rate_field.selectAll()
+    qtbot.keyClicks(bar.rate_field, "3,7e-4")
+    steps(opened, 1, groups=(m.GroupRate("head", 1e-3, 5e-4),))
+    qtbot.waitUntil(lambda: bar.rates.full != "")
+    assert bar.rate_field.text() == "3,7e-4", "half a typed number is left alone"
+    qtbot.keyClick(bar.rate_field, Qt.Key.Key_Return)
+    assert fake.sent[-1] == m.ChangeRate(fake.sent[-1].request, 3.7e-4)
+    assert "Asked for: rate 3.7e-4" in bar.note.full
+    steered(opened, "rate", "rate 4e-4")
+    assert not bar.note.isVisible()
+    groups = (m.GroupRate("stage 7", 1e-4, 6e-5), m.GroupRate("head", 2e-4, 1.2e-4))
+    steps(opened, 11, groups=groups)
+    qtbot.waitUntil(lambda: bar.rate_field.text() == "2e-4")
+    assert bar.rates.full == "stage 7: 6e-5 of 1e-4 · head: 1.2e-4 of 2e-4"
+    bar.rate_field.setText("a lot")
+    sent = len(fake.sent)
+    qtbot.mouseClick(bar.set_rate, Qt.MouseButton.LeftButton)
+    assert len(fake.sent) == sent and "A rate is a number" in bar.note.full
+
+
+def test_early_stop_is_sent_once_and_follows_the_engine(qtbot, opened: MainWindow, fake: FakeEngine) -> None:
+    train(opened, fake)
+    bar = opened.train_page.steer
+    assert bar.patience.value() == Recipe().training.early_stop
+    bar.patience.stepUp()
+    bar.patience.stepUp()
+    asked = lambda: [c for c in fake.sent if isinstance(c, m.ChangeEarlyStop)]  # noqa: E731
+    qtbot.waitUntil(lambda: bool(asked()))
+    assert [command.epochs for command in asked()] == [7]
+    steered(opened, "early-stop", "early stop after 6")
+    assert bar.patience.value() == 6
+    steered(opened, "early-stop", "early stop off")
+    assert bar.patience.text() == "never"
+    qtbot.wait(700)
+    assert len(asked()) == 1, "what the engine says is not sent back to it"
+
+
+def test_finishing_a_phase_and_steering_while_paused(qtbot, opened: MainWindow, fake: FakeEngine) -> None:
+    train(opened, fake)
+    bar = opened.train_page.steer
+    opened.workspace._paused(m.Paused(3))
+    assert "at the first step after resuming" in bar.note.full
+    qtbot.mouseClick(bar.finish, Qt.MouseButton.LeftButton)
+    assert isinstance(fake.sent[-1], m.FinishPhase) and not bar.finish.isEnabled()
+    assert bar.note.full.startswith("Asked for: finish the phase. Paused")
+    opened.workspace._resumed(m.Resumed(3))
+    steered(opened, "finish-phase", "phase finished")
+    assert not bar.note.isVisible()
+    opened.workspace._pass_on(m.PhaseStarted(1, "Last stage", 4, 8, 3e-4, "bb"))
+    assert bar.finish.isEnabled() and bar.rate_field.text() == "3e-4"
+
+
+@pytest.mark.parametrize(
+    ("event", "text"),
+    [
+        (m.PrefixCached(0, True, 4, 12_000_000, False, "", 1.0), "prefix cached, 4 views, 12 MB"),
+        (m.PrefixCached(0, True, 1, 1_300_000, True, "", 1.0), "prefix cached, 1 view, 1.3 MB on disk"),
+        (m.PrefixCached(0, False, 0, 0, False, "it would not fit", 0), "nothing cached: it would not fit"),
+    ],
+)
+def test_the_prefix_is_told(opened: MainWindow, fake: FakeEngine, event: m.PrefixCached, text: str) -> None:
+    train(opened, fake)
+    opened.workspace.steering.prefix_cached.emit(event)
+    assert opened.train_page.steer.prefix.full == text
+    assert "almost free" in opened.train_page.steer.prefix.toolTip()
+
+
+# --- advice ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_crashed_run_is_offered_and_continued(qtbot, opened: MainWindow, fake: FakeEngine) -> None:
+    run = train(opened, fake)
+    page = opened.train_page
+    leave_checkpoint(run, opened.workspace.recipe, early_stop=9)
+    fake.state(EngineKind.CRASHED, exit_code=-1)
+    assert not page.banner.isVisible(), "there is no engine to do it"
+    fake.become_ready()
+    assert page.banner.sentence.text() == "Run 1 ended at step 1,240 without being finished."
+    assert page.banner.action.text() == "Continue run 1 from step 1,240"
+    assert "Run 1 ended at step 1,240" in opened.status.text.text()
+    qtbot.mouseClick(page.banner.action, Qt.MouseButton.LeftButton)
+    assert fake.sent[-1].run_folder == str(run) and isinstance(fake.sent[-1], m.Continue)
+    begin(opened, fake, step=1240)
+    assert not page.banner.isVisible() and page.steer.patience.value() == 9
+    steps(opened, 1241)
+    assert "Run 1 continued" in opened.status.text.text()
+    qtbot.waitUntil(lambda: not page._dirty)
+    assert page.loss.plot.viewRange()[0][0] > 1200, "no gap from 0"
+    assert not page.loss.has_ghost
+
+
+def test_a_run_that_can_not_be_continued_is_not_offered_again(qtbot, opened: MainWindow, fake: FakeEngine) -> None:
+    run = train(opened, fake)
+    leave_checkpoint(run, opened.workspace.recipe)
+    fake.state(EngineKind.CRASHED, exit_code=-1)
+    fake.become_ready()
+    banner = opened.train_page.banner
+    qtbot.mouseClick(banner.action, Qt.MouseButton.LeftButton)
+    fake.state(EngineKind.TRAINING)
+    refused = m.CommandFailed(fake.sent[-1].request, "Continue", "The images are not those the run began with.")
+    opened.workspace._command_failed(refused)
+    fake.state(EngineKind.READY)
+    assert not banner.isVisible() and "The images are not those" in opened.status.text.text()
+    opened.workspace.load_model()
+    fake.answer_load()
+    assert not banner.isVisible()
+
+
+def test_advice_can_be_dismissed(qtbot, opened: MainWindow, fake: FakeEngine) -> None:
+    run = train(opened, fake)
+    leave_checkpoint(run, opened.workspace.recipe)
+    fake.state(EngineKind.CRASHED, exit_code=-1)
+    fake.become_ready()
+    qtbot.mouseClick(opened.train_page.banner.dismiss, Qt.MouseButton.LeftButton)
+    opened.workspace.load_model()
+    fake.answer_load()
+    assert not opened.train_page.banner.isVisible()
+    assert opened.train_page.steer.go_on.text() == "Continue run 1", "it still can be continued"
+
+
+def test_after_an_explosion_a_lower_rate_is_offered(qtbot, opened: MainWindow, fake: FakeEngine) -> None:
+    opened.workspace.plan.change_phase(0, enabled=False)  # phases are counted without it by the engine
+    run = train(opened, fake)
+    finish(opened, fake, run, "exploded", math.nan, phase=0, suggested_lr=3e-5)
+    page = opened.train_page
+    assert page.headline.text() == "It exploded."
+    assert opened.status.text.text() == "A sentence.", "and stays, though the engine is ready again"
+    assert page.banner.action.text() == "Train again at 3e-5" and page.banner.action.isEnabled()
+    qtbot.mouseClick(page.banner.action, Qt.MouseButton.LeftButton)
+    assert [phase.lr for phase in opened.workspace.recipe.phases] == [3e-3, 3e-5]
+    assert fake.last(m.Train).recipe.phases[1].lr == 3e-5
+    begin(opened, fake)
+    assert not page.banner.isVisible()
+
+
+def test_a_tenth_of_a_rate_set_by_hand_is_not_above_the_recipes(opened: MainWindow, fake: FakeEngine) -> None:
+    run = train(opened, fake)
+    finish(opened, fake, run, "exploded", math.nan, phase=1, suggested_lr=0.5)
+    assert opened.train_page.banner.action.text() == "Train again at 3e-4"
+
+
+# --- comparison -----------------------------------------------------------------------------------------------------
+
+
+def test_the_last_run_stays_as_a_ghost(qtbot, opened: MainWindow, fake: FakeEngine, make_dataset: Maker) -> None:
+    loss = opened.train_page.loss
+    run = train(opened, fake)
+    steps(opened, 1, 4)
+    assert "last run" not in loss._legend.text()
+    finish(opened, fake, run)
+    train(opened, fake)
+    assert loss.has_ghost and loss.ghost.xData.tolist() == [1, 2, 3, 4]
+    assert loss.steps.size == 0 and "last run" in loss._legend.text()
+    fake.state(EngineKind.READY)
+    open_project(qtbot, opened, fake, make_dataset(name="other"))
+    assert not loss.has_ghost and "last run" not in loss._legend.text()
+
+
+def test_a_comparison_from_scratch_leaves_the_project_as_it_was(qtbot, opened, fake: FakeEngine) -> None:
+    workspace, page = opened.workspace, opened.train_page
+    pretrained = train(opened, fake)
+    finish(opened, fake, pretrained, accuracy=0.954)
+    before = workspace.recipe
+    qtbot.mouseClick(page.steer.scratch, Qt.MouseButton.LeftButton)
+    assert fake.last(m.Train).recipe.backbone.weights == FROM_SCRATCH
+    assert fake.last(m.Train).recipe == msgspec.structs.replace(before, backbone=fake.last(m.Train).recipe.backbone)
+    run = begin(opened, fake)
+    assert run.name == "0002-scratch-head-last-stage"
+    assert "from scratch" in page.explanation.text()
+    finish(opened, fake, run, accuracy=0.612)
+    assert "From scratch: 61.2 %; pretrained: 95.4 %." in page.explanation.text()
+    load = fake.last(m.LoadModel)
+    assert fake.sent[-1] is load and load.backbone == before.backbone
+    assert load.trained_weights == str(pretrained / "best"), "not the newest run's"
+    assert workspace.recipe == before
+    fake.answer_load()
+    workspace.train()
+    begin(opened, fake)
+    assert not workspace.comparing
+
+
+# --- recall ---------------------------------------------------------------------------------------------------------
+
+
+def test_recall_per_class_is_shown_worst_first_and_scrolls(qtbot, opened: MainWindow, fake: FakeEngine) -> None:
+    run = train(opened, fake)
+    finish(opened, fake, run)
+    page = opened.evaluate_page
+    shown = [(page.recall.index(r, 0).data(), page.recall.index(r, 1).data()) for r in range(page.recall.rowCount())]
+    assert shown == [("blue", "75%"), ("red", "100%")]
+    names = [f"class {i}" for i in range(100)]
+    table = [[10 if i == j else 0 for j in range(100)] for i in range(100)]
+    table[41] = [1] * 100
+    table[7] = [0] * 100
+    page._show(run, 1, m.Evaluation(names, table, 0.1, 0.9))
+    opened.show_page(EVALUATE)
+    qtbot.waitUntil(lambda: page.recall_table.verticalScrollBar().maximum() > 0)
+    assert page.recall.index(0, 0).data() == "class 41" and page.recall.rowCount() == 99, (
+        "one has no images to judge by"
+    )
+    assert page.recall_table.horizontalScrollBar().maximum() == 0
