@@ -62,7 +62,7 @@ def test_train(make_dataset: Maker, tmp_path: Path) -> None:
     assert status == 0, err
     assert "2 classes, 20 images" in out and "epoch 2 of 2: train loss" in out
     assert "frozen layers unchanged" in out and "Training is done." in out
-    result = read_result(tmp_path / "runs" / "0001-head")
+    result = read_result(tmp_path / "runs" / "0001-scratch-head")
     assert result is not None and result["steps"] == 8
 
 
@@ -74,7 +74,7 @@ def test_ctrl_c_keeps_the_best_so_far(make_dataset: Maker, tmp_path: Path) -> No
         RECIPE.format(epochs=500).replace("batch_size = 4", "batch_size = 4\nearly_stop = 0"), encoding="utf-8"
     )
     process = ftgui("train", recipe)
-    best = tmp_path / "runs" / "0001-head" / "best" / "model.safetensors"
+    best = tmp_path / "runs" / "0001-scratch-head" / "best" / "model.safetensors"
     deadline = time.monotonic() + 60
     while not best.exists() and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -162,7 +162,7 @@ def test_the_same_recipe_and_seed_give_the_same_metrics_as_the_window(make_datas
         until(engine, decoder, lambda event: isinstance(event, m.TrainingFinished))
     finally:
         close(engine)
-    without_a_window = metrics(tmp_path / "runs" / "0001-head")
+    without_a_window = metrics(tmp_path / "runs" / "0001-scratch-head")
     assert metrics(run) == without_a_window
     assert [line["kind"] for line in without_a_window].count("step") == 12
 

@@ -36,7 +36,7 @@ def test_any_cutting_of_the_stream_gives_the_same_messages(sent, piece) -> None:
 
 
 def test_nan_survives() -> None:
-    event = m.EpochFinished(0, 1, 2, 0.5, 0.5, math.nan, math.nan, True, 1.0)
+    event = m.EpochFinished(0, 1, 2, 0.5, 0.5, math.nan, math.nan, True, 1.0, [math.nan, 0.5])
     (received,) = codec.event_decoder().feed(codec.encode(event))
     assert isinstance(received, m.EpochFinished) and math.isnan(received.val_loss)
 
