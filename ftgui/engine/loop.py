@@ -506,7 +506,9 @@ class Training:
                 raise EngineError(f"The learning rate must be above 0, not {command.lr:g}.")
             self._optimizer.peak = command.lr
             self._losses.clear()
-            self._note_steering(command.request, "rate", f"rate {command.lr:.0e}".replace("e-0", "e-"))
+            self._note_steering(
+                command.request, "rate", f"rate {command.lr:.1e}".replace(".0e", "e").replace("e-0", "e-")
+            )
         elif isinstance(command, m.ChangeEarlyStop):
             self._early_stop = max(command.epochs, 0)
             text = f"early stop after {self._early_stop}" if self._early_stop else "early stop off"

@@ -76,10 +76,13 @@ def default_phases() -> list[Phase]:
 
     A new head starts random: its first gradients are large and would wash pretrained features away if the
     backbone learned at the same time. Kumar et al. 2022 (arXiv 2202.10054) measure that effect.
+
+    Epochs and rates were chosen on four sets together: photos and drawings, 2 to 10 classes, 20 to 120 images a class.
+    With what is frozen cached, more epochs cost little.
     """
     return [
-        Phase(name="Head", train=[HEAD], epochs=5, lr=3e-3),
-        Phase(name="Last stage", train=[LAST_STAGE, HEAD], epochs=8, lr=3e-4),
+        Phase(name="Head", train=[HEAD], epochs=15, lr=3e-3),
+        Phase(name="Last stage", train=[LAST_STAGE, HEAD], epochs=15, lr=1e-3),
     ]
 
 

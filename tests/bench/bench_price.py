@@ -5,7 +5,6 @@ python tests/bench/bench_price.py FOLDER
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -18,7 +17,7 @@ from ftgui.protocol.recipe import Augmentation, Phase, Recipe, Training
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.bench.bench_training import ENVIRONMENT, PeakMemory
+from tests.bench.bench_training import PeakMemory, start_engine
 
 TICKS = {
     "head": (["head"], 8),
@@ -46,13 +45,7 @@ def measure(name: str, layers: list[str], epochs: int, folder: Path, project: Pr
     with project.catalog() as catalog:
         names = catalog.class_names()
         counts = {split: sum(sample.split == split for sample in catalog.samples()) for split in ("train", "val")}
-    engine = subprocess.Popen(
-        [sys.executable, "-m", "ftgui", "--engine"],
-        env=ENVIRONMENT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
+    engine = start_engine()
     assert engine.stdin is not None and engine.stdout is not None
     load = m.LoadModel(1, recipe.backbone, names, layers)
     ask = m.AskPrice(2, layers, recipe, counts["train"], counts["val"])

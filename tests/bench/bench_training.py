@@ -175,13 +175,7 @@ def ftgui(folder: Path, ticks: str, epochs: int, augmentation: str, views: int) 
             augmentation=Augmentation(preset=augmentation, views=views),
         )
         train = m.Train(1, recipe, str(project.catalog_path), str(project.new_run_folder("bench")))
-        engine = subprocess.Popen(
-            [sys.executable, "-m", "ftgui", "--engine"],
-            env=ENVIRONMENT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
+        engine = start_engine()
         assert engine.stdin is not None and engine.stdout is not None
         decoder = codec.event_decoder()
         started = 0.0
@@ -200,6 +194,17 @@ def ftgui(folder: Path, ticks: str, epochs: int, augmentation: str, views: int) 
                         return seconds, memory.peak
                     elif isinstance(event, m.CommandFailed):
                         raise RuntimeError(event.message)
+
+
+def start_engine() -> subprocess.Popen[bytes]:
+    """As the window does."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "ftgui", "--engine"],
+        env=ENVIRONMENT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 class PeakMemory:

@@ -43,15 +43,15 @@ def lines(train: m.Train, kind: str) -> list[dict]:
 
 def test_a_new_rate_counts_from_the_next_step(engine: Engine, make_dataset: Maker, train_command) -> None:
     train = train_command(make_dataset(count=10), HEAD, warmup=0.0)
-    at_step(engine, {10: m.ChangeRate(5, 1e-4)})
+    at_step(engine, {10: m.ChangeRate(5, 1.5e-4)})
     engine.do(train)
     rates = {step: rate for e in engine.of(m.Steps) for step, rate in zip(e.step, e.lr, strict=True)}
-    assert rates[10] > 5e-3 and rates[11] < 1e-4
+    assert rates[10] > 5e-3 and rates[11] < 1.5e-4
     groups = {e.step[-1]: e.groups for e in engine.of(m.Steps)}
     (group,) = groups[12]
-    assert (group.name, group.requested) == ("head", 1e-4) and group.applied == rates[12]
+    assert (group.name, group.requested) == ("head", 1.5e-4) and group.applied == rates[12]
     (steered,) = engine.of(m.Steered)
-    assert (steered.request, steered.step, steered.kind, steered.text) == (5, 10, "rate", "rate 1e-4")
+    assert (steered.request, steered.step, steered.kind, steered.text) == (5, 10, "rate", "rate 1.5e-4")
     assert [(line["step"], line["what"]) for line in lines(train, "steered")] == [(10, "rate")]
 
 

@@ -56,7 +56,7 @@ def finish(qtbot, dialog, fake: FakeEngine, suggestion: float = 1e-2, why: str =
 
 
 def test_it_tests_the_selected_phase_or_another(qtbot, dialog, fake: FakeEngine) -> None:
-    assert dialog.phases.currentText() == "2 Last stage (now 3e-4)"
+    assert dialog.phases.currentText() == "2 Last stage (now 1e-3)"
     assert not dialog.use.isEnabled()
     play(qtbot, dialog, fake)
     question = fake.last(m.FindRate)
@@ -85,7 +85,7 @@ def test_the_suggestion_is_taken_in_one_undo_step(qtbot, dialog, opened: MainWin
     assert opened.workspace.undo_stack.count() == before + 1
     assert not dialog.isVisible()
     opened.workspace.undo_stack.undo()
-    assert opened.workspace.recipe.phases[1].lr == 3e-4
+    assert opened.workspace.recipe.phases[1].lr == 1e-3
 
 
 def test_line_field_and_keys_move_each_other(qtbot, dialog, fake: FakeEngine) -> None:
@@ -124,8 +124,8 @@ def test_the_line_is_dragged_by_the_mouse(qtbot, dialog, fake: FakeEngine) -> No
 
 def test_without_a_suggestion_the_line_stands_at_the_present_rate(qtbot, dialog, fake: FakeEngine) -> None:
     finish(qtbot, dialog, fake, suggestion=0.0, why="The loss did not fall.")
-    assert dialog.plot.rate == 3e-4
-    assert dialog.verdict.text() == "The loss did not fall. The line stands at the phase's present rate, 3e-4."
+    assert dialog.plot.rate == 1e-3
+    assert dialog.verdict.text() == "The loss did not fall. The line stands at the phase's present rate, 1e-3."
 
 
 def test_closing_ends_the_test_once(qtbot, dialog, opened: MainWindow, fake: FakeEngine) -> None:
