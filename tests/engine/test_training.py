@@ -308,7 +308,7 @@ def test_a_run_that_comes_to_nothing_puts_the_model_before_back(engine, make_dat
     engine.do(
         train_command(dataset, [Phase(name="Ruin", train=["everything"], epochs=1, lr=1e30)], warmup=0.0, batch_size=2)
     )
-    assert finished(engine).reason == "failed" and finished(engine).best_epoch == 0
+    assert finished(engine).reason == "exploded" and finished(engine).best_epoch == 0
     after = engine.do(m.Predict(4, image))
     assert after.trained and after.probabilities == before.probabilities
 
@@ -359,7 +359,7 @@ def test_a_class_with_one_image_trains(engine, make_dataset: Maker, train_comman
 def test_commands_that_do_not_fit_a_running_training_are_refused(engine, make_dataset: Maker, train_command) -> None:
     def meddle(event: m.Event) -> None:
         if isinstance(event, m.EpochFinished) and event.epoch == 1:
-            engine.queue += [m.SetTrainable(5, ["everything"]), m.Predict(6, "/nowhere/x.jpg")]
+            engine.queue += [m.Continue(5, "catalog", "run"), m.Predict(6, "/nowhere/x.jpg")]
 
     engine.on_event = meddle
     engine.do(train_command(make_dataset(), TWO_PHASES))

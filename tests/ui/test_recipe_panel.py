@@ -111,8 +111,8 @@ def test_cards_by_keyboard(qtbot, panel: RecipePanel) -> None:
 def test_a_phase_that_is_off_keeps_its_numbers_and_says_so(qtbot, panel: RecipePanel) -> None:
     qtbot.mouseClick(panel.cards[0].enabled, Qt.MouseButton.LeftButton)
     recipe = panel._plan.recipe
-    assert not recipe.phases[0].enabled and recipe.phases[0].epochs == 5
-    assert panel.cards[0].summary.full == "off · 5 epochs · 3e-3 · head"
+    assert not recipe.phases[0].enabled and recipe.phases[0].epochs == 15
+    assert panel.cards[0].summary.full == "off · 15 epochs · 3e-3 · head"
     assert panel._plan.selected == 1, "switching a phase does not take the person elsewhere"
     qtbot.mouseClick(panel.cards[1].enabled, Qt.MouseButton.LeftButton)
     assert panel.none_note.isVisibleTo(panel) and "Add a phase or switch one on" in panel.none_note.text.text()
@@ -185,7 +185,7 @@ def test_ctrl_z_in_a_field_undoes_the_last_edit(qtbot, window: MainWindow) -> No
     qtbot.waitUntil(editor.hasFocus)
     editor.stepBy(3)
     qtbot.keyClick(editor, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-    assert window.workspace.recipe == Recipe() and editor.value() == 8
+    assert window.workspace.recipe == Recipe() and editor.value() == 15
 
 
 def test_the_wheel_scrolls_and_changes_nothing(panel: RecipePanel) -> None:
