@@ -152,7 +152,9 @@ class Training:
         self._initial: dict[str, torch.Tensor] = {}
         """Tensors that could have changed, as they were before."""
         self._best: Best | None = None
-        self._best_written = math.inf
+        self._best_unwritten = False
+        """``best/`` does not hold the best weights yet."""
+        self._best_written_at = 0.0
         self._steering: list[SteerCommand] = []
         self._early_stop = recipe.training.early_stop
         self._in_phase = False
@@ -451,7 +453,7 @@ class Training:
         best = self._best is None or tuple(score) > self._best.score
         if best:
             self._best = Best(at.epoch, judged, self._present_weights())
-            self._best_written = min(self._best_written, time.monotonic() - BEST_SECONDS)
+            self._best_unwritten = True
         at.batch = 0
         at.epoch_in_phase += 1
         event = m.EpochFinished(
@@ -567,16 +569,16 @@ class Training:
 
     def _write_best(self, at_once: bool) -> None:
         """Bring ``best/`` up to date, not more often than every few seconds within a phase."""
-        now = time.monotonic()
-        if self._best is None or self._best_written == math.inf:
+        if self._best is None or not self._best_unwritten:
             return
-        if at_once or now - self._best_written >= BEST_SECONDS:
+        if at_once or time.monotonic() - self._best_written_at >= BEST_SECONDS:
             state = {**self.model.state_dict(), **self._best_state()}
             figures = self._best.figures
             accuracy = figures.accuracy if self._source.val_indices and math.isfinite(figures.accuracy) else None
             about = {"val_accuracy": accuracy, "epoch": self._best.epoch}
             write_model(self._folder / "best", self.model, self.description, about, state)
-            self._best_written = math.inf
+            self._best_unwritten = False
+            self._best_written_at = time.monotonic()
 
     # --- checkpoints ------------------------------------------------------------------------------------------------
 
@@ -639,7 +641,7 @@ class Training:
         if plain["best"]:
             figures = Figures(checkpoint.group("confusion")["best"], plain["best"]["loss"])
             self._best = Best(plain["best"]["epoch"], figures, checkpoint.group("best"))
-            self._best_written = 0.0
+            self._best_unwritten = True
         state, kept = self.model.state_dict(), checkpoint.group("model")
         if any(name not in state or state[name].shape != value.shape for name, value in kept.items()):
             raise EngineError("The checkpoint is of another model than the recipe's.")

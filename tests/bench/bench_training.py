@@ -208,7 +208,7 @@ def start_engine() -> subprocess.Popen[bytes]:
 
 
 class PeakMemory:
-    """Watches a process and its children, 25 times a second."""
+    """Watches a process and its children, five times a second."""
 
     def __init__(self, pid: int) -> None:
         self.peak = 0
@@ -225,7 +225,7 @@ class PeakMemory:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._over.wait(0.04):
+        while not self._over.wait(0.2):
             total = 0
             try:
                 for process in (self._process, *self._process.children(recursive=True)):
