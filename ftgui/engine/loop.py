@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from ftgui.engine.features import FeatureStore
 from ftgui.engine.feeds import Feed, Source, autocast, make_feed
 from ftgui.engine.freezing import Freezer, check_trainable
 from ftgui.engine.loading import Batch, Images, cut
+from ftgui.engine.memory import large_blocks_apart, return_freed_memory
 from ftgui.engine.metrics import Figures, Gatherer
 from ftgui.engine.order import class_weights, epoch_order
 from ftgui.engine.phases import Average, PhaseOptimizer
@@ -250,6 +251,7 @@ class Training:
         if known is None:
             images.decode_all(self._poll, lambda done, total: self._emit(m.Progress("reading images", done, total)))
             self._store.unreadable[images.fingerprint] = dict(images.unreadable)
+            return_freed_memory()
         else:
             images.unreadable = dict(known)
         for index, why in images.unreadable.items():
@@ -308,6 +310,7 @@ class Training:
         compile_it = self.recipe.training.compile and self.device.type == "cuda"
         made = make_feed(self._source, self._store, self._views, compile_it)
         self._feed: Feed = made.feed
+        self._sizes_seen: set[tuple[str, int]] = set()
         event = m.PrefixCached(
             phase=self.at.phase,
             cached=not made.why,
@@ -340,7 +343,8 @@ class Training:
         while at.batch < len(chunks) and not self._phase_over:
             feed = self._feed
             for batch in feed.train(chunks[at.batch :], at.epoch - 1):
-                self._step(batch)
+                with self._memory_for("train", batch):
+                    self._step(batch)
                 at.batch += 1
                 self._after_step()
                 if self._phase_over or self._feed is not feed:
@@ -434,13 +438,21 @@ class Training:
             average.swap(self.model)
         try:
             for batch in self._feed.val():
-                with torch.inference_mode(), autocast(self.device):
+                with self._memory_for("val", batch), torch.inference_mode(), autocast(self.device):
                     logits = self._feed.logits(batch.inputs)
                 gathered.add(logits, batch.targets)
         finally:
             if average is not None:
                 average.swap(self.model)
         return gathered.figures()
+
+    def _memory_for(self, kind: str, batch: Batch) -> AbstractContextManager[None]:
+        """A batch of a size not seen before leaves things behind in memory; `large_blocks_apart` says why it matters."""
+        seen, key = self._sizes_seen, (kind, len(batch.targets))
+        if key in seen:
+            return nullcontext()
+        seen.add(key)
+        return large_blocks_apart()
 
     def _end_epoch(self, train: Figures, val: Figures, seconds: float) -> None:
         at = self.at

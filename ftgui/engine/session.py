@@ -27,6 +27,7 @@ from ftgui.engine.freezing import Freezer
 from ftgui.engine.layers import build_tree, output_shapes
 from ftgui.engine.loading import NO_AUGMENTATION
 from ftgui.engine.loop import SteerCommand, StopRequested, Training
+from ftgui.engine.memory import return_freed_memory
 from ftgui.engine.outputs import as_logits
 from ftgui.engine.preprocess import center_view, decode, to_batch
 from ftgui.engine.price import CPU_IMAGES, Profile, price, profile
@@ -96,6 +97,8 @@ class Session:
         except Exception as error:
             log.exception("command %s failed", type(command).__name__)
             self._fail(command, f"Unexpected {type(error).__name__}: {error}. Details are in the log.")
+        if isinstance(command, m.Train | m.Continue | m.FindRate):
+            return_freed_memory()
 
     def _fail(self, command: m.Command, message: str) -> None:
         self._emit(m.CommandFailed(getattr(command, "request", 0), type(command).__name__, message))
@@ -268,6 +271,7 @@ class Session:
             images = command.recipe.training.batch_size if on_gpu else CPU_IMAGES
             preprocessing = loaded.built.preprocessing
             loaded.profile = profile(loaded.model, loaded.freezer, preprocessing, loaded.device, images)
+            return_freed_memory()
         self._emit(price(loaded.profile, command, loaded.freezer.resolve(command.layers)))
 
     def _find_rate(self, command: m.FindRate) -> None:

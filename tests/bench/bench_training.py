@@ -6,7 +6,8 @@ python tests/bench/bench_training.py [FOLDER] [--epochs 10]
 EfficientNet-Lite0 with its ImageNet weights; hymenoptera if it is at hand, else the sample. Every measurement has a
 process of its own. (a) and (b) are timed without imports and model building; (c) from the train command, sent to an
 engine that has just said it is ready, to its last event: building the model, decoding and writing the run are in it.
-Memory is the peak of the process with its children, shared pages counted once.
+Memory is the peak of the process with its children, shared pages counted once; it has runs of its own, because asking
+the kernel for it slows down who is asked.
 """
 
 from __future__ import annotations
@@ -158,8 +159,8 @@ def decoding(folder: Path, processes: bool) -> float:
 # --- (c) ------------------------------------------------------------------------------------------------------------
 
 
-def ftgui(folder: Path, ticks: str, epochs: int, augmentation: str, views: int) -> tuple[float, int]:
-    """The engine as the window starts it. Returns seconds and its peak memory in bytes."""
+def ftgui(folder: Path, ticks: str, epochs: int, augmentation: str, views: int, watch: bool) -> tuple[float, int]:
+    """The engine as the window starts it. Returns seconds and its peak memory in bytes, 0 if it was not watched."""
     from ftgui.data.project import Project
     from ftgui.data.scan import scan
     from ftgui.protocol import codec
@@ -179,7 +180,7 @@ def ftgui(folder: Path, ticks: str, epochs: int, augmentation: str, views: int) 
         assert engine.stdin is not None and engine.stdout is not None
         decoder = codec.event_decoder()
         started = 0.0
-        with PeakMemory(engine.pid) as memory:
+        with PeakMemory(engine.pid, watch) as memory:
             codec.write(engine.stdin, m.Hello())
             while True:
                 for event in decoder.feed(engine.stdout.read1(1 << 16)):
@@ -208,24 +209,27 @@ def start_engine() -> subprocess.Popen[bytes]:
 
 
 class PeakMemory:
-    """Watches a process and its children, five times a second."""
+    """Watches a process and its children, thirty times a second; does nothing where ``watch`` is false."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, watch: bool) -> None:
         self.peak = 0
+        self._watched = watch
         self._process = psutil.Process(pid)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch)
 
     def __enter__(self) -> PeakMemory:
-        self._thread.start()
+        if self._watched:
+            self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
-        self._thread.join()
+        if self._watched:
+            self._thread.join()
 
     def _watch(self) -> None:
-        while not self._over.wait(0.2):
+        while not self._over.wait(0.03):
             total = 0
             try:
                 for process in (self._process, *self._process.children(recursive=True)):
@@ -244,17 +248,17 @@ def _memory(process: psutil.Process) -> int:
 # --- all of it ------------------------------------------------------------------------------------------------------
 
 
-def measure(*job: str) -> tuple[float, int]:
-    """Run one job in a process of its own; seconds and peak memory."""
+def measure(*job: str, watch: bool = False) -> tuple[float, int]:
+    """Run one job in a process of its own; seconds and, where it is watched, peak memory."""
     with (
         subprocess.Popen(
-            [sys.executable, __file__, "--job", *job],
+            [sys.executable, __file__, "--job", *job, *(["--watch"] if watch else [])],
             env=ENVIRONMENT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         ) as process,
-        PeakMemory(process.pid) as memory,
+        PeakMemory(process.pid, watch and job[0] != "ftgui") as memory,
     ):
         output, errors = process.communicate()
     if process.returncode:
@@ -263,15 +267,15 @@ def measure(*job: str) -> tuple[float, int]:
     return answer["seconds"], answer.get("memory") or memory.peak
 
 
-def run_job(name: str, folder: Path, rest: list[str]) -> dict[str, float]:
-    """In the child process."""
+def run_job(name: str, folder: Path, rest: list[str], watch: bool) -> dict[str, float]:
+    """In the child process. (c) has its engine in a process of its own again, and watches that one."""
     if name == "tutorial":
         return {"seconds": tutorial(folder, rest[0], int(rest[1]))}
     if name == "bare":
         return {"seconds": bare(folder, int(rest[0]))}
     if name == "decode":
         return {"seconds": decoding(folder, rest[0] == "processes")}
-    seconds, memory = ftgui(folder, rest[0], int(rest[1]), rest[2], int(rest[3]))
+    seconds, memory = ftgui(folder, rest[0], int(rest[1]), rest[2], int(rest[3]), watch)
     return {"seconds": seconds, "memory": memory}
 
 
@@ -280,21 +284,22 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--job", nargs="+", help=argparse.SUPPRESS)
+    parser.add_argument("--watch", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--only", default="", help="c: leave (a) out, which takes most of the time")
     given = parser.parse_args()
     if given.job:
-        print(json.dumps(run_job(given.job[0], Path(given.job[1]), given.job[2:])))
+        print(json.dumps(run_job(given.job[0], Path(given.job[1]), given.job[2:], given.watch)))
         return
     folder = (given.folder or _default_folder()).resolve()
     where, epochs = str(folder), given.epochs
     print(f"{folder.name}, EfficientNet-Lite0, batch {BATCH}, {epochs} epochs; seconds\n", flush=True)
     slow = given.only != "c"
 
-    def a(ticks: str, count: int) -> tuple[float, int]:
-        return measure("tutorial", where, ticks, str(count)) if slow else (float("nan"), 0)
+    def a(ticks: str, count: int, watch: bool = False) -> tuple[float, int]:
+        return measure("tutorial", where, ticks, str(count), watch=watch) if slow else (float("nan"), 0)
 
-    def c(ticks: str, count: int, augmentation: str = "none", views: int = 1) -> tuple[float, int]:
-        return measure("ftgui", where, ticks, str(count), augmentation, str(views))
+    def c(ticks: str, count: int, augmentation: str = "none", views: int = 1, watch: bool = False) -> tuple[float, int]:
+        return measure("ftgui", where, ticks, str(count), augmentation, str(views), watch=watch)
 
     def line(what: str, ratio: float, goal: str, detail: str) -> None:
         print(f"{what:<46} {ratio:6.2f}x  {goal and f'(goal {goal})':<16} {detail}", flush=True)
@@ -314,10 +319,12 @@ def main() -> None:
     line("last two stages + head, faster than (a)", a2 / c2, ">= 4.5", f"(a) {a2:.1f}  (c) {c2:.1f}")
     # One epoch more than another: what starting costs drops out.
     short, _ = c("everything", 1, "standard", 0)
-    long, c_memory = c("everything", 3, "standard", 0)
+    long, _ = c("everything", 3, "standard", 0)
     c3 = (long - short) / 2
-    a3, a_memory = a("everything", 2)
+    a3, _ = a("everything", 2)
     line("everything, fresh views, an epoch", a3 / 2 / c3, ">= 2.5", f"(a) {a3 / 2:.1f}  (c) {c3:.1f}")
+    _, c_memory = c("everything", 1, "standard", 0, watch=True)
+    _, a_memory = a("everything", 1, watch=True)
     line(
         "its peak memory against (a)",
         c_memory / max(a_memory, 1),
