@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict, dataclass, field
@@ -18,8 +19,11 @@ from torch.nn import functional
 from ftgui.data.catalog import Sample
 from ftgui.data.project import run_number
 from ftgui.engine import checkpoint as checkpoints
+from ftgui.engine.accumulation import Accumulation, out_of_memory
+from ftgui.engine.best import BestWeights
 from ftgui.engine.checkpoint import Checkpoint
 from ftgui.engine.errors import EngineError
+from ftgui.engine.explosion import ExplosionWatch, LossExploded
 from ftgui.engine.export import WEIGHTS_FILE, Description, write_model, write_weights
 from ftgui.engine.features import FeatureStore
 from ftgui.engine.feeds import Feed, Source, autocast, make_feed
@@ -42,35 +46,14 @@ CHECKPOINT_SECONDS = 5.0
 CHECKPOINT_SHARE = 0.02
 """Of the time, checkpoints may take."""
 
-BEST_SECONDS = 10.0
-"""Between two writings of ``best/`` within a phase; the checkpoint keeps the best weights meanwhile."""
-
-EXPLODED = 4.0
-"""A mean loss of this many times guessing's is an explosion, and no hard stretch."""
+FIRST_BATCHES = 2
+"""Of a size; later ones find everything in place."""
 
 SteerCommand = m.SetTrainable | m.ChangeRate | m.ChangeEarlyStop | m.FinishPhase
 
 
 class StopRequested(Exception):
     """The person pressed Stop; raised between steps."""
-
-
-class LossExploded(Exception):
-    """The loss is no number any more, or far above what guessing would give."""
-
-
-@dataclass
-class Best:
-    """The best weights so far: of all tensors that could have changed by then."""
-
-    epoch: int
-    figures: Figures
-    weights: dict[str, torch.Tensor]
-
-    @property
-    def score(self) -> tuple[float, float]:
-        """To be compared: accuracy, then lower loss."""
-        return self.figures.accuracy, -self.figures.loss
 
 
 @dataclass
@@ -150,20 +133,13 @@ class Training:
             lambda what, done, total: emit(m.Progress(what, done, total)),
         )
         self._folder = run_folder
-        self._initial: dict[str, torch.Tensor] = {}
-        """Tensors that could have changed, as they were before."""
-        self._best: Best | None = None
-        self._best_unwritten = False
-        """``best/`` does not hold the best weights yet."""
-        self._best_written_at = 0.0
+        self._best = BestWeights(model, run_folder / "best", description)
+        self._explosion_watch = ExplosionWatch(len(description.class_names))
         self._steering: list[SteerCommand] = []
         self._early_stop = recipe.training.early_stop
         self._in_phase = False
         """The phase's optimizer, average and meter exist."""
         self._phase_over = False
-        self._part = recipe.training.batch_size
-        """Images that go through the model at once; fewer than the batch where memory is short."""
-        self._losses: list[float] = []
         self._paused_seconds = 0.0
         self._seconds_before = 0.0
         self._checkpoint_due = math.inf
@@ -203,7 +179,7 @@ class Training:
             return "failed", str(error)
         except Exception as error:
             if out_of_memory(error):
-                return "failed", _out_of_memory_sentence(self._part)
+                return "failed", _out_of_memory_sentence(self._accumulation.part)
             log.exception("training failed")
             return "failed", f"The training failed: {type(error).__name__}: {error}"
         return "done", "Training is done."
@@ -222,11 +198,15 @@ class Training:
         for phase in self.phases:
             check_trainable(self.freezer.resolve(phase.train))
         training = self.recipe.training
-        self._class_weights = None
+        weights = None
         if training.balance == "loss":
-            self._class_weights = class_weights(self._targets, len(self.description.class_names)).to(self.device)
+            weights = class_weights(self._targets, len(self.description.class_names)).to(self.device)
+        self._accumulation = Accumulation(
+            training.batch_size, self.device, weights, training.label_smoothing, self._make_room
+        )
         self._steps_per_epoch = len(cut(range(len(train)), training.batch_size))
         self._source.train_indices, self._source.val_indices = train, val
+        self._best.judged = bool(val)
         if checkpoint is not None:
             self._restore_model(checkpoint)
         self._emit(
@@ -263,7 +243,7 @@ class Training:
         self._phase_over = False
         if checkpoint is None:
             # A phase goes on from the best weights of those before it, not from wherever the last epoch ended.
-            self._load_best()
+            self._best.load()
             self.at = Position(phase=index, epoch=self.at.epoch, step=self.at.step)
             self._set_layers(self.freezer.resolve(phase.train))
         planned = phase.epochs * self._steps_per_epoch
@@ -286,7 +266,7 @@ class Training:
             self._run_epoch()
             patience, over = self._early_stop, self.at.epoch_in_phase >= phase.epochs
             stopped_early = bool(patience) and self.at.since_best >= patience and not over
-        self._write_best(at_once=True)
+        self._best.write(at_once=True)
         self._end_phase(index, stopped_early)
 
     def _end_phase(self, index: int, stopped_early: bool) -> None:
@@ -310,7 +290,7 @@ class Training:
         compile_it = self.recipe.training.compile and self.device.type == "cuda"
         made = make_feed(self._source, self._store, self._views, compile_it)
         self._feed: Feed = made.feed
-        self._sizes_seen: set[tuple[str, int]] = set()
+        self._sizes_seen: Counter[tuple[str, int]] = Counter()
         event = m.PrefixCached(
             phase=self.at.phase,
             cached=not made.why,
@@ -363,7 +343,7 @@ class Training:
         optimizer = self._optimizer
         optimizer.set_rates(self._step_of_phase)
         self._meter.before_step()
-        logits = self._forward_and_backward(batch)
+        logits = self._accumulation.gradients(batch, self._feed, optimizer)
         optimizer.step()
         if self._average is not None:
             self._average.update(optimizer.named)
@@ -381,53 +361,15 @@ class Training:
     def _step_of_phase(self) -> int:
         return self.at.epoch_in_phase * self._steps_per_epoch + self.at.batch
 
-    def _forward_and_backward(self, batch: Batch) -> torch.Tensor:
-        """Gradients of a batch, in parts where memory is short.
-
-        Returns:
-            (N, K) logits, detached.
-        """
-        while True:
-            try:
-                return self._in_parts(batch)
-            except Exception as error:
-                if not out_of_memory(error) or self._part <= 2:
-                    raise
-            # Outside the handler: its traceback would keep the tensors alive that are to be freed.
-            self._halve()
-
-    def _in_parts(self, batch: Batch) -> torch.Tensor:
-        self._optimizer.zero_gradients()
-        targets, weights = batch.targets, self._class_weights
-        total = float(len(targets)) if weights is None else weights[targets].sum()
-        logits = []
-        for part in cut(range(len(targets)), self._part):
-            rows = slice(part[0], part[-1] + 1)
-            with autocast(self.device):
-                output = self._feed.logits([value[rows] for value in batch.inputs])
-                loss = functional.cross_entropy(
-                    output.float(),
-                    targets[rows],
-                    weight=weights,
-                    reduction="sum",
-                    label_smoothing=self.recipe.training.label_smoothing,
-                )
-            (loss / total).backward()  # type: ignore[no-untyped-call]
-            logits.append(output.detach())
-        return torch.cat(logits)
-
-    def _halve(self) -> None:
-        self._optimizer.zero_gradients()
+    def _make_room(self, part: int) -> None:
+        """The device ran out of memory: give back what can be given back, and tell."""
         self._store.forget()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         size = self.recipe.training.batch_size
-        self._part = max(2, min(self._part, size) // 2)
-        text = (
-            f"The device ran out of memory: a batch of {size} now goes through the model {self._part} images at a time."
-        )
+        text = f"The device ran out of memory: a batch of {size} now goes through the model {part} images at a time."
         self._emit(m.Log("warning", f"{text} The steps stay the same, each takes a little longer."))
-        self._note_steering(0, "batch", f"{self._part} images at a time")
+        self._note_steering(0, "batch", f"{part} images at a time")
 
     def evaluate(self) -> Figures:
         """The validation images through the model as it is; leaves the model in eval mode."""
@@ -447,12 +389,10 @@ class Training:
         return gathered.figures()
 
     def _memory_for(self, kind: str, batch: Batch) -> AbstractContextManager[None]:
-        """A batch of a size not seen before leaves things behind in memory; `large_blocks_apart` says why it matters."""
+        """The first batches of a size leave things behind in memory; `large_blocks_apart` says why it matters."""
         seen, key = self._sizes_seen, (kind, len(batch.targets))
-        if key in seen:
-            return nullcontext()
-        seen.add(key)
-        return large_blocks_apart()
+        seen[key] += 1
+        return large_blocks_apart() if seen[key] <= FIRST_BATCHES else nullcontext()
 
     def _end_epoch(self, train: Figures, val: Figures, seconds: float) -> None:
         at = self.at
@@ -462,10 +402,7 @@ class Training:
         score = [judged.accuracy, -judged.loss]
         at.since_best = 0 if score > at.best_in_phase else at.since_best + 1
         at.best_in_phase = max(at.best_in_phase, score)
-        best = self._best is None or tuple(score) > self._best.score
-        if best:
-            self._best = Best(at.epoch, judged, self._present_weights())
-            self._best_unwritten = True
+        best = self._best.offer(at.epoch, judged, self._average)
         at.batch = 0
         at.epoch_in_phase += 1
         event = m.EpochFinished(
@@ -482,7 +419,7 @@ class Training:
         )
         self._emit(event)
         self._run.log("epoch", **_fields(event))
-        self._write_best(at_once=False)
+        self._best.write(at_once=False)
         self._save_when_due()
 
     # --- steering ---------------------------------------------------------------------------------------------------
@@ -519,7 +456,7 @@ class Training:
             if not (math.isfinite(command.lr) and command.lr > 0):
                 raise EngineError(f"The learning rate must be above 0, not {command.lr:g}.")
             self._optimizer.peak = command.lr
-            self._losses.clear()
+            self._explosion_watch.forget()
             self._note_steering(
                 command.request, "rate", f"rate {command.lr:.1e}".replace(".0e", "e").replace("e-0", "e-")
             )
@@ -552,45 +489,12 @@ class Training:
 
     def _set_layers(self, units: set[int], request: int = 0) -> None:
         self.freezer.set_trainable(units)
-        state = self.model.state_dict()
-        for name in self.freezer.learning_tensors():
-            if name not in self._initial:
-                self._initial[name] = state[name].detach().to("cpu", copy=True)
+        self._best.touch(self.freezer.learning_tensors())
         self._emit_freezing(request)
 
     def _note_steering(self, request: int, kind: str, text: str) -> None:
         self._emit(m.Steered(request, self.at.step, kind, text))
         self._run.log("steered", step=self.at.step, what=kind, text=text)
-
-    # --- weights ----------------------------------------------------------------------------------------------------
-
-    def _present_weights(self) -> dict[str, torch.Tensor]:
-        """Copies of all tensors that could have changed; averaged where the recipe says so."""
-        state: dict[str, torch.Tensor] = dict(self.model.state_dict())
-        if self._average is not None:
-            state |= self._average.values
-        return {name: state[name].detach().to("cpu", copy=True) for name in self._initial}
-
-    def _best_state(self) -> dict[str, torch.Tensor]:
-        """What the model was at its best: tensors touched later are as they were in the beginning."""
-        return {**self._initial, **(self._best.weights if self._best else {})}
-
-    def _load_best(self) -> None:
-        if self._best is not None:
-            self.model.load_state_dict(self._best_state(), strict=False)
-
-    def _write_best(self, at_once: bool) -> None:
-        """Bring ``best/`` up to date, not more often than every few seconds within a phase."""
-        if self._best is None or not self._best_unwritten:
-            return
-        if at_once or time.monotonic() - self._best_written_at >= BEST_SECONDS:
-            state = {**self.model.state_dict(), **self._best_state()}
-            figures = self._best.figures
-            accuracy = figures.accuracy if self._source.val_indices and math.isfinite(figures.accuracy) else None
-            about = {"val_accuracy": accuracy, "epoch": self._best.epoch}
-            write_model(self._folder / "best", self.model, self.description, about, state)
-            self._best_unwritten = False
-            self._best_written_at = time.monotonic()
 
     # --- checkpoints ------------------------------------------------------------------------------------------------
 
@@ -606,7 +510,6 @@ class Training:
             return
         started = time.monotonic()
         self._tell_steps()
-        best = self._best
         plain: dict[str, Any] = {
             "at": asdict(self.at),
             "trainable": sorted(self.freezer.trainable),
@@ -614,24 +517,23 @@ class Training:
             "average": self._average.plain() if self._average else 0,
             "early_stop": self._early_stop,
             "phase_over": self._phase_over,
-            "part": self._part,
+            "part": self._accumulation.part,
             "views": self._views,
             "frozen_hash": self._frozen_hash,
             "gathered": self._gathered.plain(),
-            "best": {"epoch": best.epoch, "loss": best.figures.loss} if best else None,
-            "losses": self._losses,
+            "best": self._best.plain(),
+            "losses": self._explosion_watch.plain(),
             "seconds": self._seconds,
             "metrics_bytes": self._run.metrics_bytes(),
         }
         state = self.model.state_dict()
         groups: dict[str, dict[str, torch.Tensor]] = {
-            "model": {name: state[name] for name in self._initial},
+            "model": {name: state[name] for name in self._best.touched},
             "optimizer": self._optimizer.tensors(),
             "average": self._average.values if self._average else {},
             "random": checkpoints.random_states(self.device),
             "gathered": self._gathered.tensors(),
-            "best": best.weights if best else {},
-            "confusion": {"best": best.figures.confusion} if best else {},
+            **self._best.tensors(),
         }
         try:
             checkpoints.save(self._folder, plain, groups)
@@ -647,17 +549,13 @@ class Training:
         plain = checkpoint.plain
         self.at = Position(**plain["at"])
         self._early_stop = plain["early_stop"]
-        self._part = plain["part"]
-        self._losses = plain["losses"]
+        self._accumulation.part = plain["part"]
+        self._explosion_watch.restore(plain["losses"])
         self._seconds_before = plain["seconds"]
-        if plain["best"]:
-            figures = Figures(checkpoint.group("confusion")["best"], plain["best"]["loss"])
-            self._best = Best(plain["best"]["epoch"], figures, checkpoint.group("best"))
-            self._best_unwritten = True
         state, kept = self.model.state_dict(), checkpoint.group("model")
         if any(name not in state or state[name].shape != value.shape for name, value in kept.items()):
             raise EngineError("The checkpoint is of another model than the recipe's.")
-        self._initial = {name: state[name].detach().to("cpu", copy=True) for name in kept}
+        self._best.restore(checkpoint, list(kept))
         self.model.load_state_dict(kept, strict=False)
         self.freezer.set_trainable(set(plain["trainable"]))
         self._emit_freezing(0)
@@ -684,26 +582,30 @@ class Training:
 
     def _explosion(self) -> str:
         rate, name = self._optimizer.peak, self.phases[self.at.phase].name
-        kept = "The best weights before are kept." if self._best else "The weights are what they were in the beginning."
+        kept = (
+            "The best weights before are kept."
+            if self._best.best
+            else "The weights are what they were in the beginning."
+        )
         return (
             f"The loss exploded at step {self.at.step:,}: a learning rate of {rate:.1e} is too high for the phase "
             f"“{name}”. {kept} Try {rate / 10:.1e}."
         )
 
     def _finish(self, reason: str, message: str) -> m.TrainingFinished:
-        best = self._best
+        best = self._best.best
         self.in_train_mode = False
         if reason == "done":
             write_weights(self._folder / "last" / WEIGHTS_FILE, self.model.state_dict())
         if best is not None:
-            self._load_best()
+            self._best.load()
             self.usable = True
             try:
-                self._write_best(at_once=True)
+                self._best.write(at_once=True)
             except OSError as error:
                 self._emit(m.Log("warning", f"The best weights could not be written: {error}"))
         elif reason == "exploded":
-            self.model.load_state_dict(self._initial, strict=False)
+            self._best.load_initial()
         elif reason == "stopped" and self.at.step:
             # Stopped before the first epoch was over: what was learned so far is all there is.
             write_model(self._folder / "best", self.model, self.description, {"step": self.at.step})
@@ -759,12 +661,7 @@ class Training:
 
     def _tell_steps(self) -> None:
         losses = self._teller.tell(self.at.phase, self.at.epoch, self._seconds_left(), self._optimizer.rates())
-        self._losses = (self._losses + losses)[-8:]
-        if not all(map(math.isfinite, losses)):
-            raise LossExploded
-        guessing = max(math.log(len(self.description.class_names)), 0.7)
-        if len(self._losses) == 8 and sum(self._losses) / 8 > EXPLODED * guessing:
-            raise LossExploded
+        self._explosion_watch.see(losses)
 
     def _seconds_left(self) -> float:
         """From the epochs measured so far; a phase not reached yet is taken to cost what the present one costs."""
@@ -774,14 +671,6 @@ class Training:
         later = sum(phase.epochs for phase in self.phases[self.at.phase + 1 :])
         here = self.phases[self.at.phase].epochs - self.at.epoch_in_phase
         return max(0.0, later + here - self.at.batch / self._steps_per_epoch) * known
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether this is a device or the computer saying that it has no memory left."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    text = str(error).lower()
-    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
 
 
 def _out_of_memory_sentence(images: int) -> str:
