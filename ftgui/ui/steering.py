@@ -23,6 +23,8 @@ class Steering(QObject):
 
     prefix_cached = Signal(m.PrefixCached)
     steered = Signal(m.Steered)
+    refused = Signal(int)
+    """A change of the run, by its request number: the engine would not do it, and said why."""
     learning = Signal(m.LayerLearning)
     price_known = Signal(m.Price)
     """Only the answer to the latest question."""
@@ -50,17 +52,23 @@ class Steering(QObject):
 
     # --- in a run ---------------------------------------------------------------------------------------------------
 
-    def change_rate(self, lr: float) -> None:
+    # Each returns its request number; `steered` or `refused` follows.
+
+    def change_rate(self, lr: float) -> int:
         """The running phase's peak rate, from the next step on."""
-        self._send(m.ChangeRate(self._next_request(), lr))
+        return self._steer(m.ChangeRate(self._next_request(), lr))
 
-    def change_early_stop(self, epochs: int) -> None:
+    def change_early_stop(self, epochs: int) -> int:
         """Epochs without improvement that end a phase; 0 = never."""
-        self._send(m.ChangeEarlyStop(self._next_request(), epochs))
+        return self._steer(m.ChangeEarlyStop(self._next_request(), epochs))
 
-    def finish_phase(self) -> None:
+    def finish_phase(self) -> int:
         """Go on with the next phase after this step."""
-        self._send(m.FinishPhase(self._next_request()))
+        return self._steer(m.FinishPhase(self._next_request()))
+
+    def _steer(self, command: m.ChangeRate | m.ChangeEarlyStop | m.FinishPhase) -> int:
+        self._send(command)
+        return command.request
 
     # --- before one -------------------------------------------------------------------------------------------------
 
@@ -115,6 +123,8 @@ class Steering(QObject):
             self._test_request = 0
             self.rate_test_failed.emit(event.message)
             return True
+        if event.command in ("ChangeRate", "ChangeEarlyStop", "FinishPhase"):
+            self.refused.emit(event.request)
         if event.command == "AskPrice" and event.request == self._price_request:
             self.price_refused.emit()
         return event.command == "AskPrice"

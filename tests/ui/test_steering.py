@@ -136,7 +136,7 @@ def test_the_rate_is_what_the_engine_says(qtbot, opened: MainWindow, fake: FakeE
     qtbot.keyClick(bar.rate_field, Qt.Key.Key_Return)
     assert fake.sent[-1] == m.ChangeRate(fake.sent[-1].request, 3.7e-4)
     assert "Asked for: rate 3.7e-4" in bar.note.full
-    steered(opened, "rate", "rate 4e-4")
+    steered(opened, "rate", "rate 4e-4", request=fake.sent[-1].request)
     assert not bar.note.isVisible()
     groups = (m.GroupRate("stage 7", 1e-4, 6e-5), m.GroupRate("head", 2e-4, 1.2e-4))
     steps(opened, 11, groups=groups)
@@ -146,6 +146,20 @@ def test_the_rate_is_what_the_engine_says(qtbot, opened: MainWindow, fake: FakeE
     sent = len(fake.sent)
     qtbot.mouseClick(bar.set_rate, Qt.MouseButton.LeftButton)
     assert len(fake.sent) == sent and "A rate is a number" in bar.note.full
+
+
+def test_what_was_refused_is_no_longer_asked_for(qtbot, opened: MainWindow, fake: FakeEngine) -> None:
+    train(opened, fake)
+    bar = opened.train_page.steer
+    bar.rate_field.setText("2e-4")
+    qtbot.keyClick(bar.rate_field, Qt.Key.Key_Return)
+    first = fake.sent[-1]
+    qtbot.mouseClick(bar.finish, Qt.MouseButton.LeftButton)
+    assert bar.note.full.startswith("Asked for: rate 2e-4, finish the phase.")
+    opened.workspace._command_failed(m.CommandFailed(fake.sent[-1].request, "FinishPhase", "Not now."))
+    assert bar.note.full.startswith("Asked for: rate 2e-4.") and bar.finish.isEnabled()
+    opened.workspace._command_failed(m.CommandFailed(first.request, "ChangeRate", "Not this."))
+    assert not bar.note.isVisible()
 
 
 def test_early_stop_is_sent_once_and_follows_the_engine(qtbot, opened: MainWindow, fake: FakeEngine) -> None:
@@ -173,8 +187,9 @@ def test_finishing_a_phase_and_steering_while_paused(qtbot, opened: MainWindow, 
     qtbot.mouseClick(bar.finish, Qt.MouseButton.LeftButton)
     assert isinstance(fake.sent[-1], m.FinishPhase) and not bar.finish.isEnabled()
     assert bar.note.full.startswith("Asked for: finish the phase. Paused")
+    request = fake.sent[-1].request
     opened.workspace._resumed(m.Resumed(3))
-    steered(opened, "finish-phase", "phase finished")
+    steered(opened, "finish-phase", "phase finished", request=request)
     assert not bar.note.isVisible()
     opened.workspace._pass_on(m.PhaseStarted(1, "Last stage", 4, 8, 3e-4, "bb"))
     assert bar.finish.isEnabled() and bar.rate_field.text() == "3e-4"

@@ -138,7 +138,7 @@ class PhaseCard(QFrame):
         epochs = CountField("Length", tip, self._theme, 1, 999, " epochs")
         tip = (
             "How far each step goes, at the peak. Too high: pretrained layers forget what they know, the loss jumps.\n"
-            "Too low: next to nothing is learned. 3e-3 suits a head, 3e-4 or less pretrained layers."
+            "Too low: next to nothing is learned. 3e-3 suits a head, 1e-3 or less pretrained layers."
         )
         lr = RateField("Learning rate", tip, self._theme)
         tip = (

@@ -127,6 +127,13 @@ class TrainingSection(FormSection):
             Choice(decay, f"{decay:g} (≈ {round(1 / (1 - decay)):,} steps)") for decay in (0.9, 0.99, 0.999, 0.9999)
         ]
         self.add("training.ema", ChoiceField("Weight average (EMA)", tip, theme, [Choice(0.0, "off"), *choices]))
+        tip = (
+            "Let torch.compile make one program of the model. Only on a CUDA device, and only where every epoch goes\n"
+            "through the whole model. Each phase begins about a minute later and then takes less time: for long trainings."
+        )
+        self.add(
+            "training.compile", ChoiceField("Compile", tip, theme, [Choice(False, "off"), Choice(True, "on CUDA")])
+        )
 
     def show_recipe(self, recipe: Recipe, problems: dict[str, Problem]) -> None:
         super().show_recipe(recipe, problems)

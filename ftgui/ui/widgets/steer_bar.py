@@ -54,7 +54,7 @@ class SteerBar(QFrame):
         self._advisor = advisor
         self._theme = theme
         self._groups: list[m.GroupRate] = []
-        self._asked: list[str] = []
+        self._asked: dict[int, str] = {}
         self.setObjectName("card")
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 8, 12, 8)
@@ -151,6 +151,7 @@ class SteerBar(QFrame):
         workspace.training_event.connect(self._event)
         workspace.steering.prefix_cached.connect(self._prefix_cached)
         workspace.steering.steered.connect(self._steered)
+        workspace.steering.refused.connect(self._refused)
         workspace.project_changed.connect(self._forget)
         self._advisor.changed.connect(self._refresh)  # comes after every change of project, recipe, model and engine
 
@@ -162,24 +163,30 @@ class SteerBar(QFrame):
         if lr is None:
             self._say(f"A rate is a number from {rate(LOWEST_LR)} to {rate(HIGHEST_LR)}; 3e-4 means 0.0003.")
             return
-        self._workspace.steering.change_rate(lr)
-        self._ask(f"rate {rate(lr)}")
+        self._ask(self._workspace.steering.change_rate(lr), f"rate {rate(lr)}")
 
     @Slot()
     def _send_patience(self) -> None:
         epochs = self.patience.value()
-        self._workspace.steering.change_early_stop(epochs)
-        self._ask(f"early stop after {epochs}" if epochs else "early stop off")
+        request = self._workspace.steering.change_early_stop(epochs)
+        self._ask(request, f"early stop after {epochs}" if epochs else "early stop off")
 
     @Slot()
     def _send_finish(self) -> None:
         self.finish.setEnabled(False)  # a second click would finish the next phase too
-        self._workspace.steering.finish_phase()
-        self._ask("finish the phase")
+        self._ask(self._workspace.steering.finish_phase(), "finish the phase")
 
-    def _ask(self, words: str) -> None:
-        self._asked.append(words)
+    def _ask(self, request: int, words: str) -> None:
+        self._asked[request] = words
         self._show_note()
+
+    @Slot(int)
+    def _refused(self, request: int) -> None:
+        """The engine's reason is told elsewhere; here it no longer counts as asked for."""
+        if self._asked.pop(request, ""):
+            self.rate_field.setModified(False)
+            self.finish.setEnabled(True)
+            self._show_note()
 
     @Slot()
     def _train_from_scratch(self) -> None:
@@ -224,8 +231,7 @@ class SteerBar(QFrame):
         elif event.kind == "early-stop":
             number = re.search(r"\d+", event.text)
             self._show_patience(int(number[0]) if number else 0)
-        if event.request and event.kind != "layers" and self._asked:
-            self._asked.pop(0)
+        self._asked.pop(event.request, "")
         self._show_note()
 
     @Slot(m.PrefixCached)
@@ -257,7 +263,7 @@ class SteerBar(QFrame):
 
     def _show_note(self) -> None:
         """Only while there is something to wait for."""
-        waiting = f"Asked for: {', '.join(self._asked)}. " if self._asked else ""
+        waiting = f"Asked for: {', '.join(self._asked.values())}. " if self._asked else ""
         text = ""
         if self._workspace.paused:
             text = f"{waiting}Paused: changes take effect at the first step after resuming."
@@ -275,7 +281,7 @@ class SteerBar(QFrame):
 
     @Slot()
     def _forget(self) -> None:
-        self._groups, self._asked = [], []
+        self._groups, self._asked = [], {}
         for line in (self.rates, self.prefix):
             line.set_full("")
         self.finish.setEnabled(False)
