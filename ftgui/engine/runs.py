@@ -22,6 +22,7 @@ import torchvision
 
 import ftgui
 from ftgui.data.catalog import Sample
+from ftgui.data.history import METRICS_FILE
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import Recipe, write_atomically
 
@@ -39,7 +40,7 @@ class RunFolder:
 
     def __init__(self, folder: Path, offset: int | None = None) -> None:
         self.folder = folder
-        path = folder / "metrics.jsonl"
+        path = folder / METRICS_FILE
         if offset is not None:
             with path.open("r+b") as file:
                 file.truncate(offset)
@@ -50,7 +51,7 @@ class RunFolder:
         """How long ``metrics.jsonl`` is now, safe on the disk."""
         self._metrics.flush()
         os.fsync(self._metrics.fileno())
-        return (self.folder / "metrics.jsonl").stat().st_size
+        return (self.folder / METRICS_FILE).stat().st_size
 
     def close(self) -> None:
         self._metrics.close()

@@ -41,8 +41,12 @@ TICKS = {
 # --- (a) ------------------------------------------------------------------------------------------------------------
 
 
-def tutorial(folder: Path, ticks: str, epochs: int) -> float:
-    """PyTorch's "Transfer Learning for Computer Vision" loop, written out plainly."""
+def tutorial(folder: Path, ticks: str, epochs: int) -> tuple[float, float]:
+    """PyTorch's "Transfer Learning for Computer Vision" loop, written out plainly.
+
+    Returns:
+        seconds, and the best accuracy on the validation images.
+    """
     import torch
     from torch import nn, optim
     from torch.utils.data import DataLoader
@@ -72,6 +76,7 @@ def tutorial(folder: Path, ticks: str, epochs: int) -> float:
     criterion = nn.CrossEntropyLoss()
     optimizer = optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.001, momentum=0.9)
     scheduler = optim.lr_scheduler.StepLR(optimizer, step_size=7, gamma=0.1)
+    best_acc = 0.0
     started = time.monotonic()
     for _epoch in range(epochs):
         for phase in ("train", "val"):
@@ -90,7 +95,9 @@ def tutorial(folder: Path, ticks: str, epochs: int) -> float:
                 running_corrects += int(torch.sum(preds == labels.data))
             if phase == "train":
                 scheduler.step()
-    return time.monotonic() - started
+            else:
+                best_acc = max(best_acc, running_corrects / len(data[phase]))
+    return time.monotonic() - started, best_acc
 
 
 def packaged_model(classes: int) -> Any:
@@ -270,7 +277,7 @@ def measure(*job: str, watch: bool = False) -> tuple[float, int]:
 def run_job(name: str, folder: Path, rest: list[str], watch: bool) -> dict[str, float]:
     """In the child process. (c) has its engine in a process of its own again, and watches that one."""
     if name == "tutorial":
-        return {"seconds": tutorial(folder, rest[0], int(rest[1]))}
+        return {"seconds": tutorial(folder, rest[0], int(rest[1]))[0]}
     if name == "bare":
         return {"seconds": bare(folder, int(rest[0]))}
     if name == "decode":

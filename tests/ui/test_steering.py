@@ -120,6 +120,36 @@ def test_labels_of_close_marks_do_not_overlap(qtbot, theme: Theme) -> None:
     assert all(mark.shown == mark.text for mark in marks[:6]), "closer by, there is room for all"
 
 
+def test_a_continued_run_shows_its_curves_from_the_beginning(qtbot, opened: MainWindow, fake: FakeEngine) -> None:
+    opened.train_or_pause()
+    command = fake.last(m.Train)
+    lines = [{"kind": "phase", "phase": 0, "name": "Head", "step": 0}]
+    lines += [{"kind": "step", "step": n, "loss": 2.0, "accuracy": 0.1, "lr": 2e-3} for n in range(1, 7)]
+    lines += [{"kind": "epoch", "step": 4, "val_loss": 1.5, "val_accuracy": 0.3}]
+    lines += [{"kind": "steered", "step": 5, "what": "rate", "text": "rate 2e-3"}]
+    folder = Path(command.run_folder)
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    begin(opened, fake, step=5)
+    steps(opened, 6, count=2)  # may arrive before what was is read
+    page = opened.train_page
+    qtbot.waitUntil(lambda: page.loss.steps.size == 7)
+    assert page.loss.steps.x.tolist() == [1, 2, 3, 4, 5, 6, 7]
+    assert page.loss.steps.y.tolist() == [2.0] * 5 + [0.5] * 2
+    assert page.lr.steps.y.tolist() == pytest.approx([2.0] * 5 + [500.0] * 2), "in thousandths, once"
+    assert (page.accuracy.val.x.tolist(), page.accuracy.val.y.tolist()) == ([4], [0.3])
+    shown = [(mark.kind, mark.step, mark.text) for mark in page.loss.marks._marks]
+    assert shown == [("phase", 0, "Head"), ("phase", 5, "Head")]
+    left, right = page.loss.plot.getPlotItem().getViewBox().viewRange()[0]
+    assert left <= 0 < 7 <= right
+
+
+def test_curves_that_are_lost_are_said_to_be(qtbot, opened: MainWindow, fake: FakeEngine) -> None:
+    opened.train_or_pause()
+    with qtbot.waitSignal(opened.workspace.message, check_params_cb=lambda kind, _: kind == "warning") as said:
+        begin(opened, fake, step=5)
+    assert "The curves of before can't be shown" in said.args[1]
+
+
 # --- the steer bar --------------------------------------------------------------------------------------------------
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
-from PySide6.QtCore import QTimer, Signal, Slot
+from PySide6.QtCore import QThreadPool, QTimer, Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
+from ftgui.data.history import History, read_history
 from ftgui.data.project import read_result
 from ftgui.progress import clock, percent
 from ftgui.protocol import messages as m
@@ -19,6 +21,7 @@ from ftgui.ui.widgets.curve_plot import CurvePlot
 from ftgui.ui.widgets.live_preview import LivePreview
 from ftgui.ui.widgets.steer_bar import SteerBar
 from ftgui.ui.words import rate
+from ftgui.ui.workers.tasks import Task
 from ftgui.ui.workspace import Workspace
 
 REDRAW_MILLISECONDS = 50
@@ -66,6 +69,8 @@ class TrainPage(QWidget):
         self._dirty: set[CurvePlot] = set()
         self._turn = 0
         self._first_step = self._last_step = 0
+        self._recalling: Task | None = None
+        self._pool = QThreadPool(self)
         self._follows = True
         self._right = 0.0
         for plot in self.plots:
@@ -111,6 +116,7 @@ class TrainPage(QWidget):
 
     @Slot()
     def _project_changed(self) -> None:
+        self._forget_recalling()
         for plot in self.plots:
             plot.clear()
         self._first_step = self._last_step = 0
@@ -181,6 +187,7 @@ class TrainPage(QWidget):
     @Slot(object)
     def _event(self, event: object) -> None:
         if isinstance(event, m.TrainingStarted):
+            self._forget_recalling()
             for plot in self.plots:
                 plot.clear(ghost=event.step == 0)
             self._first_step = self._last_step = event.step
@@ -189,6 +196,8 @@ class TrainPage(QWidget):
             self._phases = event.phases
             self.figures.clear()
             self._timer.start()
+            if event.step:
+                self._recall(Path(event.run_folder), event.step)
         elif isinstance(event, m.PhaseStarted):
             for plot in self.plots:
                 plot.mark_phase(event.step, event.name)
@@ -220,6 +229,38 @@ class TrainPage(QWidget):
                 "The best weights of finished epochs are in the run's folder and load with the engine."
             )
             self._end()
+
+    def _forget_recalling(self) -> None:
+        if self._recalling is not None:
+            self._recalling.cancel()
+            self._recalling = None
+
+    def _recall(self, run_folder: Path, step: int) -> None:
+        """A run goes on: its curves up to here are in its folder."""
+        self._recalling = Task(lambda job: read_history(run_folder, step, job), self)
+        self._recalling.done.connect(self._recalled)
+        self._recalling.failed.connect(self._not_recalled)
+        self._recalling.start(self._pool)
+
+    @Slot(object)
+    def _recalled(self, history: History) -> None:
+        if self.sender() is not self._recalling:
+            return
+        self._recalling = None
+        figures = zip((self.loss, self.accuracy, self.lr), (1, 2, 3), strict=True)
+        for plot, column in figures:
+            epochs = [(epoch[0], epoch[column]) for epoch in history.epochs] if plot is not self.lr else []
+            plot.put_before([(row[0], row[column]) for row in history.steps], epochs)
+            marks = [("phase", *mark) for mark in history.phases] + [("steering", *mark) for mark in history.steered]
+            plot.marks.put_before(sorted(marks, key=lambda mark: mark[1]))
+        self._first_step = 0
+        self._right = 0.0
+        self._follow()
+
+    @Slot(str)
+    def _not_recalled(self, why: str) -> None:
+        self._recalling = None
+        self._workspace.message.emit("warning", f"The curves of before can't be shown: {why}")
 
     @Slot(m.Steered)
     def _steered(self, event: m.Steered) -> None:

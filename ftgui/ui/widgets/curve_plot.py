@@ -148,6 +148,19 @@ class CurvePlot(Card):
         if math.isfinite(value):
             self.val.append(step, value)
 
+    def put_before(self, steps: list[tuple[int, float]], epochs: list[tuple[int, float]]) -> None:
+        """Figures of before those added so far: steps, and epochs for the validation curve."""
+        later = list(zip(self.steps.x.tolist(), self.steps.y.tolist(), strict=True))
+        later_epochs = list(zip(self.val.x.tolist(), self.val.y.tolist(), strict=True))
+        for series in (self.steps, self.smoothed, self.val):
+            series.clear()
+        self._average = 0.0
+        for step, value in [*steps, *((int(x), y / self._scale) for x, y in later)]:
+            self.add_step(step, value)
+        for step, value in [*epochs, *((int(x), y) for x, y in later_epochs)]:
+            self.add_validation(step, value)
+        self.redraw()
+
     def mark_phase(self, step: int, name: str) -> None:
         """A vertical line where a phase began."""
         self.marks.add("phase", step, name)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pyqtgraph as pg
 from PySide6.QtCore import QObject, Qt, Slot
-from PySide6.QtGui import QFontMetrics
+from PySide6.QtGui import QColor, QFontMetrics
 
 from ftgui.ui.theme import Theme
 
@@ -65,12 +65,21 @@ class Marks(QObject):
         line = pg.InfiniteLine(pos=step, angle=90, label="", labelOpts={"rotateAxis": None})
         if kind == "steering":
             line.addMarker("<|>", position=0.0, size=9)
+        # Above the curves, so that labels can be read; phases highest, because steering lines cross their labels.
+        line.setZValue(20 if kind == "phase" else 10)
         self._plot.addItem(line, ignoreBounds=True)
         self._marks.append(Mark(kind, step, text, line))
         self._recolor()
         self._lay_out()
         words = "; ".join(f"step {mark.step:,}: {mark.text}" for mark in self._marks)
         self._plot.setAccessibleDescription(f"Marks at {words}")
+
+    def put_before(self, earlier: list[tuple[str, int, str]]) -> None:
+        """Marks, as of `add`, of before those added so far."""
+        marks = [*earlier, *((mark.kind, mark.step, mark.text) for mark in self._marks)]
+        self.clear()
+        for kind, step, text in marks:
+            self.add(kind, step, text)
 
     def clear(self) -> None:
         """For a new run."""
@@ -87,6 +96,7 @@ class Marks(QObject):
             color, style = styles[mark.kind]
             mark.line.setPen(pg.mkPen(color, width=1, style=style))
             mark.line.label.setColor(color)
+            mark.line.label.fill = pg.mkBrush(_translucent(colors.card))
 
     @Slot()
     def _lay_out(self) -> None:
@@ -126,3 +136,10 @@ class Marks(QObject):
             label.setFormat(text.replace("{", "{{").replace("}", "}}"))  # a phase's name is anybody's
             from_edge = (_MARGIN + (row + 0.5) * pitch) / height
             label.setPosition(from_edge if mark.kind == "steering" else 1 - from_edge)
+
+
+def _translucent(color: str) -> QColor:
+    """For behind a label: what lies there is dimmed, not gone."""
+    dimmed = QColor(color)
+    dimmed.setAlpha(205)
+    return dimmed

@@ -1,0 +1,78 @@
+"""What a run was like up to a step, from its ``metrics.jsonl``: for plots of a run that goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ftgui.data.job import Job
+
+METRICS_FILE = "metrics.jsonl"
+
+MOST_STEPS = 5000
+"""Of a longer run, evenly chosen ones: a plot has not more pixels, and the window's thread has other things to do."""
+
+_LINES_PER_LOOK = 1000
+
+
+@dataclass
+class History:
+    """Figures in the order they came. What JSON calls null, no figure, is NaN here."""
+
+    steps: list[tuple[int, float, float, float]] = field(default_factory=list)
+    """Step, loss, accuracy, learning rate."""
+    epochs: list[tuple[int, float, float]] = field(default_factory=list)
+    """Step at its end, validation loss, validation accuracy."""
+    phases: list[tuple[int, str]] = field(default_factory=list)
+    """Step, name."""
+    steered: list[tuple[int, str]] = field(default_factory=list)
+    """Step, what was done."""
+
+
+def read_history(run_folder: Path, last_step: int, job: Job) -> History:
+    """Read a run's metrics.
+
+    Args:
+        run_folder: of the run.
+        last_step: later steps are not wanted: they come again.
+        job: to cancel it.
+
+    Raises:
+        OSError: the file can't be read.
+    """
+    history = History()
+    decoder = msgspec.json.Decoder(dict[str, Any])
+    # The file may grow meanwhile, so its last line may be half a line.
+    with (run_folder / METRICS_FILE).open("rb") as lines:
+        for number, line in enumerate(lines):
+            if number % _LINES_PER_LOOK == 0:
+                job.progress(number)
+            if not line.endswith(b"\n"):
+                break
+            _take(history, decoder.decode(line), last_step)
+    stride = -(-len(history.steps) // MOST_STEPS)
+    history.steps = history.steps[:: max(stride, 1)]
+    return history
+
+
+def _take(history: History, line: dict[str, Any], last_step: int) -> None:
+    step = line.get("step")
+    if not isinstance(step, int) or step > last_step:
+        return
+    kind = line["kind"]
+    if kind == "step":
+        history.steps.append((step, _figure(line["loss"]), _figure(line["accuracy"]), _figure(line["lr"])))
+    elif kind == "epoch":
+        history.epochs.append((step, _figure(line["val_loss"]), _figure(line["val_accuracy"])))
+    elif kind == "phase" and step < last_step:
+        history.phases.append((step, line["name"]))
+    elif kind == "steered" and step < last_step:
+        words = {"pause": "paused", "resume": "resumed"}
+        history.steered.append((step, line["text"] or words.get(line["what"], line["what"])))
+
+
+def _figure(value: float | None) -> float:
+    return float("nan") if value is None else value
