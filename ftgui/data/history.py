@@ -67,9 +67,10 @@ def _take(history: History, line: dict[str, Any], last_step: int) -> None:
         history.steps.append((step, _figure(line["loss"]), _figure(line["accuracy"]), _figure(line["lr"])))
     elif kind == "epoch":
         history.epochs.append((step, _figure(line["val_loss"]), _figure(line["val_accuracy"])))
-    elif kind == "phase" and step < last_step:
+    elif kind == "phase":
         history.phases.append((step, line["name"]))
-    elif kind == "steered" and step < last_step:
+    elif kind == "steered" and (line["what"], step) != ("continued", last_step):
+        # The one at the last step is what just happened: whoever continued the run has been told.
         words = {"pause": "paused", "resume": "resumed"}
         history.steered.append((step, line["text"] or words.get(line["what"], line["what"])))
 

@@ -71,7 +71,6 @@ class Images:
         self.preprocessing = preprocessing
         self.augmentation = augmentation
         self.seed = seed
-        self.seed = seed
         self.unreadable: dict[int, str] = {}
         """Index -> why; such samples are in no batch."""
         self.decoded = False

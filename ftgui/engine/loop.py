@@ -70,6 +70,8 @@ class Position:
     """Batches of the running epoch that are done; 0 between epochs."""
     step: int = 0
     """Optimizer steps done."""
+    phase_began: int = 0
+    """Steps done before the phase."""
     since_best: int = 0
     """Epochs without a better score in this phase."""
     best_in_phase: list[float] = field(default_factory=lambda: [-math.inf, -math.inf])
@@ -244,7 +246,7 @@ class Training:
         if checkpoint is None:
             # A phase goes on from the best weights of those before it, not from wherever the last epoch ended.
             self._best.load()
-            self.at = Position(phase=index, epoch=self.at.epoch, step=self.at.step)
+            self.at = Position(phase=index, epoch=self.at.epoch, step=self.at.step, phase_began=self.at.step)
             self._set_layers(self.freezer.resolve(phase.train))
         planned = phase.epochs * self._steps_per_epoch
         self._optimizer = PhaseOptimizer(self.freezer, phase, self.recipe.training, self.device, planned)
@@ -256,9 +258,10 @@ class Training:
         if checkpoint is not None:
             self._restore_phase(checkpoint)
         self._in_phase = True
-        layers, frozen = self.freezer.names(), self._frozen_hash
-        self._emit(m.PhaseStarted(index, phase.name, self.at.step, phase.epochs, self._optimizer.peak, frozen))
-        self._run.log("phase", phase=index, name=phase.name, step=self.at.step, layers=layers, frozen_hash=frozen)
+        began, layers, frozen = self.at.phase_began, self.freezer.names(), self._frozen_hash
+        self._emit(m.PhaseStarted(index, phase.name, began, phase.epochs, self._optimizer.peak, frozen))
+        if checkpoint is None:
+            self._run.log("phase", phase=index, name=phase.name, step=began, layers=layers, frozen_hash=frozen)
         self._make_feed()
         self._save_checkpoint()
         stopped_early = False

@@ -278,7 +278,7 @@ class PhaseStarted(_Message, frozen=True):
     """From 0."""
     name: str
     step: int
-    """Steps done before it."""
+    """Steps done before it; of a run that goes on, where the phase began back then."""
     epochs: int
     lr: float
     frozen_hash: str

@@ -226,9 +226,12 @@ def test_steered_killed_and_continued(run_window, make_dataset: Maker, tmp_path:
         assert page.banner.action.text().startswith("Continue run 1 from step ")
         assert "Run 1 ended at step" in window.status.text.text()
         click(page.banner.action)
-        yield lambda: [m.text[:9] for m in page.loss.marks.steering[:1]] == ["continued"]
-        yield lambda: page.loss.steps.size >= 1
-        assert page.loss.steps.x[0] > 1 and page.steer.rate_field.text() == "2e-4"
+        yield lambda: [mark.text.split()[0] for mark in page.loss.marks.steering] == ["+stage", "rate", "continued"]
+        went_on = page.loss.marks.steering[-1].step
+        yield lambda: page.loss.steps.x[-1:].max(initial=0) > went_on
+        # What was before the crash is on the plots again, and what comes now joins it.
+        assert page.loss.steps.x.tolist() == list(range(1, page.loss.steps.size + 1))
+        assert page.steer.rate_field.text() == "2e-4"
         assert "stage 7" in workspace.freezing.layers
         yield lambda: workspace.engine.kind is EngineKind.READY
         assert page.headline.text() == "Done."

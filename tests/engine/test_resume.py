@@ -107,6 +107,9 @@ def test_killed_at_any_step_the_weights_are_the_same(
     assert not different
     steps = [line["step"] for line in lines(train.run_folder) if line["kind"] == "step"]
     assert steps == list(range(1, STEPS + 1)), "no step is told twice"
+    began = {event.phase: event.step for event in again.of(m.PhaseStarted)}
+    assert began == {phase: step for phase, step in enumerate((0, 8)) if phase in began}
+    assert [line["step"] for line in lines(train.run_folder) if line["kind"] == "phase"] == [0, 8]
 
 
 def test_a_change_of_course_is_saved_at_once(dataset: Path, train_command, monkeypatch) -> None:

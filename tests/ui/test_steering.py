@@ -35,7 +35,7 @@ def begin(window: MainWindow, fake: FakeEngine, step: int = 0, lr: float = 1e-3)
     fake.state(EngineKind.TRAINING)
     phases = ["Head", "Last stage"]
     window.workspace._pass_on(m.TrainingStarted(command.run_folder, 1, phases, 13, 10, 2, "cpu", step))
-    window.workspace._pass_on(m.PhaseStarted(0, "Head", step, 5, lr, "aa"))
+    window.workspace._pass_on(m.PhaseStarted(0, "Head", 0, 5, lr, "aa"))
     return Path(command.run_folder)
 
 
@@ -138,7 +138,7 @@ def test_a_continued_run_shows_its_curves_from_the_beginning(qtbot, opened: Main
     assert page.lr.steps.y.tolist() == pytest.approx([2.0] * 5 + [500.0] * 2), "in thousandths, once"
     assert (page.accuracy.val.x.tolist(), page.accuracy.val.y.tolist()) == ([4], [0.3])
     shown = [(mark.kind, mark.step, mark.text) for mark in page.loss.marks._marks]
-    assert shown == [("phase", 0, "Head"), ("phase", 5, "Head")]
+    assert shown == [("phase", 0, "Head"), ("steering", 5, "rate 2e-3")], "each once"
     left, right = page.loss.plot.getPlotItem().getViewBox().viewRange()[0]
     assert left <= 0 < 7 <= right
 

@@ -138,9 +138,7 @@ class TrainPage(QWidget):
             )
         else:
             text = (
-                "The head makes sense now, so the ticked layers may adjust with it: at "
-                + rate(event.lr)
-                + ", far below "
+                "The head makes sense now, so the ticked layers may adjust with it: at " + rate(event.lr) + ", below "
                 "the head's first rate, because large steps would wash out what they learned from a million images. It "
                 "begins from the best weights so far, and they are kept if this does not improve on them."
             )
@@ -251,8 +249,8 @@ class TrainPage(QWidget):
         for plot, column in figures:
             epochs = [(epoch[0], epoch[column]) for epoch in history.epochs] if plot is not self.lr else []
             plot.put_before([(row[0], row[column]) for row in history.steps], epochs)
-            marks = [("phase", *mark) for mark in history.phases] + [("steering", *mark) for mark in history.steered]
-            plot.marks.put_before(sorted(marks, key=lambda mark: mark[1]))
+            phases = [("phase", *mark) for mark in history.phases]
+            plot.marks.put_before([*phases, *(("steering", *mark) for mark in history.steered)])
         self._first_step = 0
         self._right = 0.0
         self._follow()

@@ -75,10 +75,11 @@ class Marks(QObject):
         self._plot.setAccessibleDescription(f"Marks at {words}")
 
     def put_before(self, earlier: list[tuple[str, int, str]]) -> None:
-        """Marks, as of `add`, of before those added so far."""
-        marks = [*earlier, *((mark.kind, mark.step, mark.text) for mark in self._marks)]
+        """Marks, as of `add`, of before those added so far, which may be among them."""
+        present = [(mark.kind, mark.step, mark.text) for mark in self._marks]
+        marks = [mark for mark in earlier if mark not in present] + present
         self.clear()
-        for kind, step, text in marks:
+        for kind, step, text in sorted(marks, key=lambda mark: mark[1]):
             self.add(kind, step, text)
 
     def clear(self) -> None:
