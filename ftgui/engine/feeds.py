@@ -16,6 +16,7 @@ from ftgui.engine import features
 from ftgui.engine.features import Features, FeatureStore
 from ftgui.engine.freezing import Freezer
 from ftgui.engine.loading import NO_AUGMENTATION, PROGRESS_SECONDS, Batch, Images, Item, Poll
+from ftgui.engine.memory import return_freed_memory
 from ftgui.engine.outputs import as_logits
 from ftgui.engine.prefix import Cut, NoPrefix, Rest, cut_model
 
@@ -190,6 +191,8 @@ def make_feed(source: Source, store: FeatureStore, views: int, compile_it: bool 
             cut = cut_model(source.model, source.freezer, _probes(source))
     except NoPrefix as reason:
         return Made(WholeFeed(source, compile_it), str(reason))
+    finally:
+        return_freed_memory()  # cutting ran the whole model; filling has use for other sizes
     augmented = source.images.augmentation != NO_AUGMENTATION
     views = views if augmented else 1
     key = _key(source, cut, views)

@@ -31,6 +31,10 @@ _PROBES = 3
 """Images in the check. Not 2, so that the batch size is told apart from other small numbers."""
 
 
+DOES_NOT_RUN = (RuntimeError, TypeError, IndexError)
+"""What a graph raises that was traced without complaint but is not what the model does."""
+
+
 class NoPrefix(Exception):
     """Nothing can be cut off; the text says why, as a sentence part."""
 
@@ -89,7 +93,7 @@ def cut_model(model: nn.Module, freezer: Freezer, probes: torch.Tensor) -> Cut:
         _sort_values(model, train, probes)
         evaluate = _same_cut(model, trace(model), train) or train
         rest = Rest(model, _rest_module(model, train), _rest_module(model, evaluate))
-        prefix = _fold(_prefix_module(model, train))
+        prefix = fold(_prefix_module(model, train))
     finally:
         model.eval()
         for name in [name for name in vars(model) if name.startswith(_TRACED_CONSTANT)]:
@@ -394,7 +398,7 @@ class _Root(nn.Module):
 # --- folding --------------------------------------------------------------------------------------------------------
 
 
-def _fold(module: fx.GraphModule) -> fx.GraphModule:
+def fold(module: fx.GraphModule) -> fx.GraphModule:
     """A copy with batch norms folded into the convolutions before them: in eval mode both are linear, one is enough."""
     folded: fx.GraphModule = copy.deepcopy(module).eval().requires_grad_(False)
     parts = dict(folded.named_modules())
@@ -441,7 +445,7 @@ def _check(model: nn.Module, prefix: fx.GraphModule, rest: Rest, probes: torch.T
             values, again = prefix(probes), prefix(probes)
             whole = as_logits(model(probes[order])).float()
             parts = rest([value[order] for value in values]).float()
-    except (RuntimeError, TypeError, IndexError) as error:
+    except DOES_NOT_RUN as error:
         raise NoPrefix("the cut model does not run") from error
     if any(not torch.allclose(one, other, rtol=1e-5, atol=1e-6) for one, other in zip(values, again, strict=True)):
         raise NoPrefix("a frozen part is random")

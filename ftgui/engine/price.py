@@ -7,6 +7,7 @@ begins and when the gradient of its output arrives. Any set of ticks is then a s
 from __future__ import annotations
 
 import copy
+import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import psutil
 import torch
-from torch import nn
+from torch import fx, nn
 from torch.nn import functional
 
 from ftgui.engine import augment
@@ -23,7 +24,7 @@ from ftgui.engine.feeds import FILL_BATCH, autocast
 from ftgui.engine.freezing import Freezer
 from ftgui.engine.loading import CACHE_SHARE, NO_AUGMENTATION
 from ftgui.engine.outputs import as_logits
-from ftgui.engine.prefix import NoPrefix, trace
+from ftgui.engine.prefix import DOES_NOT_RUN, NoPrefix, fold, trace
 from ftgui.engine.preprocess import Preprocessing
 from ftgui.protocol import messages as m
 
@@ -31,13 +32,21 @@ CPU_IMAGES = 8
 """In the profiled batch where there is no GPU; on one, the recipe's batch is taken, because small ones leave it idle."""
 
 _ROUNDS = 3
-"""The fastest counts: something else may want the processor during one."""
+"""The median counts, for each leaf: the fastest would promise what a shared machine does not keep."""
 
 _INPUT_GRADIENT = 0.5
 """Share of a layer's backward time when only one of the two gradients is wanted, of its weights or of its input."""
 
 _STEP_SECONDS = 0.0012
 """What a step costs besides the model: batch, loss, figures, optimizer call (measured on 2 cores)."""
+
+_BESIDES = 1.12
+"""Times the model's own seconds: figures, checkpoints, a look at how layers move, threads that prepare images on the same
+cores. What epochs took, by what was said without it: 1.13 in the middle of eight (bench_price)."""
+
+_FILL_COPIES = 4
+"""Of the largest output, which exist at once while the frozen part runs: what goes in, what comes out, a padded copy, the
+compute library's own (EfficientNet-Lite0 needs nearly 5, ResNets 3; measured)."""
 
 _DECODED_BYTES = 4 / 3
 """A decoded image's longer side to its shorter one, typically."""
@@ -65,6 +74,8 @@ class Profile:
 
     leaves: list[Leaf]
     traceable: bool
+    folded: float
+    """Share of the leaves' inference time that is left with batch norms folded, as the frozen prefix has them."""
     augment_seconds: float
     """Preparing one augmented view, by one thread."""
     base_memory: int
@@ -91,22 +102,16 @@ def profile(
     twin = copy.deepcopy(model).requires_grad_(True)
     noise = torch.randn(images, 3, preprocessing.size, preprocessing.size, generator=torch.Generator().manual_seed(0))
     batch = noise.to(device, memory_format=torch.channels_last)
-    leaves: list[Leaf] = []
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        best: list[Leaf] | None = None
-        for _ in range(_ROUNDS + 1):  # the first round warms up
-            leaves = _measure(twin, rows, batch, device)
-            best = leaves if best is None or len(best) != len(leaves) else _faster(best, leaves)
-        leaves = best or leaves
-    try:
-        trace(model)
-        traceable = True
-    except NoPrefix:
-        traceable = False
+        _measure(twin, rows, batch, device)  # warms up
+        rounds = [_measure(twin, rows, batch, device) for _ in range(_ROUNDS)]
+    leaves = [_median(seen) for seen in zip(*rounds, strict=True)]
+    folded = _folded_seconds(twin, batch, device)
+    share = folded / sum(leaf.infer for leaf in leaves) if folded else 1.0
     parameters = {row: freezer.tree.rows[row].own_parameters for row in freezer.tree.units}
     side = preprocessing.resize
     decoded = int(side * side * _DECODED_BYTES * 3)
-    return Profile(leaves, traceable, _augment_seconds(preprocessing), base, decoded, parameters)
+    return Profile(leaves, bool(folded), share, _augment_seconds(preprocessing), base, decoded, parameters)
 
 
 def price(found: Profile, command: m.AskPrice, units: set[int]) -> m.Price:
@@ -131,7 +136,7 @@ def price(found: Profile, command: m.AskPrice, units: set[int]) -> m.Price:
     steps = -(-command.train_samples // batch)
     seconds = command.train_samples * step + steps * _STEP_SECONDS
     seconds += command.val_samples * sum(leaf.infer for leaf in rest)
-    prefix = sum(leaf.infer for leaf in before)
+    prefix = sum(leaf.infer for leaf in before) * (found.folded if cached else 1.0)
     workers = psutil.cpu_count() or 1
     preparing = found.augment_seconds / workers if augmented else 0.0
     once = 0.0
@@ -145,7 +150,7 @@ def price(found: Profile, command: m.AskPrice, units: set[int]) -> m.Price:
         request=command.request,
         trainable_parameters=learning,
         total_parameters=sum(found.row_parameters.values()),
-        epoch_seconds=seconds,
+        epoch_seconds=seconds * _BESIDES,
         prefix_seconds=once,
         memory=int(memory),
         cached=cached,
@@ -168,7 +173,7 @@ def _memory_needed(
     if before:
         kept = (command.train_samples * views + command.val_samples) * before[-1].output
     largest = max((leaf.output for leaf in before), default=0)
-    filling = FILL_BATCH * largest * 3
+    filling = FILL_BATCH * largest * _FILL_COPIES
     training = batch * (sum(leaf.saved for leaf in rest) + 2 * max((leaf.output for leaf in rest), default=0))
     return found.base_memory + decoded + kept + max(filling, training)
 
@@ -178,6 +183,21 @@ def _memory_needed(
 
 def _rows_by_module(freezer: Freezer) -> dict[str, int]:
     return {freezer.tree.rows[row].path or "": row for row in freezer.tree.units}
+
+
+def _folded_seconds(model: nn.Module, batch: torch.Tensor, device: torch.device) -> float:
+    """For one image through the whole model with batch norms folded; 0 for a model that can't be cut."""
+    seconds = []
+    try:
+        module = fold(fx.GraphModule(model, trace(model.eval())))
+        with torch.inference_mode(), autocast(device):
+            for _ in range(_ROUNDS + 1):  # the first round warms up
+                started = _now(device)
+                module(batch)
+                seconds.append(_now(device) - started)
+    except (NoPrefix, *DOES_NOT_RUN):
+        return 0.0
+    return statistics.median(seconds[1:]) / len(batch)
 
 
 class _Watch:
@@ -198,9 +218,7 @@ class _Watch:
                 self._hooks.append(module.register_forward_hook(self._after))
 
     def now(self) -> float:
-        if self._device.type == "cuda":
-            torch.cuda.synchronize(self._device)
-        return time.perf_counter()
+        return _now(self._device)
 
     def _before(self, own: frozenset[int]) -> Callable[[nn.Module, object], None]:
         def begin(_module: nn.Module, _inputs: object) -> None:
@@ -231,6 +249,13 @@ class _Watch:
     def close(self) -> None:
         for hook in self._hooks:
             hook.remove()
+
+
+def _now(device: torch.device) -> float:
+    """When all that was given to the device so far is done."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
 
 
 @contextmanager
@@ -279,18 +304,13 @@ def _between(starts: list[float], end: float) -> list[float]:
     return [after - before for before, after in zip(starts, [*starts[1:], end], strict=True)]
 
 
-def _faster(one: list[Leaf], other: list[Leaf]) -> list[Leaf]:
-    return [
-        Leaf(
-            a.rows,
-            min(a.infer, b.infer),
-            min(a.forward, b.forward),
-            min(a.backward, b.backward),
-            a.output,
-            min(a.saved, b.saved),
-        )
-        for a, b in zip(one, other, strict=True)
-    ]
+def _median(rounds: tuple[Leaf, ...]) -> Leaf:
+    """The same leaf, seen several times."""
+    first = rounds[0]
+    infer, forward, backward = (
+        statistics.median(getattr(leaf, name) for leaf in rounds) for name in ("infer", "forward", "backward")
+    )
+    return Leaf(first.rows, infer, forward, backward, first.output, min(leaf.saved for leaf in rounds))
 
 
 def _augment_seconds(preprocessing: Preprocessing) -> float:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from ftgui.engine import rate_test
+from ftgui.engine.prefix import NoPrefix
 from ftgui.engine.rate_test import Curve
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Augmentation, Phase, Recipe, Training
@@ -34,9 +35,24 @@ def test_more_ticks_cost_more(loaded: Engine) -> None:
     assert head.epoch_seconds < stage.epoch_seconds < everything.epoch_seconds
     assert (head.cached, stage.cached, everything.cached) == (True, True, False)
     assert head.prefix_seconds > stage.prefix_seconds > everything.prefix_seconds == 0
+    # In batches as large as those that fill the cache; smaller ones need less than filling it does.
+    head, everything = (ask(loaded, ticks, training=Training(batch_size=32)) for ticks in (["head"], ["everything"]))
     assert head.memory < everything.memory
     assert everything.trainable_parameters == everything.total_parameters > stage.trainable_parameters
     assert head.trainable_parameters == 256 * 2 + 2
+
+
+def test_the_frozen_part_costs_what_is_left_with_norms_folded(loaded: Engine, monkeypatch) -> None:
+    whole = ask(loaded, ["head"])
+    loaded.session._loaded.profile.folded /= 2
+    assert ask(loaded, ["head"]).prefix_seconds < 0.8 * whole.prefix_seconds
+
+    def untraceable(*_: object) -> None:
+        raise NoPrefix("it is what it is")
+
+    monkeypatch.setattr("ftgui.engine.price.trace", untraceable)
+    loaded.session._loaded.profile = None
+    assert not ask(loaded, ["head"]).cached
 
 
 def test_views_are_paid_once(loaded: Engine) -> None:
