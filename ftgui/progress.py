@@ -72,6 +72,7 @@ class ProgressLine:
                 f"training on {event.train_samples:,} images, checking on {event.val_samples:,}, on {event.device}"
             )
         elif isinstance(event, m.PhaseStarted):
+            self._epochs = event.run_epochs
             self.say(
                 f"phase {event.phase + 1} of {len(self._phases)}: {event.name}, up to {event.epochs} epochs, "
                 f"learning rate {event.lr:g}"

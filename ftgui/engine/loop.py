@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 from torch import nn
 from torch.nn import functional
@@ -36,7 +37,7 @@ from ftgui.engine.phases import Average, PhaseOptimizer
 from ftgui.engine.runs import RunFolder
 from ftgui.engine.telling import Emit, LearningMeter, StepTeller
 from ftgui.protocol import messages as m
-from ftgui.protocol.recipe import Recipe
+from ftgui.protocol.recipe import Phase, Recipe
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,8 @@ CHECKPOINT_SHARE = 0.02
 
 FIRST_BATCHES = 2
 """Of a size; later ones find everything in place."""
+
+Estimate = Callable[[Phase, int, int], m.Price | None]
 
 SteerCommand = m.SetTrainable | m.ChangeRate | m.ChangeEarlyStop | m.FinishPhase
 
@@ -92,6 +95,7 @@ class Training:
         store: keeps features of the frozen prefix from run to run.
         emit: takes every event.
         poll: answers waiting commands; raises `StopRequested` on Stop, and returns seconds spent paused.
+        estimate: what a phase is expected to cost, for so many training and validation images; None where nobody knows.
     """
 
     def __init__(
@@ -108,6 +112,7 @@ class Training:
         store: FeatureStore,
         emit: Emit,
         poll: Callable[[], float],
+        estimate: Estimate = lambda _phase, _train, _val: None,
     ) -> None:
         self.model = model
         self.freezer = freezer
@@ -123,6 +128,7 @@ class Training:
         self._root = root
         self._emit = emit
         self._poll_commands = poll
+        self._estimate = estimate
         self._store = store
         self._images = Images(samples, description.preprocessing, recipe.augmentation.preset, recipe.seed)
         self._source = Source(
@@ -146,7 +152,10 @@ class Training:
         self._seconds_before = 0.0
         self._checkpoint_due = math.inf
         self._disk_told = False
-        self._epoch_seconds: dict[int, float] = {}
+        self._epoch_seconds: float | None = None
+        """As measured, or as estimated before the first epoch with these layers is over; None: nobody knows."""
+        self._later_seconds: float | None = None
+        """The same of all phases that follow."""
 
     # --- the run ----------------------------------------------------------------------------------------------------
 
@@ -258,8 +267,11 @@ class Training:
         if checkpoint is not None:
             self._restore_phase(checkpoint)
         self._in_phase = True
+        self._estimate_seconds()
         began, layers, frozen = self.at.phase_began, self.freezer.names(), self._frozen_hash
-        self._emit(m.PhaseStarted(index, phase.name, began, phase.epochs, self._optimizer.peak, frozen))
+        run_epochs = self.at.epoch - self.at.epoch_in_phase + sum(later.epochs for later in self.phases[index:])
+        peak = self._optimizer.peak
+        self._emit(m.PhaseStarted(index, phase.name, began, phase.epochs, run_epochs, peak, frozen))
         if checkpoint is None:
             self._run.log("phase", phase=index, name=phase.name, step=began, layers=layers, frozen_hash=frozen)
         self._make_feed()
@@ -338,7 +350,7 @@ class Training:
         val = self.evaluate()
         seconds = time.monotonic() - started - (self._paused_seconds - paused)
         if first == 0 and at.batch == len(chunks):
-            self._epoch_seconds[at.phase] = seconds
+            self._epoch_seconds = seconds
         self._end_epoch(train, val, seconds)
 
     def _step(self, batch: Batch) -> None:
@@ -488,6 +500,7 @@ class Training:
         parts = [f"{sign}{_few(names)}" for sign, names in (("+", added), ("−", removed)) if names]
         self._note_steering(command.request, "layers", " ".join(parts))
         self._choose_views()
+        self._estimate_seconds()
         self._make_feed()
 
     def _set_layers(self, units: set[int], request: int = 0) -> None:
@@ -667,13 +680,25 @@ class Training:
         self._explosion_watch.see(losses)
 
     def _seconds_left(self) -> float:
-        """From the epochs measured so far; a phase not reached yet is taken to cost what the present one costs."""
-        known = self._epoch_seconds.get(self.at.phase) or next(reversed(self._epoch_seconds.values()), None)
-        if known is None:
+        """Of the run, if no phase ends early; -1 while there is nothing to go by."""
+        if self._epoch_seconds is None or self._later_seconds is None:
             return -1.0
-        later = sum(phase.epochs for phase in self.phases[self.at.phase + 1 :])
-        here = self.phases[self.at.phase].epochs - self.at.epoch_in_phase
-        return max(0.0, later + here - self.at.batch / self._steps_per_epoch) * known
+        epochs = self.phases[self.at.phase].epochs - self.at.epoch_in_phase - self.at.batch / self._steps_per_epoch
+        return max(0.0, epochs) * self._epoch_seconds + self._later_seconds
+
+    def _estimate_seconds(self) -> None:
+        """Before anything with the present layers was measured."""
+        train, val = len(self._source.train_indices), len(self._source.val_indices)
+        here = msgspec.structs.replace(self.phases[self.at.phase], train=self.freezer.names())
+        now = self._estimate(here, train, val)
+        self._epoch_seconds = now.epoch_seconds if now else None
+        self._later_seconds = 0.0
+        for phase in self.phases[self.at.phase + 1 :]:
+            price = self._estimate(phase, train, val)
+            if price is None:
+                self._later_seconds = None
+                return
+            self._later_seconds += price.prefix_seconds + phase.epochs * price.epoch_seconds
 
 
 def _out_of_memory_sentence(images: int) -> str:

@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -36,7 +37,7 @@ from ftgui.engine.telling import Emit
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.messages import LayerNode
-from ftgui.protocol.recipe import Backbone, Recipe, RecipeError
+from ftgui.protocol.recipe import Backbone, Phase, Recipe, RecipeError
 
 log = logging.getLogger(__name__)
 
@@ -274,6 +275,14 @@ class Session:
             return_freed_memory()
         self._emit(price(loaded.profile, command, loaded.freezer.resolve(command.layers)))
 
+    @staticmethod
+    def _estimate(loaded: Loaded, recipe: Recipe, phase: Phase, train: int, val: int) -> m.Price | None:
+        """What a phase will cost, if the model was looked at before; a training does not wait for that."""
+        if loaded.profile is None:
+            return None
+        question = m.AskPrice(0, phase.train, recipe, train, val)
+        return price(loaded.profile, question, loaded.freezer.resolve(phase.train))
+
     def _find_rate(self, command: m.FindRate) -> None:
         """A range test with the present model, whatever it has learned by now."""
         loaded, recipe = self._require(), command.recipe
@@ -377,6 +386,7 @@ class Session:
             store=self._store,
             emit=self._emit,
             poll=self._poll,
+            estimate=partial(self._estimate, loaded, recipe),
         )
         self._training = training
         try:

@@ -10,7 +10,7 @@ import msgspec
 
 from ftgui.protocol.recipe import Augmentation, Backbone, Recipe
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 
 
 class _Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
@@ -280,6 +280,8 @@ class PhaseStarted(_Message, frozen=True):
     step: int
     """Steps done before it; of a run that goes on, where the phase began back then."""
     epochs: int
+    run_epochs: int
+    """In all phases, as it looks now: one that ended early had fewer than planned."""
     lr: float
     frozen_hash: str
 

@@ -88,6 +88,41 @@ def test_the_profile_leaves_the_model_alone(loaded: Engine) -> None:
     assert torch.equal(torch.get_rng_state(), random) and not model._forward_hooks
 
 
+def test_the_time_left_counts_the_phases_to_come(
+    loaded: Engine, make_dataset: Maker, train_command, monkeypatch
+) -> None:
+    monkeypatch.setattr("ftgui.engine.telling.MESSAGES_PER_SECOND", 1e9)
+    phases = [
+        Phase(name="Head", train=["head"], epochs=2, lr=1e-2),
+        Phase(name="Stage", train=["stage 4", "neck", "head"], epochs=1000, lr=1e-9),
+    ]
+    dataset = make_dataset(count=10)
+
+    def told(run: m.Train) -> list[m.Steps]:
+        loaded.events.clear()
+        loaded.do(run)
+        assert [e.run_epochs for e in loaded.of(m.PhaseStarted)] == [1002, 1002]
+        return loaded.of(m.Steps)
+
+    # Nobody has looked at what layers cost: while a phase is to come, nothing can be said.
+    assert {e.seconds_left for e in told(train_command(dataset, phases, early_stop=1)) if e.phase == 0} == {-1.0}
+    ask(loaded, ["head"])
+    train = train_command(dataset, phases, early_stop=1)
+    first = told(train)[0]
+    loaded.do(m.AskPrice(4, phases[1].train, train.recipe, train_samples=16, val_samples=4))
+    stage = loaded.of(m.Price)[-1]
+    to_come = stage.prefix_seconds + 1000 * stage.epoch_seconds
+    assert to_come < first.seconds_left < 1.5 * to_come
+
+
+def test_epochs_that_early_stopping_saved_are_not_waited_for(
+    engine: Engine, make_dataset: Maker, train_command
+) -> None:
+    phases = [Phase(name=name, train=["head"], epochs=50, lr=1e-30) for name in "AB"]
+    engine.do(train_command(make_dataset(count=10), phases, early_stop=2, augmentation="none"))
+    assert [e.run_epochs for e in engine.of(m.PhaseStarted)] == [100, 53]
+
+
 def test_a_price_without_a_model_is_refused(engine: Engine) -> None:
     engine.do(m.AskPrice(3, ["head"], Recipe(), 1, 1))
     assert engine.of(m.CommandFailed)[0].request == 3

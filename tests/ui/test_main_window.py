@@ -293,12 +293,27 @@ def start_training(window: MainWindow, fake: FakeEngine) -> Path:
     fake.state(EngineKind.TRAINING)
     for event in (
         m.TrainingStarted(command.run_folder, 1, ["Head"], 5, 10, 2, "cpu"),
-        m.PhaseStarted(0, "Head", 0, 5, 1e-3, "aa"),
+        m.PhaseStarted(0, "Head", 0, 5, 5, 1e-3, "aa"),
         m.Steps([1, 2], [0.9, 0.8], [0.5, 0.6], [1e-4, 1e-3], 0, 1, 120.0, 65.0, []),
         m.EpochFinished(0, 1, 2, 0.85, 0.55, 0.7, 0.75, True, 1.0, [0.5, 1.0]),
     ):
         window.workspace._pass_on(event)
     return Path(command.run_folder)
+
+
+def test_a_new_phase_is_told_before_its_first_step(
+    qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker
+) -> None:
+    """Which may be long after: the frozen part is computed first."""
+    open_project(qtbot, window, fake, make_dataset())
+    window.train_or_pause()
+    fake.state(EngineKind.TRAINING)
+    run_folder = fake.last(m.Train).run_folder
+    window.workspace._pass_on(m.TrainingStarted(run_folder, 1, ["Head", "Last stage"], 30, 10, 2, "cpu"))
+    window.workspace._pass_on(m.PhaseStarted(1, "Last stage", 88, 15, 26, 1e-3, "aa"))
+    assert window.status.text.text() == "Run 1 · phase 2 of 2"
+    window.workspace._pass_on(m.Steps([89], [0.9], [0.5], [1e-4], 1, 12, 120.0, -1.0, []))
+    assert window.status.text.text() == "Run 1 · phase 2 of 2 · epoch 12 of 26", "the first one ended early"
 
 
 def finish(window: MainWindow, fake: FakeEngine, run: Path, reason: str = "done", steps: int = 2) -> None:

@@ -302,7 +302,7 @@ def test_cards_show_the_run_and_are_locked_but_ticks_steer(qtbot, window, fake: 
     assert workspace.recipe == intended and workspace.undo_stack.count() == steps
     workspace.plan.select(0)
     assert fake.last(m.SetTrainable) is steered, "looking at a card does not steer"
-    workspace._pass_on(m.PhaseStarted(1, "Last stage", 2, 5, 1e-4, "aa"))
+    workspace._pass_on(m.PhaseStarted(1, "Last stage", 2, 5, 7, 1e-4, "aa"))
     assert states() == ["waiting", "done", "running"]
     finish(window, fake, run)
     assert states() == ["waiting", "done", "done"]

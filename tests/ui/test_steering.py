@@ -35,7 +35,7 @@ def begin(window: MainWindow, fake: FakeEngine, step: int = 0, lr: float = 1e-3)
     fake.state(EngineKind.TRAINING)
     phases = ["Head", "Last stage"]
     window.workspace._pass_on(m.TrainingStarted(command.run_folder, 1, phases, 13, 10, 2, "cpu", step))
-    window.workspace._pass_on(m.PhaseStarted(0, "Head", 0, 5, lr, "aa"))
+    window.workspace._pass_on(m.PhaseStarted(0, "Head", 0, 5, 13, lr, "aa"))
     return Path(command.run_folder)
 
 
@@ -221,7 +221,7 @@ def test_finishing_a_phase_and_steering_while_paused(qtbot, opened: MainWindow, 
     opened.workspace._resumed(m.Resumed(3))
     steered(opened, "finish-phase", "phase finished", request=request)
     assert not bar.note.isVisible()
-    opened.workspace._pass_on(m.PhaseStarted(1, "Last stage", 4, 8, 3e-4, "bb"))
+    opened.workspace._pass_on(m.PhaseStarted(1, "Last stage", 4, 8, 12, 3e-4, "bb"))
     assert bar.finish.isEnabled() and bar.rate_field.text() == "3e-4"
 
 

@@ -176,7 +176,7 @@ class LayerPanel(Card):
 
         self.counts = label("", wrap=True)
         self.counts.setTextFormat(Qt.TextFormat.RichText)
-        self.note = label("", "muted", wrap=True)
+        self.note = label("", "error", wrap=True)
         self.proof = label("", wrap=True)
         self.price = label("", "muted")
         self.price.setAccessibleName("What these ticks cost")
@@ -274,17 +274,13 @@ class LayerPanel(Card):
             for widget in (self.counts, self.note, self.proof):
                 widget.clear()
             return
-        self.counts.setText(f"<b>{count(learning)}</b> of {count(total)} parameters learn")
         share = learning / total
-        if not learning:
-            self.note.setObjectName("error")
-            self.note.setText("Nothing would learn: all layers are frozen. Tick at least the head.")
-        else:
-            self.note.setObjectName("muted")
-            rest = "the rest stays as pretrained" if learning < total else "nothing is frozen"
-            percent = "under 1 %" if share < 0.01 else f"{share:.0%}".replace("%", " %")
-            self.note.setText(f"{percent} of the model learns; {rest}.")
-        self.note.style().polish(self.note)
+        percent = "none" if not learning else "under 1 %" if share < 0.01 else f"{share:.0%}".replace("%", " %")
+        self.counts.setText(f"<b>{count(learning)}</b> of {count(total)} parameters learn, {percent}")
+        rest = "The rest stays as pretrained." if learning < total else "Nothing is frozen."
+        self.counts.setToolTip(f"Counted on the model itself. {rest}")
+        self.note.setText("" if learning else "Nothing would learn: all layers are frozen. Tick at least the head.")
+        self.note.setVisible(not learning)
         self._show_proof()
 
     def _show_proof(self) -> None:

@@ -141,10 +141,12 @@ class StatusLine(QWidget):
             self.left.clear()
             self.bar.set_value(0)
             self.bar.show()
+        elif isinstance(event, m.PhaseStarted):
+            self._epochs = event.run_epochs
+            self._say_where(f"phase {event.phase + 1} of {len(self._phases)}")
         elif isinstance(event, m.Steps):
-            if not self._workspace.paused and self._workspace.engine.kind is EngineKind.TRAINING:
-                where = f"{self._run} · phase {event.phase + 1} of {len(self._phases)}"
-                self.say("info", f"{where} · epoch {event.epoch} of {self._epochs}")
+            phase = f"phase {event.phase + 1} of {len(self._phases)}"
+            self._say_where(f"{phase} · epoch {event.epoch} of {self._epochs}")
             left = f"≈ {clock(event.seconds_left)} left" if event.seconds_left >= 0 else "estimating…"
             self.left.setText(f"{left} · {event.images_per_second:,.0f} img/s")
         elif isinstance(event, m.EpochFinished):
@@ -157,6 +159,10 @@ class StatusLine(QWidget):
         elif isinstance(event, m.TrainingFinished) or event is None:
             self.bar.hide()
             self.left.clear()
+
+    def _say_where(self, where: str) -> None:
+        if not self._workspace.paused and self._workspace.engine.kind is EngineKind.TRAINING:
+            self.say("info", f"{self._run} · {where}")
 
     def _score(self, event: m.EpochFinished) -> None:
         if math.isnan(event.val_accuracy):
