@@ -1,12 +1,16 @@
-"""How near the price under the tree comes to what then happens: seconds an epoch and peak memory, for some ticks.
+"""How near the price under the tree comes to what then happens: seconds an epoch and peak memory, for some ticks; and
+how soon it is answered, from a question in the pipe to its answer (the window waits 50 ms for more ticks before it asks).
 
 python tests/bench/bench_price.py FOLDER
 """
 
 from __future__ import annotations
 
+import statistics
 import sys
 import tempfile
+import time
+from functools import partial
 from pathlib import Path
 
 from ftgui.data.project import Project
@@ -47,31 +51,40 @@ def measure(name: str, layers: list[str], epochs: int, folder: Path, project: Pr
         counts = {split: sum(sample.split == split for sample in catalog.samples()) for split in ("train", "val")}
     engine = start_engine()
     assert engine.stdin is not None and engine.stdout is not None
-    load = m.LoadModel(1, recipe.backbone, names, layers)
-    ask = m.AskPrice(2, layers, recipe, counts["train"], counts["val"])
-    train = m.Train(3, recipe, str(project.catalog_path), str(project.new_run_folder("price")))
-    decoder, price, seconds, once = codec.event_decoder(), None, [], 0.0
+    decoder = codec.event_decoder()
+
+    def until(command: m.Command, last: type[m.Event]) -> list[m.Event]:
+        """What the engine says to a command, up to an event of a kind."""
+        codec.write(engine.stdin, command)
+        said: list[m.Event] = []
+        while not said or not isinstance(said[-1], last):
+            chunk = engine.stdout.read1(1 << 16)
+            assert chunk, "the engine ended"
+            said += decoder.feed(chunk)
+        return said
+
+    ask = partial(m.AskPrice, recipe=recipe, train_samples=counts["train"], val_samples=counts["val"])
+    answers = []
     with PeakMemory(engine.pid) as memory:
-        for command in (m.Hello(), load, ask, train):
-            codec.write(engine.stdin, command)
-        over = False
-        while not over:
-            for event in decoder.feed(engine.stdout.read1(1 << 16)):
-                if isinstance(event, m.Price):
-                    price = event
-                elif isinstance(event, m.PrefixCached):
-                    once = event.seconds
-                elif isinstance(event, m.EpochFinished):
-                    seconds.append(event.seconds)
-                over = over or isinstance(event, m.TrainingFinished)
+        until(m.Hello(), m.Ready)
+        until(m.LoadModel(1, recipe.backbone, names, layers), m.ModelLoaded)
+        price = until(ask(2, layers), m.Price)[-1]
+        for number, (ticks, _) in enumerate(list(TICKS.values()) * 5):
+            asked = time.perf_counter()
+            until(ask(3 + number, ticks), m.Price)
+            answers.append(time.perf_counter() - asked)
+        events = until(
+            m.Train(99, recipe, str(project.catalog_path), str(project.new_run_folder("price"))), m.TrainingFinished
+        )
     engine.stdin.close()
     engine.wait(30)
-    assert price is not None
-    measured = min(seconds)
+    assert isinstance(price, m.Price)
+    once = sum(event.seconds for event in events if isinstance(event, m.PrefixCached))
+    measured = statistics.median(event.seconds for event in events if isinstance(event, m.EpochFinished))
     print(
         f"{name:<24} epoch {price.epoch_seconds:6.2f} s said, {measured:6.2f} s was ({price.epoch_seconds / measured:.2f})   "
         f"once {price.prefix_seconds:5.1f} / {once:5.1f} s   memory {price.memory / 2**20:,.0f} / {memory.peak / 2**20:,.0f} MB "
-        f"({price.memory / memory.peak:.2f})",
+        f"({price.memory / memory.peak:.2f})   answered in {max(answers) * 1e3:.0f} ms at most",
         flush=True,
     )
 
