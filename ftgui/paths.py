@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import platformdirs
@@ -33,3 +35,18 @@ def data_dir() -> Path:
 def cache_dir() -> Path:
     """What can be made again at any time (the sample's pictures): ``$FTGUI_CACHE_DIR`` or the user's cache folder."""
     return _base("FTGUI_CACHE_DIR", platformdirs.user_cache_dir("ftgui", appauthor=False))
+
+
+_SCRATCH = "scratch-"
+
+
+def scratch_folder(base: Path) -> Path:
+    """A new folder in `base` for as long as this process needs it; what killed processes left there goes."""
+    import psutil  # not needed for the window's first paint
+
+    base.mkdir(parents=True, exist_ok=True)
+    for folder in base.glob(f"{_SCRATCH}*"):
+        process = folder.name.removeprefix(_SCRATCH).split("-")[0]
+        if not (process.isdigit() and psutil.pid_exists(int(process))):
+            shutil.rmtree(folder, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{_SCRATCH}{os.getpid()}-", dir=base))

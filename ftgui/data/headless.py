@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 
+from ftgui.data.archive import unpacked
+from ftgui.data.job import Job
 from ftgui.data.project import Project
 from ftgui.data.scan import DatasetError, scan
 from ftgui.protocol import recipe as recipes
@@ -42,7 +44,7 @@ def prepare(recipe_path: Path, project_folder: Path | None = None, device: str =
         recipe = msgspec.structs.replace(recipe, device=device)
     if not recipe.dataset.folder:
         raise recipes.RecipeError(f"{recipe_path} names no dataset: set folder under [dataset].")
-    found = scan(Path(recipe.dataset.folder))
+    found = scan(unpacked(Path(recipe.dataset.folder), Job()))
     folder = project_folder or recipe_path.resolve().parent
     folder.mkdir(parents=True, exist_ok=True)
     project = Project(folder)

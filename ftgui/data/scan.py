@@ -135,6 +135,11 @@ def _split_of(path: Path) -> str:
     return SPLIT_NAMES.get(path.name.lower(), "")
 
 
+def is_junk(name: str) -> bool:
+    """A file or folder that people don't know they have: hidden, or some system's own."""
+    return name.startswith(".") or name.lower() in _JUNK
+
+
 def _list(folder: Path, raising: bool = False) -> tuple[list[Path], list[Path]]:
     """Folders and files in `folder`, sorted, hidden ones and system junk left out."""
     folders: list[Path] = []
@@ -142,7 +147,7 @@ def _list(folder: Path, raising: bool = False) -> tuple[list[Path], list[Path]]:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name.startswith(".") or entry.name.lower() in _JUNK:
+                if is_junk(entry.name):
                     continue
                 (folders if entry.is_dir() else files).append(Path(entry.path))
     except PermissionError as error:

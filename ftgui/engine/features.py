@@ -16,7 +16,7 @@ import psutil
 import torch
 from torch import fx
 
-from ftgui.paths import cache_dir
+from ftgui.paths import cache_dir, scratch_folder
 
 log = logging.getLogger(__name__)
 
@@ -123,10 +123,7 @@ class FeatureStore:
 
     def _mapped(self, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
         if self._folder is None:
-            base = cache_dir() / _FOLDER
-            base.mkdir(parents=True, exist_ok=True)
-            _clean(base)
-            self._folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=base))
+            self._folder = scratch_folder(cache_dir() / _FOLDER)
         handle, name = tempfile.mkstemp(dir=self._folder)
         os.close(handle)
         count = torch.Size(shape).numel()
@@ -141,14 +138,6 @@ class FeatureStore:
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
-
-
-def _clean(base: Path) -> None:
-    """Remove what engines that were killed left behind (where an open file can't be unlinked)."""
-    for folder in base.iterdir():
-        process = folder.name.split("-")[0]
-        if not (process.isdigit() and psutil.pid_exists(int(process))):
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def key(prefix: fx.GraphModule, settings: tuple[object, ...]) -> str:

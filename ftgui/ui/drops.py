@@ -9,13 +9,15 @@ from pathlib import Path
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QMimeData
 from PySide6.QtGui import QImage
 
+from ftgui.data.archive import is_archive_name
 from ftgui.data.formats import ANIMATION_EXTENSIONS, is_image_name
 
 WEIGHTS_EXTENSIONS = frozenset({".safetensors", ".pth", ".pt"})
 
 
 class Kind(Enum):
-    FOLDER = auto()
+    DATASET = auto()
+    """A folder, or an archive of one."""
     IMAGE = auto()
     PIXELS = auto()
     """An image without a file, from another program."""
@@ -51,12 +53,12 @@ def look_at(mime: QMimeData, training: bool) -> Offer:
 
 
 def _look_at_path(path: Path, training: bool) -> Offer:
-    if path.is_dir():
+    if path.is_dir() or is_archive_name(path):
         if training:
             return Offer(
                 Kind.REFUSED, path, title="A training is running", detail="Stop it before opening another dataset."
             )
-        return Offer(Kind.FOLDER, path, title=f"Open “{path.name}”", detail="counting…")
+        return Offer(Kind.DATASET, path, title=f"Open “{path.name}”", detail="counting…")
     suffix = path.suffix.lower()
     if is_image_name(path) or suffix in ANIMATION_EXTENSIONS:
         return Offer(Kind.IMAGE, path, title=f"What is “{path.name}”?", detail="Drop to ask the model")
@@ -68,7 +70,7 @@ def _look_at_path(path: Path, training: bool) -> Offer:
         Kind.REFUSED,
         path,
         title=f"“{path.name}” is not an image",
-        detail="Drop a folder that holds one folder of images per class, or one image (JPEG, PNG, WebP, TIFF, …).",
+        detail="Drop a folder that holds one folder of images per class, a zip or tar of one, or one image (JPEG, PNG, …).",
     )
 
 

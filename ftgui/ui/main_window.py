@@ -31,6 +31,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ftgui.data import archive
+from ftgui.data.archive import count_images, is_archive_name
 from ftgui.data.formats import EXTENSIONS
 from ftgui.data.job import Job
 from ftgui.data.scan import DatasetError, scan
@@ -47,6 +49,7 @@ from ftgui.ui.widgets.model_chooser import ModelChooser
 from ftgui.ui.widgets.recipe_panel import RecipePanel
 from ftgui.ui.widgets.status_line import StatusLine
 from ftgui.ui.widgets.top_bar import TopBar
+from ftgui.ui.words import plural
 from ftgui.ui.workers.engine_worker import EngineKind, EngineState
 from ftgui.ui.workers.tasks import Task
 from ftgui.ui.workspace import Asked, Workspace
@@ -135,6 +138,7 @@ class MainWindow(QWidget):
     def _make_actions(self) -> None:
         menu = QMenu(self)
         self._add(menu, "Open folder…", QKeySequence.StandardKey.Open, self.choose_folder)
+        self._add(menu, "Open archive of images…", None, self.choose_archive)
         self._add(menu, "Open image…", QKeySequence("Ctrl+I"), self.choose_image)
         self._add(menu, "Paste", QKeySequence.StandardKey.Paste, self.paste)
         self._add(menu, "Open the sample", None, self.open_sample)
@@ -314,6 +318,13 @@ class MainWindow(QWidget):
             self.workspace.open_dataset(Path(folder))
 
     @Slot()
+    def choose_archive(self) -> None:
+        patterns = " ".join(f"*{ending}" for ending in archive.EXTENSIONS)
+        path, _ = QFileDialog.getOpenFileName(self, "Open a zip or tar of images", "", f"Archives ({patterns})")
+        if path:
+            self.workspace.open_dataset(Path(path))
+
+    @Slot()
     def choose_image(self) -> None:
         patterns = " ".join(f"*{ending}" for ending in sorted(EXTENSIONS))
         path, _ = QFileDialog.getOpenFileName(self, "Ask about an image", "", f"Images ({patterns});;All files (*)")
@@ -363,7 +374,7 @@ class MainWindow(QWidget):
 
     def accept_offer(self, offer: Offer) -> None:
         """Do what a drop or paste offered."""
-        if offer.kind is Kind.FOLDER:
+        if offer.kind is Kind.DATASET:
             self.workspace.open_dataset(offer.path)
         elif offer.kind is Kind.IMAGE:
             self.workspace.ask(offer.path)
@@ -378,7 +389,7 @@ class MainWindow(QWidget):
         self._offer = look_at(event.mimeData(), self.workspace.engine.busy)
         refused = self._offer.kind is Kind.REFUSED
         self.overlay.say(self._offer.title, self._offer.detail, refused)
-        if self._offer.kind is Kind.FOLDER:
+        if self._offer.kind is Kind.DATASET:
             self._count(self._offer.path)
         # Also accepted when refused: without it no leave event would come, and the reason would stay on the window.
         event.acceptProposedAction()
@@ -402,12 +413,14 @@ class MainWindow(QWidget):
             self._counting.cancel()
             self._counting = None
 
-    def _count(self, folder: Path) -> None:
+    def _count(self, source: Path) -> None:
         """Look through the folder while it hovers; what it holds is said before the button is released."""
 
         def look(job: Job) -> tuple[str, bool]:
             try:
-                return scan(folder, job).summary(), False
+                if is_archive_name(source) and not source.is_dir():
+                    return f"{plural(count_images(source, job), 'image')}; they are unpacked first", False
+                return scan(source, job).summary(), False
             except DatasetError as error:
                 return str(error), True
 

@@ -7,7 +7,6 @@ of Unicode code points, so the same pictures come out everywhere. Lives in `ui` 
 from __future__ import annotations
 
 import shutil
-import tempfile
 from itertools import product
 from pathlib import Path
 
@@ -79,8 +78,7 @@ def sample_folder(job: Job) -> Path:
     folder = paths.cache_dir() / NAME / "sample"
     if folder.is_dir():
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix="drawing-", dir=folder.parent))
+    unfinished = paths.scratch_folder(folder.parent)
     try:
         _draw_all(unfinished, job)
         try:

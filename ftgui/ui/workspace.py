@@ -10,6 +10,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QThread, QThreadPool, Signal, Slot
 from PySide6.QtGui import QUndoStack
 
+from ftgui.data.archive import is_archive_name, unpacked
 from ftgui.data.catalog import Catalog, Contents
 from ftgui.data.check import check_images
 from ftgui.data.headless import run_name
@@ -334,9 +335,10 @@ class Workspace(QObject):
 
     # --- dataset ----------------------------------------------------------------------------------------------------
 
-    def open_dataset(self, folder: Path) -> None:
-        """Scan a folder in the background and make it the open project."""
-        self._open(lambda job: _open(folder, job), f"looking through {folder.name}")
+    def open_dataset(self, source: Path) -> None:
+        """Scan a folder, or unpack an archive first, in the background and make it the open project."""
+        doing = "unpacking" if is_archive_name(source) else "looking through"
+        self._open(lambda job: _open(source, job), f"{doing} {source.name}")
 
     def open_sample(self) -> None:
         """The sample dataset; drawn first if this is the first time."""
@@ -681,8 +683,8 @@ def _read(path: Path) -> bytes:
         return b""
 
 
-def _open(folder: Path, job: Job) -> tuple[Project, Recipe]:
-    found = scan(folder, job)
+def _open(source: Path, job: Job) -> tuple[Project, Recipe]:
+    found = scan(unpacked(source, job), job)
     project = Project.for_dataset(found.root)
     return project, project.take_in(found)
 

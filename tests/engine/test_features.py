@@ -141,7 +141,7 @@ def test_where_there_is_no_room_at_all_it_trains_without(
 
 def test_what_killed_engines_left_behind_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     base = features.cache_dir() / "prefix"
-    dead, alive = base / "999999999-x", base / f"{os.getpid()}-y"
+    dead, alive = base / "scratch-999999999-x", base / f"scratch-{os.getpid()}-y"
     for folder in (dead, alive):
         folder.mkdir(parents=True)
         (folder / "mapped").write_bytes(b"0")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,23 @@ def test_a_hovering_folder_says_what_it_holds(qtbot, window: MainWindow, make_da
     qtbot.waitUntil(lambda: window.overlay.text == "Open “pictures”\n2 classes, 8 images")
     QApplication.sendEvent(window, QDragLeaveEvent())
     assert not window.overlay.isVisible()
+
+
+def test_an_archive_says_what_it_holds_and_opens(
+    qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker, tmp_path: Path
+) -> None:
+    file = Path(shutil.make_archive(str(tmp_path / "Käfer"), "zip", make_dataset(count=4)))
+    hover(window, urls(file))
+    qtbot.waitUntil(lambda: window.overlay.text == "Open “Käfer.zip”\n8 images; they are unpacked first")
+    open_project(qtbot, window, fake, file)
+    assert window.workspace.contents.class_names == ["blue", "red"]
+    assert window.top.project.text() == "Käfer"
+    broken = tmp_path / "broken.zip"
+    broken.write_bytes(b"PK")
+    with qtbot.waitSignal(window.workspace.message) as said:
+        drop(window, urls(broken))
+    assert said.args[0] == "error" and "“broken.zip” is damaged" in said.args[1]
+    assert window.workspace.contents.class_names == ["blue", "red"], "what was open stays open"
 
 
 def test_a_dropped_folder_is_opened(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> None:

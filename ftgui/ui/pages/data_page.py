@@ -166,7 +166,8 @@ class DataPage(QWidget):
         title.setAlignment(Qt.AlignmentFlag.AlignCenter)
         text = label(
             "One folder per class: “ants” full of ants, “bees” full of bees.\n"
-            "Folders named train, val and test above them are recognised.\nNothing is uploaded, changed or moved.",
+            "Folders named train, val and test above them are recognised; a zip or tar of all this is unpacked.\n"
+            "Nothing is uploaded, changed or moved.",
             "muted",
         )
         text.setAlignment(Qt.AlignmentFlag.AlignCenter)
