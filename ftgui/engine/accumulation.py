@@ -57,6 +57,22 @@ class Accumulation:
             self.part = max(2, min(self.part, len(batch.targets)) // 2)
             self._make_room(self.part)
 
+    def logits(self, batch: Batch, feed: Feed) -> torch.Tensor:
+        """(N, K) of a batch that is only judged: at once, or in parts where memory is short."""
+        part = len(batch.targets)
+        while True:
+            try:
+                with torch.inference_mode(), autocast(self._device):
+                    pieces = [
+                        feed.logits([value[start : start + part] for value in batch.inputs])
+                        for start in range(0, len(batch.targets), part)
+                    ]
+                return torch.cat(pieces)
+            except Exception as error:
+                if not out_of_memory(error) or part == 1:
+                    raise
+            part = max(part // 2, 1)
+
     def _in_parts(self, batch: Batch, feed: Feed, optimizer: PhaseOptimizer) -> torch.Tensor:
         optimizer.zero_gradients()
         targets, weights = batch.targets, self._class_weights
@@ -83,4 +99,6 @@ def out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     text = str(error).lower()
-    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+    # The CPU's allocator says "can't allocate memory" on Linux and macOS, "not enough memory" on Windows.
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, RuntimeError) and any(word in text for word in words)

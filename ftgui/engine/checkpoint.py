@@ -24,7 +24,7 @@ from ftgui.data.project import CHECKPOINT_FILE
 from ftgui.engine.errors import EngineError
 from ftgui.protocol.recipe import write_atomically
 
-CHECKPOINT_FORMAT = 1
+CHECKPOINT_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ def load(run_folder: Path) -> Checkpoint:
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
+            # Copies: Windows does not replace a file that something is still mapped to, and the next checkpoint will.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 - it is no dict
         if metadata.get("format") != str(CHECKPOINT_FORMAT):
             raise EngineError(f"The checkpoint of {run_folder.name} was written by another version of ftgui.")
         return Checkpoint(json.loads(metadata["plain"]), tensors)

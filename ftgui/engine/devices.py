@@ -40,3 +40,11 @@ def pick(wanted: str) -> torch.device:
     if wanted not in ids:
         raise EngineError(f"There is no device “{wanted}” here. This computer has: {', '.join(ids)}.")
     return torch.device(wanted)
+
+
+def move(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """A tensor on the device; on CUDA the copy goes on while the program does.
+
+    Only there: MPS would read a temporary's memory when it may hold something else already (pytorch/pytorch#139550).
+    """
+    return tensor.to(device, non_blocking=device.type == "cuda")

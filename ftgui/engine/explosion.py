@@ -39,6 +39,16 @@ class ExplosionWatch:
         if len(self._losses) == STEPS and sum(self._losses) / STEPS > EXPLODED * self._guessing:
             raise LossExploded
 
+    def judge(self, train: float, validation: float) -> None:
+        """The mean losses of an epoch. Validation's may be large for reasons of its own (norm statistics that lag behind
+        in a model from scratch), but it is a number.
+
+        Raises:
+            LossExploded: it did.
+        """
+        if not (math.isfinite(train) and math.isfinite(validation)) or train > EXPLODED * self._guessing:
+            raise LossExploded
+
     def forget(self) -> None:
         """What was before a change of the rate says nothing about what comes."""
         self._losses.clear()

@@ -16,6 +16,7 @@ import psutil
 import torch
 from torch import fx
 
+from ftgui.engine.devices import move
 from ftgui.paths import cache_dir, scratch_folder
 
 log = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ class Features:
         """
         found = []
         for stored in self.values:
-            value = stored.index_select(0, rows.to(stored.device)).to(device, non_blocking=True)
+            value = move(stored.index_select(0, rows.to(stored.device)), device)
             found.append(value.permute(0, 3, 1, 2) if value.ndim == 4 else value)
         return found
 

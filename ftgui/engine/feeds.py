@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from ftgui.engine import features
+from ftgui.engine.devices import move
 from ftgui.engine.features import Features, FeatureStore
 from ftgui.engine.freezing import Freezer
 from ftgui.engine.loading import NO_AUGMENTATION, PROGRESS_SECONDS, Batch, Images, Item, Poll
@@ -154,7 +155,7 @@ class CachedFeed:
             yield self._batch(torch.arange(len(targets)) + first + start, targets)
 
     def _batch(self, rows: torch.Tensor, targets: torch.Tensor) -> Batch:
-        return Batch(self._kept.rows(rows, self._device), targets.to(self._device, non_blocking=True))
+        return Batch(self._kept.rows(rows, self._device), move(targets, self._device))
 
     def logits(self, inputs: list[torch.Tensor]) -> torch.Tensor:
         """See `Feed`."""

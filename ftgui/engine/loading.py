@@ -18,6 +18,7 @@ import torch
 from ftgui.data.catalog import Sample
 from ftgui.data.formats import ImageError
 from ftgui.engine import augment
+from ftgui.engine.devices import move
 from ftgui.engine.errors import EngineError
 from ftgui.engine.preprocess import Pixels, Preprocessing, center_view, decode, to_batch
 from ftgui.engine.resident import Resident
@@ -181,7 +182,7 @@ class Images:
     def targets(self, indices: Sequence[int], device: torch.device) -> torch.Tensor:
         """(N,) int64."""
         targets = torch.tensor([self.samples[index].target for index in indices])
-        return targets.to(device, non_blocking=True)
+        return move(targets, device)
 
     def _result(self, index: int, future: Future[Pixels]) -> Pixels:
         try:

@@ -27,7 +27,7 @@ from ftgui.engine.errors import EngineError
 from ftgui.engine.explosion import ExplosionWatch, LossExploded
 from ftgui.engine.export import WEIGHTS_FILE, Description, write_model, write_weights
 from ftgui.engine.features import FeatureStore
-from ftgui.engine.feeds import Feed, Source, autocast, make_feed
+from ftgui.engine.feeds import Feed, Source, make_feed
 from ftgui.engine.freezing import Freezer, check_trainable
 from ftgui.engine.loading import Batch, Images, cut
 from ftgui.engine.memory import large_blocks_apart, return_freed_memory
@@ -53,6 +53,10 @@ FIRST_BATCHES = 2
 Estimate = Callable[[Phase, int, int], m.Price | None]
 
 SteerCommand = m.SetTrainable | m.ChangeRate | m.ChangeEarlyStop | m.FinishPhase
+
+
+class _Refused(Exception):
+    """A change of course that can't be made; the run goes on as if it had not been asked for."""
 
 
 class StopRequested(Exception):
@@ -148,7 +152,8 @@ class Training:
         self._in_phase = False
         """The phase's optimizer, average and meter exist."""
         self._phase_over = False
-        self._paused_seconds = 0.0
+        self._aside_seconds = 0.0
+        """Spent paused, or on a new feed: no part of what an epoch takes."""
         self._seconds_before = 0.0
         self._checkpoint_due = math.inf
         self._disk_told = False
@@ -166,7 +171,8 @@ class Training:
             checkpoint: go on from there.
         """
         self._started = time.monotonic()
-        self._run = RunFolder(self._folder, checkpoint.plain["metrics_bytes"] if checkpoint else None)
+        self._goes_on = checkpoint is not None
+        self._run = RunFolder(self._folder, self._to_disk, checkpoint.plain["metrics_bytes"] if checkpoint else None)
         self._teller = StepTeller(self._emit, self._run)
         with closing(self._run):
             with closing(self._images):
@@ -178,12 +184,17 @@ class Training:
         try:
             torch.manual_seed(self.recipe.seed)
             self._start(checkpoint)
-            for index in range(max(self.at.phase, 0), len(self.phases)):
-                self._run_phase(index, checkpoint)
-                checkpoint = None
+            try:
+                for index in range(max(self.at.phase, 0), len(self.phases)):
+                    self._run_phase(index, checkpoint)
+                    checkpoint = None
+            except StopRequested:
+                self._keep_for_later()
+                return "stopped", "Stopped; the best weights so far are kept."
         except StopRequested:
-            self._save_checkpoint()
-            return "stopped", "Stopped; the best weights so far are kept."
+            return "stopped", "Stopped before the first step."
+        except BrokenPipeError:
+            raise  # whoever wanted this run is gone: it did not end, it can be continued
         except LossExploded:
             return "exploded", self._explosion()
         except EngineError as error:
@@ -198,6 +209,8 @@ class Training:
     def _start(self, checkpoint: Checkpoint | None) -> None:
         if checkpoint is None:
             self._run.write_start(self.recipe, self._images.samples, self._root, self.device)
+        else:
+            self._restore_model(checkpoint)  # first, because reading images may take long and be stopped
         self._read_images()
         images = self._images
         train, val = images.indices("train"), images.indices("val")
@@ -212,14 +225,11 @@ class Training:
         weights = None
         if training.balance == "loss":
             weights = class_weights(self._targets, len(self.description.class_names)).to(self.device)
-        self._accumulation = Accumulation(
-            training.batch_size, self.device, weights, training.label_smoothing, self._make_room
-        )
+        part = checkpoint.plain["part"] if checkpoint else training.batch_size
+        self._accumulation = Accumulation(part, self.device, weights, training.label_smoothing, self._make_room)
         self._steps_per_epoch = len(cut(range(len(train)), training.batch_size))
         self._source.train_indices, self._source.val_indices = train, val
         self._best.judged = bool(val)
-        if checkpoint is not None:
-            self._restore_model(checkpoint)
         self._emit(
             m.TrainingStarted(
                 run_folder=str(self._folder),
@@ -249,6 +259,12 @@ class Training:
             path = images.samples[index].path
             self._emit(m.Log("warning", f"{path.relative_to(self._root).as_posix()} is left out: {why}"))
 
+    def _keep_for_later(self) -> None:
+        """It was stopped: what was asked for while it was paused is not forgotten."""
+        if self._in_phase:
+            self._obey_all(stopping=True)
+            self._save_checkpoint()
+
     def _run_phase(self, index: int, checkpoint: Checkpoint | None) -> None:
         phase = self.phases[index]
         self._phase_over = False
@@ -269,20 +285,30 @@ class Training:
         self._in_phase = True
         self._estimate_seconds()
         began, layers, frozen = self.at.phase_began, self.freezer.names(), self._frozen_hash
-        run_epochs = self.at.epoch - self.at.epoch_in_phase + sum(later.epochs for later in self.phases[index:])
+        before = self.at.epoch - self.at.epoch_in_phase - (self.at.batch > 0)
+        run_epochs = before + sum(later.epochs for later in self.phases[index:])
         peak = self._optimizer.peak
         self._emit(m.PhaseStarted(index, phase.name, began, phase.epochs, run_epochs, peak, frozen))
         if checkpoint is None:
             self._run.log("phase", phase=index, name=phase.name, step=began, layers=layers, frozen_hash=frozen)
-        self._make_feed()
+        if not self._phase_is_done:  # a killed run may have been between two phases
+            self._make_feed()
         self._save_checkpoint()
-        stopped_early = False
-        while self.at.epoch_in_phase < phase.epochs and not self._phase_over and not stopped_early:
+        while not self._phase_is_done:
             self._run_epoch()
-            patience, over = self._early_stop, self.at.epoch_in_phase >= phase.epochs
-            stopped_early = bool(patience) and self.at.since_best >= patience and not over
-        self._best.write(at_once=True)
-        self._end_phase(index, stopped_early)
+        self._to_disk(lambda: self._best.write(at_once=True))
+        self._end_phase(index, self._stops_early and self.at.epoch_in_phase < phase.epochs)
+
+    @property
+    def _phase_is_done(self) -> bool:
+        at_the_end = self.at.epoch_in_phase >= self.phases[self.at.phase].epochs
+        return at_the_end or self._phase_over or self._stops_early
+
+    @property
+    def _stops_early(self) -> bool:
+        """Judged between epochs only, from what a checkpoint keeps."""
+        at = self.at
+        return at.batch == 0 and at.epoch_in_phase > 0 and 0 < self._early_stop <= at.since_best
 
     def _end_phase(self, index: int, stopped_early: bool) -> None:
         after = self.freezer.frozen_hash()
@@ -301,6 +327,7 @@ class Training:
         self._views = min(self.recipe.augmentation.views, left)
 
     def _make_feed(self) -> None:
+        started, aside = time.monotonic(), self._aside_seconds
         in_train_mode, self.in_train_mode = self.in_train_mode, False
         compile_it = self.recipe.training.compile and self.device.type == "cuda"
         made = make_feed(self._source, self._store, self._views, compile_it)
@@ -317,6 +344,7 @@ class Training:
         )
         self._emit(event)
         self._run.log("prefix", step=self.at.step, **_fields(event))
+        self._aside_seconds = aside + time.monotonic() - started
         self.in_train_mode = in_train_mode
         if in_train_mode:
             self.freezer.train_mode()
@@ -326,18 +354,20 @@ class Training:
     def _run_epoch(self) -> None:
         """One pass over the training images, or what is left of it, and one over the validation images."""
         at, training = self.at, self.recipe.training
-        started, paused = time.monotonic(), self._paused_seconds
+        started, aside = time.monotonic(), self._aside_seconds
         if at.batch == 0:
-            at.epoch += 1
             self._gathered = Gatherer(len(self.description.class_names), self.device)
         first = at.batch
-        order = epoch_order(self._targets, self.recipe.seed, at.epoch, training.balance == "sampler")
+        # The position says so only when its first step is taken: a checkpoint may be written, by a pause, before it.
+        epoch = at.epoch + (first == 0)
+        order = epoch_order(self._targets, self.recipe.seed, epoch, training.balance == "sampler")
         chunks = cut(order, training.batch_size)
         self.freezer.train_mode()
         self.in_train_mode = True
         while at.batch < len(chunks) and not self._phase_over:
             feed = self._feed
-            for batch in feed.train(chunks[at.batch :], at.epoch - 1):
+            for batch in feed.train(chunks[at.batch :], epoch - 1):
+                at.epoch = epoch
                 with self._memory_for("train", batch):
                     self._step(batch)
                 at.batch += 1
@@ -348,10 +378,12 @@ class Training:
         self._tell_steps()
         train = self._gathered.figures()
         val = self.evaluate()
-        seconds = time.monotonic() - started - (self._paused_seconds - paused)
+        seconds = time.monotonic() - started - (self._aside_seconds - aside)
         if first == 0 and at.batch == len(chunks):
             self._epoch_seconds = seconds
         self._end_epoch(train, val, seconds)
+        self._poll()
+        self._obey_all()  # what came while the epoch was judged is meant for this phase, not for the next
 
     def _step(self, batch: Batch) -> None:
         started = time.monotonic()
@@ -395,8 +427,8 @@ class Training:
             average.swap(self.model)
         try:
             for batch in self._feed.val():
-                with self._memory_for("val", batch), torch.inference_mode(), autocast(self.device):
-                    logits = self._feed.logits(batch.inputs)
+                with self._memory_for("val", batch):
+                    logits = self._accumulation.logits(batch, self._feed)
                 gathered.add(logits, batch.targets)
         finally:
             if average is not None:
@@ -412,8 +444,8 @@ class Training:
     def _end_epoch(self, train: Figures, val: Figures, seconds: float) -> None:
         at = self.at
         judged = val if self._source.val_indices else train
-        if not math.isfinite(train.loss):
-            raise LossExploded
+        # Before the weights can become the best so far: a short epoch may end before the watch has seen enough steps.
+        self._explosion_watch.judge(train.loss, judged.loss)
         score = [judged.accuracy, -judged.loss]
         at.since_best = 0 if score > at.best_in_phase else at.since_best + 1
         at.best_in_phase = max(at.best_in_phase, score)
@@ -434,7 +466,7 @@ class Training:
         )
         self._emit(event)
         self._run.log("epoch", **_fields(event))
-        self._best.write(at_once=False)
+        self._to_disk(lambda: self._best.write(at_once=False))
         self._save_when_due()
 
     # --- steering ---------------------------------------------------------------------------------------------------
@@ -451,25 +483,40 @@ class Training:
 
     def _after_step(self) -> None:
         self._poll()
-        steered = bool(self._steering)
+        if not self._obey_all():
+            self._save_when_due()
+
+    def _obey_all(self, stopping: bool = False) -> bool:
+        """Do what was asked since the last step.
+
+        Args:
+            stopping: nothing comes after, so nothing need be computed for it.
+
+        Returns:
+            whether there was anything; then a checkpoint knows of it.
+        """
+        if not self._steering:
+            return False
+        before = set(self.freezer.trainable)
         while self._steering:
             command = self._steering.pop(0)
             try:
                 self._obey(command)
-            except EngineError as error:
+            except _Refused as error:
                 self._emit(m.CommandFailed(command.request, type(command).__name__, str(error)))
-        if steered:
-            # A change that only memory knows of would be lost in a crash.
-            self._save_checkpoint()
-        else:
-            self._save_when_due()
+        # A change that only memory knows of would be lost in a crash; making the new feed may take minutes.
+        self._save_checkpoint()
+        if self.freezer.trainable != before and not stopping and not self._phase_is_done:
+            self._estimate_seconds()
+            self._make_feed()
+        return True
 
     def _obey(self, command: SteerCommand) -> None:
         if isinstance(command, m.SetTrainable):
             self._tick(command)
         elif isinstance(command, m.ChangeRate):
             if not (math.isfinite(command.lr) and command.lr > 0):
-                raise EngineError(f"The learning rate must be above 0, not {command.lr:g}.")
+                raise _Refused(f"The learning rate must be above 0, not {command.lr:g}.")
             self._optimizer.peak = command.lr
             self._explosion_watch.forget()
             self._note_steering(
@@ -485,8 +532,11 @@ class Training:
 
     def _tick(self, command: m.SetTrainable) -> None:
         """Let other layers learn from the next step on."""
-        wanted = self.freezer.resolve(command.layers)
-        check_trainable(wanted)
+        try:
+            wanted = self.freezer.resolve(command.layers)
+            check_trainable(wanted)
+        except EngineError as error:
+            raise _Refused(str(error)) from error
         before = set(self.freezer.trainable)
         if wanted == before:
             self._emit_freezing(command.request)
@@ -496,12 +546,12 @@ class Training:
         self._frozen_hash = self.freezer.frozen_hash()
         self._optimizer.layers_changed(self._step_of_phase)
         self._meter.layers_changed()
+        if self._average is not None:
+            self._average.keep_only(name for name, _ in self._optimizer.named)
         added, removed = self.freezer.names(wanted - before), self.freezer.names(before - wanted)
         parts = [f"{sign}{_few(names)}" for sign, names in (("+", added), ("−", removed)) if names]
         self._note_steering(command.request, "layers", " ".join(parts))
         self._choose_views()
-        self._estimate_seconds()
-        self._make_feed()
 
     def _set_layers(self, units: set[int], request: int = 0) -> None:
         self.freezer.set_trainable(units)
@@ -540,7 +590,6 @@ class Training:
             "best": self._best.plain(),
             "losses": self._explosion_watch.plain(),
             "seconds": self._seconds,
-            "metrics_bytes": self._run.metrics_bytes(),
         }
         state = self.model.state_dict()
         groups: dict[str, dict[str, torch.Tensor]] = {
@@ -551,13 +600,9 @@ class Training:
             "gathered": self._gathered.tensors(),
             **self._best.tensors(),
         }
-        try:
-            checkpoints.save(self._folder, plain, groups)
-        except OSError as error:
-            # What was learned is still in memory: a full disk is no reason to throw it away.
-            if not self._disk_told:
-                self._emit(m.Log("warning", f"A checkpoint could not be written, the training goes on: {error}"))
-            self._disk_told = True
+        self._to_disk(
+            lambda: checkpoints.save(self._folder, {**plain, "metrics_bytes": self._run.metrics_bytes()}, groups)
+        )
         self._schedule_checkpoint(time.monotonic() - started)
 
     def _restore_model(self, checkpoint: Checkpoint) -> None:
@@ -565,7 +610,6 @@ class Training:
         plain = checkpoint.plain
         self.at = Position(**plain["at"])
         self._early_stop = plain["early_stop"]
-        self._accumulation.part = plain["part"]
         self._explosion_watch.restore(plain["losses"])
         self._seconds_before = plain["seconds"]
         state, kept = self.model.state_dict(), checkpoint.group("model")
@@ -611,23 +655,26 @@ class Training:
     def _finish(self, reason: str, message: str) -> m.TrainingFinished:
         best = self._best.best
         self.in_train_mode = False
+        self._disk_told = False  # what can't be written now is worth saying again
+        as_it_was = self._goes_on and not self._in_phase
+        """It was to be continued, but that ended before it began: its folder stays as it is."""
         if reason == "done":
-            write_weights(self._folder / "last" / WEIGHTS_FILE, self.model.state_dict())
+            self._to_disk(lambda: write_weights(self._folder / "last" / WEIGHTS_FILE, self.model.state_dict()))
         if best is not None:
             self._best.load()
             self.usable = True
-            try:
-                self._best.write(at_once=True)
-            except OSError as error:
-                self._emit(m.Log("warning", f"The best weights could not be written: {error}"))
+            if not as_it_was:
+                self._to_disk(lambda: self._best.write(at_once=True))
         elif reason == "exploded":
             self._best.load_initial()
         elif reason == "stopped" and self.at.step:
             # Stopped before the first epoch was over: what was learned so far is all there is.
-            write_model(self._folder / "best", self.model, self.description, {"step": self.at.step})
+            about = {"step": self.at.step}
+            if not as_it_was:
+                self._to_disk(lambda: write_model(self._folder / "best", self.model, self.description, about))
             self.usable = True
         if reason in ("done", "exploded"):
-            checkpoints.remove(self._folder)
+            self._to_disk(lambda: checkpoints.remove(self._folder))
         self.model.eval()
         evaluation = None
         judged = best is not None and bool(self._source.val_indices)
@@ -646,22 +693,27 @@ class Training:
             phase=max(self.at.phase, 0),
             suggested_lr=self._optimizer.peak / 10 if reason == "exploded" else 0.0,
         )
-        self._write_result(finished)
+        if not as_it_was:
+            result = _fields(finished)
+            if finished.evaluation is not None:
+                result["evaluation"] = _fields(finished.evaluation)
+            self._to_disk(lambda: self._run.write_result(result))
         return finished
 
-    def _write_result(self, finished: m.TrainingFinished) -> None:
-        result = _fields(finished)
-        if finished.evaluation is not None:
-            result["evaluation"] = _fields(finished.evaluation)
+    def _to_disk(self, write: Callable[[], object]) -> None:
+        """Write; where that fails, say so once and go on: what was learned is still in memory, and a full disk is no reason
+        to throw it away."""
         try:
-            self._run.write_result(result)
+            write()
         except OSError as error:
-            self._emit(m.Log("warning", f"The result could not be written: {error}"))
+            if not self._disk_told:
+                self._emit(m.Log("warning", f"{self._folder} can't be written, the training goes on: {error}"))
+            self._disk_told = True
 
     # --- telling ----------------------------------------------------------------------------------------------------
 
     def _poll(self) -> None:
-        self._paused_seconds += self._poll_commands()
+        self._aside_seconds += self._poll_commands()
 
     def _emit_freezing(self, request: int) -> None:
         freezer = self.freezer

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -14,22 +13,12 @@ from ftgui.protocol.recipe import Phase, Training
 from ftgui.protocol.schedule import learning_rate
 
 
-@dataclass
-class _Stage:
-    """A top row of the layer tree while something in it learns."""
-
-    name: str
-    factor: float
-    """Of the phase's rate."""
-    born: int
-    """Step of the phase at which it began to learn; above 0 it has a warm-up of its own."""
-
-
 class PhaseOptimizer:
     """AdamW over the parameters that learn, each in exactly one group; frozen ones are in none.
 
     There are two groups for each stage that learns: norm parameters and biases (one dimension or none) get no weight
     decay, because shrinking them only takes scale away from layers that have no other (as timm's parameter groups do).
+    What began to learn later has groups of its own, for a warm-up of its own.
 
     Args:
         freezer: of the model; says what learns.
@@ -46,27 +35,29 @@ class PhaseOptimizer:
         self._training = training
         self._fused = True if device.type == "cuda" else None
         self._steps = steps
-        self._stages: dict[str, _Stage] = {}
+        self._factors: dict[str, float] = {}
+        """By top row of the layer tree in which something learns: its share of the phase's rate."""
+        self._born: dict[str, int] = {}
+        """By parameter: the step of the phase at which it began to learn."""
         self._named: dict[int, str] = {}
         self._parameters_known: list[nn.Parameter] = []
         self._rebuild(step=0)
 
     def _rebuild(self, step: int) -> None:
         learning = self._freezer.learning_by_stage()
-        before = self._stages
-        names = list(learning)
-        self._stages = {
-            # Counted from the back: the last stage that learns has the phase's rate.
-            name: _Stage(name, self._falloff**distance, before[name].born if name in before else step)
-            for distance, name in enumerate(reversed(names))
-        }
-        groups = []
+        # Counted from the back: the last stage that learns has the phase's rate.
+        self._factors = {name: self._falloff**distance for distance, name in enumerate(reversed(list(learning)))}
+        names = [full for parameters in learning.values() for full, _ in parameters]
+        self._born = {full: self._born.get(full, step) for full in names}
+        members: dict[tuple[str, int, float], list[nn.Parameter]] = {}
         for name, parameters in learning.items():
-            matrices = [p for _, p in parameters if p.ndim >= 2]
-            vectors = [p for _, p in parameters if p.ndim < 2]
-            for members, decay in ((matrices, self._training.weight_decay), (vectors, 0.0)):
-                if members:
-                    groups.append({"params": members, "weight_decay": decay, "stage": name})
+            for full, parameter in parameters:
+                decay = self._training.weight_decay if parameter.ndim >= 2 else 0.0
+                members.setdefault((name, self._born[full], decay), []).append(parameter)
+        groups = [
+            {"params": parameters, "weight_decay": decay, "stage": name, "born": born}
+            for (name, born, decay), parameters in members.items()
+        ]
         for parameter in self._parameters_known:
             if not parameter.requires_grad:
                 parameter.grad = None
@@ -114,25 +105,22 @@ class PhaseOptimizer:
 
     def set_rates(self, step: int) -> None:
         """Give every group the rate of this step of the phase."""
-        rates = {name: self._rate(stage, step) for name, stage in self._stages.items()}
         for group in self.adamw.param_groups:
-            group["lr"] = rates[group["stage"]]
+            group["lr"] = self._rate(self.peak * self._factors[group["stage"]], group["born"], step)
 
-    def _rate(self, stage: _Stage, step: int) -> float:
-        peak = self.peak * stage.factor
+    def _rate(self, peak: float, born: int, step: int) -> float:
         rate = learning_rate(peak, step, self._steps, self._training.warmup)
-        rising = round(self._steps * self._training.warmup) if stage.born else 0
-        done = step - stage.born
+        rising = round(self._steps * self._training.warmup) if born else 0
+        done = step - born
         return rate * (done + 1) / (rising + 1) if done < rising else rate
 
     def rates(self) -> list[GroupRate]:
-        """What each stage's rate is meant to be at its peak, and what it is now."""
-        applied = {group["stage"]: float(group["lr"]) for group in self.adamw.param_groups}
-        return [
-            GroupRate(name, self.peak * stage.factor, applied[name])
-            for name, stage in self._stages.items()
-            if name in applied
-        ][::-1]
+        """What each stage's rate is meant to be at its peak, and what it is now; where a part of the stage still warms up,
+        that of the rest."""
+        applied: dict[str, float] = {}
+        for group in self.adamw.param_groups:
+            applied[group["stage"]] = max(float(group["lr"]), applied.get(group["stage"], 0.0))
+        return [GroupRate(name, self.peak * self._factors[name], rate) for name, rate in applied.items()]
 
     @property
     def rate(self) -> float:
@@ -151,13 +139,13 @@ class PhaseOptimizer:
 
     def plain(self) -> dict[str, object]:
         """Everything else: plain values."""
-        return {"peak": self.peak, "born": {name: stage.born for name, stage in self._stages.items()}}
+        return {"peak": self.peak, "born": self._born}
 
     def restore(self, plain: dict[str, object], tensors: dict[str, torch.Tensor]) -> None:
         """Continue from what `plain` and `tensors` gave; the freezer must say what it said then."""
         self.peak = float(plain["peak"])  # type: ignore[arg-type]
-        for name, born in plain["born"].items():  # type: ignore[attr-defined]
-            self._stages[name].born = int(born)
+        self._born = dict(plain["born"])  # type: ignore[call-overload]
+        self._rebuild(step=0)
         for parameter in self.parameters:
             prefix = self._named[id(parameter)] + "/"
             state = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
@@ -191,6 +179,11 @@ class Average:
                 self.values[name] = parameter.detach().clone()
             else:
                 value.lerp_(parameter.detach(), weight)
+
+    def keep_only(self, names: Iterable[str]) -> None:
+        """Forget what no longer learns: a frozen layer is what it is, not what it was on average."""
+        learning = set(names)
+        self.values = {name: value for name, value in self.values.items() if name in learning}
 
     def swap(self, model: nn.Module) -> None:
         """Exchange the model's values with the averages; a second call puts them back."""

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from ftgui.data.formats import load_rgb
+from ftgui.engine.devices import move
 
 MAX_ASPECT = 4
 """Of a longer strip only the middle is kept: its ends could never be in a crop anyway, and it would fill the cache."""
@@ -98,7 +99,7 @@ def to_batch(views: list[Pixels], preprocessing: Preprocessing, device: torch.de
     if device.type == "cuda":
         stacked = stacked.pin_memory()
     # NHWC in memory seen as NCHW is exactly channels_last: no copy is needed to get there.
-    images = stacked.to(device, non_blocking=True).permute(0, 3, 1, 2).to(torch.float32)
+    images = move(stacked, device).permute(0, 3, 1, 2).to(torch.float32)
     mean = torch.tensor(preprocessing.mean, device=device).view(1, -1, 1, 1) * 255
     std = torch.tensor(preprocessing.std, device=device).view(1, -1, 1, 1) * 255
     return images.sub_(mean).div_(std)

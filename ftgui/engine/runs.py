@@ -11,7 +11,8 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ import torch
 import torchvision
 
 import ftgui
-from ftgui.data.catalog import Sample
+from ftgui.data.catalog import Catalog, Sample
 from ftgui.data.history import METRICS_FILE
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import Recipe, write_atomically
@@ -35,11 +36,15 @@ class RunFolder:
 
     Args:
         folder: exists already (`ftgui.data.project.Project.new_run_folder`).
+        guarded: calls what it is given and takes care of the `OSError` it may raise.
         offset: go on with a run: keep so many bytes of its metrics; what was written after the checkpoint comes again.
     """
 
-    def __init__(self, folder: Path, offset: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, guarded: Callable[[Callable[[], object]], None], offset: int | None = None
+    ) -> None:
         self.folder = folder
+        self._guarded = guarded
         path = folder / METRICS_FILE
         if offset is not None:
             with path.open("r+b") as file:
@@ -48,13 +53,17 @@ class RunFolder:
         self._metrics = path.open("a", encoding="utf-8", newline="\n")
 
     def metrics_bytes(self) -> int:
-        """How long ``metrics.jsonl`` is now, safe on the disk."""
+        """How long ``metrics.jsonl`` is now, safe on the disk.
+
+        Raises:
+            OSError: it is not.
+        """
         self._metrics.flush()
         os.fsync(self._metrics.fileno())
         return (self.folder / METRICS_FILE).stat().st_size
 
     def close(self) -> None:
-        self._metrics.close()
+        self._guarded(self._metrics.close)
 
     def write_start(self, recipe: Recipe, samples: Sequence[Sample], root: Path, device: torch.device) -> None:
         """The recipe as run, the exact sample list, and what it ran on."""
@@ -65,7 +74,12 @@ class RunFolder:
     def log(self, kind: str, **values: Any) -> None:
         """One line of ``metrics.jsonl``."""
         line = {"time": round(time.time(), 3), "kind": kind, **values}
-        self._metrics.write(json.dumps(_plain(line), ensure_ascii=False) + "\n")
+        text = json.dumps(_plain(line), ensure_ascii=False) + "\n"
+        # What a full disk does not take stays in the buffer and is tried again with the next line.
+        self._guarded(partial(self._write_line, text))
+
+    def _write_line(self, text: str) -> None:
+        self._metrics.write(text)
         self._metrics.flush()
 
     def write_result(self, result: dict[str, Any]) -> None:
@@ -86,12 +100,26 @@ def _table(samples: Sequence[Sample], root: Path) -> bytes:
     return table.getvalue().encode("utf-8", "surrogateescape")
 
 
-def same_samples(folder: Path, samples: Sequence[Sample], root: Path) -> bool:
-    """Whether these are the samples a run began with."""
+def samples_of(folder: Path, catalog: Catalog) -> tuple[list[str], list[Sample]] | None:
+    """The class names and samples a run began with, in its order: what is drawn for an image follows from its place.
+
+    Returns:
+        None if the catalog holds others now. Some that turned out to be unreadable since are no others: a training leaves
+        them out by itself.
+    """
+    root = catalog.root
     try:
-        return (folder / SAMPLES_FILE).read_bytes() == _table(samples, root)
+        text = (folder / SAMPLES_FILE).read_bytes().decode("utf-8", "surrogateescape")
     except OSError:
-        return False
+        return None
+    rows = [tuple(row) for row in csv.reader(io.StringIO(text))][1:]
+    known = {(row.path, row.class_name, row.split) for row in catalog.images()}
+    present = {(s.path.relative_to(root).as_posix(), s.class_name, s.split) for s in catalog.samples()}
+    if not present <= set(rows) <= known:
+        return None
+    names = sorted({class_name for _, class_name, split in rows if split == "train"})
+    target = {name: index for index, name in enumerate(names)}
+    return names, [Sample(root / path, name, target[name], split) for path, name, split in rows]
 
 
 def _plain(value: Any) -> Any:

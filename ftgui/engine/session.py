@@ -32,7 +32,7 @@ from ftgui.engine.memory import return_freed_memory
 from ftgui.engine.outputs import as_logits
 from ftgui.engine.preprocess import center_view, decode, to_batch
 from ftgui.engine.price import CPU_IMAGES, Profile, price, profile
-from ftgui.engine.runs import same_samples
+from ftgui.engine.runs import samples_of
 from ftgui.engine.telling import Emit
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
@@ -95,6 +95,8 @@ class Session:
             self._handle(command)
         except (EngineError, ImageError, CatalogError, RecipeError) as error:
             self._fail(command, str(error))
+        except BrokenPipeError:
+            raise  # there is nobody to tell
         except Exception as error:
             log.exception("command %s failed", type(command).__name__)
             self._fail(command, f"Unexpected {type(error).__name__}: {error}. Details are in the log.")
@@ -362,10 +364,12 @@ class Session:
     def _run(self, recipe: Recipe, catalog_path: Path, run_folder: Path, checkpoint: Checkpoint | None) -> None:
         with Catalog(catalog_path, read_only=True) as catalog:
             class_names, samples, root = catalog.class_names(), catalog.samples(), catalog.root
+            began_with = samples_of(run_folder, catalog) if checkpoint is not None else (class_names, samples)
+        if began_with is None:
+            raise EngineError("The images are not those the run began with, so it can't be continued. Train anew.")
+        class_names, samples = began_with
         if len(class_names) < 2:
             raise EngineError("There is nothing to tell apart: training takes images of at least two classes.")
-        if checkpoint is not None and not same_samples(run_folder, samples, root):
-            raise EngineError("The images are not those the run began with, so it can't be continued. Train anew.")
         self.stop_requested = False
         before = self._set_aside()
         loaded = self._fresh(recipe, class_names)

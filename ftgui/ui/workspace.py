@@ -202,6 +202,7 @@ class Workspace(QObject):
         self.paused = False
         self._loaded_classes = None
         self._held_ticks = []
+        self._run_folder = None
         self.steering.engine_gone()
         for asked in self._waiting.values():
             self.not_answered.emit(asked, "The engine ended before it answered.")
@@ -291,6 +292,8 @@ class Workspace(QObject):
         if event.command == "ShowViews":
             self.views_failed.emit(event.request, event.message)
             return
+        if event.command == "SetTrainable" and self.freezing is not None:
+            self.freezing_changed.emit(self.freezing)  # it stays as it is
         if event.command == "LoadModel" and event.request != self._load_request:
             return  # of a model that is no longer wanted
         self.busy.emit("", 0, 0)
@@ -561,6 +564,7 @@ class Workspace(QObject):
         except recipes.RecipeError as error:
             self.message.emit("error", f"Run {run.number} can't be continued: {error}")
             return
+        self._run_folder = None  # what it has learned is never thrown away, however little comes of going on
         self._begin(m.Continue(self._next_request(), str(self.project.catalog_path), str(run.folder)), recipe)
 
     @property

@@ -140,6 +140,31 @@ def test_ticks_keep_the_state_of_what_stays_and_warm_up_what_is_new() -> None:
     assert applied == pytest.approx([1 / 5, 2 / 5, 3 / 5, 4 / 5, 1.0]), "4 of 20 steps warm up"
 
 
+def test_more_of_a_stage_that_learns_already_warms_up_for_itself() -> None:
+    freezer = freezer_of(train=("stage 4", "head"))
+    whole, head = freezer.resolve(["stage 4", "head"]), freezer.resolve(["head"])
+    part = head | set(sorted(whole - head)[:3])
+    freezer.set_trainable(part)
+    optimizer = optimizer_of(freezer, steps=20)
+    freezer.set_trainable(whole)
+    optimizer.layers_changed(step=10)
+    optimizer.set_rates(10)
+    rates: dict[bool, set[float]] = {}
+    old = {id(p) for row in part for p in freezer.learning_by_row()[row]}
+    for group in optimizer.adamw.param_groups:
+        for parameter in group["params"]:
+            rates.setdefault(id(parameter) in old, set()).add(group["lr"])
+    (settled,), (warming,) = rates[True], rates[False]
+    assert warming == pytest.approx(settled / 5)
+    assert [rate.applied for rate in optimizer.rates()] == [settled] * 2, "of the rest of the stage"
+    again = optimizer_of(freezer, steps=20)
+    again.restore(optimizer.plain(), {})
+    again.set_rates(10)
+    assert {id(p): g["lr"] for g in again.adamw.param_groups for p in g["params"]} == {
+        id(p): g["lr"] for g in optimizer.adamw.param_groups for p in g["params"]
+    }
+
+
 def test_a_shared_parameter_is_in_one_group() -> None:
     freezer = freezer_of(train=("everything",))
     model = freezer.model

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 import torch
 
-from ftgui.data.project import CHECKPOINT_FILE, Project
+from ftgui.data.catalog import Catalog
+from ftgui.data.check import check_images
+from ftgui.data.job import Job
+from ftgui.data.project import CHECKPOINT_FILE, Project, read_checkpoint
 from ftgui.engine import backbones
 from ftgui.engine import checkpoint as checkpoints
 from ftgui.engine.backbones import read_weights
@@ -94,17 +99,12 @@ def test_killed_at_any_step_the_weights_are_the_same(
     with pytest.raises(Killed):
         engine.do(train)
     assert not (Path(train.run_folder) / "result.json").exists()
-    again = Engine()
-    torch.manual_seed(12345)  # a new process has another random state
-    again.on_event = steered(again, kill_at=-1)
-    again.do(m.Continue(2, train.catalog, train.run_folder))
+    again = resumed(train)
     (end,) = again.of(m.TrainingFinished)
     assert (end.reason, end.steps) == ("done", STEPS), end.message
     (start,) = again.of(m.TrainingStarted)
     assert start.step in (kill_at, kill_at - 1)
-    resumed = weights(train.run_folder)
-    different = [name for name, value in whole_run.items() if not torch.equal(value, resumed[name])]
-    assert not different
+    assert differences(whole_run, train) == []
     steps = [line["step"] for line in lines(train.run_folder) if line["kind"] == "step"]
     assert steps == list(range(1, STEPS + 1)), "no step is told twice"
     began = {event.phase: event.step for event in again.of(m.PhaseStarted)}
@@ -126,6 +126,130 @@ def test_a_change_of_course_is_saved_at_once(dataset: Path, train_command, monke
     assert start.step == 10
     first = again.of(m.FreezingChanged)[0]
     assert first.layers == ["stage 2", "stage 4", "neck", "head"]
+
+
+@pytest.mark.parametrize("how", [m.Pause(), m.Stop()], ids=["pause", "stop"])
+def test_ended_before_the_first_step_of_an_epoch(
+    how: m.Command, dataset: Path, train_command, every_step, whole_run: dict[str, torch.Tensor]
+) -> None:
+    """What was sent while the epoch before was judged is read when the next one begins."""
+    train = command(train_command, dataset)
+    engine = Engine()
+    engine.on_event = steered(engine, kill_at=-1)
+    take, looks = engine.session._next_command, []
+
+    def late(wait: bool) -> m.Command | None:
+        if wait:
+            raise Killed  # paused, and the checkpoint is written
+        if any(e.epoch == 3 for e in engine.of(m.EpochFinished)):
+            looks.append(wait)
+            if len(looks) == 2:  # the first look still belongs to the third epoch
+                return how
+        return take(wait)
+
+    engine.session._next_command = late
+    with contextlib.suppress(Killed):
+        engine.do(train)
+    at = read_checkpoint(Path(train.run_folder))["at"]
+    assert (at["epoch"], at["batch"], at["step"]) == (3, 0, 12)
+    again = resumed(train)
+    assert [e.epoch for e in again.of(m.EpochFinished)] == [4, 5]
+    assert differences(whole_run, train) == []
+
+
+def test_killed_after_a_phase_that_stopped_early(dataset: Path, train_command, every_step) -> None:
+    phases = [msgspec.structs.replace(PHASES[0], lr=1e-30, epochs=9), PHASES[1]]
+
+    def make() -> m.Train:
+        return train_command(dataset, phases, early_stop=1)
+
+    whole, undisturbed = make(), Engine()
+    undisturbed.on_event = steered(undisturbed, kill_at=-1)
+    undisturbed.do(whole)
+    train, engine = make(), Engine()
+
+    def kill(event: m.Event) -> None:
+        if isinstance(event, m.PhaseFinished):
+            assert event.stopped_early
+            raise Killed
+
+    engine.on_event = kill
+    with pytest.raises(Killed):
+        engine.do(train)
+    again = resumed(train)
+    assert again.of(m.PhaseFinished)[0].stopped_early
+    assert differences(weights(whole.run_folder), train) == []
+    assert lines(train.run_folder)[-1]["kind"] == "phase-end"
+
+
+def test_killed_while_what_a_tick_froze_is_computed(
+    dataset: Path, train_command, monkeypatch, whole_run: dict[str, torch.Tensor]
+) -> None:
+    monkeypatch.setattr("ftgui.engine.loop.CHECKPOINT_SECONDS", 1e9)  # only what must be saved is
+    train = command(train_command, dataset)
+    engine = Engine()
+    before = steered(engine, kill_at=-1)
+
+    def on_event(event: m.Event) -> None:
+        before(event)
+        if isinstance(event, m.Progress) and engine.of(m.Steered):
+            raise Killed
+
+    engine.on_event = on_event
+    with pytest.raises(Killed):
+        engine.do(train)
+    assert resumed(train).of(m.TrainingStarted)[0].step == 10
+    assert differences(whole_run, train) == []
+
+
+def test_stopped_while_images_are_read_again_everything_is_as_it_was(
+    dataset: Path, train_command, every_step, whole_run: dict[str, torch.Tensor]
+) -> None:
+    train = command(train_command, dataset)
+    engine = Engine()
+    engine.on_event = steered(engine, kill_at=13)
+    with pytest.raises(Killed):
+        engine.do(train)
+    folder = Path(train.run_folder)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.suffix != ".jsonl"}
+    again = Engine()
+    again.on_event = lambda event: again.queue.append(m.Stop()) if isinstance(event, m.Progress) else None
+    again.do(m.Continue(2, train.catalog, train.run_folder))
+    (end,) = again.of(m.TrainingFinished)
+    assert (end.reason, end.steps) == ("stopped", 12) and end.best_epoch > 0, "the window throws away what has no steps"
+    assert {path: path.read_bytes() for path in before} == before and not (folder / "result.json").exists()
+    resumed(train)
+    assert differences(whole_run, train) == []
+
+
+def test_an_image_found_to_be_unreadable_since_changes_nothing(dataset: Path, train_command, every_step) -> None:
+    """Train does not wait for the check of all images."""
+    (dataset / "red" / "red3.jpg").write_bytes(b"no picture")
+    train = command(train_command, dataset)
+    engine = Engine()
+    engine.on_event = steered(engine, kill_at=3)
+    with pytest.raises(Killed):
+        engine.do(train)
+    with Catalog(Path(train.catalog)) as catalog:
+        assert check_images(catalog, Job()) == 1
+        assert len(catalog.samples()) == 19
+    (end,) = resumed(train).of(m.TrainingFinished)
+    assert end.reason == "done", end.message
+
+
+def resumed(train: m.Train) -> Engine:
+    """Another engine that goes on with a run to its end, steered as the first was."""
+    again = Engine()
+    torch.manual_seed(12345)  # a new process has another random state
+    again.on_event = steered(again, kill_at=-1)
+    again.do(m.Continue(2, train.catalog, train.run_folder))
+    return again
+
+
+def differences(whole: dict[str, torch.Tensor], train: m.Train) -> list[str]:
+    """Tensors that are not those of the undisturbed run bit for bit."""
+    after = weights(train.run_folder)
+    return [name for name, value in whole.items() if not torch.equal(value, after[name])]
 
 
 @pytest.fixture

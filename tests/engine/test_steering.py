@@ -12,7 +12,11 @@ import torch
 from torch import nn
 
 from ftgui.engine.backbones import read_weights
+from ftgui.engine.errors import EngineError
+from ftgui.engine.explosion import ExplosionWatch, LossExploded
+from ftgui.engine.feeds import CachedFeed
 from ftgui.engine.order import class_weights, epoch_order
+from ftgui.engine.phases import Average
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Phase
 from tests.conftest import Maker
@@ -114,6 +118,83 @@ def test_early_stopping_can_be_switched_on_in_mid_run(engine: Engine, make_datas
     assert phase.stopped_early and len(engine.of(m.EpochFinished)) == 3
 
 
+def test_what_comes_while_the_last_epoch_is_judged_is_not_for_the_next_phase(
+    engine: Engine, make_dataset: Maker, train_command
+) -> None:
+    phases = [*HEAD, Phase(name="Stage", train=["last stage", "head"], epochs=2, lr=1e-3)]
+
+    def on_event(event: m.Event) -> None:
+        if isinstance(event, m.EpochFinished) and event.epoch == 6:
+            engine.queue += [m.ChangeRate(4, 0.5), m.FinishPhase(5), m.SetTrainable(6, ["stage 4", "head"])]
+
+    engine.on_event = on_event
+    engine.do(train_command(make_dataset(count=10), phases))
+    (end,) = engine.of(m.TrainingFinished)
+    assert (end.reason, end.steps) == ("done", 24 + 8), "the next phase is as long as the recipe says"
+    assert [e.step for e in engine.of(m.Steered)] == [24, 24, 24], "and nothing asked for is lost"
+    late = [rate.requested for e in engine.of(m.Steps) if e.phase == 1 for rate in e.groups]
+    assert max(late) == 1e-3
+    assert len(engine.of(m.PrefixCached)) == 2, "nothing is cached for layers of a phase that is over"
+
+
+def test_a_feed_that_can_not_be_made_ends_the_run_and_the_tick_is_kept(
+    engine: Engine, make_dataset: Maker, train_command, monkeypatch
+) -> None:
+    from ftgui.engine import loop
+
+    make_feed, calls = loop.make_feed, []
+
+    def unplugged(*arguments):  # type: ignore[no-untyped-def]
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise EngineError("red1.jpg can no longer be read")
+        return make_feed(*arguments)
+
+    monkeypatch.setattr(loop, "make_feed", unplugged)
+    train = train_command(make_dataset(count=10), HEAD)
+    at_step(engine, {9: m.SetTrainable(7, ["stage 4", "neck", "head"])})
+    engine.do(train)
+    (end,) = engine.of(m.TrainingFinished)
+    assert (end.reason, end.message, end.steps) == ("failed", "red1.jpg can no longer be read", 9)
+    engine.events.clear()
+    engine.on_event = lambda event: None
+    engine.do(m.Continue(8, train.catalog, train.run_folder))
+    assert engine.of(m.FreezingChanged)[0].layers == ["stage 4", "neck", "head"]
+    assert engine.of(m.TrainingFinished)[0].steps == 24
+
+
+def test_a_frozen_layer_leaves_the_average() -> None:
+    model = nn.Linear(2, 1)
+    average = Average(0.9)
+    for value in (1.0, 2.0):
+        for parameter in model.parameters():
+            parameter.data.fill_(value)
+        average.update(model.named_parameters())
+    average.keep_only(["bias"])
+    average.swap(model)
+    assert model.weight.tolist() == [[2.0, 2.0]] and 1 < model.bias.item() < 2
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_what_is_saved_of_a_layer_frozen_in_mid_run_is_what_it_was(
+    ema: float, engine: Engine, make_dataset: Maker, train_command
+) -> None:
+    seen: dict[int, torch.Tensor] = {}
+
+    def on_event(event: m.Event) -> None:
+        if isinstance(event, m.Steps):
+            if event.step[-1] == 2:
+                engine.queue.append(m.SetTrainable(7, ["stage 4", "neck"]))
+            seen[event.step[-1]] = engine.session._loaded.model.get_submodule("classifier").weight.detach().clone()
+
+    engine.on_event = on_event
+    train = train_command(make_dataset(count=10), HEAD, ema=ema)
+    engine.do(train)
+    kept = read_weights(Path(train.run_folder) / "best" / "model.safetensors")
+    assert not torch.equal(seen[1], seen[2])
+    assert torch.equal(kept["classifier.weight"], seen[2])
+
+
 def test_outside_a_training_there_is_nothing_to_steer(engine: Engine) -> None:
     engine.do(m.ChangeRate(4, 1e-3))
     (failed,) = engine.of(m.CommandFailed)
@@ -138,6 +219,25 @@ def test_an_explosion_ends_within_a_few_steps_at_the_last_good_weights(
     held = engine.session._loaded.model.state_dict()
     assert all(torch.equal(held[name], value) for name, value in kept.items())
     assert all(bool(value.isfinite().all()) for value in kept.values()) and engine.session._loaded.trained
+
+
+def test_ruined_weights_never_become_the_best(engine: Engine, make_dataset: Maker, train_command) -> None:
+    """Epochs of 4 steps: too few for the watch to be sure before the first one is judged."""
+    train = train_command(
+        make_dataset(count=10), [Phase(name="Wild", train=["everything"], epochs=9, lr=30.0)], warmup=0.0
+    )
+    engine.do(train)
+    (end,) = engine.of(m.TrainingFinished)
+    assert end.reason == "exploded" and end.steps <= 8 and "what they were in the beginning" in end.message
+    assert not engine.of(m.EpochFinished) and not (Path(train.run_folder) / "best").exists()
+    assert not engine.session._loaded.trained
+
+
+@pytest.mark.parametrize(("train", "validation"), [(math.nan, 0.1), (0.1, math.nan), (0.1, math.inf), (3.0, 0.1)])
+def test_an_epoch_that_can_not_be_judged_is_an_explosion(train: float, validation: float) -> None:
+    ExplosionWatch(2).judge(0.7, 50.0)  # norm statistics that lag behind
+    with pytest.raises(LossExploded):
+        ExplosionWatch(2).judge(train, validation)
 
 
 def test_a_first_phase_that_explodes_leaves_the_model_as_it_was(
@@ -178,6 +278,30 @@ def test_out_of_memory_halves_the_batch_and_goes_on(
     assert len(engine.of(m.Log)) == 2 and "ran out of memory" in engine.of(m.Log)[0].message
     steps = [step for e in engine.of(m.Steps) for step in e.step]
     assert steps == list(range(1, 13))
+
+
+def test_out_of_memory_while_judging_halves_too(
+    engine: Engine, make_dataset: Maker, train_command, monkeypatch
+) -> None:
+    dataset = make_dataset(count=20)
+
+    def validation_losses(engine: Engine) -> list[float]:
+        engine.do(train_command(dataset, HEAD))
+        assert engine.of(m.TrainingFinished)[0].reason == "done"
+        return [e.val_loss for e in engine.of(m.EpochFinished)]
+
+    enough = validation_losses(Engine())
+    whole, refused = CachedFeed.logits, []
+
+    def short_of_memory(feed: CachedFeed, inputs: list[torch.Tensor]) -> torch.Tensor:
+        if not torch.is_grad_enabled() and len(inputs[0]) > 3:
+            refused.append(len(inputs[0]))
+            raise RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried to allocate 1 bytes.")
+        return whole(feed, inputs)
+
+    monkeypatch.setattr(CachedFeed, "logits", short_of_memory)
+    assert validation_losses(engine) == pytest.approx(enough, rel=1e-4)
+    assert refused[:2] == [8, 4]
 
 
 def test_no_memory_even_for_two_images_is_a_sentence(

@@ -13,6 +13,7 @@ import timm
 import torch
 from sklearn.metrics import confusion_matrix, log_loss
 
+from ftgui.data.project import Project
 from ftgui.engine.backbones import read_weights
 from ftgui.engine.loading import cut
 from ftgui.engine.metrics import Gatherer
@@ -383,16 +384,41 @@ def test_every_schedule_step_is_used(engine, make_dataset: Maker, train_command)
     assert finished(engine).steps == 20 and max(rates) == 1.0 and rates[-1] < 0.05
 
 
-def test_a_checkpoint_that_cannot_be_written_is_told_once_and_the_training_goes_on(
-    engine, make_dataset: Maker, train_command, monkeypatch
+@pytest.mark.parametrize(
+    "what",
+    [
+        "ftgui.engine.checkpoint.write_atomically",
+        "ftgui.engine.runs.RunFolder._write_line",
+        "ftgui.engine.best.write_model",
+    ],
+)
+def test_a_full_disk_is_told_and_the_training_goes_on(
+    what: str, engine, make_dataset: Maker, train_command, monkeypatch
 ) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("ftgui.engine.loop.CHECKPOINT_SECONDS", 0.0)
     monkeypatch.setattr("ftgui.engine.loop.CHECKPOINT_SHARE", 1e9)
-    monkeypatch.setattr("ftgui.engine.checkpoint.write_atomically", full)
+    monkeypatch.setattr(what, full)
     engine.do(train_command(make_dataset(count=10)))
-    assert finished(engine).reason == "done"
-    (told,) = engine.of(m.Log)
-    assert "checkpoint could not be written" in told.message and "No space left" in told.message
+    assert finished(engine).reason == "done" and engine.session._loaded.trained
+    told = engine.of(m.Log)
+    assert 1 <= len(told) <= 2, "once, and once more at the end if it is still so"
+    assert "can't be written" in told[0].message and "No space left" in told[0].message
+
+
+def test_when_the_window_is_gone_the_run_has_not_ended(engine, make_dataset: Maker, train_command, monkeypatch) -> None:
+    """A result would say that it failed by itself, and nobody would offer to go on."""
+    monkeypatch.setattr("ftgui.engine.telling.MESSAGES_PER_SECOND", 1e9)
+
+    def gone(event: m.Event) -> None:
+        if isinstance(event, m.Steps) and event.step[-1] == 3:
+            raise BrokenPipeError
+
+    engine.on_event = gone
+    train = train_command(make_dataset(count=10))
+    with pytest.raises(BrokenPipeError):
+        engine.do(train)
+    assert not (Path(train.run_folder) / "result.json").exists()
+    assert Project(Path(train.catalog).parent).open_run().crashed

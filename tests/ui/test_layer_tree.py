@@ -82,6 +82,30 @@ def test_space_ticks_from_any_column(qtbot, panel: LayerPanel) -> None:
     assert asked.args == [[], "Untick head"]
 
 
+def test_a_second_tick_before_the_answer_adds_to_the_first(qtbot, panel: LayerPanel) -> None:
+    """A paused training answers when it goes on."""
+    asked: list[list[str]] = []
+    panel.ticks_wanted.connect(lambda layers, _words: asked.append(layers))
+    learning = {panel.model._nodes[unit].name for unit in panel.model._trainable}
+
+    def toggle(label: str) -> None:
+        panel.model.toggle(index_of(panel.model, label).internalId(), True)
+
+    toggle("stage 1")
+    toggle("stem")
+    assert {*asked[0], *asked[1]} - set(asked[1]) == set(), "the second holds all of the first"
+    assert set(asked[1]) > set(asked[0]) > learning
+    # Refused: the engine says that all is as it was.
+    panel.show_freezing(m.FreezingChanged(1, sorted(panel.model._trainable), ["head"], 1, 2))
+    toggle("stem")
+    assert set(asked[2]) < set(asked[1])
+    # A preset asks for the whole: a tick after it does not bring back what was ticked before.
+    panel.preset.setCurrentText("Everything")
+    panel.preset.activated.emit(panel.preset.currentIndex())
+    toggle("stage 1")
+    assert set(asked[4]) == set(asked[0])
+
+
 def test_typing_finds(qtbot, panel: LayerPanel) -> None:
     panel.tree.setFocus()
     panel.tree.setCurrentIndex(index_of(panel.model, "stem"))

@@ -143,6 +143,18 @@ def test_a_continued_run_shows_its_curves_from_the_beginning(qtbot, opened: Main
     assert left <= 0 < 7 <= right
 
 
+def test_a_run_that_was_continued_and_stopped_at_once_is_not_thrown_away(
+    qtbot, opened: MainWindow, fake: FakeEngine
+) -> None:
+    """Its folder was made for a training that the engine did not survive."""
+    workspace = opened.workspace
+    folder = train(opened, fake)
+    fake.state(EngineKind.CRASHED)
+    fake.state(EngineKind.READY)
+    workspace._training_finished(m.TrainingFinished(str(folder), "stopped", "", 0, float("nan"), 0, 1.0, None))
+    assert folder.is_dir()
+
+
 def test_curves_that_are_lost_are_said_to_be(qtbot, opened: MainWindow, fake: FakeEngine) -> None:
     opened.train_or_pause()
     with qtbot.waitSignal(opened.workspace.message, check_params_cb=lambda kind, _: kind == "warning") as said:

@@ -58,6 +58,8 @@ class LayerTreeModel(QAbstractItemModel):
         self._position: list[int] = []
         self._units_below: list[frozenset[int]] = []
         self._trainable: frozenset[int] = frozenset()
+        self._wanted: frozenset[int] | None = None
+        """Asked for, but not answered yet: a paused training answers when it goes on, and by then more may be ticked."""
         self._moves: dict[int, float] = {}
         """As told, of rows that own parameters."""
         self._shown_moves: list[float | None] = []
@@ -70,6 +72,7 @@ class LayerTreeModel(QAbstractItemModel):
         self.beginResetModel()
         self._nodes = list(model.layers) if model else []
         self._trainable = frozenset(model.trainable) if model else frozenset()
+        self._wanted = None
         self._children = [[] for _ in range(len(self._nodes) + 1)]
         self._position = []
         for index, node in enumerate(self._nodes):
@@ -93,6 +96,8 @@ class LayerTreeModel(QAbstractItemModel):
         """
         before, self._trainable = self._trainable, frozenset(trainable)
         changed = before ^ self._trainable
+        if not changed or self._trainable == self._wanted:
+            self._wanted = None  # it was refused, or that is how it is now
         for index, units in enumerate(self._units_below):
             if units & changed:
                 first = self._index(index, LAYER)
@@ -209,6 +214,10 @@ class LayerTreeModel(QAbstractItemModel):
         stages = [number for number, node in enumerate(tops) if node.name.startswith("stage ")]
         return [node.name for node in tops[stages[-1] :]] if stages else []
 
+    def forget_wanted(self) -> None:
+        """Something else was asked for as a whole: later ticks add to what the engine says then."""
+        self._wanted = None
+
     def check_state(self, number: int) -> Qt.CheckState:
         """All, none or some of the units of a row learn."""
         units = self._units_below[number]
@@ -218,9 +227,10 @@ class LayerTreeModel(QAbstractItemModel):
         return Qt.CheckState.Checked if learning == units else Qt.CheckState.PartiallyChecked
 
     def toggle(self, number: int, learn: bool) -> None:
-        """Ask that a row and all below it learn, or freeze."""
+        """Ask that a row and all below it learn, or freeze, beside what was asked for before."""
         units = self._units_below[number]
-        wanted = self._trainable | units if learn else self._trainable - units
+        before = self._trainable if self._wanted is None else self._wanted
+        wanted = self._wanted = before | units if learn else before - units
         names = [self._unit_name(unit) for unit in sorted(wanted)]
         self.tick_wanted.emit(names, f"{'Tick' if learn else 'Untick'} {self._nodes[number].label}")
 

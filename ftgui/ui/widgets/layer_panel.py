@@ -309,4 +309,5 @@ class LayerPanel(Card):
     def _preset_chosen(self, _row: int) -> None:
         title = self.preset.currentText()
         if title in PRESETS:
+            self.model.forget_wanted()
             self.ticks_wanted.emit(PRESETS[title], f"Preset {title}")

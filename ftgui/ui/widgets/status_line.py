@@ -145,6 +145,7 @@ class StatusLine(QWidget):
             self._epochs = event.run_epochs
             self._say_where(f"phase {event.phase + 1} of {len(self._phases)}")
         elif isinstance(event, m.Steps):
+            self.bar.set_value((event.epoch - 1) / max(self._epochs, 1))
             phase = f"phase {event.phase + 1} of {len(self._phases)}"
             self._say_where(f"{phase} · epoch {event.epoch} of {self._epochs}")
             left = f"≈ {clock(event.seconds_left)} left" if event.seconds_left >= 0 else "estimating…"
@@ -170,4 +171,6 @@ class StatusLine(QWidget):
         if event.best:
             self._best = (event.val_accuracy, event.epoch)
         best, epoch = self._best
-        self.score.setText(f"val accuracy <b>{percent(event.val_accuracy)}</b> · best {percent(best)} at epoch {epoch}")
+        # Of a run that goes on, the best so far may lie before all that this window has seen of it.
+        where = f" · best {percent(best)} at epoch {epoch}" if epoch else ""
+        self.score.setText(f"val accuracy <b>{percent(event.val_accuracy)}</b>{where}")
