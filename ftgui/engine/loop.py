@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import torch
 from torch import nn
 from torch.nn import functional
@@ -33,11 +32,12 @@ from ftgui.engine.loading import Batch, Images, cut
 from ftgui.engine.memory import large_blocks_apart, return_freed_memory
 from ftgui.engine.metrics import Figures, Gatherer
 from ftgui.engine.order import class_weights, epoch_order
+from ftgui.engine.outlook import Estimate, Outlook
 from ftgui.engine.phases import Average, PhaseOptimizer
 from ftgui.engine.runs import RunFolder
 from ftgui.engine.telling import Emit, LearningMeter, StepTeller
 from ftgui.protocol import messages as m
-from ftgui.protocol.recipe import Phase, Recipe
+from ftgui.protocol.recipe import Recipe
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +49,6 @@ CHECKPOINT_SHARE = 0.02
 
 FIRST_BATCHES = 2
 """Of a size; later ones find everything in place."""
-
-Estimate = Callable[[Phase, int, int], m.Price | None]
 
 SteerCommand = m.SetTrainable | m.ChangeRate | m.ChangeEarlyStop | m.FinishPhase
 
@@ -99,7 +97,7 @@ class Training:
         store: keeps features of the frozen prefix from run to run.
         emit: takes every event.
         poll: answers waiting commands; raises `StopRequested` on Stop, and returns seconds spent paused.
-        estimate: what a phase is expected to cost, for so many training and validation images; None where nobody knows.
+        estimate: for the time left.
     """
 
     def __init__(
@@ -132,7 +130,7 @@ class Training:
         self._root = root
         self._emit = emit
         self._poll_commands = poll
-        self._estimate = estimate
+        self._outlook = Outlook(self.phases, estimate)
         self._store = store
         self._images = Images(samples, description.preprocessing, recipe.augmentation.preset, recipe.seed)
         self._source = Source(
@@ -152,15 +150,9 @@ class Training:
         self._in_phase = False
         """The phase's optimizer, average and meter exist."""
         self._phase_over = False
-        self._aside_seconds = 0.0
-        """Spent paused, or on a new feed: no part of what an epoch takes."""
         self._seconds_before = 0.0
         self._checkpoint_due = math.inf
         self._disk_told = False
-        self._epoch_seconds: float | None = None
-        """As measured, or as estimated before the first epoch with these layers is over; None: nobody knows."""
-        self._later_seconds: float | None = None
-        """The same of all phases that follow."""
 
     # --- the run ----------------------------------------------------------------------------------------------------
 
@@ -283,7 +275,7 @@ class Training:
         if checkpoint is not None:
             self._restore_phase(checkpoint)
         self._in_phase = True
-        self._estimate_seconds()
+        self._new_outlook()
         began, layers, frozen = self.at.phase_began, self.freezer.names(), self._frozen_hash
         before = self.at.epoch - self.at.epoch_in_phase - (self.at.batch > 0)
         run_epochs = before + sum(later.epochs for later in self.phases[index:])
@@ -327,10 +319,10 @@ class Training:
         self._views = min(self.recipe.augmentation.views, left)
 
     def _make_feed(self) -> None:
-        started, aside = time.monotonic(), self._aside_seconds
         in_train_mode, self.in_train_mode = self.in_train_mode, False
         compile_it = self.recipe.training.compile and self.device.type == "cuda"
-        made = make_feed(self._source, self._store, self._views, compile_it)
+        with self._outlook.aside():
+            made = make_feed(self._source, self._store, self._views, compile_it)
         self._feed: Feed = made.feed
         self._sizes_seen: Counter[tuple[str, int]] = Counter()
         event = m.PrefixCached(
@@ -344,7 +336,6 @@ class Training:
         )
         self._emit(event)
         self._run.log("prefix", step=self.at.step, **_fields(event))
-        self._aside_seconds = aside + time.monotonic() - started
         self.in_train_mode = in_train_mode
         if in_train_mode:
             self.freezer.train_mode()
@@ -354,7 +345,7 @@ class Training:
     def _run_epoch(self) -> None:
         """One pass over the training images, or what is left of it, and one over the validation images."""
         at, training = self.at, self.recipe.training
-        started, aside = time.monotonic(), self._aside_seconds
+        seconds = self._outlook.stopwatch()
         if at.batch == 0:
             self._gathered = Gatherer(len(self.description.class_names), self.device)
         first = at.batch
@@ -378,10 +369,10 @@ class Training:
         self._tell_steps()
         train = self._gathered.figures()
         val = self.evaluate()
-        seconds = time.monotonic() - started - (self._aside_seconds - aside)
+        took = seconds()
         if first == 0 and at.batch == len(chunks):
-            self._epoch_seconds = seconds
-        self._end_epoch(train, val, seconds)
+            self._outlook.epoch_took(took)
+        self._end_epoch(train, val, took)
         self._poll()
         self._obey_all()  # what came while the epoch was judged is meant for this phase, not for the next
 
@@ -507,7 +498,7 @@ class Training:
         # A change that only memory knows of would be lost in a crash; making the new feed may take minutes.
         self._save_checkpoint()
         if self.freezer.trainable != before and not stopping and not self._phase_is_done:
-            self._estimate_seconds()
+            self._new_outlook()
             self._make_feed()
         return True
 
@@ -713,7 +704,7 @@ class Training:
     # --- telling ----------------------------------------------------------------------------------------------------
 
     def _poll(self) -> None:
-        self._aside_seconds += self._poll_commands()
+        self._outlook.set_aside(self._poll_commands())
 
     def _emit_freezing(self, request: int) -> None:
         freezer = self.freezer
@@ -728,29 +719,16 @@ class Training:
         )
 
     def _tell_steps(self) -> None:
-        losses = self._teller.tell(self.at.phase, self.at.epoch, self._seconds_left(), self._optimizer.rates())
-        self._explosion_watch.see(losses)
+        at = self.at
+        epochs = self.phases[at.phase].epochs - at.epoch_in_phase - at.batch / self._steps_per_epoch
+        left = self._outlook.seconds_left(epochs)
+        self._explosion_watch.see(self._teller.tell(at.phase, at.epoch, left, self._optimizer.rates()))
 
-    def _seconds_left(self) -> float:
-        """Of the run, if no phase ends early; -1 while there is nothing to go by."""
-        if self._epoch_seconds is None or self._later_seconds is None:
-            return -1.0
-        epochs = self.phases[self.at.phase].epochs - self.at.epoch_in_phase - self.at.batch / self._steps_per_epoch
-        return max(0.0, epochs) * self._epoch_seconds + self._later_seconds
-
-    def _estimate_seconds(self) -> None:
-        """Before anything with the present layers was measured."""
-        train, val = len(self._source.train_indices), len(self._source.val_indices)
-        here = msgspec.structs.replace(self.phases[self.at.phase], train=self.freezer.names())
-        now = self._estimate(here, train, val)
-        self._epoch_seconds = now.epoch_seconds if now else None
-        self._later_seconds = 0.0
-        for phase in self.phases[self.at.phase + 1 :]:
-            price = self._estimate(phase, train, val)
-            if price is None:
-                self._later_seconds = None
-                return
-            self._later_seconds += price.prefix_seconds + phase.epochs * price.epoch_seconds
+    def _new_outlook(self) -> None:
+        source = self._source
+        self._outlook.layers_changed(
+            self.at.phase, self.freezer.names(), len(source.train_indices), len(source.val_indices)
+        )
 
 
 def _out_of_memory_sentence(images: int) -> str:
