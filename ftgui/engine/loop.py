@@ -184,7 +184,8 @@ class Training:
                 self._keep_for_later()
                 return "stopped", "Stopped; the best weights so far are kept."
         except StopRequested:
-            return "stopped", "Stopped before the first step."
+            before = "it went on; everything is as it was" if self._goes_on else "the first step"
+            return "stopped", f"Stopped before {before}."
         except BrokenPipeError:
             raise  # whoever wanted this run is gone: it did not end, it can be continued
         except LossExploded:
@@ -253,8 +254,7 @@ class Training:
 
     def _keep_for_later(self) -> None:
         """It was stopped: what was asked for while it was paused is not forgotten."""
-        if self._in_phase:
-            self._obey_all(stopping=True)
+        if self._in_phase and not self._obey_all(stopping=True):
             self._save_checkpoint()
 
     def _run_phase(self, index: int, checkpoint: Checkpoint | None) -> None:

@@ -43,7 +43,7 @@ VARIANTS = {
     "average 0.98": Recipe(training=Training(ema=0.98)),
     "no augmentation": Recipe(augmentation=Augmentation(preset="none")),
     "fresh views": Recipe(augmentation=Augmentation(views=0)),
-    "8 views": Recipe(augmentation=Augmentation(views=8)),
+    "4 views": Recipe(augmentation=Augmentation(views=4)),
     "patience 8": Recipe(training=Training(early_stop=8)),
 }
 
