@@ -150,7 +150,8 @@ def test_drop_tick_train_watch_ask(run_window, make_dataset: Maker, tmp_path: Pa
     worst_busy, worst_gap = max(watchdog.busy), max(watchdog.gaps)
     print(f"main thread while training: busy at most {worst_busy * 1e3:.0f} ms, away at most {worst_gap * 1e3:.0f} ms")
     assert len(watchdog.busy) > 100
-    assert worst_busy <= 0.1, f"the main thread was busy for {worst_busy * 1e3:.0f} ms"
+    # What it takes is printed; the bound is only for work that does not belong there, such as decoding, on any machine.
+    assert worst_busy <= 0.5, f"the main thread was busy for {worst_busy * 1e3:.0f} ms"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
