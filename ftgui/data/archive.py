@@ -118,8 +118,6 @@ def _reading(archive: Path) -> Iterator[None]:
         raise DatasetError(f"You have no permission to read “{archive.name}”.") from error
     except _BROKEN as error:
         raise DatasetError(f"“{archive.name}” is damaged or of a kind that can't be unpacked: {error}.") from error
-    except RuntimeError as error:  # zipfile's word for a missing password
-        raise DatasetError(f"“{archive.name}” can't be unpacked: {error}.") from error
     except OSError as error:
         raise DatasetError(f"“{archive.name}” can't be unpacked: {error.strerror or error}.") from error
 

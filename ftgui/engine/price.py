@@ -42,11 +42,12 @@ _STEP_SECONDS = 0.0012
 
 _BESIDES = 1.12
 """Times the model's own seconds: figures, checkpoints, a look at how layers move, threads that prepare images on the same
-cores. What epochs took, by what was said without it: 1.13 in the middle of eight (bench_price)."""
+cores. What epochs took by what was said without it, six times in two runs of bench_price: 0.99 to 1.35, in the middle 1.12 and
+1.18."""
 
 _FILL_COPIES = 4
 """Of the largest output, which exist at once while the frozen part runs: what goes in, what comes out, a padded copy, the
-compute library's own (EfficientNet-Lite0 needs nearly 5, ResNets 3; measured)."""
+compute library's own (EfficientNet-Lite0 needs nearly 5, ResNet-18 2.5; measured)."""
 
 _DECODED_BYTES = 4 / 3
 """A decoded image's longer side to its shorter one, typically."""
