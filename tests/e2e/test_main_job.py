@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -83,6 +84,7 @@ def test_drop_tick_train_watch_ask(run_window, make_dataset: Maker, tmp_path: Pa
     question = tmp_path / "which colour.png"
     picture((200, 40, 40), 12345).save(question)
     watchdog = Watchdog()
+    repaints: list[float] = []  # processor time of painting the whole window once, for each page
 
     def script(window: MainWindow) -> Steps:
         page, workspace = window.predict_page, window.workspace
@@ -127,6 +129,11 @@ def test_drop_tick_train_watch_ask(run_window, make_dataset: Maker, tmp_path: Pa
             yield lambda: True
         yield lambda: workspace.engine.kind is EngineKind.READY
         watchdog.on = False
+        for number in range(4):
+            window.show_page(number)
+            start = time.thread_time()
+            window.grab()
+            repaints.append(time.thread_time() - start)
 
         assert "frozen part unchanged" in window.layers.proof.text()
         assert (
@@ -148,10 +155,15 @@ def test_drop_tick_train_watch_ask(run_window, make_dataset: Maker, tmp_path: Pa
     assert timm.create_model(f"local-dir:{runs[0] / 'best'}", pretrained=True).num_classes == 3
 
     worst_busy, worst_gap = max(watchdog.busy), max(watchdog.gaps)
-    print(f"main thread while training: busy at most {worst_busy * 1e3:.0f} ms, away at most {worst_gap * 1e3:.0f} ms")
+    repaint = max(repaints)
+    print(
+        f"main thread while training: busy at most {worst_busy * 1e3:.0f} ms, away at most {worst_gap * 1e3:.0f} ms; "
+        f"painting the whole window takes it {repaint * 1e3:.0f} ms"
+    )
     assert len(watchdog.busy) > 100
-    # What it takes is printed; the bound is only for work that does not belong there, such as decoding, on any machine.
-    assert worst_busy <= 0.5, f"the main thread was busy for {worst_busy * 1e3:.0f} ms"
+    # What it takes is printed. The bound is for work that does not belong there, and counts in repaints of the window
+    # (a page that is shown is one, the first time a dear one), so that a slow machine does not fail it.
+    assert worst_busy <= 5 * repaint, f"busy for {worst_busy * 1e3:.0f} ms, {worst_busy / repaint:.1f} repaints"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
