@@ -13,14 +13,13 @@ import time
 from functools import partial
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
 from ftgui.data.project import Project
 from ftgui.data.scan import scan
 from ftgui.protocol import codec
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Augmentation, Phase, Recipe, Training
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
 from tests.bench.bench_training import PeakMemory, start_engine
 
 TICKS = {

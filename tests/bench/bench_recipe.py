@@ -44,6 +44,7 @@ VARIANTS = {
     "no augmentation": Recipe(augmentation=Augmentation(preset="none")),
     "fresh views": Recipe(augmentation=Augmentation(views=0)),
     "4 views": Recipe(augmentation=Augmentation(views=4)),
+    "15 views": Recipe(augmentation=Augmentation(views=15)),
     "patience 8": Recipe(training=Training(early_stop=8)),
 }
 
