@@ -20,6 +20,7 @@ import ftgui
 from ftgui import paths
 from ftgui.progress import ProgressLine
 from ftgui.protocol import messages as m
+from ftgui.ui.garbage import MainThreadGarbage
 from ftgui.ui.main_window import TRAIN, MainWindow
 from ftgui.ui.theme import Theme
 from ftgui.ui.workspace import Workspace
@@ -78,6 +79,7 @@ def main(folder: Path | None = None, sample: bool = False, picture: Path | None 
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
     _log_to_file()
     workspace, window = build()
+    garbage = MainThreadGarbage(window)
     # Ctrl-C in the terminal closes the window; the timer lets Python look for it while Qt waits for events.
     signal.signal(signal.SIGINT, lambda _signal, _frame: window.close())
     heartbeat = QTimer(window)
@@ -96,6 +98,7 @@ def main(folder: Path | None = None, sample: bool = False, picture: Path | None 
     elif folder is not None:
         QTimer.singleShot(0, lambda: workspace.open_dataset(folder))
     status = QApplication.exec()
+    garbage.stop()
     if picture is not None:
         status = photographer.status
     # In this order and now: left to the garbage collector, widgets would go after what they are connected to.
