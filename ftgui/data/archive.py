@@ -23,7 +23,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from ftgui import paths
-from ftgui.data.formats import ANIMATION_EXTENSIONS, is_image_name
+from ftgui.data.formats import is_image_name
 from ftgui.data.job import Job
 from ftgui.data.project import slug
 from ftgui.data.scan import DatasetError, is_junk
@@ -193,7 +193,7 @@ def _pictures(members: Iterator[_Member], job: Job) -> Iterator[_Member]:
         job.progress(count)
         parts = _parts(member.name)
         path = Path(parts[-1]) if parts else Path()
-        wanted = is_image_name(path) or path.suffix.lower() in ANIMATION_EXTENSIONS
+        wanted = is_image_name(path)
         if wanted and not any(is_junk(part) for part in parts):
             yield member
 

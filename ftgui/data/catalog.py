@@ -1,44 +1,78 @@
 """The catalog: one SQLite row per image of a dataset. The only truth about what is in it.
 
-The window writes it, the engine reads it in its own process (write-ahead logging lets both at once).
+The window writes it, the engine reads it in its own process (write-ahead logging lets both at once). What a scan finds, what
+decoding shows and what the person decides are kept apart: a rescan never undoes an edit.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from ftgui.data import split as splitting
-from ftgui.data.scan import Found, summary
-from ftgui.protocol.problem import Problem, Severity
+from ftgui.data.class_problems import Look, class_problems
+from ftgui.data.findings import KINDS, ORDER, Group
+from ftgui.data.query import ORDERS, Query
+from ftgui.data.scan import Found, FoundImage, summary
+from ftgui.data.split import Splitting
+from ftgui.protocol.problem import Problem
 
-CATALOG_VERSION = 1
-MIN_IMAGES_PER_CLASS = 10
-"""Fewer training images in a class are warned about."""
+CATALOG_VERSION = 2
+MOST_EXAMPLES = 200
+"""Files listed under one kind of problem; the rest are counted."""
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE images (
     id INTEGER PRIMARY KEY,
     path TEXT NOT NULL UNIQUE,
+    found_class TEXT NOT NULL,
     class_name TEXT NOT NULL,
-    split TEXT NOT NULL CHECK (split IN ('train', 'val', 'test')),
+    found_split TEXT NOT NULL,
+    split TEXT NOT NULL CHECK (split IN ('', 'train', 'val', 'test')),
+    pinned INTEGER NOT NULL DEFAULT 0,
     size INTEGER NOT NULL,
     mtime REAL NOT NULL,
     width INTEGER,
     height INTEGER,
     mode TEXT,
+    format TEXT,
+    orientation INTEGER,
+    digest BLOB,
+    dhash INTEGER,
+    brightness REAL,
     problem TEXT,
-    excluded INTEGER NOT NULL DEFAULT 0
+    excluded INTEGER NOT NULL DEFAULT 0,
+    usable INTEGER NOT NULL GENERATED ALWAYS AS (problem IS NULL AND NOT excluded) STORED
 ) STRICT;
-CREATE INDEX images_by_class ON images (class_name, split);
+CREATE INDEX images_by_class ON images (class_name, split, usable);
+CREATE INDEX images_by_digest ON images (digest) WHERE digest IS NOT NULL;
+CREATE TABLE renamed (found TEXT PRIMARY KEY, class_name TEXT NOT NULL) STRICT;
+CREATE TABLE created (class_name TEXT PRIMARY KEY) STRICT;
+CREATE TABLE findings (
+    image INTEGER NOT NULL REFERENCES images (id) ON DELETE CASCADE,
+    kind TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    other INTEGER,
+    PRIMARY KEY (image, kind)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX findings_by_kind ON findings (kind, image);
 CREATE TABLE problems (
     severity TEXT NOT NULL, kind TEXT NOT NULL, message TEXT NOT NULL, path TEXT NOT NULL, fix TEXT NOT NULL
 ) STRICT;
+CREATE TRIGGER content_changed AFTER UPDATE OF size, mtime ON images
+WHEN old.size != new.size OR old.mtime != new.mtime BEGIN
+    UPDATE images SET width = NULL, height = NULL, mode = NULL, format = NULL, orientation = NULL, digest = NULL,
+        dhash = NULL, brightness = NULL, problem = NULL WHERE id = new.id;
+    DELETE FROM findings WHERE image = new.id;
+END;
 """
 
 
@@ -54,7 +88,28 @@ class ImageRow:
     path: str
     class_name: str
     split: str
+    excluded: bool
     problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageDetail:
+    """All that is known about one image."""
+
+    row: ImageRow
+    found_class: str
+    pinned: bool
+    size: int
+    mtime: float
+    width: int | None
+    height: int | None
+    mode: str | None
+    format: str | None
+    orientation: int | None
+    digest: bytes | None
+    brightness: float | None
+    findings: tuple[tuple[str, str, str | None], ...]
+    """Kind, what exactly, path of the image it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +128,24 @@ class Checked:
     """What decoding an image showed."""
 
     path: str
-    width: int | None
-    height: int | None
-    mode: str | None
-    problem: str | None
+    size: int
+    mtime: float
+    """Of the file when it was read; if the catalog knows another by now, this is no longer news."""
+    width: int | None = None
+    height: int | None = None
+    mode: str | None = None
+    format: str | None = None
+    orientation: int | None = None
+    digest: bytes | None = None
+    """16 bytes of the file's content."""
+    dhash: int | None = None
+    """64 bits, signed."""
+    brightness: float | None = None
+    """0 to 255."""
+    problem: str | None = None
     """None: it decodes."""
+    findings: tuple[tuple[str, str], ...] = ()
+    """Kind, what exactly."""
 
 
 @dataclass(frozen=True)
@@ -90,12 +158,24 @@ class Contents:
     counts: dict[str, Counter[str]]
     """class name -> split -> usable images, also for classes that can't be learned."""
     problems: list[Problem]
+    """About the dataset and its classes."""
+    groups: list[Group]
+    """Every problem, by kind, worst first."""
     split_from_folders: bool
+    splitting: Splitting
+    excluded: int
+    complete: bool
+    """The scan has come to its end."""
 
     @property
     def summary(self) -> str:
         """E.g. ``"2 classes, 397 images"``."""
         return summary(len(self.counts), sum(splits.total() for splits in self.counts.values()))
+
+
+def reference(file: Path, root: Path) -> str:
+    """How a catalog of the dataset `root` names a file: relative to it with ``/``, or absolute if it lies elsewhere."""
+    return file.relative_to(root).as_posix() if file.is_relative_to(root) else file.as_posix()
 
 
 class Catalog:
@@ -109,15 +189,38 @@ class Catalog:
         self.path = path
         uri = f"{path.resolve().as_uri()}{'?mode=ro' if read_only else ''}"
         try:
-            self._db = sqlite3.connect(uri, uri=True, timeout=10, isolation_level=None)
+            self._db = sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None)
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
+            self._db.execute("PRAGMA foreign_keys = ON")
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            self._db.execute("PRAGMA cache_size = -32000")
             if version == 0 and not read_only:
                 self._db.execute("PRAGMA journal_mode = WAL")
                 self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {CATALOG_VERSION}; COMMIT;")
+            elif version == 1 and not read_only:
+                self._upgrade()
             elif version != CATALOG_VERSION:
                 raise CatalogError(f"The catalog has version {version}; this ftgui reads version {CATALOG_VERSION}.")
         except sqlite3.Error as error:
             raise CatalogError(f"The catalog {path} can't be opened: {error}") from error
+
+    def _upgrade(self) -> None:
+        """Version 1 held nothing that a scan does not find again, except which split an image had."""
+        self._db.executescript(
+            f"""BEGIN;
+            DROP INDEX images_by_class;
+            ALTER TABLE images RENAME TO old;
+            ALTER TABLE meta RENAME TO old_meta;
+            DROP TABLE problems;
+            {_SCHEMA}
+            INSERT INTO images (path, found_class, class_name, found_split, split, size, mtime, excluded)
+                SELECT path, class_name, class_name, '', split, size, mtime, excluded FROM old;
+            INSERT INTO meta SELECT * FROM old_meta;
+            DROP TABLE old;
+            DROP TABLE old_meta;
+            PRAGMA user_version = {CATALOG_VERSION};
+            COMMIT;"""
+        )
 
     def close(self) -> None:
         self._db.close()
@@ -129,7 +232,8 @@ class Catalog:
         self.close()
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing, and nobody else writes meanwhile."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield self._db
@@ -138,176 +242,298 @@ class Catalog:
             raise
         self._db.execute("COMMIT")
 
-    # --- writing ----------------------------------------------------------------------------------------------------
+    # --- a scan -----------------------------------------------------------------------------------------------------
 
-    def replace(self, found: Found, val_fraction: float, seed: int) -> None:
-        """Make the catalog say what a scan found, in one transaction.
+    def begin_scan(self, root: Path) -> None:
+        """From now on `take` gets what is found; until `finish_scan` the catalog counts as incomplete."""
+        with self.transaction() as db:
+            db.execute("CREATE TEMP TABLE IF NOT EXISTS present (path TEXT PRIMARY KEY) WITHOUT ROWID")
+            db.execute("DELETE FROM present")
+            self._set("root", str(root))
+            self._set("complete", "0")
 
-        Images whose size and time are unchanged keep what is known about them. Images without a split from their
-        folders get a seeded stratified one; a dataset with split folders but no ``val`` takes it out of ``train``.
-        """
-        has_val = any(image.split == "val" for image in found.images)
-        pool = [image for image in found.images if not image.split or (image.split == "train" and not has_val)]
-        split_of = splitting.stratified(((i.path, i.class_name) for i in pool), val_fraction, seed)
-        with self._transaction() as db:
-            db.execute("CREATE TEMP TABLE present (path TEXT PRIMARY KEY)")
-            db.executemany("INSERT INTO present VALUES (?)", ((image.path,) for image in found.images))
-            db.execute("DELETE FROM images WHERE path NOT IN (SELECT path FROM present)")
-            db.execute("DROP TABLE present")
+    def take(self, images: Sequence[FoundImage]) -> None:
+        """Images that a scan found. What is known about those that did not change stays."""
+        with self.transaction() as db:
+            db.executemany("INSERT OR IGNORE INTO present VALUES (?)", ((image.path,) for image in images))
             db.executemany(
-                """INSERT INTO images (path, class_name, split, size, mtime) VALUES (?1, ?2, ?3, ?4, ?5)
-                ON CONFLICT (path) DO UPDATE SET class_name = ?2, split = ?3, size = ?4, mtime = ?5,
-                    width = iif(size = ?4 AND mtime = ?5, width, NULL),
-                    height = iif(size = ?4 AND mtime = ?5, height, NULL),
-                    mode = iif(size = ?4 AND mtime = ?5, mode, NULL),
-                    problem = iif(size = ?4 AND mtime = ?5, problem, NULL)""",
-                (
-                    (image.path, image.class_name, split_of.get(image.path, image.split), image.size, image.mtime)
-                    for image in found.images
-                ),
+                """INSERT INTO images (path, found_class, class_name, found_split, split, size, mtime)
+                VALUES (?1, ?2, coalesce((SELECT class_name FROM renamed WHERE found = ?2), ?2), ?3, '', ?4, ?5)
+                ON CONFLICT (path) DO UPDATE SET
+                    class_name = iif(found_class = ?2, class_name, excluded.class_name), found_class = ?2,
+                    split = iif(found_split = ?3 OR pinned, split, ''), found_split = ?3, size = ?4, mtime = ?5
+                WHERE size != ?4 OR mtime != ?5 OR found_class != ?2 OR found_split != ?3""",
+                ((image.path, image.class_name, image.split, image.size, image.mtime) for image in images),
             )
+
+    def finish_scan(self, found: Found, splitting_: Splitting) -> None:
+        """Forget what vanished, store the problems, split what has no split yet.
+
+        Raises:
+            SplitError: the groups can't be made; everything is then for training.
+        """
+        with self.transaction() as db:
+            self._forget_vanished(found)
             db.execute("DELETE FROM problems")
             db.executemany(
                 "INSERT INTO problems VALUES (?, ?, ?, ?, ?)",
                 ((p.severity, p.kind, p.message, p.path, p.fix) for p in found.problems),
             )
-            settings = {"root": str(found.root), "split_from_folders": str(int(found.split_folders and has_val))}
-            db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", settings.items())
+            self._set("problem_counts", json.dumps(found.problem_counts))
+            self._set("complete", "1")
+        self.split(splitting_)
+
+    def _forget_vanished(self, found: Found) -> None:
+        """Not what lies in folders that could not be listed this time, nor what was added by hand from elsewhere."""
+        closed = [p.path for p in found.problems if p.kind == "folder-unreadable"]
+        self._db.execute(
+            """DELETE FROM images WHERE path NOT IN (SELECT path FROM present) AND found_class != ''
+            AND NOT EXISTS (SELECT 1 FROM json_each(?) WHERE substr(images.path, 1, length(value) + 1) = value || '/')""",
+            (json.dumps(closed),),
+        )
+
+    def split(self, splitting_: Splitting) -> None:
+        """Decide which images are for training, validation and test, where neither folders nor the person say.
+
+        The same `Splitting` as before decides for new images only; another one for all.
+
+        Raises:
+            SplitError: the groups can't be made; everything undecided is then for training.
+        """
+        with self.transaction() as db:
+            has = {split for (split,) in db.execute("SELECT DISTINCT found_split FROM images")}
+            shares = {
+                split: share for split, share in splitting_.shares.items() if share and (split not in has or "" in has)
+            }
+            pool = ["", "train"] if shares else [""]
+            identity = json.dumps([asdict(splitting_), shares])
+            if self._get("split") != identity:
+                db.execute("UPDATE images SET split = '' WHERE NOT pinned")
+            db.execute(
+                "UPDATE images SET split = found_split WHERE split = '' AND found_split NOT IN (SELECT value FROM json_each(?))",
+                (json.dumps(pool),),
+            )
+            self._assign(pool, splitting_, shares)
+            self._set("split", identity)
+            self._set("split_from_folders", str(int("val" in has and "" not in has)))
+
+    def _assign(self, pool: list[str], splitting_: Splitting, shares: dict[str, float]) -> None:
+        db = self._db
+        members = [
+            splitting.Member(*row)
+            for row in db.execute(
+                "SELECT path, class_name, split FROM images WHERE found_split IN (SELECT value FROM json_each(?))",
+                (json.dumps(pool),),
+            )
+        ]
+        held_out: list[tuple[str, str]] = []
+        try:
+            if any(not member.split for member in members):
+                outcome = splitting.assign(members, splitting_, shares)
+                held_out = [(split, path) for path, split in outcome.items() if split != "train"]
+        finally:
+            db.executemany("UPDATE images SET split = ? WHERE path = ?", held_out)
+            db.execute("UPDATE images SET split = 'train' WHERE split = ''")
 
     def record_checked(self, checked: Iterable[Checked]) -> None:
         """Store what decoding showed."""
-        with self._transaction() as db:
-            db.executemany(
-                "UPDATE images SET width = ?, height = ?, mode = ?, problem = ? WHERE path = ?",
-                ((c.width, c.height, c.mode, c.problem, c.path) for c in checked),
-            )
+        with self.transaction() as db:
+            for c in checked:
+                row = db.execute(
+                    """UPDATE images SET width = ?, height = ?, mode = ?, format = ?, orientation = ?, digest = ?,
+                    dhash = ?, brightness = ?, problem = ? WHERE path = ? AND size = ? AND mtime = ? RETURNING id""",
+                    (
+                        *(c.width, c.height, c.mode, c.format, c.orientation, c.digest, c.dhash, c.brightness),
+                        *(c.problem, c.path, c.size, c.mtime),
+                    ),
+                ).fetchone()
+                if row is not None:
+                    db.execute("DELETE FROM findings WHERE image = ?", row)
+                    db.executemany(
+                        "INSERT INTO findings (image, kind, detail) VALUES (?, ?, ?)", [(*row, *f) for f in c.findings]
+                    )
+
+    def replace_findings(self, kinds: Sequence[str], found: Iterable[tuple[int, str, str, int | None]]) -> None:
+        """What comparing images with each other showed: image, kind, what exactly, the other image."""
+        with self.transaction() as db:
+            db.execute("DELETE FROM findings WHERE kind IN (SELECT value FROM json_each(?))", (json.dumps(kinds),))
+            db.executemany("INSERT OR IGNORE INTO findings (image, kind, detail, other) VALUES (?, ?, ?, ?)", found)
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
+    def _get(self, key: str) -> str | None:
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def _set(self, key: str, value: str) -> None:
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
     @property
     def root(self) -> Path:
-        """The dataset folder that paths are relative to."""
-        row = self._db.execute("SELECT value FROM meta WHERE key = 'root'").fetchone()
-        if row is None:
+        """The dataset folder that paths are relative to; images added from elsewhere have absolute ones."""
+        root = self._get("root")
+        if root is None:
             raise CatalogError("The catalog is empty: no dataset was opened in this project.")
-        return Path(row[0])
+        return Path(root)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the last scan came to its end."""
+        return self._get("complete") != "0"
 
     @property
     def split_from_folders(self) -> bool:
         """Whether the folders' names gave the validation images."""
-        row = self._db.execute("SELECT value FROM meta WHERE key = 'split_from_folders'").fetchone()
-        return row is not None and row[0] == "1"
+        return self._get("split_from_folders") == "1"
+
+    @property
+    def splitting(self) -> Splitting:
+        """How the images were split."""
+        stored = self._get("split")
+        return Splitting(**json.loads(stored)[0]) if stored else Splitting()
 
     def class_names(self) -> list[str]:
         """Classes with a usable training image, sorted: what the model's outputs mean."""
-        rows = self._db.execute(
-            "SELECT DISTINCT class_name FROM images WHERE split = 'train' AND problem IS NULL AND NOT excluded"
-        )
+        rows = self._db.execute("SELECT DISTINCT class_name FROM images WHERE split = 'train' AND usable")
         return sorted(row[0] for row in rows)
 
     def counts(self) -> dict[str, Counter[str]]:
         """class name -> split -> images that can be used."""
-        counts: dict[str, Counter[str]] = {}
-        rows = self._db.execute(
-            "SELECT class_name, split, sum(problem IS NULL AND NOT excluded) FROM images GROUP BY class_name, split"
-        )
+        counts: dict[str, Counter[str]] = {name: Counter() for (name,) in self._db.execute("SELECT * FROM created")}
+        rows = self._db.execute("SELECT class_name, split, sum(usable) FROM images GROUP BY class_name, split")
         for class_name, split, count in rows:
             counts.setdefault(class_name, Counter())[split] = count
         return dict(sorted(counts.items()))
 
     def contents(self) -> Contents:
         """Everything the window shows beside the images themselves."""
-        return Contents(self.root, self.class_names(), self.counts(), self.problems(), self.split_from_folders)
-
-    def images(self, class_name: str = "", text: str = "") -> list[ImageRow]:
-        """All images, or those of a class and with a text in the path, in path order."""
-        rows = self._db.execute(
-            """SELECT id, path, class_name, split, problem FROM images
-            WHERE (?1 = '' OR class_name = ?1) AND (?2 = '' OR instr(lower(path), lower(?2)))
-            ORDER BY path""",
-            (class_name, text),
+        counts = self.counts()
+        problems = class_problems(counts, self.complete, self._looks())
+        excluded = self._db.execute("SELECT count(*) FROM images WHERE excluded").fetchone()[0]
+        return Contents(
+            self.root,
+            sorted(name for name, splits in counts.items() if splits["train"]),
+            counts,
+            problems,
+            self._groups(problems),
+            self.split_from_folders,
+            self.splitting,
+            excluded,
+            self.complete,
         )
-        return [ImageRow(*row) for row in rows]
 
-    def unchecked(self) -> list[str]:
-        """Paths of images that nobody has tried to decode yet."""
-        rows = self._db.execute("SELECT path FROM images WHERE width IS NULL AND problem IS NULL ORDER BY path")
-        return [row[0] for row in rows]
+    def find(self, query: Query) -> array[int]:
+        """Ids of the images that a query asks for, in its order."""
+        conditions = [
+            ("class_name = ?", query.class_name, query.class_name),
+            ("split = ?", query.split, query.split),
+            ("id IN (SELECT image FROM findings WHERE kind = ?)", query.kind, query.kind),
+            ("excluded = ?", query.excluded is not None, int(bool(query.excluded))),
+            ("instr(lower(path), lower(?))", query.text, query.text),
+        ]
+        used = [(sql, value) for sql, given, value in conditions if given]
+        where = " AND ".join(sql for sql, _ in used) or "1"
+        order = ", ".join(f"{column} {'DESC' if query.descending else 'ASC'}" for column in ORDERS[query.order])
+        rows = self._db.execute(f"SELECT id FROM images WHERE {where} ORDER BY {order}", [value for _, value in used])
+        return array("q", (row[0] for row in rows))
+
+    def rows(self, ids: Sequence[int]) -> list[ImageRow]:
+        """These images, in this order; without those that are gone."""
+        rows = self._db.execute(
+            """SELECT id, path, class_name, split, excluded, problem FROM images
+            WHERE id IN (SELECT value FROM json_each(?))""",
+            (json.dumps(list(ids)),),
+        )
+        known = {row[0]: ImageRow(row[0], row[1], row[2], row[3], bool(row[4]), row[5]) for row in rows}
+        return [known[id_] for id_ in ids if id_ in known]
+
+    def copies(self, kind: str) -> array[int]:
+        """Images of a kind of likeness that are not the first of their like: leaving them out leaves one of each."""
+        rows = self._db.execute(
+            """SELECT image FROM findings JOIN images ON id = image WHERE kind = ? AND usable AND other < image
+            AND other IN (SELECT id FROM images WHERE usable) ORDER BY image""",
+            (kind,),
+        )
+        return array("q", (row[0] for row in rows))
+
+    def detail(self, id_: int) -> ImageDetail | None:
+        """All that is known about one image."""
+        row = self._db.execute(
+            """SELECT found_class, pinned, size, mtime, width, height, mode, format, orientation, digest, brightness
+            FROM images WHERE id = ?""",
+            (id_,),
+        ).fetchone()
+        if row is None:
+            return None
+        found = self._db.execute(
+            """SELECT kind, detail, o.path FROM findings LEFT JOIN images o ON o.id = other WHERE image = ?""", (id_,)
+        )
+        names = (field.name for field in fields(ImageDetail) if field.name not in ("row", "findings"))
+        figures: dict[str, Any] = dict(zip(names, row, strict=True))
+        return ImageDetail(row=self.rows([id_])[0], findings=tuple(found), **figures | {"pinned": bool(row[1])})
+
+    def entries(self) -> Iterator[tuple[str, str, str]]:
+        """Path, class and split of every image, usable or not."""
+        return iter(self._db.execute("SELECT path, class_name, split FROM images"))
+
+    def unchecked(self) -> list[tuple[str, int, float]]:
+        """Path, size and time of images that nobody has tried to decode yet."""
+        rows = self._db.execute(
+            "SELECT path, size, mtime FROM images WHERE digest IS NULL AND problem IS NULL ORDER BY id"
+        )
+        return rows.fetchall()
+
+    def hashes(self) -> list[tuple[int, str, str, bytes, int]]:
+        """Id, class, split, digest and difference hash of every usable image that was decoded."""
+        rows = self._db.execute(
+            "SELECT id, class_name, split, digest, dhash FROM images WHERE usable AND dhash IS NOT NULL ORDER BY id"
+        )
+        return rows.fetchall()
 
     def samples(self) -> list[Sample]:
         """Every usable image of a class that can be learned, ordered by path."""
         root = self.root
         target = {name: index for index, name in enumerate(self.class_names())}
-        rows = self._db.execute(
-            "SELECT path, class_name, split FROM images WHERE problem IS NULL AND NOT excluded ORDER BY path"
-        )
+        rows = self._db.execute("SELECT path, class_name, split FROM images WHERE usable AND split != '' ORDER BY path")
         return [Sample(root / path, name, target[name], split) for path, name, split in rows if name in target]
 
     def example(self) -> Path | None:
         """An image the model will not learn from, to watch it by: the first usable validation image."""
         row = self._db.execute(
-            "SELECT path FROM images WHERE split = 'val' AND problem IS NULL AND NOT excluded ORDER BY path LIMIT 1"
+            "SELECT path FROM images WHERE split = 'val' AND usable ORDER BY path LIMIT 1"
         ).fetchone()
         return self.root / row[0] if row else None
 
-    def problems(self) -> list[Problem]:
-        """Everything that is wrong: from the scan, from decoding, and about the dataset as a whole."""
-        found = self._dataset_problems()
-        found += [
-            Problem("error", "unreadable", message, path, "Replace the file; it is left out of training.")
-            for path, message in self._db.execute(
-                "SELECT path, problem FROM images WHERE problem IS NOT NULL ORDER BY path"
-            )
-        ]
-        severity: Severity
-        for severity, kind, message, path, fix in self._db.execute(
-            "SELECT severity, kind, message, path, fix FROM problems ORDER BY path"
-        ):
-            found.append(Problem(severity, kind, message, path, fix))
-        return found
+    # --- problems ---------------------------------------------------------------------------------------------------
 
-    def _dataset_problems(self) -> list[Problem]:
-        found: list[Problem] = []
-        counts = self.counts()
-        trainable = [name for name, splits in counts.items() if splits["train"]]
-        if len(trainable) < 2:
-            only = f" (“{trainable[0]}”)" if trainable else ""
-            found.append(
-                Problem(
-                    "error",
-                    "one-class",
-                    f"There is {'only one class' if trainable else 'no class'} to learn{only}; telling things apart takes two.",
-                    fix="Drop the folder above, the one that holds a folder for each class.",
-                )
+    def _groups(self, about_all: list[Problem]) -> list[Group]:
+        """Every problem by kind, worst first."""
+        by_kind: dict[str, list[Problem]] = {}
+        for problem in about_all:
+            by_kind.setdefault(problem.kind, []).append(problem)
+        groups = [Group(kind, len(found), tuple(found[:MOST_EXAMPLES]), False) for kind, found in by_kind.items()]
+        counts = json.loads(self._get("problem_counts") or "{}")
+        for kind, count in counts.items():
+            rows = self._db.execute(
+                "SELECT severity, kind, message, path, fix FROM problems WHERE kind = ? ORDER BY path LIMIT ?",
+                (kind, MOST_EXAMPLES),
             )
-        for name, splits in counts.items():
-            usable = splits.total()
-            if name not in trainable:
-                where = " and ".join(split for split in splits if splits[split]) or "no split"
-                message = (
-                    f"Class “{name}” has images in {where} but none to train on; they are left out."
-                    if usable
-                    else f"Class “{name}” has no usable image; it is left out."
-                )
-                found.append(Problem("warning", "class-unknown", message, name, "Add training images of it."))
-            elif usable == 1:
-                found.append(
-                    Problem(
-                        "warning",
-                        "class-too-small",
-                        f"Class “{name}” has one image: it can be learned from but never checked.",
-                        name,
-                        f"Add images; {MIN_IMAGES_PER_CLASS} or more work far better.",
-                    )
-                )
-            elif splits["train"] < MIN_IMAGES_PER_CLASS:
-                found.append(
-                    Problem(
-                        "warning",
-                        "class-too-small",
-                        f"Class “{name}” has only {splits['train']} training image{'s' if splits['train'] > 1 else ''}.",
-                        name,
-                        f"Add images; {MIN_IMAGES_PER_CLASS} or more work far better.",
-                    )
-                )
-        return found
+            groups.append(Group(kind, count, tuple(Problem(*row) for row in rows), False))
+        for kind, count in self._db.execute("SELECT kind, count(*) FROM findings GROUP BY kind").fetchall():
+            groups.append(Group(kind, count, tuple(self._examples(kind)), True))
+        return sorted(groups, key=lambda group: ORDER[group.kind])
+
+    def _examples(self, kind: str) -> list[Problem]:
+        rows = self._db.execute(
+            """SELECT i.path, f.detail FROM findings f JOIN images i ON i.id = f.image
+            WHERE f.kind = ? ORDER BY f.image LIMIT ?""",
+            (kind, MOST_EXAMPLES),
+        )
+        return [Problem(KINDS[kind].severity, kind, detail, path, KINDS[kind].fix) for path, detail in rows]
+
+    def _looks(self) -> dict[str, Look]:
+        rows = self._db.execute(
+            """SELECT class_name, count(*), avg(brightness), avg(brightness * brightness), avg(min(width, height))
+            FROM images WHERE usable AND brightness IS NOT NULL GROUP BY class_name"""
+        )
+        return {name: Look(*figures) for name, *figures in rows}

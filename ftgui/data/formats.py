@@ -6,20 +6,25 @@ is learned from, and the model is never asked about a picture that looks differe
 
 from __future__ import annotations
 
+import functools
 import io
+import os
 import warnings
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-EXTENSIONS = frozenset(
-    {".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".avif"}
-)
-"""Files with these endings are taken for training images."""
+HEIF_EXTENSIONS = frozenset({".heic", ".heif", ".hif"})
+"""Read by pillow-heif, an extra (``pip install ftgui[heif]``)."""
 
-ANIMATION_EXTENSIONS = frozenset({".gif", ".apng"})
-"""Left out of training and said so: graphics and "not found" banners far more often than photographs."""
+EXTENSIONS = HEIF_EXTENSIONS | frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".jp2", ".j2k", ".jpx", ".png", ".apng", ".gif", ".bmp", ".dib", ".webp"}
+    | {".avif", ".avifs", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".tga", ".pcx", ".sgi", ".ico"}
+    | {".icns", ".dds", ".psd", ".qoi"}
+)
+"""Files with these endings are taken for images: what Pillow reads, but for documents (PDF, EPS), drawings that need
+another program (WMF) and scientific stores."""
 
 MAX_PIXELS = 250_000_000
 """A larger image would take over 750 MB decoded; refused with a sentence instead of an out-of-memory kill."""
@@ -30,12 +35,22 @@ warnings.simplefilter("ignore", Image.DecompressionBombWarning)
 
 
 class ImageError(Exception):
-    """An image that can't be used; the text is one sentence for the person."""
+    """An image that can't be used; the text is one sentence for the person.
+
+    Args:
+        message: the sentence.
+        kind: of problem, as in `ftgui.data.findings.KINDS`.
+    """
+
+    def __init__(self, message: str, kind: str = "damaged") -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
-def is_image_name(path: Path) -> bool:
-    """Whether the file's ending says image (of a kind used for training)."""
-    return path.suffix.lower() in EXTENSIONS
+def is_image_name(path: Path | str) -> bool:
+    """Whether the file's ending says image."""
+    # Not pathlib: this is asked of every file of a scan, and making a Path takes longer than all else there.
+    return os.path.splitext(path)[1].lower() in EXTENSIONS  # noqa: PTH122
 
 
 def open_image(source: Path | bytes) -> Image.Image:
@@ -45,21 +60,23 @@ def open_image(source: Path | bytes) -> Image.Image:
         ImageError: it is missing, not readable, not an image, or larger than `MAX_PIXELS`.
     """
     try:
+        if _is_heif(source):
+            _knows_heif()
         image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
     except FileNotFoundError as error:
-        raise ImageError("The file is no longer there.") from error
+        raise ImageError("The file is no longer there.", "missing") from error
     except PermissionError as error:
-        raise ImageError("You have no permission to read this file.") from error
+        raise ImageError("You have no permission to read this file.", "no-access") from error
     except Image.DecompressionBombError as error:
-        raise ImageError(_too_large(None)) from error
+        raise ImageError(_too_large(None), "too-large") from error
     except UnidentifiedImageError as error:
-        raise ImageError("This is not an image, or of a kind that can't be read.") from error
+        raise ImageError(_unknown(source), "not-an-image") from error
     except Exception as error:
-        raise ImageError(_damage(error)) from error
+        raise _damage(error) from error
     width, height = image.size
     if width * height > MAX_PIXELS:
         image.close()
-        raise ImageError(_too_large((width, height)))
+        raise ImageError(_too_large((width, height)), "too-large")
     return image
 
 
@@ -74,7 +91,7 @@ def load_rgb(source: Path | bytes, short_side: int | None = None) -> Image.Image
     One rule per mode: EXIF orientation is applied; alpha is laid on white; palettes are looked up; CMYK and YCbCr
     are converted without colour management; 16-bit grey keeps its upper 8 bits (value / 257), 32-bit grey is taken for
     16-bit and clipped; float grey is taken
-    as 0…1 if nothing exceeds 1, else as 0…255; of an animation, the first frame.
+    as 0…1 if nothing exceeds 1, else as 0…255; of an animation or a file of several pages, the first.
 
     Args:
         source: a path, or the encoded file's bytes.
@@ -94,9 +111,9 @@ def load_rgb(source: Path | bytes, short_side: int | None = None) -> Image.Image
             image.load()
             return _to_rgb(_upright(image))
         except MemoryError as error:
-            raise ImageError("There is not enough memory to decode this image.") from error
+            raise ImageError("There is not enough memory to decode this image.", "too-large") from error
         except Exception as error:
-            raise ImageError(_damage(error)) from error
+            raise _damage(error) from error
 
 
 _ORIENTATION_TAG = 0x0112
@@ -111,24 +128,53 @@ _TURNS = {
 }
 
 
+def orientation_of(image: Image.Image) -> int:
+    """How the camera was held, EXIF's 1 (upright) to 8. A damaged EXIF block counts as upright: the pixels are fine."""
+    try:
+        orientation = int(image.getexif().get(_ORIENTATION_TAG, 1))
+    except Exception:  # noqa: BLE001 - whatever the parser stumbles over
+        return 1
+    return orientation if orientation in _TURNS else 1
+
+
 def _upright(image: Image.Image) -> Image.Image:
     """Apply the EXIF orientation.
 
     Not `ImageOps.exif_transpose`: it also writes the EXIF block anew, and raises where that is damaged though the
-    picture is not. A damaged block counts as no orientation.
+    picture is not.
     """
-    try:
-        turn = _TURNS.get(image.getexif().get(_ORIENTATION_TAG, 1))
-    except Exception:  # noqa: BLE001 - see above; the pixels are fine
-        turn = None
+    turn = _TURNS.get(orientation_of(image))
     return image if turn is None else image.transpose(turn)
 
 
-def _damage(error: Exception) -> str:
+def _damage(error: Exception) -> ImageError:
     text = str(error)
-    if "truncated" in text or "Truncated" in text or "unexpected end" in text:
-        return "The image is cut off: the file ends too early."
-    return f"The image is damaged: {text or type(error).__name__}."
+    if any(word in text.lower() for word in ("truncated", "unexpected end", "not enough image data")):
+        return ImageError("The image is cut off: the file ends too early.", "truncated")
+    return ImageError(f"The image is damaged: {text or type(error).__name__}.")
+
+
+@functools.cache
+def _knows_heif() -> bool:
+    """Teach Pillow HEIC when the first such file comes, if pillow-heif is installed: importing it takes time."""
+    try:
+        import pillow_heif
+    except ImportError:
+        return False
+    pillow_heif.register_heif_opener()
+    return True
+
+
+def _is_heif(source: Path | bytes) -> bool:
+    if isinstance(source, bytes):
+        return source[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftyphevc", b"ftypheim", b"ftypheis")
+    return source.suffix.lower() in HEIF_EXTENSIONS
+
+
+def _unknown(source: Path | bytes) -> str:
+    if _is_heif(source) and not _knows_heif():
+        return "Reading HEIC takes the extra pillow-heif (pip install pillow-heif), which is not installed."
+    return "This is not an image, or of a kind that can't be read."
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -10,7 +10,7 @@ import msgspec
 from ftgui.data.archive import unpacked
 from ftgui.data.job import Job
 from ftgui.data.project import Project
-from ftgui.data.scan import DatasetError, scan
+from ftgui.data.scan import DatasetError
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.messages import Train
 from ftgui.protocol.problem import Problem
@@ -44,13 +44,12 @@ def prepare(recipe_path: Path, project_folder: Path | None = None, device: str =
         recipe = msgspec.structs.replace(recipe, device=device)
     if not recipe.dataset.folder:
         raise recipes.RecipeError(f"{recipe_path} names no dataset: set folder under [dataset].")
-    found = scan(unpacked(Path(recipe.dataset.folder), Job()))
     folder = project_folder or recipe_path.resolve().parent
     folder.mkdir(parents=True, exist_ok=True)
     project = Project(folder)
+    found = project.fill(unpacked(Path(recipe.dataset.folder), Job()), recipe, Job())
     with project.catalog() as catalog:
-        catalog.replace(found, recipe.dataset.val_fraction, recipe.dataset.split_seed)
-        problems = recipe.validate() + catalog.problems()
+        problems = recipe.validate() + [problem for group in catalog.contents().groups for problem in group.examples]
     fatal = [problem.message for problem in problems if problem.severity == "error" and not problem.path]
     if fatal:
         raise DatasetError(" ".join(fatal))

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,18 @@ import msgspec
 
 from ftgui import paths
 from ftgui.data.catalog import Catalog
-from ftgui.data.scan import Found
+from ftgui.data.job import Job
+from ftgui.data.scan import Found, FoundImage, dataset_root, scan
+from ftgui.data.split import SplitError, Splitting
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import Backbone, Recipe, RecipeError
+
+
+def splitting_of(recipe: Recipe) -> Splitting:
+    """How a recipe wants images split."""
+    dataset = recipe.dataset
+    return Splitting(dataset.val_fraction, dataset.test_fraction, dataset.split_seed, dataset.group_by)
+
 
 CHECKPOINT_FILE = Path("last") / "checkpoint.safetensors"
 """Below a run's folder."""
@@ -51,21 +61,75 @@ class Project:
         folder.mkdir(parents=True, exist_ok=True)
         return Project(folder)
 
-    def take_in(self, found: Found) -> Recipe:
-        """Make recipe and catalog say what a scan found; an existing recipe keeps its phases and settings.
+    def take_in(
+        self, folder: Path, job: Job | None = None, begun: Callable[[], None] | None = None
+    ) -> tuple[Recipe, Found]:
+        """Make recipe and catalog say what a folder holds; an existing recipe keeps its phases and settings.
+
+        Args:
+            folder: of the dataset.
+            job: progress in images.
+            begun: called when the recipe is saved and images are in the catalog, but the search still goes on.
 
         Raises:
-            RecipeError: the project's recipe can't be read.
-            CatalogError: neither can its catalog.
+            DatasetError, RecipeError, CatalogError, Cancelled: as `fill`; or the project's recipe can't be read.
+        """
+        recipe = self.recipe_for(folder)
+
+        def first() -> None:
+            recipes.save(recipe, self.recipe_path)
+            if begun is not None:
+                begun()
+
+        found = self.fill(folder, recipe, job or Job(), first)
+        recipes.save(recipe, self.recipe_path)
+        return recipe, found
+
+    def recipe_for(self, folder: Path) -> Recipe:
+        """The project's recipe, or a new one, with this dataset.
+
+        Raises:
+            DatasetError: the folder can't be read.
+            RecipeError: the recipe can't.
         """
         recipe = recipes.load(self.recipe_path) if self.recipe_path.exists() else Recipe()
-        recipe = msgspec.structs.replace(
-            recipe, dataset=msgspec.structs.replace(recipe.dataset, folder=str(found.root))
-        )
+        root = str(dataset_root(folder))
+        return msgspec.structs.replace(recipe, dataset=msgspec.structs.replace(recipe.dataset, folder=root))
+
+    def fill(self, folder: Path, recipe: Recipe, job: Job, begun: Callable[[], None] | None = None) -> Found:
+        """Make the catalog say what a folder holds, and keep all that is known or was decided about its images.
+
+        Args:
+            folder: of the dataset.
+            recipe: says how to split.
+            job: progress in images.
+            begun: called when images are in the catalog, but the search still goes on.
+
+        Raises:
+            DatasetError: as `scan`; the catalog is then as it was.
+            RecipeError: the images can't be split as the recipe says.
+            CatalogError: the catalog can't be opened.
+            Cancelled: through `job`; what was found so far is in the catalog.
+        """
+        root = dataset_root(folder)
         with self.catalog() as catalog:
-            catalog.replace(found, recipe.dataset.val_fraction, recipe.dataset.split_seed)
-        recipes.save(recipe, self.recipe_path)
-        return recipe
+            batches = 0
+
+            def take(images: list[FoundImage]) -> None:
+                nonlocal batches
+                if batches == 0:
+                    catalog.begin_scan(root)
+                elif batches == 1 and begun is not None:
+                    begun()
+                catalog.take(images)
+                batches += 1
+
+            found = scan(root, job, take)
+            try:
+                catalog.finish_scan(found, splitting_of(recipe))
+            except SplitError as error:
+                raise RecipeError(str(error)) from error
+        return found
 
     def catalog(self) -> Catalog:
         """A new connection; the caller closes it."""

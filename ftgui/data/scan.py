@@ -1,17 +1,20 @@
-"""Finding the images of a dataset folder: which file, which class, which split. Reads names only, opens nothing.
+"""Finding the images of a dataset folder: which file, which class, which split. Reads names only, opens no image.
 
-Two layouts are recognised: ``class/…/image.jpg`` and ``train|val|valid|test/class/…/image.jpg``. A folder that only
-wraps one of these (as unpacked archives do) is looked through.
+Two layouts are recognised by folders: ``class/…/image.jpg`` and ``train|val|valid|test/class/…/image.jpg``. A folder that
+only wraps one of these (as unpacked archives do) is looked through. Where folders say nothing, a table may:
+`ftgui.data.tables`.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ftgui.data.formats import ANIMATION_EXTENSIONS, is_image_name
+from ftgui.data.formats import is_image_name
 from ftgui.data.job import Job
 from ftgui.protocol.problem import Problem
 
@@ -21,12 +24,18 @@ SPLIT_NAMES = {
     "val": "val",
     "valid": "val",
     "validation": "val",
+    "dev": "val",
     "test": "test",
     "testing": "test",
 }
 """Folder names (compared in lower case) that mean a split."""
 
+MOST_KEPT = 1000
+"""Problems of one kind that are kept one by one; of the rest only the number."""
+
 _JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
+_BATCH = 2000
+_BATCH_SECONDS = 0.2
 
 
 class DatasetError(Exception):
@@ -41,7 +50,7 @@ class FoundImage:
     """Relative to the dataset folder, with ``/``."""
     class_name: str
     split: str
-    """``"train"``, ``"val"``, ``"test"``; empty when the folders do not say."""
+    """``"train"``, ``"val"``, ``"test"``; empty when nothing says."""
     size: int
     """Bytes."""
     mtime: float
@@ -49,21 +58,40 @@ class FoundImage:
 
 @dataclass
 class Found:
-    """What `scan` saw."""
+    """What `scan` saw, beside the images themselves."""
 
     root: Path
-    images: list[FoundImage] = field(default_factory=list)
+    counts: dict[str, Counter[str]] = field(default_factory=dict)
+    """Class name -> split (empty: not said) -> images."""
     problems: list[Problem] = field(default_factory=list)
-    split_folders: bool = False
+    """At most `MOST_KEPT` of a kind."""
+    problem_counts: Counter[str] = field(default_factory=Counter)
+    """Kind -> how many there are."""
+    folders: list[Path] = field(default_factory=list)
+    """Every folder that was looked into."""
+
+    @property
+    def images(self) -> int:
+        return sum(splits.total() for splits in self.counts.values())
+
+    def has(self, split: str) -> bool:
+        """Whether any image was found to belong to this split."""
+        return any(splits[split] for splits in self.counts.values())
 
     @property
     def class_names(self) -> list[str]:
         """Sorted by name, as torchvision's ImageFolder does, so that the order never depends on the file system."""
-        return sorted({image.class_name for image in self.images})
+        return sorted(self.counts)
 
     def summary(self) -> str:
         """E.g. ``"2 classes, 397 images"``."""
-        return summary(len(self.class_names), len(self.images))
+        return summary(len(self.counts), self.images)
+
+    def problem(self, problem: Problem) -> None:
+        """Keep it, or only count it."""
+        self.problem_counts[problem.kind] += 1
+        if self.problem_counts[problem.kind] <= MOST_KEPT:
+            self.problems.append(problem)
 
 
 def summary(classes: int, images: int) -> str:
@@ -71,44 +99,95 @@ def summary(classes: int, images: int) -> str:
     return f"{classes:,} class{'' if classes == 1 else 'es'}, {images:,} image{'' if images == 1 else 's'}"
 
 
-def scan(folder: Path, job: Job | None = None) -> Found:
+Take = Callable[[list[FoundImage]], None]
+
+
+class Collector:
+    """Hands images on in batches, so that the first can be looked at while the rest are searched for."""
+
+    def __init__(self, found: Found, job: Job, take: Take | None) -> None:
+        self.found = found
+        self.job = job
+        self._take = take
+        self._batch: list[FoundImage] = []
+        self._sent = time.monotonic()
+        self._count = 0
+
+    def image(self, path: str, class_name: str, split: str, status: os.stat_result) -> None:
+        """One was found."""
+        self.found.counts.setdefault(class_name, Counter())[split] += 1
+        self._count += 1
+        if self._take is not None:
+            self._batch.append(FoundImage(path, class_name, split, status.st_size, status.st_mtime))
+            if len(self._batch) >= _BATCH or time.monotonic() - self._sent > _BATCH_SECONDS:
+                self.flush()
+
+    def look(self) -> None:
+        """Between two files: tell how far it is, or stop."""
+        self.job.progress(self._count)
+
+    def flush(self) -> None:
+        """Hand on what is left."""
+        if self._take is not None and self._batch:
+            self._take(self._batch)
+            self._batch = []
+        self._sent = time.monotonic()
+
+
+def scan(folder: Path, job: Job | None = None, take: Take | None = None) -> Found:
     """Look through a dropped folder.
 
     What is not an image, can't be listed or lies outside a class folder becomes a problem; nothing here is fatal
     but an unreadable or wholly unsuitable folder.
 
+    Args:
+        folder: to look through.
+        job: progress in images; total unknown.
+        take: called with batches of images as they are found.
+
     Raises:
         DatasetError: not a folder, no permission, or no images in class folders.
         Cancelled: through `job`.
     """
-    job = job or Job()
-    root = _unwrap(folder.absolute())
-    if _shown(str(root)) != str(root):
-        raise DatasetError(
-            f"The name of the folder “{_shown(root.name)}” is not valid text. Rename it, then open it again."
-        )
-    found = Found(root)
+    root = dataset_root(folder)
+    found = Found(root, folders=[root])
+    collector = Collector(found, job or Job(), take)
     top_folders, top_files = _list(root, raising=True)
-    split_layout = any(_split_of(path) == "train" for path in top_folders)
-    found.split_folders = split_layout
-    for path in top_files:
-        _outside(found, path)
-    for path in top_folders:
-        split = _split_of(path) if split_layout else ""
+    split_layout = any(_split_of(entry.name) == "train" for entry in top_folders)
+    for entry in top_files:
+        _outside(found, entry.name, entry.name)
+    for entry in top_folders:
+        split = _split_of(entry.name) if split_layout else ""
         if split_layout and not split:
-            for file in _walk(found, path, job):
-                _outside(found, file)
+            for relative, file in _walk(collector, entry.name, entry.path):
+                _outside(found, relative, file.name)
         elif split_layout:
-            class_folders, stray = _list_or_problem(found, path)
+            class_folders, stray = _list_or_problem(found, entry.name, entry.path)
+            found.folders.append(Path(entry.path))
             for file in stray:
-                _outside(found, file)
-            for class_folder in class_folders:
-                _take_class(found, class_folder, split, job)
+                _outside(found, f"{entry.name}/{file.name}", file.name)
+            for inner in class_folders:
+                _take_class(collector, f"{entry.name}/{inner.name}", inner, split)
         else:
-            _take_class(found, path, "", job)
-    if not found.images:
+            _take_class(collector, entry.name, entry, "")
+    if not found.counts:
         raise DatasetError(_why_nothing(found, folder))
+    collector.flush()
     return found
+
+
+def dataset_root(folder: Path) -> Path:
+    """The folder whose folders are classes or splits: `folder` itself, or the one that it only wraps.
+
+    Raises:
+        DatasetError: there is no folder that can be read.
+    """
+    root = _unwrap(folder.absolute())
+    if not is_text(str(root)):
+        raise DatasetError(
+            f"The name of the folder “{shown(root.name)}” is not valid text. Rename it, then open it again."
+        )
+    return root
 
 
 def _unwrap(folder: Path) -> Path:
@@ -120,19 +199,19 @@ def _unwrap(folder: Path) -> Path:
     current = folder
     while True:
         folders, files = _list(current, raising=True)
-        if len(folders) != 1 or any(is_image_name(path) for path in files) or _split_of(folders[0]):
+        if len(folders) != 1 or any(is_image_name(entry.name) for entry in files) or _split_of(folders[0].name):
             return current
         try:
-            inner, _ = _list(folders[0])
+            inner, _ = _list(folders[0].path)
         except OSError:
             return current  # said by `scan`, as a problem of that folder
         if not inner:
             return current
-        current = folders[0]
+        current = Path(folders[0].path)
 
 
-def _split_of(path: Path) -> str:
-    return SPLIT_NAMES.get(path.name.lower(), "")
+def _split_of(name: str) -> str:
+    return SPLIT_NAMES.get(name.lower(), "")
 
 
 def is_junk(name: str) -> bool:
@@ -140,131 +219,127 @@ def is_junk(name: str) -> bool:
     return name.startswith(".") or name.lower() in _JUNK
 
 
-def _list(folder: Path, raising: bool = False) -> tuple[list[Path], list[Path]]:
-    """Folders and files in `folder`, sorted, hidden ones and system junk left out."""
-    folders: list[Path] = []
-    files: list[Path] = []
+def _list(folder: Path | str, raising: bool = False) -> tuple[list[os.DirEntry[str]], list[os.DirEntry[str]]]:
+    """Folders and files in `folder`, sorted by name, hidden ones and system junk left out."""
+    folders: list[os.DirEntry[str]] = []
+    files: list[os.DirEntry[str]] = []
+    name = Path(folder).name
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if is_junk(entry.name):
-                    continue
-                (folders if entry.is_dir() else files).append(Path(entry.path))
+                if not is_junk(entry.name):
+                    (folders if entry.is_dir() else files).append(entry)
     except PermissionError as error:
         if raising:
-            raise DatasetError(f"You have no permission to read the folder “{folder.name}”.") from error
+            raise DatasetError(f"You have no permission to read the folder “{name}”.") from error
         raise
     except OSError as error:
         if raising:
-            raise DatasetError(f"The folder “{folder.name}” can't be read: {error.strerror or error}.") from error
+            raise DatasetError(f"The folder “{name}” can't be read: {error.strerror or error}.") from error
         raise
-    return sorted(folders), sorted(files)
+    folders.sort(key=_by_name)
+    files.sort(key=_by_name)
+    return folders, files
 
 
-def _list_or_problem(found: Found, folder: Path) -> tuple[list[Path], list[Path]]:
+def _by_name(entry: os.DirEntry[str]) -> str:
+    return entry.name
+
+
+def _list_or_problem(found: Found, relative: str, path: str) -> tuple[list[os.DirEntry[str]], list[os.DirEntry[str]]]:
     try:
-        return _list(folder)
+        return _list(path)
     except PermissionError:
         message, fix = "No permission to read this folder.", "Give yourself the right to read it, then open again."
     except OSError as error:
         message, fix = f"This folder can't be read: {error.strerror or error}.", ""
-    found.problems.append(Problem("error", "folder-unreadable", message, _relative(found, folder), fix))
+    found.problem(Problem("error", "folder-unreadable", message, shown(relative), fix))
     return [], []
 
 
-def _walk(found: Found, folder: Path, job: Job) -> Iterator[Path]:
-    """Every file below `folder`; linked folders are followed, each real folder once."""
-    waiting = [folder]
+def _walk(collector: Collector, relative: str, path: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Every file below a folder, with its path below the root; linked folders are followed, each real folder once."""
+    waiting = [(relative, path)]
     seen: set[str] = set()
     while waiting:
-        current = waiting.pop(0)
-        real = os.path.realpath(current)
+        relative, path = waiting.pop()
+        real = os.path.realpath(path)
         if real in seen:
             continue
         seen.add(real)
-        folders, files = _list_or_problem(found, current)
-        waiting[:0] = folders
-        for file in files:
-            job.progress(len(found.images))
-            yield file
+        folders, files = _list_or_problem(collector.found, relative, path)
+        collector.found.folders.append(Path(path))
+        waiting += [(f"{relative}/{entry.name}", entry.path) for entry in reversed(folders)]
+        for entry in files:
+            collector.look()
+            yield f"{relative}/{entry.name}", entry
 
 
-def _take_class(found: Found, folder: Path, split: str, job: Job) -> None:
-    for file in _walk(found, folder, job):
-        _take_file(found, file, folder.name, split)
+def _take_class(collector: Collector, relative: str, folder: os.DirEntry[str], split: str) -> None:
+    for path, file in _walk(collector, relative, folder.path):
+        _take_file(collector, path, file, folder.name, split)
 
 
-def _take_file(found: Found, file: Path, class_name: str, split: str) -> None:
-    relative = _relative(found, file)
-    suffix = file.suffix.lower()
-    if file.relative_to(found.root).as_posix() != relative:
-        found.problems.append(
+def _take_file(collector: Collector, relative: str, file: os.DirEntry[str], class_name: str, split: str) -> None:
+    found = collector.found
+    if not is_text(relative):
+        found.problem(
             Problem(
                 "error",
                 "bad-name",
                 "The name of this file or of its folder is not valid text; it is left out.",
-                relative,
+                shown(relative),
                 "Rename it.",
             )
         )
         return
-    if suffix in ANIMATION_EXTENSIONS:
-        found.problems.append(
-            Problem(
-                "warning",
-                "animation",
-                "A GIF is left out: GIFs are mostly graphics and animations.",
-                relative,
-                "Save it as PNG to train on it.",
-            )
-        )
-        return
-    if not is_image_name(file):
-        found.problems.append(Problem("info", "not-an-image", "This file is not an image; it is ignored.", relative))
+    if not is_image_name(file.name):
+        found.problem(Problem("info", "other-file", "This file is not an image; it is ignored.", relative))
         return
     try:
         status = file.stat()
     except OSError as error:
-        found.problems.append(
-            Problem("error", "unreadable", f"The file can't be read: {error.strerror or error}.", relative)
-        )
+        text = f"The file can't be read: {error.strerror or error}."
+        found.problem(Problem("error", "no-access", text, relative, "Replace the file; it is left out."))
         return
-    found.images.append(FoundImage(relative, class_name, split, status.st_size, status.st_mtime))
+    collector.image(relative, class_name, split, status)
 
 
-def _outside(found: Found, file: Path) -> None:
-    if is_image_name(file):
-        problem = Problem(
-            "warning",
-            "outside-class",
-            "This image lies outside a class folder, so its class is not known; it is left out.",
-            _relative(found, file),
-            "Move it into the folder of its class.",
+def _outside(found: Found, relative: str, name: str) -> None:
+    relative = shown(relative)
+    if is_image_name(name):
+        found.problem(
+            Problem(
+                "warning",
+                "outside-class",
+                "This image lies outside a class folder, so its class is not known; it is left out.",
+                relative,
+                "Move it into the folder of its class.",
+            )
         )
     else:
-        problem = Problem("info", "not-an-image", "This file is not an image; it is ignored.", _relative(found, file))
-    found.problems.append(problem)
+        found.problem(Problem("info", "other-file", "This file is not an image; it is ignored.", relative))
 
 
-def _relative(found: Found, path: Path) -> str:
-    return _shown(path.relative_to(found.root).as_posix())
+def is_text(name: str) -> bool:
+    """Whether the name can be shown and stored; names from old archives may hold bytes that are no UTF-8."""
+    return name.isascii() or shown(name) == name
 
 
-def _shown(name: str) -> str:
+def shown(name: str) -> str:
     """A name as it can be shown and stored: bytes that are not UTF-8 (from old archives) become question marks."""
     return name.encode("utf-8", "replace").decode("utf-8")
 
 
 def _why_nothing(found: Found, folder: Path) -> str:
-    kinds = [problem.kind for problem in found.problems]
-    if "outside-class" in kinds:
-        count = kinds.count("outside-class")
+    kinds = found.problem_counts
+    if count := kinds["outside-class"]:
         return (
             f"The {count:,} image{'s' if count > 1 else ''} in “{folder.name}” lie{'' if count > 1 else 's'} in no class "
             "folder. Make one folder per class and put the images into them."
         )
-    if "folder-unreadable" in kinds:
+    if kinds["folder-unreadable"]:
         return f"You have no permission to read the folders in “{folder.name}”."
     if kinds:
-        return f"There are no images in “{folder.name}”, only other files ({len(kinds):,})."
+        return f"There are no images in “{folder.name}”, only other files ({kinds.total():,})."
     return f"“{folder.name}” is empty. Drop a folder that holds one folder of images per class."

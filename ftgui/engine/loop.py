@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ftgui.data.catalog import Sample
+from ftgui.data.catalog import Sample, reference
 from ftgui.data.project import run_number
 from ftgui.engine import checkpoint as checkpoints
 from ftgui.engine.accumulation import Accumulation, out_of_memory
@@ -250,7 +250,7 @@ class Training:
             images.unreadable = dict(known)
         for index, why in images.unreadable.items():
             path = images.samples[index].path
-            self._emit(m.Log("warning", f"{path.relative_to(self._root).as_posix()} is left out: {why}"))
+            self._emit(m.Log("warning", f"{reference(path, self._root)} is left out: {why}"))
 
     def _keep_for_later(self) -> None:
         """It was stopped: what was asked for while it was paused is not forgotten."""

@@ -22,7 +22,7 @@ import torch
 import torchvision
 
 import ftgui
-from ftgui.data.catalog import Catalog, Sample
+from ftgui.data.catalog import Catalog, Sample, reference
 from ftgui.data.history import METRICS_FILE
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import Recipe, write_atomically
@@ -96,7 +96,7 @@ def _table(samples: Sequence[Sample], root: Path) -> bytes:
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(["path", "class_name", "split"])
     for sample in samples:
-        writer.writerow([sample.path.relative_to(root).as_posix(), sample.class_name, sample.split])
+        writer.writerow([reference(sample.path, root), sample.class_name, sample.split])
     return table.getvalue().encode("utf-8", "surrogateescape")
 
 
@@ -113,8 +113,8 @@ def samples_of(folder: Path, catalog: Catalog) -> tuple[list[str], list[Sample]]
     except OSError:
         return None
     rows = [tuple(row) for row in csv.reader(io.StringIO(text))][1:]
-    known = {(row.path, row.class_name, row.split) for row in catalog.images()}
-    present = {(s.path.relative_to(root).as_posix(), s.class_name, s.split) for s in catalog.samples()}
+    known = set(catalog.entries())
+    present = {(reference(s.path, root), s.class_name, s.split) for s in catalog.samples()}
     if not present <= set(rows) <= known:
         return None
     names = sorted({class_name for _, class_name, split in rows if split == "train"})

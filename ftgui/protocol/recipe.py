@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import msgspec
 
 from ftgui.protocol.problem import Problem
 
-RECIPE_VERSION = 2
+RECIPE_VERSION = 3
 
 HEAD = "head"
 LAST_STAGE = "last stage"
@@ -43,7 +44,12 @@ class Dataset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """Absolute, or relative to the recipe file."""
     val_fraction: float = 0.2
     """Share of each class kept for validation when the folders do not say, 0 to 1."""
+    test_fraction: float = 0.0
+    """Likewise for the final test, 0 to 1; 0: none but those that the folders name."""
     split_seed: int = 0
+    group_by: str = ""
+    """Pictures of one thing stay in one split: ``"folder"`` (the innermost folder below the class), or a regular
+    expression on the path; empty: every image for itself. See `ftgui.data.split.Splitting`."""
 
 
 class Backbone(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -160,10 +166,12 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         for index, phase in enumerate(self.phases):
             if phase.enabled:
                 found += _phase_problems(index, phase, scratch=self.backbone.weights == FROM_SCRATCH)
-        if not 0 < self.dataset.val_fraction < 1:
-            text = f"val_fraction must be between 0 and 1, not {self.dataset.val_fraction:g}."
-            found.append(_error("dataset.val_fraction", "val-fraction", text))
-        return found + _training_problems(self.training) + _augmentation_problems(self.augmentation)
+        return (
+            found
+            + _dataset_problems(self.dataset)
+            + _training_problems(self.training)
+            + _augmentation_problems(self.augmentation)
+        )
 
 
 def _error(field: str, kind: str, message: str, fix: str = "") -> Problem:
@@ -209,6 +217,22 @@ def _phase_problems(index: int, phase: Phase, scratch: bool) -> list[Problem]:
         text = f"{where}: a learning rate of {phase.lr:g} is far below what suits {what}: next to nothing would be learned."
         fix = f"Try {math.sqrt(low * high):.0e}."
         found.append(Problem("warning", "lr-low", text, fix=fix, field=f"{field}.lr"))
+    return found
+
+
+def _dataset_problems(dataset: Dataset) -> list[Problem]:
+    found = []
+    if not 0 < dataset.val_fraction < 1:
+        text = f"val_fraction must be between 0 and 1, not {dataset.val_fraction:g}."
+        found.append(_error("dataset.val_fraction", "val-fraction", text))
+    elif not (dataset.test_fraction >= 0 and dataset.val_fraction + dataset.test_fraction < 1):
+        text = f"val_fraction and test_fraction leave nothing to train on ({dataset.test_fraction:g} for test)."
+        found.append(_error("dataset.test_fraction", "test-fraction", text))
+    try:
+        re.compile(dataset.group_by)
+    except re.error as error:
+        text = f"group_by: “{dataset.group_by}” is no regular expression: {error}."
+        found.append(_error("dataset.group_by", "group-by", text))
     return found
 
 
@@ -272,8 +296,11 @@ def _decode(raw: bytes) -> Recipe:
     if version == 1:
         # Version 1 had one switch for augmentation.
         augment = plain.get("training", {}).pop("augment", True)
-        plain = plain | {"version": 2, "augmentation": {"preset": "standard" if augment else "none"}}
-        version = 2
+        plain = plain | {"augmentation": {"preset": "standard" if augment else "none"}}
+    if version in (1, 2):
+        # Version 3 only added fields.
+        plain = plain | {"version": RECIPE_VERSION}
+        version = RECIPE_VERSION
     if version != RECIPE_VERSION:
         # Said before anything else: a newer recipe has fields that would only be called unknown.
         raise RecipeError(f"The recipe has version {version}; this ftgui reads version {RECIPE_VERSION}.")

@@ -10,7 +10,7 @@ from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QMimeData
 from PySide6.QtGui import QImage
 
 from ftgui.data.archive import is_archive_name
-from ftgui.data.formats import ANIMATION_EXTENSIONS, is_image_name
+from ftgui.data.formats import is_image_name
 
 WEIGHTS_EXTENSIONS = frozenset({".safetensors", ".pth", ".pt"})
 
@@ -60,7 +60,7 @@ def _look_at_path(path: Path, training: bool) -> Offer:
             )
         return Offer(Kind.DATASET, path, title=f"Open “{path.name}”", detail="counting…")
     suffix = path.suffix.lower()
-    if is_image_name(path) or suffix in ANIMATION_EXTENSIONS:
+    if is_image_name(path):
         return Offer(Kind.IMAGE, path, title=f"What is “{path.name}”?", detail="Drop to ask the model")
     if suffix in WEIGHTS_EXTENSIONS and training:
         return Offer(Kind.REFUSED, path, title="A training is running", detail="Stop it before choosing other weights.")

@@ -37,6 +37,7 @@ from ftgui.data.formats import EXTENSIONS
 from ftgui.data.job import Job
 from ftgui.data.scan import DatasetError, scan
 from ftgui.protocol import messages as m
+from ftgui.ui.commands.edit_catalog import EditCatalog
 from ftgui.ui.drops import Kind, Offer, look_at
 from ftgui.ui.pages.data_page import DataPage
 from ftgui.ui.pages.evaluate_page import EvaluatePage
@@ -199,6 +200,9 @@ class MainWindow(QWidget):
         self.pricing.known.connect(self.layers.show_price)
         self.pricing.measuring.connect(self.layers.show_measuring)
         workspace.asked.connect(self._asked)
+        # After the actions' own slots, which take no notice of a training.
+        workspace.undo_stack.canUndoChanged.connect(self._show_undo)
+        workspace.undo_stack.canRedoChanged.connect(self._show_undo)
         workspace.devices_known.connect(self._devices)
         workspace.project_changed.connect(self._project_changed)
         workspace.catalog_changed.connect(self._refresh)
@@ -266,12 +270,21 @@ class MainWindow(QWidget):
             if state.kind is EngineKind.CRASHED:
                 why = "The engine is not running.\nStart it again with the button below."
             self.layers.show_model(None, why)
-        # The recipe can't change while a training runs, so its changes can't be undone either.
-        self._undo.setEnabled(not state.busy and self.workspace.undo_stack.canUndo())
-        self._redo.setEnabled(not state.busy and self.workspace.undo_stack.canRedo())
+        self._show_undo()
         self._show_ticks()
         self.recipe.lock(state.busy)
         self._refresh()
+
+    @Slot()
+    def _show_undo(self) -> None:
+        """The recipe can't change while a training runs, so its changes can't be undone either; images can."""
+        stack, busy = self.workspace.undo_stack, self.workspace.engine.busy
+
+        def may(number: int) -> bool:
+            return not busy or isinstance(stack.command(number), EditCatalog)
+
+        self._undo.setEnabled(stack.canUndo() and may(stack.index() - 1))
+        self._redo.setEnabled(stack.canRedo() and may(stack.index()))
 
     @Slot(object)
     def _training_event(self, event: object) -> None:

@@ -12,7 +12,7 @@ from ftgui.protocol.recipe import HEAD, LAST_STAGE, Backbone, Phase, Recipe
 from ftgui.ui.commands.edit_recipe import EditRecipe, State
 from ftgui.ui.templates import PORTABLE, Template, new_phase, phase_name
 
-_EDITED = ("seed", "phases", "augmentation", "training")
+_EDITED = ("dataset", "seed", "phases", "augmentation", "training")
 """What undo gives back. The model and the device are chosen elsewhere and stay as they are."""
 
 
@@ -120,6 +120,15 @@ class Plan(QObject):
             value = msgspec.structs.replace(getattr(self._recipe, section), **{name: value})
         after = msgspec.structs.replace(self._recipe, **{section or name: value})
         self._push_recipe(after, self._selected, f"Change {name.replace('_', ' ')}", f"{section}.{name}")
+
+    def split(self, val: float, test: float, seed: int, group_by: str) -> None:
+        """Another division into train, val and test."""
+        dataset = msgspec.structs.replace(
+            self._recipe.dataset, val_fraction=val, test_fraction=test, split_seed=seed, group_by=group_by
+        )
+        self._push_recipe(
+            msgspec.structs.replace(self._recipe, dataset=dataset), self._selected, "Change split", "split"
+        )
 
     def add(self) -> None:
         """A new phase after all others, selected."""

@@ -170,6 +170,7 @@ def stylesheet(colors: Colors) -> str:
     QToolButton#tab:focus {{ border: 1px solid {c.accent}; padding: 5px 9px; }}
     QToolButton#chip {{ border: 1px solid {c.border}; border-radius: 11px; padding: 2px 10px; color: {c.muted}; }}
     QToolButton#chip:hover {{ background: {c.hover}; }}
+    QToolButton#chip:disabled {{ color: {c.track}; }}
     QToolButton#chip:checked {{ background: {c.hover}; color: {c.text}; border-color: {c.accent}; }}
     QToolButton#chip:focus {{ border-color: {c.text}; }}
     QPushButton#primary, QPushButton#secondary {{ border-radius: 6px; padding: 6px 16px; font-weight: 500; }}

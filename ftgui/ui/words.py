@@ -46,6 +46,13 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def file_size(amount: int) -> str:
+    """Of a file, in bytes: ``812 bytes``, ``23 kB``, ``1.4 MB``."""
+    if amount < 1000:
+        return plural(amount, "byte")
+    return f"{amount / 1e3:.0f} kB" if amount < 999_500 else f"{amount / 1e6:,.1f} MB"
+
+
 def size(amount: int) -> str:
     """Of memory, in bytes: ``640 MB``, ``1.1 GB``."""
     return f"{amount / 1e6:.0f} MB" if amount < 999_500_000 else f"{amount / 1e9:.1f} GB"

@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QThread, QThreadPool, Signal, Slot
+from PySide6.QtCore import QObject, QThread, Signal, Slot
 from PySide6.QtGui import QUndoStack
 
-from ftgui.data.archive import is_archive_name, unpacked
 from ftgui.data.catalog import Catalog, Contents
-from ftgui.data.check import check_images
 from ftgui.data.headless import run_name
-from ftgui.data.job import Job
-from ftgui.data.project import OpenRun, Project
-from ftgui.data.scan import scan
+from ftgui.data.project import OpenRun, Project, splitting_of
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.problem import Problem
 from ftgui.protocol.recipe import Backbone, Recipe
 from ftgui.ui import model_settings
+from ftgui.ui.collection import Collection
+from ftgui.ui.curation import Curation
 from ftgui.ui.plan import Plan
-from ftgui.ui.sample import sample_folder
 from ftgui.ui.steering import Steering
 from ftgui.ui.workers.engine_worker import EngineKind, EngineState, EngineWorker
-from ftgui.ui.workers.tasks import Task
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +63,7 @@ class Workspace(QObject):
     busy = Signal(str, object, object)
     """What is going on, done, total; empty text: nothing any more."""
     downloading = Signal(str, object, object)
-    """What is being downloaded, bytes done, bytes in all; `cancel_download` ends it, an empty `busy` follows its end."""
+    """What is being downloaded, bytes done, bytes in all; `cancel` ends it, an empty `busy` follows its end."""
     message = Signal(str, str)
     """severity, sentence for the status line."""
 
@@ -80,9 +75,8 @@ class Workspace(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.undo_stack = QUndoStack(self)
-        self.project: Project | None = None
-        self.catalog: Catalog | None = None
-        self.contents: Contents | None = None
+        self.collection = Collection(self)
+        self.curation = Curation(self.collection, self.undo_stack, self)
         self.plan = Plan(self.undo_stack, self)
         self._saved_recipe = self.recipe
         self.engine = EngineState(EngineKind.NOT_STARTED)
@@ -91,11 +85,6 @@ class Workspace(QObject):
         self.run_recipe = self.recipe
         """Of the run that goes on or went last: a comparison or a continued run has its own."""
         self.paused = False
-        self.checking = False
-        """Images are still being decoded for the first time."""
-        self._pool = QThreadPool(self)
-        self._opening: Task | None = None
-        self._check: Task | None = None
         self._request = 0
         self._load_request = 0
         self._loaded_classes: list[str] | None = None
@@ -119,7 +108,37 @@ class Workspace(QObject):
         self._worker.moveToThread(self._thread)
         self.steering = Steering(self._worker, self._send.emit, self._next_request, self)
         self._connect_worker()
+        self._connect_collection()
         self._thread.start()
+
+    def _connect_collection(self) -> None:
+        collection = self.collection
+        collection.opened.connect(self._opened)
+        collection.scanned.connect(self._scanned)
+        collection.changed.connect(self._contents_changed)
+        collection.failed.connect(self._open_failed)
+        collection.went_wrong.connect(self._dataset_trouble)
+        collection.progress.connect(self._dataset_progress)
+        self.curation.said.connect(self.message)
+
+    # --- what is open -----------------------------------------------------------------------------------------------
+
+    @property
+    def project(self) -> Project | None:
+        return self.collection.project
+
+    @property
+    def catalog(self) -> Catalog | None:
+        return self.collection.catalog
+
+    @property
+    def contents(self) -> Contents | None:
+        return self.collection.contents
+
+    @property
+    def checking(self) -> bool:
+        """Images are still searched for, decoded for the first time or compared."""
+        return self.collection.checking
 
     def _connect_worker(self) -> None:
         worker = self._worker
@@ -159,14 +178,10 @@ class Workspace(QObject):
 
     def close(self) -> None:
         """Stop everything that runs; blocks for at most some seconds. Nothing may be called afterwards."""
-        for task in (self._opening, self._check):
-            if task is not None:
-                task.cancel()
-        self._pool.waitForDone()
         self._worker.state_changed.disconnect(self._engine_state)
         self._shut_down.emit()
         self._thread.wait()
-        self._close_catalog()
+        self.collection.close()
 
     def _next_request(self) -> int:
         self._request += 1
@@ -183,8 +198,7 @@ class Workspace(QObject):
         if state.kind is EngineKind.READY and was_busy:
             self._held_ticks = []  # the training has ticked as its phases wanted
             self._send_ticks()
-            if self._load_wanted:
-                self.load_model()
+            self._load_if_classes_changed(anyway=self._load_wanted)
         if state.kind is EngineKind.NOT_STARTED:
             self.message.emit(
                 "warning", "The engine was ended. The best weights of finished epochs are in the run's folder."
@@ -225,7 +239,7 @@ class Workspace(QObject):
         if self.engine.alive:
             self._send.emit(chosen)
 
-    def cancel_download(self) -> None:
+    def _cancel_download(self) -> None:
         """The model before stays; what is downloaded already is kept for another time."""
         if self.engine.kind is EngineKind.READY:  # while training, Stop would mean the training
             self._cancelling = True
@@ -340,103 +354,71 @@ class Workspace(QObject):
 
     def open_dataset(self, source: Path) -> None:
         """Scan a folder, or unpack an archive first, in the background and make it the open project."""
-        doing = "unpacking" if is_archive_name(source) else "looking through"
-        self._open(lambda job: _open(source, job), f"{doing} {source.name}")
+        if self._may_open():
+            self.collection.open(source)
+            self.recipe_changed.emit()
 
     def open_sample(self) -> None:
         """The sample dataset; drawn first if this is the first time."""
-        self._open(_open_sample, "drawing the sample")
+        if self._may_open():
+            self.collection.open_sample()
+            self.recipe_changed.emit()
 
-    def _open(self, work: Callable[[Job], tuple[Project, Recipe]], what: str) -> None:
-        """The newest request wins; a check of the present dataset goes on until another one is really open."""
+    def _may_open(self) -> bool:
         if self.engine.busy:
             self.message.emit("warning", "A training is running. Stop it before opening another dataset.")
-            return
-        if self._opening is not None:
-            self._opening.cancel()
-        self._what = what
-        self._opening = Task(work, self)
-        self._opening.progress.connect(self._task_progress)
-        self._opening.done.connect(self._opened)
-        self._opening.failed.connect(self._open_failed)
-        self.busy.emit(what, 0, 0)
-        self.recipe_changed.emit()
-        self._opening.start(self._pool)
+        return not self.engine.busy
 
-    @Slot(object, object)
-    def _task_progress(self, done: int, total: int) -> None:
-        if self.engine.busy:
-            return  # the training's own progress is what counts then
-        if self.sender() is self._opening:
-            self.busy.emit(self._what, done, total)
-        elif self.sender() is self._check and self._opening is None:
-            self.busy.emit("checking images", done, total)
+    def cancel(self) -> None:
+        """Whatever can be cancelled and goes on: opening a dataset, or a download."""
+        if self.collection.opening or self.collection.scanning:
+            self.collection.stop()
+            self.message.emit("info", "Stopped. Open the folder again to go on looking through it.")
+            self.recipe_changed.emit()
+        else:
+            self._cancel_download()
 
-    @Slot(object)
-    def _opened(self, outcome: tuple[Project, Recipe]) -> None:
-        if self.sender() is not self._opening:
-            return
-        self._opening = None
-        if self._check is not None:
-            self._check.cancel()
-        self._close_catalog()
-        self.project, recipe = outcome
+    @Slot(str, object, object)
+    def _dataset_progress(self, what: str, done: int, total: int) -> None:
+        if not self.engine.busy:  # a training's own progress is what counts then
+            self.busy.emit(what, done, total)
+
+    @Slot(Recipe)
+    def _opened(self, recipe: Recipe) -> None:
         self._recipe_before = None
-        self.catalog = self.project.catalog()
-        self.contents = self.catalog.contents()
-        self.checking = True
         self._saved_recipe = recipe
         self._load_wanted = True  # so that nothing of this recipe is asked of another project's model
         self.plan.take(recipe)
-        self.busy.emit("", 0, 0)
         self.project_changed.emit()
         self._use_a_device_there_is()
         self.recipe_changed.emit()
-        self.load_model()
-        path = self.project.catalog_path
-        self._check = Task(lambda job: _check(path, job), self)
-        self._check.progress.connect(self._task_progress)
-        self._check.done.connect(self._checked)
-        self._check.failed.connect(self._check_failed)
-        self._check.start(self._pool)
+
+    @Slot()
+    def _scanned(self) -> None:
+        self._load_if_classes_changed(anyway=self._load_wanted)
+
+    @Slot()
+    def _contents_changed(self) -> None:
+        self.catalog_changed.emit()
+        self._load_if_classes_changed()
+
+    def _load_if_classes_changed(self, anyway: bool = False) -> None:
+        """A head has an output for each class: relabelling, or an unreadable last image, may have changed which there are."""
+        contents = self.contents
+        if contents is None or self.collection.scanning or self.engine.busy:
+            return
+        if anyway or self._loaded_classes not in (None, contents.class_names):
+            self.load_model()
 
     @Slot(str)
     def _open_failed(self, sentence: str) -> None:
-        if self.sender() is not self._opening:
-            return
-        self._opening = None
-        self.busy.emit("", 0, 0)
         self.recipe_changed.emit()
         self.message.emit("error", sentence)
 
-    @Slot(object)
-    def _checked(self, _bad: int) -> None:
-        if self.sender() is self._check and self.catalog is not None:
-            self._check_over()
-
     @Slot(str)
-    def _check_failed(self, sentence: str) -> None:
-        if self.sender() is self._check:
-            self._check_over()
-            self.message.emit("error", f"The images could not be checked: {sentence}")
-
-    def _check_over(self) -> None:
-        self._check = None
-        self.checking = False
-        if not self.engine.busy and self._opening is None:
-            self.busy.emit("", 0, 0)
-        if self.catalog is None:
-            return
-        self.contents = self.catalog.contents()
-        self.catalog_changed.emit()
-        if self._loaded_classes not in (None, self.contents.class_names):
-            self.load_model()  # a class lost its last readable image
-
-    def _close_catalog(self) -> None:
-        if self.catalog is not None:
-            self.catalog.close()
-            self.catalog = None
-            self.contents = None
+    def _dataset_trouble(self, sentence: str) -> None:
+        self.recipe_changed.emit()
+        self.message.emit("warning", sentence)
 
     # --- recipe and ticks -------------------------------------------------------------------------------------------
 
@@ -470,6 +452,7 @@ class Workspace(QObject):
                 recipes.save(self.recipe, self.project.recipe_path)
             except OSError as error:
                 self.message.emit("error", f"The recipe could not be saved: {error}")
+        self.curation.split_as(splitting_of(self.recipe))
         self._send_ticks()
         self.recipe_changed.emit()
 
@@ -526,8 +509,10 @@ class Workspace(QObject):
             return [Problem("error", "no-data", "Drop a folder of images first.")]
         found += [p for p in self.contents.problems if p.severity == "error" and p.kind == "one-class"]
         found += [p for p in self.recipe.validate() if p.severity == "error"]
-        if self._opening is not None:
+        if self.collection.opening:
             found.append(Problem("info", "opening", "Another dataset is being opened."))
+        elif self.collection.scanning:
+            found.append(Problem("info", "opening", "The folder is still being looked through."))
         if not self.engine.alive:
             found.append(Problem("error", "no-engine", "The engine is not running. Start it again."))
         elif self._load_problem:
@@ -601,14 +586,14 @@ class Workspace(QObject):
 
     @Slot()
     def _rate_test_goes_on(self) -> None:
-        if not (self.engine.busy or self._train_asked or self._opening or self.checking):
+        if not (self.engine.busy or self._train_asked or self.collection.opening or self.checking):
             self.busy.emit("trying learning rates", 0, 0)
 
     @Slot()
     def _rate_test_over(self) -> None:
         """What it was reading is no longer being read; but something else may have begun."""
         loading = self.model is None or self.model.request != self._load_request
-        if not (self.engine.busy or self._train_asked or self._opening or self.checking or loading):
+        if not (self.engine.busy or self._train_asked or self.collection.opening or self.checking or loading):
             self.busy.emit("", 0, 0)
 
     def pause_or_resume(self) -> None:
@@ -685,18 +670,3 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError:
         return b""
-
-
-def _open(source: Path, job: Job) -> tuple[Project, Recipe]:
-    found = scan(unpacked(source, job), job)
-    project = Project.for_dataset(found.root)
-    return project, project.take_in(found)
-
-
-def _open_sample(job: Job) -> tuple[Project, Recipe]:
-    return _open(sample_folder(job), job)
-
-
-def _check(catalog_path: Path, job: Job) -> int:
-    with Catalog(catalog_path) as catalog:
-        return check_images(catalog, job)

@@ -21,7 +21,6 @@ from torch.nn import functional
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from ftgui.data.project import Project
-from ftgui.data.scan import scan
 from ftgui.engine import backbones
 from ftgui.engine.session import Session
 from ftgui.protocol import messages as m
@@ -69,7 +68,7 @@ def train(folder: Path, recipe: Recipe) -> tuple[list[m.Event], float]:
     events: list[m.Event] = []
     with tempfile.TemporaryDirectory() as project_folder:
         project = Project(Path(project_folder))
-        project.take_in(scan(folder))
+        project.take_in(folder)
         command = m.Train(1, recipe, str(project.catalog_path), str(project.new_run_folder("gpu")))
         started = time.monotonic()
         Session(events.append).handle(command)

@@ -16,7 +16,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from ftgui.data.project import Project
-from ftgui.data.scan import scan
 from ftgui.protocol import codec
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Augmentation, Phase, Recipe, Training
@@ -39,7 +38,7 @@ def main() -> None:
 
 def measure(name: str, layers: list[str], epochs: int, folder: Path, project: Project) -> None:
     """One engine: its price, then the training."""
-    project.take_in(scan(folder))
+    project.take_in(folder)
     recipe = Recipe(
         phases=[Phase(name="Bench", train=layers, epochs=epochs, lr=1e-4)],
         training=Training(early_stop=0),

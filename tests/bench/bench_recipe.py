@@ -17,7 +17,6 @@ import msgspec
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from ftgui.data.project import Project
-from ftgui.data.scan import scan
 from ftgui.engine.memory import keep_freed_memory
 from ftgui.engine.session import Session
 from ftgui.protocol import messages as m
@@ -54,7 +53,7 @@ def train(folder: Path, recipe: Recipe) -> tuple[float, float]:
     events: list[m.Event] = []
     with tempfile.TemporaryDirectory() as name:
         project = Project(Path(name))
-        project.take_in(scan(folder))
+        project.take_in(folder)
         command = m.Train(1, recipe, str(project.catalog_path), str(project.new_run_folder("bench")))
         session = Session(events.append)
         started = time.monotonic()

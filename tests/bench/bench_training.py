@@ -176,14 +176,13 @@ def decoding(folder: Path, processes: bool) -> float:
 def ftgui(folder: Path, ticks: str, epochs: int, augmentation: str, views: int, watch: bool) -> tuple[float, int]:
     """The engine as the window starts it. Returns seconds and its peak memory in bytes, 0 if it was not watched."""
     from ftgui.data.project import Project
-    from ftgui.data.scan import scan
     from ftgui.protocol import codec
     from ftgui.protocol import messages as m
     from ftgui.protocol.recipe import Augmentation, Phase, Recipe, Training
 
     with tempfile.TemporaryDirectory() as project_folder:
         project = Project(Path(project_folder))
-        project.take_in(scan(folder))
+        project.take_in(folder)
         recipe = Recipe(
             phases=[Phase(name="Bench", train=TICKS[ticks][1], epochs=epochs, lr=1e-3)],
             training=Training(batch_size=BATCH, early_stop=0),

@@ -15,7 +15,7 @@ from ftgui import paths
 from ftgui.data import archive
 from ftgui.data.archive import count_images, is_archive_name, unpacked
 from ftgui.data.job import Cancelled, Job
-from ftgui.data.scan import DatasetError, scan
+from ftgui.data.scan import DatasetError, FoundImage, scan
 from tests.conftest import Maker
 
 
@@ -46,11 +46,11 @@ def test_it_holds_what_the_folder_held(kind: str, make_dataset: Maker, tmp_path:
     assert is_archive_name(file) and count_images(file, Job()) == 12
     opened = unpacked(file, Job())
     assert opened.name == "Meine Bilder" and opened.is_relative_to(paths.data_dir())
-    was, found = scan(folder), scan(opened)
-    assert [(i.path, i.class_name, i.split) for i in found.images] == [
-        (i.path, i.class_name, i.split) for i in was.images
-    ]
-    assert all((found.root / i.path).read_bytes() == (was.root / i.path).read_bytes() for i in found.images)
+    was: list[FoundImage] = []
+    found: list[FoundImage] = []
+    old, new = scan(folder, take=was.extend).root, scan(opened, take=found.extend).root
+    assert [(i.path, i.class_name, i.split) for i in found] == [(i.path, i.class_name, i.split) for i in was]
+    assert all((new / i.path).read_bytes() == (old / i.path).read_bytes() for i in found)
 
 
 def test_it_is_unpacked_once_and_anew_when_it_changes(make_dataset: Maker, tmp_path: Path, monkeypatch) -> None:

@@ -1,28 +1,44 @@
-"""The catalog says what was found, keeps what is known, and survives being read by two."""
+"""The catalog says what was found, keeps what is known and decided, and survives being read by two."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from pathlib import Path
 
 import pytest
 
-from ftgui.data.catalog import Catalog, CatalogError
+from ftgui.data import edits
+from ftgui.data.catalog import Catalog, CatalogError, Checked, Contents
 from ftgui.data.check import check_images
 from ftgui.data.headless import prepare
-from ftgui.data.job import Job
+from ftgui.data.job import Cancelled, Job
 from ftgui.data.project import Project, read_result, run_number, slug
-from ftgui.data.scan import DatasetError, scan
+from ftgui.data.query import ORDERS, Query
+from ftgui.data.scan import DatasetError
+from ftgui.data.split import Splitting
 from ftgui.protocol import recipe as recipes
-from ftgui.protocol.recipe import RecipeError
+from ftgui.protocol.recipe import Dataset, Recipe, RecipeError
 from tests.conftest import Maker, picture
 
 
 def opened(root: Path) -> Catalog:
     project = Project.for_dataset(root)
-    project.take_in(scan(root))
+    project.take_in(root)
     return project.catalog()
+
+
+def paths(catalog: Catalog, query: Query | None = None) -> list[str]:
+    return [row.path for row in catalog.rows(catalog.find(query or Query()))]
+
+
+def split_of(catalog: Catalog) -> dict[str, str]:
+    return {path: split for path, _, split in catalog.entries()}
+
+
+def groups(contents: Contents) -> dict[str, int]:
+    return {group.kind: group.count for group in contents.groups}
 
 
 def test_samples_are_split_and_numbered_by_class_name(make_dataset: Maker) -> None:
@@ -31,25 +47,37 @@ def test_samples_are_split_and_numbered_by_class_name(make_dataset: Maker) -> No
         samples = catalog.samples()
         assert {sample.class_name: sample.target for sample in samples} == {"blue": 0, "green": 1, "red": 2}
         assert catalog.counts()["red"] == {"train": 8, "val": 2}
-        assert not catalog.split_from_folders
+        assert not catalog.split_from_folders and catalog.complete
         assert all(sample.path.is_file() for sample in samples)
 
 
 def test_split_folders_without_val_take_it_from_train(make_dataset: Maker) -> None:
     with opened(make_dataset(count=10, splits=("train", "test"))) as catalog:
         assert catalog.counts()["blue"] == {"test": 10, "train": 8, "val": 2}
+        assert not catalog.split_from_folders
+
+
+def test_a_val_folder_that_appears_later_gives_train_its_images_back(make_dataset: Maker) -> None:
+    root = make_dataset(count=10, splits=("train",))
+    opened(root).close()
+    shutil.copytree(root / "train", root / "val")
+    with opened(root) as catalog:
+        assert catalog.counts()["blue"] == {"train": 10, "val": 10}
+        assert catalog.split_from_folders
 
 
 def test_unreadable_images_are_found_and_left_out(make_dataset: Maker) -> None:
     root = make_dataset(count=4)
     (root / "red" / "red0.jpg").write_bytes(b"no image")
     whole = (root / "red" / "red1.jpg").read_bytes()
-    (root / "red" / "red1.jpg").write_bytes(whole[:300])
+    (root / "red" / "red1.jpg").write_bytes(whole[:900])
     with opened(root) as catalog:
         assert check_images(catalog, Job()) == 2
-        bad = {problem.path: problem.message for problem in catalog.problems() if problem.kind == "unreadable"}
-        assert set(bad) == {"red/red0.jpg", "red/red1.jpg"}
-        assert "not an image" in bad["red/red0.jpg"]
+        bad = {group.kind: group.examples for group in catalog.contents().groups}
+        assert [p.path for p in bad["not-an-image"]] == ["red/red0.jpg"]
+        assert [p.path for p in bad["truncated"]] == ["red/red1.jpg"]
+        assert "not an image" in bad["not-an-image"][0].message
+        assert paths(catalog, Query(kind="truncated")) == ["red/red1.jpg"]
         assert len(catalog.samples()) == 6
         assert catalog.unchecked() == []
 
@@ -64,23 +92,130 @@ def test_what_is_known_survives_a_rescan_unless_the_file_changed(make_dataset: M
     os.utime(root / "red" / "red0.jpg", (1, 1))
     (root / "blue" / "blue2.jpg").unlink()
     with opened(root) as catalog:
-        assert catalog.unchecked() == ["red/red0.jpg"]
-        assert len(catalog.images()) == 5
+        assert [path for path, _, _ in catalog.unchecked()] == ["red/red0.jpg"]
+        assert "not-an-image" not in groups(catalog.contents())
+        assert len(catalog.find(Query())) == 5
+
+
+def test_what_a_check_saw_of_an_older_file_is_not_recorded(make_dataset: Maker) -> None:
+    root = make_dataset(count=2)
+    with opened(root) as catalog, catalog.transaction() as db:
+        db.execute("UPDATE images SET size = size + 1 WHERE path = 'red/red0.jpg'")
+    project = Project.for_dataset(root)
+    with project.catalog() as catalog:
+        waiting = catalog.unchecked()
+        assert len(waiting) == 4
+        catalog.record_checked([Checked(path, 1, mtime, problem="old news") for path, _, mtime in waiting])
+        assert len(catalog.unchecked()) == 4
+
+
+def test_decisions_survive_a_rescan(make_dataset: Maker) -> None:
+    root = make_dataset(count=10)
+    with opened(root) as catalog:
+        ids = catalog.find(Query(class_name="red"))
+        edits.relabel(catalog, ids[:2], "blue")
+        edits.exclude(catalog, ids[2:3], True)
+        edits.move(catalog, ids[3:4], "test")
+        edits.rename_class(catalog, "blue", "navy")
+        before = sorted(catalog.entries())
+    picture((40, 60, 200), 77).save(root / "blue" / "another.jpg")
+    with opened(root) as catalog:
+        entries = {path: (name, split) for path, name, split in catalog.entries()}
+        assert entries.pop("blue/another.jpg")[0] == "navy", "its folder's images are called so now"
+        assert sorted((path, *rest) for path, rest in entries.items()) == before
+        assert list(catalog.find(Query(excluded=True))) == list(ids[2:3])
+        assert catalog.class_names() == ["navy", "red"]
+
+
+def test_images_added_later_move_nobody(make_dataset: Maker) -> None:
+    root = make_dataset(count=10)
+    with opened(root) as catalog:
+        before = split_of(catalog)
+    for number in range(10):
+        picture((9, 9, 9), number).save(root / "red" / f"a{number}.jpg")
+    with opened(root) as catalog:
+        after = split_of(catalog)
+        assert {path: after[path] for path in before} == before
+        assert catalog.counts()["red"] == {"train": 16, "val": 4}
+
+
+def test_another_splitting_splits_anew_but_for_what_was_moved_by_hand(make_dataset: Maker) -> None:
+    with opened(make_dataset(count=20)) as catalog:
+        ids = catalog.find(Query(split="train"))[:3]
+        edits.move(catalog, ids, "test")
+        catalog.split(Splitting(0.4, 0.2, seed=3))
+        assert {row.split for row in catalog.rows(ids)} == {"test"}
+        assert catalog.counts()["red"]["val"] == 8 and catalog.counts()["red"]["test"] == 4
+        assert catalog.splitting == Splitting(0.4, 0.2, seed=3)
+        assert catalog.contents().counts["blue"].total() == 20
+
+
+def test_a_folder_that_can_not_be_listed_this_time_loses_nothing(
+    make_dataset: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = make_dataset(count=5)
+    with opened(root) as catalog:
+        edits.relabel(catalog, catalog.find(Query(class_name="red"))[:1], "blue")
+        before = sorted(catalog.entries())
+    scandir = os.scandir
+
+    def closed(folder):
+        if Path(folder).name == "red":
+            raise PermissionError(13, "Permission denied")
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    with opened(root) as catalog:
+        assert sorted(catalog.entries()) == before
+        assert groups(catalog.contents())["folder-unreadable"] == 1
 
 
 def test_small_classes_are_told(make_dataset: Maker) -> None:
-    root = make_dataset(classes=("red", "blue"), count=12)
+    root = make_dataset(classes=("red", "blue"), count=13)
     (root / "single").mkdir()
     picture((1, 1, 1), 1).save(root / "single" / "a.jpg")
     with opened(root) as catalog:
-        problem = next(p for p in catalog.problems() if p.path == "single")
+        (problem,) = catalog.contents().problems
+        assert (problem.path, problem.kind) == ("single", "class-too-small")
         assert "has one image: it can be learned from but never checked" in problem.message
-        assert [p.kind for p in catalog.problems()] == ["class-too-small"]
+
+
+def test_classes_of_very_different_size_are_told(make_dataset: Maker) -> None:
+    root = make_dataset(classes=("red", "blue"), count=13)
+    for number in range(130):
+        picture((9, 9, 9), number, (8, 8)).save(root / "red" / f"a{number}.png")
+    with opened(root) as catalog:
+        (problem,) = catalog.contents().problems
+        assert problem.kind == "imbalance" and "“blue” has 10 training images, “red” 114" in problem.message
+
+
+def test_a_class_that_is_brighter_or_larger_is_told(make_dataset: Maker) -> None:
+    root = make_dataset(classes=("a", "b", "c"), count=0)
+    for number in range(12):
+        picture((60, 60, 60), number).save(root / "a" / f"{number}.png")
+        picture((70, 70, 70), number).save(root / "b" / f"{number}.png")
+        picture((190, 190, 190), number, (320, 256)).save(root / "c" / f"{number}.png")
+    with opened(root) as catalog:
+        check_images(catalog, Job())
+        found = {p.kind: p for p in catalog.contents().problems}
+        assert found["class-brightness"].path == found["class-size"].path == "c"
+        assert "190 against 65" in found["class-brightness"].message
+        assert "256 pixels" in found["class-size"].message and "others 64" in found["class-size"].message
+
+
+def test_classes_that_differ_less_than_their_images_are_not(make_dataset: Maker) -> None:
+    root = make_dataset(classes=("a", "b"), count=0)
+    for number in range(12):
+        picture((20 + 18 * number,) * 3, number).save(root / "a" / f"{number}.png")
+        picture((50 + 16 * number,) * 3, number).save(root / "b" / f"{number}.png")
+    with opened(root) as catalog:
+        check_images(catalog, Job())
+        assert catalog.contents().problems == []
 
 
 def test_a_single_class_is_an_error(make_dataset: Maker) -> None:
-    with opened(make_dataset(classes=("red",), count=12)) as catalog:
-        problem = catalog.problems()[0]
+    with opened(make_dataset(classes=("red",), count=13)) as catalog:
+        problem = catalog.contents().problems[0]
         assert (problem.severity, problem.kind) == ("error", "one-class")
         assert "only one class" in problem.message and "takes two" in problem.message
 
@@ -92,7 +227,7 @@ def test_class_only_in_val_shifts_nothing(make_dataset: Maker) -> None:
     with opened(root) as catalog:
         assert catalog.class_names() == ["green", "red"]
         assert {s.class_name: s.target for s in catalog.samples()} == {"green": 0, "red": 1}
-        assert "none to train on" in next(p for p in catalog.problems() if p.path == "blue").message
+        assert "none to train on" in next(p for p in catalog.contents().problems if p.path == "blue").message
 
 
 def test_one_writes_while_another_reads(make_dataset: Maker) -> None:
@@ -100,15 +235,88 @@ def test_one_writes_while_another_reads(make_dataset: Maker) -> None:
     with opened(root) as writer, Catalog(writer.path, read_only=True) as reader:
         before = len(reader.samples())
         (root / "red" / "red0.jpg").unlink()
-        writer.replace(scan(root), 0.2, 0)
+        Project.for_dataset(root).take_in(root)
         assert len(reader.samples()) == before - 1
+
+
+def test_a_cancelled_scan_keeps_what_it_found_and_the_next_goes_on(
+    make_dataset: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ftgui.data.scan._BATCH", 3)
+    root = make_dataset(count=6)
+    project = Project.for_dataset(root)
+    job = Job()
+    with pytest.raises(Cancelled):
+        project.take_in(root, job, job.cancel)
+    with project.catalog() as catalog:
+        assert len(catalog.find(Query())) == 6 and not catalog.complete
+        assert catalog.contents().problems == [], "what is missing may still come"
+        check_images(catalog, Job())
+    project.take_in(root)
+    with project.catalog() as catalog:
+        assert len(catalog.find(Query())) == 12 and catalog.complete
+        assert len(catalog.unchecked()) == 6
+
+
+# --- asking ---------------------------------------------------------------------------------------------------------
 
 
 def test_search_finds_parts_of_names_literally(make_dataset: Maker) -> None:
     with opened(make_dataset(count=3)) as catalog:
-        assert [row.path for row in catalog.images(text="RED1")] == ["red/red1.jpg"]
-        assert catalog.images(text="%") == []
-        assert {row.class_name for row in catalog.images(class_name="blue")} == {"blue"}
+        assert paths(catalog, Query(text="RED1")) == ["red/red1.jpg"]
+        assert paths(catalog, Query(text="%")) == []
+        assert {row.class_name for row in catalog.rows(catalog.find(Query(class_name="blue")))} == {"blue"}
+
+
+def test_conditions_hold_together(make_dataset: Maker) -> None:
+    with opened(make_dataset(count=10)) as catalog:
+        ids = catalog.find(Query(class_name="red", split="val"))
+        assert len(ids) == 2 and {row.split for row in catalog.rows(ids)} == {"val"}
+        edits.exclude(catalog, ids[:1], True)
+        assert list(catalog.find(Query(class_name="red", split="val", excluded=False))) == list(ids[1:])
+        assert catalog.rows([ids[1], 10**9, ids[0]])[1].id == ids[0], "in the order asked for, without what is gone"
+
+
+def test_every_order_sorts_both_ways(make_dataset: Maker) -> None:
+    root = make_dataset(count=3)
+    picture((9, 9, 9), 1, (300, 200)).save(root / "blue" / "large.png")
+    os.utime(root / "red" / "red1.jpg", (1, 1))
+    with opened(root) as catalog:
+        check_images(catalog, Job())
+        firsts = {}
+        for order in ORDERS:
+            ids = list(catalog.find(Query(order=order)))
+            assert list(catalog.find(Query(order=order, descending=True))) == ids[::-1]
+            firsts[order] = catalog.rows(ids)[0].path
+        assert firsts["date"] == "red/red1.jpg"
+        assert paths(catalog, Query(order="dimensions"))[-1] == "blue/large.png"
+        assert paths(catalog, Query(order="brightness"))[0] == "blue/large.png"
+        assert paths(catalog, Query(order="file size"))[-1] == "blue/large.png"
+
+
+def test_details_of_one_image(make_dataset: Maker) -> None:
+    root = make_dataset(count=3)
+    image = picture((200, 40, 40), 1, (200, 20))
+    exif = image.getexif()
+    exif[0x0112] = 6
+    image.save(root / "red" / "turned.jpg", exif=exif)
+    with opened(root) as catalog:
+        check_images(catalog, Job())
+        (id_,) = catalog.find(Query(text="turned"))
+        detail = catalog.detail(id_)
+        assert (detail.width, detail.height, detail.mode, detail.format, detail.orientation) == (
+            200,
+            20,
+            "RGB",
+            "JPEG",
+            6,
+        )
+        assert {kind for kind, _, _ in detail.findings} == {"tiny", "extreme-aspect"}
+        assert detail.row.path == "red/turned.jpg" and len(detail.digest) == 16
+        assert catalog.detail(10**9) is None
+
+
+# --- files ----------------------------------------------------------------------------------------------------------
 
 
 def test_another_version_is_refused(tmp_path: Path) -> None:
@@ -121,6 +329,28 @@ def test_another_version_is_refused(tmp_path: Path) -> None:
     path.write_text("not a database at all, but long enough to be one" * 20, encoding="utf-8")
     with pytest.raises(CatalogError, match="can't be opened"):
         Catalog(path)
+
+
+def test_a_catalog_of_version_1_is_taken_over(make_dataset: Maker) -> None:
+    root = make_dataset(count=10)
+    project = Project.for_dataset(root)
+    with sqlite3.connect(project.catalog_path) as db:
+        db.executescript(
+            """CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+            CREATE TABLE images (id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, class_name TEXT NOT NULL,
+                split TEXT NOT NULL, size INTEGER NOT NULL, mtime REAL NOT NULL, width INTEGER, height INTEGER,
+                mode TEXT, problem TEXT, excluded INTEGER NOT NULL DEFAULT 0) STRICT;
+            CREATE INDEX images_by_class ON images (class_name, split);
+            CREATE TABLE problems (severity TEXT, kind TEXT, message TEXT, path TEXT, fix TEXT);
+            INSERT INTO images (path, class_name, split, size, mtime) VALUES ('red/red0.jpg', 'red', 'val', 1, 1.0);
+            PRAGMA user_version = 1;"""
+        )
+        db.execute("INSERT INTO meta VALUES ('root', ?)", (str(root),))
+    db.close()
+    with project.catalog() as catalog:
+        assert catalog.root == root and split_of(catalog) == {"red/red0.jpg": "val"}
+    with opened(root) as catalog:
+        assert catalog.counts() == {"blue": {"train": 8, "val": 2}, "red": {"train": 8, "val": 2}}
 
 
 def test_runs_are_numbered(tmp_path: Path) -> None:
@@ -155,4 +385,21 @@ def test_preparing_without_a_window(make_dataset: Maker, tmp_path: Path) -> None
     assert len(list((tmp_path / "job" / "runs").iterdir())) == 1, "what is refused leaves no run behind"
     recipes.save(recipes.Recipe(), recipe)
     with pytest.raises(RecipeError, match="names no dataset"):
+        prepare(recipe)
+
+
+def test_a_recipe_says_how_to_split(make_dataset: Maker, tmp_path: Path) -> None:
+    make_dataset(count=10)
+    recipe = tmp_path / "recipe.toml"
+    dataset = Dataset(folder="pictures", val_fraction=0.3, test_fraction=0.2, group_by=r"(\d)\.jpg")
+    recipes.save(Recipe(dataset=dataset), recipe)
+    prepare(recipe)
+    with Project(tmp_path).catalog() as catalog:
+        assert catalog.splitting == Splitting(0.3, 0.2, 0, r"(\d)\.jpg")
+        by_number: dict[str, set[str]] = {}
+        for path, split in split_of(catalog).items():
+            by_number.setdefault(path[-5], set()).add(split)
+        assert all(len(splits) == 1 for splits in by_number.values())
+    recipes.save(Recipe(dataset=Dataset(folder="pictures", group_by="(")), recipe)
+    with pytest.raises(RecipeError, match="no regular expression"):
         prepare(recipe)

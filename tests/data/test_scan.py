@@ -11,8 +11,14 @@ from pathlib import Path
 import pytest
 
 from ftgui.data.job import Cancelled, Job
-from ftgui.data.scan import DatasetError, scan
+from ftgui.data.scan import DatasetError, FoundImage, scan
 from tests.conftest import Maker, picture
+
+
+def images_of(folder: Path) -> list[FoundImage]:
+    images: list[FoundImage] = []
+    scan(folder, take=images.extend)
+    return images
 
 
 def kinds(found) -> dict[str, str]:
@@ -20,18 +26,19 @@ def kinds(found) -> dict[str, str]:
 
 
 def test_class_folders(make_dataset: Maker) -> None:
-    found = scan(make_dataset(count=4))
+    root = make_dataset(count=4)
+    found = scan(root)
     assert found.class_names == ["blue", "red"]
-    assert {image.split for image in found.images} == {""}
+    assert {image.split for image in images_of(root)} == {""}
     assert found.summary() == "2 classes, 8 images"
 
 
 @pytest.mark.parametrize("names", [("train", "val"), ("Train", "valid"), ("training", "Validation"), ("train", "test")])
 def test_split_folders(make_dataset: Maker, names: tuple[str, str]) -> None:
-    found = scan(make_dataset(count=2, splits=names))
-    assert found.class_names == ["blue", "red"]
+    root = make_dataset(count=2, splits=names)
+    assert scan(root).class_names == ["blue", "red"]
     second = "test" if names[1] == "test" else "val"
-    assert sorted({image.split for image in found.images}) == sorted({"train", second})
+    assert sorted({image.split for image in images_of(root)}) == sorted({"train", second})
 
 
 def test_wrapping_folder_is_looked_through(make_dataset: Maker, tmp_path: Path) -> None:
@@ -48,7 +55,7 @@ def test_nested_folders_belong_to_their_class(make_dataset: Maker) -> None:
     deep = root / "red" / "monday" / "morning"
     deep.mkdir(parents=True)
     picture((200, 0, 0), 9).save(deep / "x.png")
-    image = next(image for image in scan(root).images if "morning" in image.path)
+    image = next(image for image in images_of(root) if "morning" in image.path)
     assert (image.class_name, image.path) == ("red", "red/monday/morning/x.png")
 
 
@@ -61,12 +68,11 @@ def test_strange_files_become_problems(make_dataset: Maker) -> None:
     (root / ".DS_Store").write_bytes(b"junk")
     (root / "red" / "Thumbs.db").write_bytes(b"junk")
     found = scan(root)
-    assert len(found.images) == 4
+    assert found.images == 5, "a GIF is an image"
     assert kinds(found) == {
-        "red/notes.txt": "not-an-image",
-        "readme.md": "not-an-image",
+        "red/notes.txt": "other-file",
+        "readme.md": "other-file",
         "lost.jpg": "outside-class",
-        "blue/banner.gif": "animation",
     }
 
 
@@ -148,7 +154,7 @@ def test_folders_without_permission() -> None:
 def test_a_link_to_a_folder_above_does_not_loop(make_dataset: Maker) -> None:
     root = make_dataset(count=2)
     (root / "red" / "loop").symlink_to(root / "red", target_is_directory=True)
-    assert len(scan(root).images) == 4
+    assert scan(root).images == 4
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names that are not text exist on Linux only")
@@ -156,7 +162,7 @@ def test_names_that_are_not_text_are_problems(make_dataset: Maker) -> None:
     root = make_dataset(count=2)
     shutil.copy(root / "red" / "red0.jpg", os.fsencode(root / "red") + b"/caf\xe9.jpg")
     found = scan(root)
-    assert len(found.images) == 4 and kinds(found) == {"red/caf?.jpg": "bad-name"}
+    assert found.images == 4 and kinds(found) == {"red/caf?.jpg": "bad-name"}
     root.rename(os.fsdecode(os.fsencode(root.parent) + b"/caf\xe9"))
     with pytest.raises(DatasetError, match="not valid text"):
         scan(Path(os.fsdecode(os.fsencode(root.parent) + b"/caf\xe9")))
@@ -177,5 +183,32 @@ def test_cancelling(make_dataset: Maker) -> None:
 
 def test_hymenoptera(shared: Path) -> None:
     found = scan(shared / "hymenoptera")
-    assert found.summary() == "2 classes, 397 images"
-    assert [problem.path for problem in found.problems] == ["train/ants/imageNotFound.gif"]
+    assert found.summary() == "2 classes, 398 images"
+    assert found.problems == []
+
+
+def test_images_come_in_batches_while_the_search_goes_on(make_dataset: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ftgui.data.scan._BATCH", 5)
+    seen: list[int] = []
+    job = Job(lambda done, _total: seen.append(done), interval=0)
+    sizes: list[int] = []
+    found = scan(make_dataset(count=6), job, lambda images: sizes.append(len(images)))
+    assert sizes == [5, 5, 2] and found.images == 12
+    assert seen == sorted(seen) and seen[-1] >= 10
+
+
+def test_of_many_problems_only_some_are_kept_but_all_counted(
+    make_dataset: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ftgui.data.scan.MOST_KEPT", 3)
+    root = make_dataset(count=2)
+    for number in range(10):
+        (root / "red" / f"{number}.txt").write_text("hm", encoding="utf-8")
+    found = scan(root)
+    assert len(found.problems) == 3 and found.problem_counts == {"other-file": 10}
+
+
+def test_folders_that_were_looked_into_are_told(make_dataset: Maker) -> None:
+    root = make_dataset(count=1, splits=("train", "val"))
+    names = {folder.relative_to(root).as_posix() for folder in scan(root).folders}
+    assert names == {".", "train", "val", "train/red", "train/blue", "val/red", "val/blue"}

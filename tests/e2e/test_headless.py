@@ -14,7 +14,6 @@ import msgspec
 import pytest
 
 from ftgui.data.project import Project, read_result
-from ftgui.data.scan import scan
 from ftgui.protocol import codec
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
@@ -154,7 +153,7 @@ def test_the_same_recipe_and_seed_give_the_same_metrics_as_the_window(make_datas
     status, _, err = finish(ftgui("train", path, "--device", "cpu"))
     assert status == 0, err
     project = Project.for_dataset(dataset)
-    project.take_in(scan(dataset))
+    project.take_in(dataset)
     recipe = msgspec.structs.replace(recipes.load(path), device="cpu")
     run = project.new_run_folder("window")
     engine, decoder = engine_of_the_window(m.Train(1, recipe, str(project.catalog_path), str(run)))
@@ -174,7 +173,7 @@ def test_an_engine_killed_with_kill_9_goes_on_from_its_checkpoint(make_dataset: 
     path.write_text(RECIPE.format(epochs=40), encoding="utf-8")
     recipe = msgspec.structs.replace(recipes.load(path), device="cpu")
     project = Project.for_dataset(dataset)
-    project.take_in(scan(dataset))
+    project.take_in(dataset)
     weights = []
     for kill in (False, True):
         run = project.new_run_folder("kill" if kill else "whole")

@@ -187,7 +187,7 @@ def test_the_engine_is_killed_at_bad_moments(run_window, make_dataset: Maker) ->
         os.kill(engine_process().pid, signal.SIGKILL)  # in the middle of training
         yield crashed
         assert "stopped unexpectedly" in window.status.text.text() and window.status.restart.isVisible()
-        assert window.data_page.images.rowCount() == 24 and window.train_page.loss.steps.size >= 1
+        assert window.data_page.grid.images.rowCount() == 24 and window.train_page.loss.steps.size >= 1
         window.workspace.ask(dataset / "red" / "red0.jpg")
         assert window.predict_page.caution.text() == "The engine is not running."
         click(window.status.restart)

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from ftgui.data.project import Project
-from ftgui.data.scan import scan
 from ftgui.engine.session import Session
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Augmentation, Backbone, Phase, Recipe, Training
@@ -62,7 +61,7 @@ def train_command() -> Callable[..., m.Train]:
         **training,
     ) -> m.Train:
         project = Project.for_dataset(dataset)
-        project.take_in(scan(dataset))
+        project.take_in(dataset)
         recipe = Recipe(
             seed=seed,
             device="cpu",

@@ -83,7 +83,7 @@ def test_a_dropped_folder_is_opened(qtbot, window: MainWindow, fake: FakeEngine,
     assert window.top.summary.text() == "2 classes, 8 images"
     assert [window.data_page.classes.item(i).text() for i in range(2)] == ["blue", "red"]
     assert "train 6 · val 2 · test 0" in window.data_page.split.text()
-    assert window.data_page.images.rowCount() == 8
+    assert window.data_page.grid.images.rowCount() == 8
     assert fake.last(m.LoadModel).class_names == ["blue", "red"]
     assert window.workspace.project.recipe_path.is_file()
 
@@ -272,8 +272,8 @@ def test_a_refused_drop_does_not_end_the_check_of_the_open_dataset(qtbot, window
     drop(window, urls(tmp_path / "empty"))
     qtbot.waitUntil(lambda: "is empty" in window.status.text.text())
     qtbot.waitUntil(lambda: not window.workspace.checking)
-    assert window.data_page.problems.topLevelItem(0).text(0) == "1 file can't be read"
-    assert not window.data_page.problems_note.isVisible()
+    assert window.data_page.problems.tree.topLevelItem(0).text(0) == "1 image not really an image"
+    assert not window.data_page.problems.note.isVisible()
     assert "is empty" in window.status.text.text(), "progress does not wipe an error away"
 
 
@@ -433,7 +433,7 @@ def test_a_crash_is_told_in_words_and_nothing_is_lost(qtbot, window: MainWindow,
     )
     assert window.status.restart.isVisible()
     assert "The training ended without finishing" in window.train_page.headline.text()
-    assert not window.top.train.isEnabled() and window.data_page.images.rowCount() == 12
+    assert not window.top.train.isEnabled() and window.data_page.grid.images.rowCount() == 12
     started = fake.started
     qtbot.mouseClick(window.status.restart, Qt.MouseButton.LeftButton)
     assert fake.started == started + 1
@@ -471,33 +471,43 @@ def test_no_validation_images_are_told(qtbot, window: MainWindow, fake: FakeEngi
 
 def test_problems_are_listed_with_their_files(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> None:
     root = make_dataset(count=14)
-    (root / "red" / "red0.jpg").write_bytes((root / "red" / "red0.jpg").read_bytes()[:400])
+    (root / "red" / "red0.jpg").write_bytes((root / "red" / "red0.jpg").read_bytes()[:900])
     (root / "red" / "notes.txt").write_text("x", encoding="utf-8")
     open_project(qtbot, window, fake, root)
-    tree = window.data_page.problems
+    page = window.data_page
+    tree = page.problems.tree
     texts = [tree.topLevelItem(i).text(0) for i in range(tree.topLevelItemCount())]
-    assert texts == ["1 file can't be read", "1 file not an image"]
+    assert texts == ["1 image cut off", "1 file not an image"]
     assert tree.topLevelItem(0).child(0).text(0) == "red/red0.jpg"
     assert "cut off" in tree.topLevelItem(0).child(0).toolTip(0)
+    tree.itemClicked.emit(tree.topLevelItem(0), 0)
+    qtbot.waitUntil(lambda: page.grid.images.rowCount() == 1)
+    assert page.banner.isVisibleTo(page) and "ends too early" in page.banner_text.text()
+    tree.itemClicked.emit(tree.topLevelItem(0), 0)
+    qtbot.waitUntil(lambda: page.grid.images.rowCount() == 28)
+    assert not page.banner.isVisibleTo(page)
 
 
 def test_searching_and_filtering(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> None:
     open_project(qtbot, window, fake, make_dataset(count=4))
     page = window.data_page
-    page.search.setText("red1")
-    qtbot.waitUntil(lambda: page.images.rowCount() == 1)
-    page.search.setText("nothing like it")
-    qtbot.waitUntil(lambda: page.images.rowCount() == 0)
+    images = page.grid.images
+    page.bar.search.setText("red1")
+    qtbot.waitUntil(lambda: images.rowCount() == 1)
+    assert page.bar.count.text() == "1 of 8"
+    page.bar.search.setText("nothing like it")
+    qtbot.waitUntil(lambda: images.rowCount() == 0)
     assert page.nothing.isVisible()
-    page.search.clear()
-    qtbot.waitUntil(lambda: page.images.rowCount() == 8)
-    page._class_clicked(page.classes.item(0))
-    assert page.images.rowCount() == 4 and page.class_filter.currentText() == "blue"
-    page._class_clicked(page.classes.item(0))
-    assert page.images.rowCount() == 8
+    page.bar.search.clear()
+    qtbot.waitUntil(lambda: images.rowCount() == 8)
+    page.classes.itemClicked.emit(page.classes.item(0))
+    qtbot.waitUntil(lambda: images.rowCount() == 4)
+    assert page.bar.class_filter.currentText() == "blue"
+    page.classes.itemClicked.emit(page.classes.item(0))
+    qtbot.waitUntil(lambda: images.rowCount() == 8)
 
 
-def test_thumbnails_are_upright_and_a_double_click_asks(qtbot, window, fake, make_dataset: Maker) -> None:
+def test_thumbnails_are_upright_and_the_viewer_asks(qtbot, window, fake, make_dataset: Maker) -> None:
     from PIL import Image
 
     root = make_dataset(count=3)
@@ -508,7 +518,7 @@ def test_thumbnails_are_upright_and_a_double_click_asks(qtbot, window, fake, mak
     wide.transpose(Image.Transpose.ROTATE_180).save(root / "blue" / "blue0.jpg", exif=exif, quality=95)
     open_project(qtbot, window, fake, root)
     window.show_page(DATA)
-    index = window.data_page.images.index(0)
+    index = window.data_page.grid.images.index(0)
 
     def thumbnail():
         return index.data(Qt.ItemDataRole.DecorationRole)
@@ -517,7 +527,10 @@ def test_thumbnails_are_upright_and_a_double_click_asks(qtbot, window, fake, mak
     image = thumbnail().toImage()
     left, right = image.pixelColor(5, image.height() // 2), image.pixelColor(image.width() - 6, image.height() // 2)
     assert left.red() > 200 > left.blue() and right.blue() > 200 > right.red()
-    window.data_page.grid.activated.emit(index)
+    window.data_page.grid.doubleClicked.emit(index)
+    viewer = window.data_page.viewer
+    qtbot.waitUntil(lambda: viewer.isVisible() and viewer.canvas.shown)
+    viewer.ask.click()
     assert fake.last(m.Predict).path == str(root / "blue" / "blue0.jpg")
 
 

@@ -280,5 +280,5 @@ def test_a_download_shows_megabytes_and_can_be_cancelled(
 def test_cancelling_never_stops_a_training(window: MainWindow, fake: FakeEngine) -> None:
     fake.become_ready()
     fake.state(EngineKind.TRAINING)
-    window.workspace.cancel_download()
+    window.workspace.cancel()
     assert not any(isinstance(command, m.Stop) for command in fake.sent)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from ftgui.data.job import Cancelled, Job
-from ftgui.data.scan import scan
+from ftgui.data.scan import FoundImage, scan
 from ftgui.ui import sample
 
 
@@ -21,9 +21,10 @@ def test_six_classes_or_more_of_fifty_or_more() -> None:
 
 def test_it_is_drawn_once_and_opens_as_a_dataset(monkeypatch: pytest.MonkeyPatch) -> None:
     folder = sample.sample_folder(Job())
-    found = scan(folder)
+    images: list[FoundImage] = []
+    found = scan(folder, take=images.extend)
     assert found.class_names == sorted(sample.code_points()) and not found.problems
-    with Image.open(folder / found.images[0].path) as image:
+    with Image.open(folder / images[0].path) as image:
         assert image.size == (224, 224) and image.convert("L").getextrema()[0] < 100, "something is drawn"
     assert "CC BY-SA 4.0" in (folder.parent / "LICENSE.txt").read_text(encoding="utf-8")
     monkeypatch.setattr(sample, "draw", lambda svg: pytest.fail("drawn again"))

@@ -2,132 +2,48 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QColor, QPainter, QPainterPath, QPixmap
+from PySide6.QtCore import QFile, QPoint, Qt, QThreadPool, Signal, Slot
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QComboBox,
     QHBoxLayout,
-    QLineEdit,
-    QListView,
-    QListWidget,
-    QListWidgetItem,
+    QInputDialog,
+    QMenu,
+    QMessageBox,
     QStackedLayout,
-    QStyle,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
-    QTreeWidget,
-    QTreeWidgetItem,
+    QToolButton,
+    QVBoxLayout,
     QWidget,
 )
 
-from ftgui.protocol.problem import Problem
+from ftgui.data.catalog import Catalog
+from ftgui.data.findings import EXCLUDE, EXCLUDE_COPIES, EXCLUDE_TRAIN, KINDS
+from ftgui.data.job import Job
+from ftgui.data.query import Query
+from ftgui.data.split import Splitting
 from ftgui.ui import icons
-from ftgui.ui.models.image_list import ROW_ROLE, ImageListModel, is_missing
 from ftgui.ui.theme import Theme
-from ftgui.ui.widgets.basics import Card, button, heading, label, paint_bar
+from ftgui.ui.widgets.basics import Card, ElidedLabel, IconButton, button, heading, label
+from ftgui.ui.widgets.browse_bar import BrowseBar
+from ftgui.ui.widgets.class_list import ClassList
+from ftgui.ui.widgets.image_grid import ImageGrid, add_edits
+from ftgui.ui.widgets.problem_list import ProblemList
+from ftgui.ui.widgets.split_editor import SplitBar, SplitEditor
+from ftgui.ui.widgets.viewer import Viewer
 from ftgui.ui.words import plural
-from ftgui.ui.workers.thumbnails import Thumbnails
+from ftgui.ui.workers.tasks import Task
 from ftgui.ui.workspace import Workspace
 
-THUMBNAIL = 156
-_TILE = QSize(THUMBNAIL + 16, THUMBNAIL + 34)
-_COUNT_ROLE = Qt.ItemDataRole.UserRole + 1
-_SHARE_ROLE = Qt.ItemDataRole.UserRole + 2
-_CLASS_ROW = 40
-MAX_LISTED = 500
-"""Files listed under one problem; the rest are counted."""
-
-KINDS = {
-    "unreadable": "can't be read",
-    "animation": "left out: GIF",
-    "not-an-image": "not an image",
-    "outside-class": "outside a class folder",
-    "folder-unreadable": "folder can't be read",
-    "bad-name": "with an unreadable name",
-    "class-too-small": "with few images",
-    "class-unknown": "can't be learned",
-    "one-class": "needs two classes",
+_ACTIONS = {
+    EXCLUDE: "Exclude all of these",
+    EXCLUDE_COPIES: "Exclude all but one of each",
+    EXCLUDE_TRAIN: "Exclude those for training",
 }
-_NOUNS = {"class-too-small": "class", "class-unknown": "class", "one-class": "dataset", "folder-unreadable": "folder"}
-
-
-class _ClassDelegate(QStyledItemDelegate):
-    """A name, a count and a bar."""
-
-    def __init__(self, theme: Theme, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._theme = theme
-
-    def sizeHint(self, _option: QStyleOptionViewItem, _index: QModelIndex | QPersistentModelIndex) -> QSize:
-        return QSize(80, _CLASS_ROW)
-
-    def paint(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> None:
-        colors = self._theme.colors
-        painter.save()
-        selected = bool(option.state & QStyle.StateFlag.State_Selected)
-        if selected or option.state & QStyle.StateFlag.State_MouseOver:
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setPen(QColor(colors.accent) if selected else Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(colors.hover))
-            painter.drawRoundedRect(QRectF(option.rect).adjusted(0.5, 0.5, -0.5, -2.5), 6, 6)
-        area = option.rect.adjusted(8, 4, -8, -6)
-        number = str(index.data(_COUNT_ROLE))
-        width = option.fontMetrics.horizontalAdvance(number)
-        painter.setPen(QColor(colors.muted))
-        painter.drawText(area, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop), number)
-        painter.setPen(QColor(colors.text))
-        name = option.fontMetrics.elidedText(index.data(), Qt.TextElideMode.ElideMiddle, area.width() - width - 10)
-        painter.drawText(area, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop), name)
-        bar = QRectF(area.left(), area.bottom() - 5, area.width(), 5)
-        paint_bar(painter, bar, index.data(_SHARE_ROLE), colors.accent, colors.track)
-        painter.restore()
-
-
-class _TileDelegate(QStyledItemDelegate):
-    """A rounded thumbnail and the class below it."""
-
-    def __init__(self, theme: Theme, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._theme = theme
-
-    def sizeHint(self, _option: QStyleOptionViewItem, _index: QModelIndex | QPersistentModelIndex) -> QSize:
-        return _TILE
-
-    def paint(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> None:
-        colors = self._theme.colors
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        left = option.rect.left() + (option.rect.width() - THUMBNAIL) / 2
-        frame = QRectF(left, option.rect.top() + 6, THUMBNAIL, THUMBNAIL)
-        path = QPainterPath()
-        path.addRoundedRect(frame, 6, 6)
-        picture: QPixmap | None = index.data(Qt.ItemDataRole.DecorationRole)
-        painter.setClipPath(path)
-        if picture is not None and not picture.isNull():
-            painter.drawPixmap(frame.toRect(), picture)
-        else:
-            painter.fillRect(frame, QColor(colors.track))
-            if is_missing(picture):
-                painter.setPen(QColor(colors.muted))
-                painter.drawText(frame, int(Qt.AlignmentFlag.AlignCenter), "can't be read")
-        painter.setClipping(False)
-        if option.state & QStyle.StateFlag.State_Selected:
-            painter.setPen(QColor(colors.accent))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(frame.adjusted(-2, -2, 2, 2), 7, 7)
-        painter.setPen(QColor(colors.text))
-        text = option.fontMetrics.elidedText(index.data(), Qt.TextElideMode.ElideMiddle, THUMBNAIL)
-        below = QRectF(left, frame.bottom() + 4, THUMBNAIL, 20)
-        painter.drawText(below, int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignVCenter), text)
-        painter.restore()
+_KEYS = "← → other images · wheel zooms · Del excludes · 1 to 9 relabel · Esc back"
 
 
 class DataPage(QWidget):
@@ -141,18 +57,16 @@ class DataPage(QWidget):
     def __init__(self, workspace: Workspace, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._workspace = workspace
+        self._curation = workspace.curation
         self._theme = theme
+        self._pool = QThreadPool(self)
+        self._finding: Task | None = None
+        self._looking = -1
+        """Id of the image that the viewer shows."""
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self._make_empty())
         self._stack.addWidget(self._make_full())
-        self._search_timer = QTimer(self)
-        self._search_timer.setSingleShot(True)
-        self._search_timer.setInterval(150)
-        self._search_timer.timeout.connect(self._show_images)
-        self.search.textChanged.connect(self._search_timer.start)
-        workspace.project_changed.connect(self._project_changed)
-        workspace.catalog_changed.connect(self._catalog_changed)
-        theme.changed.connect(self._recolor)
+        self._connect()
         self._recolor()
 
     # --- making -----------------------------------------------------------------------------------------------------
@@ -193,25 +107,33 @@ class DataPage(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(10)
         layout.addWidget(self._make_side())
-        layout.addWidget(self._make_grid(), 1)
+        right = self._right = QWidget()
+        stack = QVBoxLayout(right)
+        stack.setContentsMargins(0, 0, 0, 0)
+        stack.addWidget(self._make_grid())
+        self.viewer = Viewer(self._theme)
+        self.viewer.setParent(right)
+        right.installEventFilter(self.viewer)
+        layout.addWidget(right, 1)
         return page
 
     def _make_side(self) -> QWidget:
         side = Card()
         side.setFixedWidth(230)
-        side.body.addWidget(label("Classes", "title"))
-        self.classes = QListWidget()
-        self.classes.setItemDelegate(_ClassDelegate(self._theme, self.classes))
-        self.classes.setFrameShape(QListWidget.Shape.NoFrame)
-        self.classes.setMouseTracking(True)
-        self.classes.setAcceptDrops(False)
-        self.classes.setUniformItemSizes(True)
-        self.classes.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.classes.setAccessibleName("Classes")
-        self.classes.setToolTip("Click a class to see only its images; click again to see all.")
-        self.classes.itemClicked.connect(self._class_clicked)
+        new_class = IconButton("plus", "New class", ": an empty one, to drag images onto", self._theme)
+        new_class.clicked.connect(self._new_class)
+        side.body.addLayout(_titled("Classes", new_class))
+        self.classes = ClassList(self._theme)
         side.body.addWidget(self.classes, 1)
-        side.body.addWidget(label("Split", "title"))
+        self.change_split = QToolButton()
+        self.change_split.setObjectName("chip")
+        self.change_split.setText("Change…")
+        self.change_split.setAccessibleName("Change the split")
+        self.change_split.setToolTip("How many images are for training, for checking, and for a last test")
+        self.change_split.clicked.connect(self._edit_split)
+        side.body.addLayout(_titled("Split", self.change_split))
+        self.split_bar = SplitBar(self._theme)
+        side.body.addWidget(self.split_bar)
         self.split = label("", "muted", wrap=True)
         self.split.setToolTip(
             "The model learns from train images only. Val images tell whether it understood or just memorised;\n"
@@ -220,61 +142,94 @@ class DataPage(QWidget):
         side.body.addWidget(self.split)
         side.body.addSpacing(4)
         side.body.addWidget(label("Problems", "title"))
-        self.problems_note = label("", "muted", wrap=True)
-        side.body.addWidget(self.problems_note)
-        self.problems = QTreeWidget()
-        self.problems.setHeaderHidden(True)
-        self.problems.setFrameShape(QTreeWidget.Shape.NoFrame)
-        self.problems.setIndentation(12)
-        self.problems.setAcceptDrops(False)
-        self.problems.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.problems.setAccessibleName("Problems")
+        self.problems = ProblemList(self._theme)
         side.body.addWidget(self.problems, 1)
         return side
 
     def _make_grid(self) -> QWidget:
         card = Card()
-        top = QHBoxLayout()
-        self.search = QLineEdit()
-        self.search.setPlaceholderText("Search file names")
-        self.search.setClearButtonEnabled(True)
-        self.search.setAccessibleName("Search file names")
-        self.search.setAcceptDrops(False)
-        self.class_filter = QComboBox()
-        self.class_filter.setAccessibleName("Show only one class")
-        self.class_filter.setMaximumWidth(200)
-        self.class_filter.activated.connect(self._filter_chosen)
-        top.addWidget(self.search, 1)
-        top.addWidget(self.class_filter)
-        card.body.addLayout(top)
-        self.thumbnails = Thumbnails(THUMBNAIL * 2 if self.devicePixelRatioF() > 1 else THUMBNAIL, self)
-        self.images = ImageListModel(self.thumbnails, self)
-        self.grid = QListView()
-        self.grid.setModel(self.images)
-        self.grid.setItemDelegate(_TileDelegate(self._theme, self.grid))
-        self.grid.setViewMode(QListView.ViewMode.IconMode)
-        self.grid.setMovement(QListView.Movement.Static)
-        self.grid.setResizeMode(QListView.ResizeMode.Adjust)
-        self.grid.setUniformItemSizes(True)
-        self.grid.setLayoutMode(QListView.LayoutMode.Batched)
-        self.grid.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.grid.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.grid.verticalScrollBar().setSingleStep(40)
-        self.grid.setFrameShape(QListView.Shape.NoFrame)
-        self.grid.setAcceptDrops(False)
-        self.grid.setAccessibleName("Images")
-        self.grid.activated.connect(self._activated)
-        self.nothing = label("", "muted")
+        self.bar = BrowseBar(self._theme)
+        self.grid = ImageGrid(self._theme)
+        self.grid.set_size(self.bar.thumbnail_size.currentText())
+        self.nothing = label("No image matches.", "muted")
         self.nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.nothing.hide()
+        card.body.addWidget(self.bar)
+        card.body.addWidget(self._make_banner())
         card.body.addWidget(self.grid, 1)
         card.body.addWidget(self.nothing)
+        card.body.addLayout(self._make_foot())
         return card
+
+    def _make_banner(self) -> QWidget:
+        """Above the images of one kind of problem: why it matters, and what to do."""
+        self.banner = QWidget()
+        layout = QHBoxLayout(self.banner)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self.banner_text = label("", wrap=True)
+        self.fix = button("Fix", "")
+        self.fix.clicked.connect(self._fix)
+        show_all = button("Show all", "Show all images again")
+        show_all.clicked.connect(self.bar.clear)
+        layout.addWidget(self.banner_text, 1)
+        layout.addWidget(self.fix)
+        layout.addWidget(show_all)
+        self.banner.hide()
+        return self.banner
+
+    def _make_foot(self) -> QHBoxLayout:
+        """Below the images: what is selected, and what can be done with it."""
+        self.selected = ElidedLabel()
+        self.selected.setObjectName("muted")
+        self.edit = QToolButton()
+        self.edit.setObjectName("chip")
+        self.edit.setText("Edit selected ▾")
+        self.edit.setAccessibleName("Edit the selected images")
+        self.edit.setToolTip("Relabel, exclude, or move to another split; also by keys and with a right click")
+        self.edit.clicked.connect(self._edit_menu)
+        row = QHBoxLayout()
+        row.addWidget(self.selected, 1)
+        row.addWidget(self.edit)
+        return row
+
+    def _connect(self) -> None:
+        workspace, grid = self._workspace, self.grid
+        workspace.project_changed.connect(self._project_changed)
+        workspace.catalog_changed.connect(self._catalog_changed)
+        self._theme.changed.connect(self._recolor)
+        self.bar.changed.connect(self._browse)
+        self.bar.size_chosen.connect(grid.set_size)
+        self.classes.chosen.connect(self.bar.choose_class)
+        self.classes.renamed.connect(self._curation.rename_class)
+        self.classes.merged.connect(self._curation.rename_class)
+        self.classes.new_wanted.connect(self._new_class)
+        self.classes.images_dropped.connect(self._curation.relabel)
+        self.classes.files_dropped.connect(self._curation.add)
+        self.problems.chosen.connect(self.bar.choose_kind)
+        self.problems.file_chosen.connect(self._show_file)
+        grid.chosen_changed.connect(self._show_selected)
+        grid.look_wanted.connect(self._look)
+        grid.ask_wanted.connect(self._ask)
+        grid.relabel_wanted.connect(self._relabel)
+        grid.new_class_wanted.connect(self._relabel_to_new)
+        grid.exclude_wanted.connect(self._exclude)
+        grid.exclude_toggled.connect(self._toggle_excluded)
+        grid.move_wanted.connect(self._move)
+        grid.trash_wanted.connect(self._trash)
+        self.viewer.step_wanted.connect(self._step)
+        self.viewer.key_pressed.connect(self._viewer_key)
+        self.viewer.ask_wanted.connect(self.ask_wanted)
+        self.viewer.closed.connect(self._left_viewer)
 
     # --- showing ----------------------------------------------------------------------------------------------------
 
     def close_threads(self) -> None:
         """Before the program ends."""
-        self.thumbnails.close()
+        if self._finding is not None:
+            self._finding.cancel()
+        self._pool.waitForDone()
+        self.viewer.close_threads()
+        self.grid.thumbnails.close()
 
     @Slot()
     def _recolor(self) -> None:
@@ -283,11 +238,13 @@ class DataPage(QWidget):
 
     @Slot()
     def _project_changed(self) -> None:
-        self.thumbnails.forget()
-        self.search.clear()
-        self.class_filter.setCurrentIndex(0)
+        self.grid.thumbnails.forget()
+        self.grid.show_images(None, array("q"))
+        self.viewer.hide()
+        self.bar.blockSignals(True)
+        self.bar.clear()
+        self.bar.blockSignals(False)
         self._catalog_changed()
-        self.grid.scrollToTop()
 
     @Slot()
     def _catalog_changed(self) -> None:
@@ -296,83 +253,270 @@ class DataPage(QWidget):
         if contents is None:
             return
         counts = contents.counts
-        self._show_classes(counts)
+        self.bar.show_classes(counts)
+        self.grid.class_names = list(counts)
+        self.classes.show_counts(counts, self.bar.class_name)
         totals: Counter[str] = sum(counts.values(), Counter())
-        origin = "from the folders’ names" if contents.split_from_folders else "split at random, each class alike"
+        self.split_bar.show_counts(totals)
+        self.split.setText(self._say_split(totals))
+        if self.bar.kind and self.bar.kind not in {group.kind for group in contents.groups}:
+            self.bar.kind = ""  # the last of its images was put right
+        self.problems.show_groups(contents.groups, self._say_problems(), self.bar.kind)
+        self._browse()
+
+    def _say_split(self, totals: Counter[str]) -> str:
+        contents = self._workspace.contents
+        assert contents is not None
+        if totals[""]:
+            return f"{totals.total():,} images so far; split when all are found"
         parts = [f"{split} {totals[split]:,}" for split in ("train", "val", "test")]
-        self.split.setText(" · ".join(parts) + "\n" + origin)
-        self._show_problems(contents.problems)
-        self._show_images()
+        origin = "split at random, each class alike"
+        if contents.split_from_folders:
+            origin = "from the folders’ names"
+        elif contents.splitting.group_by:
+            origin = "split at random, groups kept together"
+        excluded = f" · {contents.excluded:,} excluded" if contents.excluded else ""
+        return " · ".join(parts) + f"\n{origin}{excluded}"
 
-    def _show_classes(self, counts: dict[str, Counter[str]]) -> None:
-        largest = max((splits.total() for splits in counts.values()), default=1) or 1
-        chosen = self.class_filter.currentData() or ""
-        self.classes.clear()
-        self.class_filter.clear()
-        self.class_filter.addItem("All classes", "")
-        for name, splits in counts.items():
-            item = QListWidgetItem(name)
-            item.setData(_COUNT_ROLE, f"{splits.total():,}")
-            item.setData(_SHARE_ROLE, splits.total() / largest)
-            item.setToolTip(f"{name}\n" + " · ".join(f"{split} {number:,}" for split, number in splits.items()))
-            self.classes.addItem(item)
-            self.class_filter.addItem(name, name)
-            if name == chosen and chosen:
-                self.class_filter.setCurrentIndex(self.class_filter.count() - 1)
-                item.setSelected(True)
-        # As high as its rows, so that few classes leave no hole above the split.
-        self.classes.setMaximumHeight(len(counts) * _CLASS_ROW + 4)
-
-    def _show_problems(self, problems: list[Problem]) -> None:
-        self.problems.clear()
-        by_kind: dict[str, list[Problem]] = {}
-        for problem in problems:
-            by_kind.setdefault(problem.kind, []).append(problem)
-        order = {"error": 0, "warning": 1, "info": 2}
-        colors = self._theme.colors
-        dots = {"error": colors.error, "warning": colors.warning, "info": colors.muted}
-        for kind, found in sorted(by_kind.items(), key=lambda pair: (order[pair[1][0].severity], -len(pair[1]))):
-            top = QTreeWidgetItem([f"{plural(len(found), _NOUNS.get(kind, 'file'))} {KINDS.get(kind, kind)}"])
-            top.setIcon(0, icons.icon(_SEVERITY_ICONS[found[0].severity], dots[found[0].severity], 14))
-            top.setToolTip(0, f"{found[0].message}\n{found[0].fix}".strip())
-            for problem in found[:MAX_LISTED]:
-                child = QTreeWidgetItem([problem.path or problem.message])
-                child.setToolTip(0, f"{problem.path}\n{problem.message}\n{problem.fix}".strip())
-                top.addChild(child)
-            if len(found) > MAX_LISTED:
-                top.addChild(QTreeWidgetItem([f"and {len(found) - MAX_LISTED:,} more"]))
-            self.problems.addTopLevelItem(top)
-        checking = "Still checking the images…" if self._workspace.checking else "None found; every image can be read."
-        self.problems_note.setText(checking)
-        self.problems_note.setVisible(not problems or self._workspace.checking)
+    def _say_problems(self) -> str:
+        contents = self._workspace.contents
+        if self._workspace.collection.scanning:
+            return "Still looking for images…"
+        if self._workspace.checking:
+            return "Still checking the images…"
+        return "" if contents and contents.groups else "None found; every image can be read."
 
     @Slot()
-    def _show_images(self) -> None:
-        self.images.show_images(self._workspace.catalog, self.class_filter.currentData() or "", self.search.text())
-        shown = self.images.rowCount()
-        self.nothing.setVisible(shown == 0)
-        self.nothing.setText("No image matches.")
+    def _browse(self) -> None:
+        """Ask the catalog, in the background; the newest question wins."""
+        project, contents = self._workspace.project, self._workspace.contents
+        if project is None or contents is None:
+            return
+        self.classes.show_counts(contents.counts, self.bar.class_name)
+        self.problems.show_groups(contents.groups, self._say_problems(), self.bar.kind)
+        self._show_banner()
+        if self._finding is not None:
+            self._finding.cancel()
+        self._finding = Task(partial(_find, project.catalog_path, self.bar.query()), self)
+        self._finding.done.connect(self._found)
+        self._finding.failed.connect(self._not_found)
+        self._finding.start(self._pool)
+
+    @Slot(object)
+    def _found(self, ids: array[int]) -> None:
+        if self.sender() is not self._finding or self._workspace.catalog is None:
+            return
+        self._finding = None
+        self.grid.show_images(self._workspace.catalog, ids)
+        contents = self._workspace.contents
+        total = sum(splits.total() for splits in contents.counts.values()) + contents.excluded if contents else 0
+        narrow = self.bar.narrow
+        self.bar.count.setText(f"{len(ids):,} of {total:,}" if narrow else plural(len(ids), "image"))
+        self.nothing.setVisible(not ids)
+        self._show_selected()
+        if self.viewer.isVisible():
+            self._look_again()
+
+    @Slot(str)
+    def _not_found(self, sentence: str) -> None:
+        if self.sender() is self._finding:
+            self._finding = None
+            self._workspace.message.emit("error", sentence)
+
+    def _show_banner(self) -> None:
+        kind = KINDS.get(self.bar.kind)
+        self.banner.setVisible(kind is not None)
+        if kind is not None:
+            self.banner_text.setText(f"{kind.words[0].upper()}{kind.words[1:]}. {kind.teaches}")
+            self.fix.setText(_ACTIONS.get(kind.action, "Fix"))
+            self.fix.setToolTip(f"{kind.fix} Nothing is deleted; Ctrl+Z undoes it.")
+            self.fix.setVisible(bool(kind.action))
+
+    @Slot()
+    def _show_selected(self) -> None:
+        chosen = self.grid.chosen()
+        self.edit.setEnabled(bool(chosen))
+        row = None
+        if len(chosen) == 1:
+            (place,) = self.grid.images.places(chosen)
+            row = self.grid.images.row(place)
+        if row is not None:
+            self.selected.set_full(
+                f"{row.path} · {row.class_name} · {row.split}{' · excluded' if row.excluded else ''}"
+            )
+        elif chosen:
+            self.selected.set_full(f"{plural(len(chosen), 'image')} selected")
+        else:
+            self.selected.set_full("Click an image to select it, double-click to look at it.")
+
+    @Slot(str, str)
+    def _show_file(self, kind: str, path: str) -> None:
+        """One of the files named in the list of problems."""
+        catalog = self._workspace.catalog
+        if catalog is None:
+            return
+        self.bar.choose_kind(kind)
+        ids = catalog.find(Query(kind=kind))
+        row = next((row for row in catalog.rows(ids) if row.path == path), None)
+        if row is not None:
+            self._open_viewer(row.id)
+
+    # --- the viewer -------------------------------------------------------------------------------------------------
+
+    @Slot(int)
+    def _look(self, place: int) -> None:
+        if 0 <= place < len(self.grid.images.ids):
+            self._open_viewer(self.grid.images.ids[place])
+
+    def _open_viewer(self, id_: int) -> None:
+        catalog = self._workspace.catalog
+        detail = catalog.detail(id_) if catalog else None
+        if catalog is None or detail is None:
+            self.viewer.leave()
+            return
+        self._looking = id_
+        places = self.grid.images.places([id_])
+        place = f"{places[0] + 1:,} of {len(self.grid.images.ids):,}" if places else ""
+        self.viewer.setGeometry(self._right.rect())
+        self.viewer.show_image(catalog.root / detail.row.path, detail, place, _KEYS)
+        self.viewer.raise_()
+
+    def _look_again(self) -> None:
+        """Something changed: say what is so now. An image that is no longer among those shown stays until one moves on."""
+        if self._looking >= 0:
+            self._open_viewer(self._looking)
+
+    @Slot(int)
+    def _step(self, by: int) -> None:
+        places = self.grid.images.places([self._looking])
+        at = places[0] + by if places else self.grid.currentIndex().row()
+        if 0 <= at < len(self.grid.images.ids):
+            self.grid.selectionModel().setCurrentIndex(
+                self.grid.images.index(at), self.grid.selectionModel().SelectionFlag.ClearAndSelect
+            )
+            self._look(at)
+
+    @Slot(QKeyEvent)
+    def _viewer_key(self, event: QKeyEvent) -> None:
+        """Keys that edit mean the image that is shown."""
+        self.grid.choose([self._looking], self._looking)
+        self.grid.keyPressEvent(event)
+
+    @Slot()
+    def _left_viewer(self) -> None:
+        self._looking = -1
+        self.grid.setFocus()
 
     # --- hands ------------------------------------------------------------------------------------------------------
 
-    @Slot(QListWidgetItem)
-    def _class_clicked(self, item: QListWidgetItem) -> None:
-        same = self.class_filter.currentData() == item.text()
-        self.class_filter.setCurrentIndex(0 if same else self.class_filter.findData(item.text()))
-        item.setSelected(not same)
-        self._show_images()
-
     @Slot(int)
-    def _filter_chosen(self, _row: int) -> None:
-        self.classes.clearSelection()
-        for item in self.classes.findItems(self.class_filter.currentData() or "\0", Qt.MatchFlag.MatchExactly):
-            item.setSelected(True)
-        self._show_images()
+    def _ask(self, place: int) -> None:
+        row = self.grid.images.row(place)
+        if row is not None and self._workspace.catalog is not None:
+            self.ask_wanted.emit(self._workspace.catalog.root / row.path)
 
-    @Slot(QModelIndex)
-    def _activated(self, index: QModelIndex) -> None:
-        if index.data(ROW_ROLE) is not None:
-            self.ask_wanted.emit(self.images.path(index))
+    @Slot(str)
+    def _relabel(self, class_name: str) -> None:
+        self._curation.relabel(self.grid.chosen(), class_name)
+
+    @Slot()
+    def _relabel_to_new(self) -> None:
+        name = self._ask_name(f"Class of {plural(len(self.grid.chosen()), 'image')}")
+        if name:
+            self._curation.relabel(self.grid.chosen(), name)
+
+    @Slot(bool)
+    def _exclude(self, excluded: bool) -> None:
+        self._curation.exclude(self.grid.chosen(), excluded)
+
+    @Slot()
+    def _toggle_excluded(self) -> None:
+        catalog, chosen = self._workspace.catalog, self.grid.chosen()
+        if catalog is not None:
+            self._curation.exclude(chosen, not all(row.excluded for row in catalog.rows(chosen)))
+
+    @Slot(str)
+    def _move(self, split: str) -> None:
+        self._curation.move(self.grid.chosen(), split)
+
+    @Slot()
+    def _new_class(self) -> None:
+        name = self._ask_name("Name of the new class")
+        if name:
+            self._curation.create_class(name)
+
+    def _ask_name(self, what: str) -> str:
+        name, given = QInputDialog.getText(self, "New class", f"{what}:")
+        return name.strip() if given else ""
+
+    @Slot()
+    def _edit_menu(self) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        add_edits(menu, self.grid, bool(self.grid.chosen()))
+        menu.popup(self.edit.mapToGlobal(self.edit.rect().topLeft()) - QPoint(0, menu.sizeHint().height()))
+
+    @Slot()
+    def _edit_split(self) -> None:
+        contents, catalog = self._workspace.contents, self._workspace.catalog
+        if contents is None or catalog is None:
+            return
+        if self._workspace.engine.busy:
+            self._workspace.message.emit("warning", "A training is running; the split can be changed after it.")
+            return
+        example = catalog.example()
+        path = str(example.relative_to(catalog.root)) if example and example.is_relative_to(catalog.root) else ""
+        editor = SplitEditor(contents.splitting, path, contents.split_from_folders, self)
+        editor.chosen.connect(self._split_chosen)
+        editor.show()
+
+    @Slot(Splitting)
+    def _split_chosen(self, splitting: Splitting) -> None:
+        self._workspace.plan.split(splitting.val, splitting.test, splitting.seed, splitting.group_by)
+
+    @Slot()
+    def _fix(self) -> None:
+        """What the banner's button says."""
+        catalog, kind = self._workspace.catalog, KINDS.get(self.bar.kind)
+        if catalog is None or kind is None:
+            return
+        ids = catalog.find(Query(kind=self.bar.kind, excluded=False))
+        if kind.action == EXCLUDE_TRAIN:
+            ids = array("q", (row.id for row in catalog.rows(ids) if row.split == "train"))
+        elif kind.action == EXCLUDE_COPIES:
+            ids = catalog.copies(self.bar.kind)
+        self._curation.exclude(ids)
+
+    @Slot()
+    def _trash(self) -> None:
+        """Asks with the number; what can't be moved stays, and is said."""
+        catalog, chosen = self._workspace.catalog, self.grid.chosen()
+        if catalog is None or not chosen:
+            return
+        answer = QMessageBox.question(
+            self,
+            "Move to trash",
+            f"Move {plural(len(chosen), 'image file')} to the system's trash?\n"
+            "To leave images out of training without touching the files, exclude them instead.",
+        )
+        if answer is QMessageBox.StandardButton.Yes:
+            root = catalog.root
+            left = [row.path for row in catalog.rows(chosen) if not QFile.moveToTrash(str(root / row.path))]
+            if left:
+                self._workspace.message.emit(
+                    "error", f"{plural(len(left), 'file')} could not be moved to the trash, e.g. {left[0]}."
+                )
+            self._workspace.collection.rescan()
 
 
-_SEVERITY_ICONS = {"error": "circle-alert", "warning": "triangle-alert", "info": "info"}
+def _titled(text: str, right: QWidget) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.addWidget(label(text, "title"), 1)
+    row.addWidget(right)
+    return row
+
+
+def _find(catalog_path: Path, query: Query, job: Job) -> array[int]:
+    job.progress(0)
+    with Catalog(catalog_path, read_only=True) as catalog:
+        return catalog.find(query)

@@ -119,6 +119,11 @@ class IconButton(QToolButton):
         self._paint_icon()
         theme.changed.connect(self._paint_icon)
 
+    def set_icon(self, icon: str) -> None:
+        """Another one."""
+        self._icon = icon
+        self._paint_icon()
+
     @Slot()
     def _paint_icon(self) -> None:
         colors = self._theme.colors

@@ -51,7 +51,7 @@ class StatusLine(QWidget):
         self.restart = button(
             "Start the engine again", "Starts a new engine; project, ticks and runs are as they were."
         )
-        self.cancel = button("Cancel download", "The model before stays; what is downloaded already is kept for later")
+        self.cancel = button("Cancel", "")
         layout.addWidget(self.text, 1)
         layout.addWidget(self.bar)
         layout.addWidget(self.left)
@@ -64,7 +64,7 @@ class StatusLine(QWidget):
         self.bar.hide()
         self.restart.hide()
         self.cancel.hide()
-        self.cancel.clicked.connect(workspace.cancel_download)
+        self.cancel.clicked.connect(workspace.cancel)
         workspace.downloading.connect(self._downloading)
         self.restart.clicked.connect(workspace.start_engine)
         workspace.message.connect(self.say)
@@ -94,20 +94,23 @@ class StatusLine(QWidget):
     @Slot(str, object, object)
     def _busy(self, what: str, done: int, total: int) -> None:
         """Beside the sentence, never in its place: an error must outlast the next progress report."""
-        self.cancel.hide()
+        looking = self._workspace.collection.opening or self._workspace.collection.scanning
+        self.cancel.setVisible(bool(what) and looking)
+        self.cancel.setText("Stop looking")
+        self.cancel.setToolTip("What was found so far stays; opening the folder again goes on from there")
         numbers = f" · {done:,} of {total:,}" if total else (f" · {done:,}" if done else "")
         self.left.setText(f"{what}…{numbers}" if what else "")
         self.bar.setVisible(bool(what and total))
         if what and total:
             self.bar.set_value(done / total)
-        elif not what and self._severity == "info" and self._workspace.model and not self._workspace.engine.busy:
-            self.say("info", READY)
 
     @Slot(str, object, object)
     def _downloading(self, what: str, done: int, total: int) -> None:
         self.left.setText(f"{what} · {megabytes(done, total)}" if total else f"{what}…")
         self.bar.setVisible(bool(total))
         self.bar.set_value(done / total if total else 0)
+        self.cancel.setText("Cancel download")
+        self.cancel.setToolTip("The model before stays; what is downloaded already is kept for later")
         self.cancel.show()
 
     @Slot(EngineState)

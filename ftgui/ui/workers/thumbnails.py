@@ -1,18 +1,24 @@
-"""Small pictures for lists, decoded in bounded threads, kept while memory allows."""
+"""Small pictures for lists: decoded in a few threads, newest wish first, kept in memory and, size-limited, on disk."""
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from pathlib import Path
 
 from PIL import ImageOps
-from PySide6.QtCore import QObject, QRunnable, QThreadPool, Signal, Slot
+from PySide6.QtCore import QObject, QThread, Signal, Slot
 from PySide6.QtGui import QImage, QPixmap
 
+from ftgui import paths
 from ftgui.data.formats import ImageError, load_rgb
+from ftgui.data.thumbnail_store import ThumbnailStore
 
 KEPT_BYTES = 200_000_000
 """Thumbnails in memory; at 156 pixels 2,000 of them, on a screen of twice the density 500."""
+MOST_WAITING = 256
+"""Wishes; of more the oldest are dropped: they have been scrolled past, and are asked for again if they come back."""
+_THREADS = 2
 
 
 class Thumbnails(QObject):
@@ -34,10 +40,12 @@ class Thumbnails(QObject):
         super().__init__(parent)
         self.side = side
         self._kept_at_most = KEPT_BYTES // (4 * side * side)
-        self._pool = QThreadPool(self)
-        self._pool.setMaxThreadCount(2)
         self._kept: OrderedDict[str, QPixmap] = OrderedDict()
-        self._pending: set[str] = set()
+        self._waiting: OrderedDict[str, None] = OrderedDict()
+        self._running: set[str] = set()
+        self._wanted = threading.Condition()
+        self._over = False
+        self._threads: list[_Decoder] = []
         self._decoded.connect(self._take)
 
     def get(self, path: Path) -> QPixmap | None:
@@ -46,57 +54,106 @@ class Thumbnails(QObject):
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        if key not in self._pending:
-            self._pending.add(key)
-            # The newest request first: what was asked for last is what is on the screen now.
-            self._pool.start(_Decode(self, key), len(self._pending))
+        with self._wanted:
+            if key not in self._running:
+                self._waiting[key] = None
+                self._waiting.move_to_end(key)
+                while len(self._waiting) > MOST_WAITING:
+                    self._waiting.popitem(last=False)
+                self._wanted.notify()
+        if not self._threads and not self._over:
+            self._threads = [_Decoder(self) for _ in range(_THREADS)]
+            for thread in self._threads:
+                thread.start(QThread.Priority.LowPriority)
         return None
 
     def forget(self) -> None:
         """Drop everything, e.g. when another dataset is opened."""
-        self._pool.clear()
-        self._pending.clear()
+        with self._wanted:
+            self._waiting.clear()
+            self._running.clear()
         self._kept.clear()
 
     def close(self) -> None:
         """Wait for the threads."""
-        self._pool.clear()
-        self._pool.waitForDone()
+        with self._wanted:
+            self._over = True
+            self._waiting.clear()
+            self._wanted.notify_all()
+        for thread in self._threads:
+            thread.wait()
+        self._threads = []
+
+    def next_wish(self) -> str | None:
+        """On a decoder's thread: what to decode next; waits for a wish. None: it is over."""
+        with self._wanted:
+            while not self._waiting and not self._over:
+                self._wanted.wait()
+            if self._over:
+                return None
+            key, _ = self._waiting.popitem(last=True)
+            self._running.add(key)
+            return key
 
     @Slot(str, QImage)
     def _take(self, key: str, image: QImage) -> None:
-        if key not in self._pending:
-            return
-        self._pending.discard(key)
+        with self._wanted:
+            if key not in self._running:
+                return  # of a dataset that is no longer open
+            self._running.discard(key)
         self._kept[key] = QPixmap.fromImage(image)
         while len(self._kept) > self._kept_at_most:
             self._kept.popitem(last=False)
         self.arrived.emit(key)
 
 
-class _Decode(QRunnable):
-    def __init__(self, owner: Thumbnails, key: str) -> None:
-        super().__init__()
+class _Decoder(QThread):
+    def __init__(self, owner: Thumbnails) -> None:
+        super().__init__(owner)
+        self.setObjectName("thumbnails")
         self._owner = owner
-        self._key = key
 
     def run(self) -> None:
-        image = load_thumbnail(Path(self._key), self._owner.side)
-        self._owner._decoded.emit(self._key, image)
+        store = ThumbnailStore(paths.cache_dir() / "thumbnails.sqlite")
+        try:
+            while (key := self._owner.next_wish()) is not None:
+                file = Path(key)
+                image = _from_store(store, file, self._owner.side)
+                self._owner._decoded.emit(key, image)
+        finally:
+            store.close()
+
+
+def _from_store(store: ThumbnailStore, file: Path, side: int) -> QImage:
+    """From the disk's store, or decoded and put there."""
+    kept = store.get(file, side)
+    if kept is not None:
+        image = QImage.fromData(kept)
+        if not image.isNull():
+            return image
+    try:
+        picture = ImageOps.fit(load_rgb(file, side), (side, side))
+    except ImageError:
+        return QImage()
+    store.put(file, side, picture)
+    return _to_qimage(picture)
 
 
 def load_thumbnail(source: Path | bytes, side: int) -> QImage:
     """The middle square of an image at `side` pixels; null if it can't be decoded."""
     try:
-        picture = ImageOps.fit(load_rgb(source, side), (side, side))
+        return _to_qimage(ImageOps.fit(load_rgb(source, side), (side, side)))
     except ImageError:
         return QImage()
-    return QImage(picture.tobytes(), side, side, 3 * side, QImage.Format.Format_RGB888).copy()
 
 
 def load_picture(source: Path | bytes, longest: int) -> QImage:
     """A whole image, at most `longest` pixels on either side; raises `ImageError`."""
     picture = load_rgb(source, longest)
     picture.thumbnail((longest, longest))
+    return _to_qimage(picture)
+
+
+def _to_qimage(picture) -> QImage:  # type: ignore[no-untyped-def]
     width, height = picture.size
     return QImage(picture.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888).copy()

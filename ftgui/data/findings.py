@@ -1,0 +1,149 @@
+"""What can be wrong with images and classes: one place for its names, weight, words and ways out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ftgui.protocol.problem import Problem, Severity
+
+EXCLUDE = "exclude"
+"""A fix that the window offers as a button: leave these images out of training."""
+EXCLUDE_COPIES = "exclude copies"
+"""Leave out all but one of each set of copies."""
+EXCLUDE_TRAIN = "exclude train"
+"""Leave out those for training; their likes that are for checking stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Of problem."""
+
+    severity: Severity
+    words: str
+    """After a count and `noun`, e.g. ``"3 images"`` + ``"cut off"``."""
+    teaches: str
+    """Why it matters, in a sentence or two."""
+    fix: str = ""
+    """In words."""
+    action: str = ""
+    """`EXCLUDE` and its like; empty: nothing that a button could do."""
+    noun: str = "image"
+
+
+KINDS: dict[str, Kind] = {
+    "one-class": Kind("error", "needs two classes", "Telling things apart takes two.", noun="dataset"),
+    "truncated": Kind(
+        "error",
+        "cut off",
+        "The file ends too early, as after a broken download.",
+        "Get the file again; it is left out.",
+    ),
+    "damaged": Kind("error", "damaged", "It can't be decoded.", "Replace the file; it is left out of training."),
+    "not-an-image": Kind(
+        "error",
+        "not really an image",
+        "The name says image, the content does not.",
+        "Replace or delete the file; it is left out.",
+    ),
+    "no-access": Kind(
+        "error", "without permission", "You may not read it.", "Give yourself the right to read it; it is left out."
+    ),
+    "missing": Kind("error", "no longer there", "The file was moved or deleted.", "Put it back, or leave it out."),
+    "too-large": Kind(
+        "error", "too large", "Decoded it would not fit into memory.", "Save it smaller; it is left out."
+    ),
+    "folder-unreadable": Kind("error", "can't be read", "You may not list it.", noun="folder"),
+    "bad-name": Kind("error", "with an unreadable name", "The name is not valid text.", "Rename it.", noun="file"),
+    "leak": Kind(
+        "warning",
+        "for checking that the model learns from, too",
+        "The same picture in train and val or test: the score then tells what was memorised, not what was understood.",
+        "Leave out the copies that are for training.",
+        EXCLUDE_TRAIN,
+    ),
+    "contradiction": Kind(
+        "warning",
+        "under two classes",
+        "The same picture with two answers: one of them is wrong, and the model learns both.",
+        "Relabel or exclude the wrong ones.",
+        EXCLUDE,
+    ),
+    "duplicate": Kind(
+        "warning",
+        "twice, the same file",
+        "Copies count double in training and in the score.",
+        "Leave out all but one of each.",
+        EXCLUDE_COPIES,
+    ),
+    "near-duplicate": Kind(
+        "info",
+        "almost the same as another",
+        "Resized, recompressed or a moment later: harmless within train, but they add little.",
+        "Leave out all but one of each.",
+        EXCLUDE_COPIES,
+    ),
+    "outside-class": Kind(
+        "warning", "outside a class folder", "Its class is not known.", "Move it into its class’s folder."
+    ),
+    "class-unknown": Kind("warning", "can't be learned", "It has no image to train on.", noun="class"),
+    "class-too-small": Kind("warning", "with few images", "Too few to learn what it looks like.", noun="class"),
+    "imbalance": Kind(
+        "warning",
+        "far smaller than the largest",
+        "The model may learn to say the frequent class.",
+        "Set Balance in the recipe to “loss” or “sampler”, or add images.",
+        noun="class",
+    ),
+    "class-brightness": Kind(
+        "warning",
+        "much brighter or darker than the rest",
+        "The model may learn the light instead of the thing: a shortcut that fails elsewhere.",
+        "Add images of it in other light, or set Augmentation to “strong”.",
+        noun="class",
+    ),
+    "class-size": Kind(
+        "warning",
+        "with pictures of another size than the rest",
+        "Sharpness or cropping may give the class away: a shortcut that fails elsewhere.",
+        "Take all pictures the same way, or resize them alike.",
+        noun="class",
+    ),
+    "tiny": Kind(
+        "warning",
+        "tiny",
+        "Blown up to what the model sees, little is left to recognise.",
+        "Replace them by larger ones, or leave them out.",
+        EXCLUDE,
+    ),
+    "extreme-aspect": Kind(
+        "warning",
+        "very long or very wide",
+        "The model sees the middle square; most of the picture is cut away.",
+        "Crop them, or leave them out.",
+        EXCLUDE,
+    ),
+    "animation": Kind(
+        "info",
+        "animated: the first frame is used",
+        "Only the first frame is looked at, here and in training.",
+        "Leave them out if they are banners or graphics.",
+        EXCLUDE,
+    ),
+    "wrong-extension": Kind("info", "of another kind than its name says", "It is read all the same."),
+    "other-file": Kind("info", "not an image", "It is ignored.", noun="file"),
+}
+"""Kind of a `Problem` -> what to say about it, worst first."""
+
+ORDER = {kind: number for number, kind in enumerate(KINDS)}
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """All problems of one kind."""
+
+    kind: str
+    count: int
+    examples: tuple[Problem, ...]
+    """At most `catalog.MOST_EXAMPLES`."""
+    images: bool
+    """It is about images of the catalog, which can be shown."""

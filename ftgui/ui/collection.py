@@ -1,0 +1,361 @@
+"""The open dataset in the window: opening, scanning, checking, and what its catalog says now. No widgets, no engine."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QFileSystemWatcher, QObject, QThreadPool, QTimer, Signal, Slot
+
+from ftgui.data.archive import is_archive_name, unpacked
+from ftgui.data.catalog import Catalog, Contents
+from ftgui.data.check import check_images
+from ftgui.data.job import Job
+from ftgui.data.lookalikes import find_lookalikes
+from ftgui.data.project import Project
+from ftgui.data.scan import dataset_root
+from ftgui.protocol.recipe import Recipe
+from ftgui.ui.sample import sample_folder
+from ftgui.ui.workers.tasks import Task
+
+log = logging.getLogger(__name__)
+
+_REFRESH = 1000
+"""Milliseconds between two looks at the catalog's figures while it fills."""
+_SETTLE = 1500
+"""Milliseconds after a change on disk, or an edit, before it is looked into: more may follow."""
+MOST_WATCHED = 1000
+"""Folders; operating systems allow a limited number of watches."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of a scan."""
+
+    project: Project
+    recipe: Recipe
+    contents: Contents
+    folders: list[Path]
+    """That were looked into."""
+
+
+class Collection(QObject):
+    """At most one dataset is open.
+
+    Args:
+        parent: owner.
+    """
+
+    opened = Signal(Recipe)
+    """Another dataset is open; images may still come."""
+    scanned = Signal()
+    """All images are known."""
+    changed = Signal()
+    """`contents`."""
+    failed = Signal(str)
+    """Nothing was opened, why."""
+    went_wrong = Signal(str)
+    """What is open stays open, but something in the background did not work."""
+    progress = Signal(str, object, object)
+    """What is going on, done, total; an empty text: nothing any more."""
+    _begun = Signal(object, object, object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.project: Project | None = None
+        self.catalog: Catalog | None = None
+        """For edits and small questions, on the main thread only."""
+        self.contents: Contents | None = None
+        self._pool = QThreadPool(self)
+        self._opening: Task | None = None
+        self._scan: Task | None = None
+        """The part of opening after the first images, or a later look for changes on disk."""
+        self._check: Task | None = None
+        self._refreshing: Task | None = None
+        self._stale = False
+        self._what = ""
+        self._number = 0
+        """Of the newest wish to open something."""
+        self._begun.connect(self._has_begun)
+        self._refresh_timer = _timer(self, _REFRESH, self.refresh)
+        self._rescan_timer = _timer(self, _SETTLE, self.rescan)
+        self._compare_timer = _timer(self, _SETTLE, self._compare_again)
+        self._watcher = QFileSystemWatcher(self)
+        self._watcher.directoryChanged.connect(self._disk_changed)
+
+    # --- what goes on -----------------------------------------------------------------------------------------------
+
+    @property
+    def opening(self) -> bool:
+        """Another dataset is wanted and not open yet."""
+        return self._opening is not None
+
+    @property
+    def scanning(self) -> bool:
+        """Images of the open dataset are still searched for."""
+        return self._scan is not None
+
+    @property
+    def checking(self) -> bool:
+        """Images are still searched for, decoded for the first time or compared, or what came of it is being counted."""
+        return not (self._scan is None and self._check is None and self._refreshing is None)
+
+    def close(self) -> None:
+        """Cancel all, wait for it, let go of the catalog."""
+        for task in (self._opening, self._scan, self._check, self._refreshing):
+            if task is not None:
+                task.cancel()
+        for timer in (self._refresh_timer, self._rescan_timer, self._compare_timer):
+            timer.stop()
+        self._pool.waitForDone()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if watched := self._watcher.directories():
+            self._watcher.removePaths(watched)
+        if self.catalog is not None:
+            self.catalog.close()
+        self.catalog = self.contents = None
+
+    def stop(self) -> None:
+        """The person does not want to wait: what was found so far is kept, and opening it again goes on from there."""
+        if self._opening is not None:
+            self._opening.cancel()
+            self._opening = None
+        elif self._scan is not None:
+            self._scan.cancel()
+            self._scan = None
+            self.refresh()
+        self.progress.emit("", 0, 0)
+
+    # --- opening ----------------------------------------------------------------------------------------------------
+
+    def open(self, source: Path) -> None:
+        """Scan a folder, or unpack an archive first, in the background and make it the open dataset."""
+        doing = "unpacking" if is_archive_name(source) else "looking through"
+        self._open(partial(unpacked, source), f"{doing} {source.name}")
+
+    def open_sample(self) -> None:
+        """The sample dataset; drawn first if this is the first time."""
+        self._open(sample_folder, "drawing the sample")
+
+    def _open(self, find: Callable[[Job], Path], what: str) -> None:
+        """The newest request wins; what is open stays so until another one really is."""
+        if self._opening is not None:
+            self._opening.cancel()
+        self._number += 1
+        self._opening = Task(partial(_work, find, partial(self._begun.emit, self._number)), self)
+        self._what = what
+        self._opening.progress.connect(self._progress)
+        self._opening.done.connect(self._opened)
+        self._opening.failed.connect(self._failed)
+        self.progress.emit(what, 0, 0)
+        self._opening.start(self._pool)
+
+    @Slot(object, object, object)
+    def _has_begun(self, number: int, project: Project, contents: Contents) -> None:
+        """There is something to look at, though the search goes on."""
+        if number != self._number or self._opening is None:
+            return
+        if self._scan is not None:
+            self._scan.cancel()
+        self._opening, self._scan = None, self._opening
+        self._show(project, project.recipe_for(contents.root), contents)
+
+    def _show(self, project: Project, recipe: Recipe, contents: Contents) -> None:
+        if self._check is not None:
+            self._check.cancel()
+            self._check = None
+        self._rescan_timer.stop()
+        self._compare_timer.stop()
+        self._let_go()
+        self.project, self.contents = project, contents
+        self.catalog = project.catalog()
+        self.opened.emit(recipe)
+
+    @Slot(object)
+    def _opened(self, outcome: Outcome) -> None:
+        if self.sender() is self._opening:
+            if self._scan is not None:
+                self._scan.cancel()
+            self._opening = self._scan = None
+            self._show(outcome.project, outcome.recipe, outcome.contents)
+        elif self.sender() is self._scan:
+            self._scan = None
+            self.contents = outcome.contents
+        else:
+            return
+        self._begin_check()
+        self.scanned.emit()
+        self.changed.emit()
+        self._watch(outcome.folders)
+
+    @Slot(str)
+    def _failed(self, sentence: str) -> None:
+        if self.sender() is self._opening:
+            self._opening = None
+            self.progress.emit("", 0, 0)
+            self.failed.emit(sentence)
+        elif self.sender() is self._scan:
+            self._scan = None
+            self.progress.emit("", 0, 0)
+            self.went_wrong.emit(f"The folder could not be looked through to its end: {sentence}")
+
+    @Slot(object, object)
+    def _progress(self, done: int, total: int) -> None:
+        sender = self.sender()
+        if sender is self._opening or (sender is self._scan and self._opening is None):
+            self.progress.emit(self._what, done, total)
+        elif sender is self._check and not self._opening and not self._scan:
+            self.progress.emit("checking images" if total else "looking for doubles", done, total)
+        if sender in (self._scan, self._check) and not self._refresh_timer.isActive():
+            self._refresh_timer.start()
+
+    # --- what changes on disk ---------------------------------------------------------------------------------------
+
+    def _watch(self, folders: list[Path]) -> None:
+        known = set(self._watcher.directories())
+        new = [str(folder) for folder in folders if str(folder) not in known]
+        if new and len(folders) <= MOST_WATCHED:
+            self._watcher.addPaths(new)
+
+    @Slot(str)
+    def _disk_changed(self, _folder: str) -> None:
+        self._rescan_timer.start()
+
+    @Slot()
+    def rescan(self) -> None:
+        """Look for files that appeared, vanished or changed."""
+        if self.project is None or self.contents is None or self._opening is not None:
+            return
+        if self._scan is not None:
+            self._rescan_timer.start()
+            return
+        project, folder = self.project, self.contents.root
+
+        def work(job: Job) -> Outcome:
+            recipe = project.recipe_for(folder)
+            found = project.fill(folder, recipe, job)
+            return Outcome(project, recipe, _contents(project.catalog_path, job), found.folders)
+
+        self._what = "looking for changes"
+        self._scan = Task(work, self)
+        self._scan.progress.connect(self._progress)
+        self._scan.done.connect(self._opened)
+        self._scan.failed.connect(self._failed)
+        self._scan.start(self._pool)
+
+    # --- checking ---------------------------------------------------------------------------------------------------
+
+    def _begin_check(self, decode: bool = True) -> None:
+        if self._check is not None:
+            self._check.cancel()
+        if self.project is None:
+            return
+        path = self.project.catalog_path
+        self._check = Task(lambda job: _check(path, decode, job), self)
+        self._check.progress.connect(self._progress)
+        self._check.done.connect(self._checked)
+        self._check.failed.connect(self._check_failed)
+        self._check.start(self._pool)
+
+    @Slot(object)
+    def _checked(self, _outcome: object) -> None:
+        if self.sender() is self._check:
+            self._check_over()
+
+    @Slot(str)
+    def _check_failed(self, sentence: str) -> None:
+        if self.sender() is self._check:
+            self._check_over()
+            self.went_wrong.emit(f"The images could not be checked: {sentence}")
+
+    def _check_over(self) -> None:
+        self._check = None
+        if self._opening is None and self._scan is None:
+            self.progress.emit("", 0, 0)
+        self.refresh()
+
+    @Slot()
+    def _compare_again(self) -> None:
+        """After edits: whether a double is for checking too, or under another class, may be otherwise now."""
+        if self._check is None and self._scan is None:
+            self._begin_check(decode=False)
+
+    # --- figures ----------------------------------------------------------------------------------------------------
+
+    def edited(self) -> None:
+        """The person changed something in the catalog."""
+        self._compare_timer.start()
+        self.refresh()
+
+    def added(self) -> None:
+        """The person added images, which nobody has decoded yet."""
+        if self._scan is None:
+            self._begin_check()
+        self.refresh()
+
+    @Slot()
+    def refresh(self) -> None:
+        """Read the catalog's figures anew, in the background; `changed` follows."""
+        if self.project is None or self.catalog is None:
+            return
+        if self._refreshing is not None:
+            self._stale = True
+            return
+        self._stale = False
+        self._refreshing = Task(partial(_contents, self.project.catalog_path), self)
+        self._refreshing.done.connect(self._refreshed)
+        self._refreshing.failed.connect(self._refresh_failed)
+        self._refreshing.start(self._pool)
+
+    @Slot(object)
+    def _refreshed(self, contents: Contents) -> None:
+        self._refreshing = None
+        if self.catalog is not None and contents.root == self.catalog.root:
+            self.contents = contents
+            self.changed.emit()
+        if self._stale:
+            self.refresh()
+
+    @Slot(str)
+    def _refresh_failed(self, sentence: str) -> None:
+        self._refreshing = None
+        self.went_wrong.emit(sentence)
+
+
+def _work(find: Callable[[Job], Path], begun: Callable[[Project, Contents], None], job: Job) -> Outcome:
+    """Opening, on a thread of the pool."""
+    folder = find(job)
+    project = Project.for_dataset(dataset_root(folder))
+
+    def first() -> None:
+        begun(project, _contents(project.catalog_path, job))
+
+    recipe, found = project.take_in(folder, job, first)
+    return Outcome(project, recipe, _contents(project.catalog_path, job), found.folders)
+
+
+def _timer(parent: QObject, milliseconds: int, slot: Callable[[], Any]) -> QTimer:
+    timer = QTimer(parent)
+    timer.setSingleShot(True)
+    timer.setInterval(milliseconds)
+    timer.timeout.connect(slot)
+    return timer
+
+
+def _contents(catalog_path: Path, job: Job) -> Contents:
+    job.progress(0)
+    with Catalog(catalog_path, read_only=True) as catalog:
+        return catalog.contents()
+
+
+def _check(catalog_path: Path, decode: bool, job: Job) -> None:
+    with Catalog(catalog_path) as catalog:
+        if decode:
+            check_images(catalog, job)
+        find_lookalikes(catalog, job)

@@ -1,0 +1,150 @@
+"""What the person does to the open dataset: each edit one undo step, with words. No widgets."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QUndoStack
+
+from ftgui.data import edits
+from ftgui.data.catalog import Catalog
+from ftgui.data.edits import Ids, Values
+from ftgui.data.split import Splitting
+from ftgui.ui.collection import Collection
+from ftgui.ui.commands.edit_catalog import EditCatalog, Step
+from ftgui.ui.words import plural
+
+log = logging.getLogger(__name__)
+
+
+class Curation(QObject):
+    """Edits the catalog that `collection` has open.
+
+    Args:
+        collection: told of every change.
+        undo_stack: where the steps go.
+        parent: owner.
+    """
+
+    said = Signal(str, str)
+    """Severity, sentence."""
+
+    def __init__(self, collection: Collection, undo_stack: QUndoStack, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._collection = collection
+        self._undo_stack = undo_stack
+
+    # --- images -----------------------------------------------------------------------------------------------------
+
+    def relabel(self, ids: Ids, class_name: str) -> None:
+        """Images belong to this class."""
+        if ids:
+            words = f"Relabel {plural(len(ids), 'image')} to {class_name}"
+            self._edit(words, lambda catalog: edits.relabel(catalog, ids, class_name))
+
+    def exclude(self, ids: Ids, excluded: bool = True) -> None:
+        """Leave images out, or take them in again."""
+        if ids:
+            words = f"{'Exclude' if excluded else 'Include'} {plural(len(ids), 'image')}"
+            self._edit(words, lambda catalog: edits.exclude(catalog, ids, excluded))
+
+    def move(self, ids: Ids, split: str) -> None:
+        """Put images into a split by hand."""
+        if ids:
+            words = f"Move {plural(len(ids), 'image')} to {split}"
+            self._edit(words, lambda catalog: edits.move(catalog, ids, split))
+
+    def add(self, files: Sequence[Path], class_name: str) -> None:
+        """Take images from elsewhere into a class, by reference."""
+        catalog = self._collection.catalog
+        if catalog is None:
+            return
+
+        refused: list[Path] = []
+
+        def add() -> Step:
+            added, refused[:] = edits.add_images(catalog, files, class_name)
+            self._collection.added()
+
+            def remove() -> Step:
+                edits.remove_images(catalog, added)
+                self._collection.edited()
+                return add
+
+            return remove
+
+        done = self._try("Add images", add)
+        if done is not None and len(refused) < len(files):
+            self._did(f"Add {plural(len(files) - len(refused), 'image')} to {class_name}", done)
+        if refused:
+            names = ", ".join(file.name for file in refused[:3]) + (" …" if len(refused) > 3 else "")
+            why = "not an image, unreadable, or there already"
+            self.said.emit("warning", f"{plural(len(refused), 'file')} left out ({why}): {names}")
+
+    # --- classes ----------------------------------------------------------------------------------------------------
+
+    def create_class(self, class_name: str) -> None:
+        """An empty one."""
+        self._edit(f"New class {class_name}", lambda catalog: edits.create_class(catalog, class_name))
+
+    def rename_class(self, old: str, new: str) -> None:
+        """If there is a class `new` already, the two become one."""
+        contents = self._collection.contents
+        new = new.strip()
+        if contents is None or not new or new == old:
+            return
+        merging = new in contents.counts
+        words = f"Merge {old} into {new}" if merging else f"Rename {old} to {new}"
+        self._edit(words, lambda catalog: edits.rename_class(catalog, old, new))
+
+    # --- the split --------------------------------------------------------------------------------------------------
+
+    def split_as(self, splitting: Splitting) -> None:
+        """Bring the catalog to what the recipe says, if it says something new."""
+        catalog = self._collection.catalog
+        if catalog is not None and not self._collection.scanning and catalog.splitting != splitting:
+            catalog.split(splitting)
+            self._collection.edited()
+
+    # --- doing it ---------------------------------------------------------------------------------------------------
+
+    def _edit(self, words: str, do: Callable[[Catalog], Values]) -> None:
+        catalog = self._collection.catalog
+        if catalog is None:
+            return
+
+        def back(values: Values) -> Step:
+            """The step that writes these values."""
+
+            def step() -> Step:
+                before = edits.write(catalog, values)
+                self._collection.edited()
+                return back(before)
+
+            return step
+
+        def first() -> Step:
+            before = do(catalog)
+            self._collection.edited()
+            return back(before)
+
+        undo = self._try(words, first)
+        if undo is not None:
+            self._did(words, undo)
+
+    def _try(self, words: str, step: Step) -> Step | None:
+        """Do it; None if that did not work, which is said."""
+        try:
+            return step()
+        except sqlite3.Error as error:  # a full disk, or another program that holds the file for long
+            log.exception("edit failed")
+            self.said.emit("error", f"“{words}” could not be saved: {error}.")
+            return None
+
+    def _did(self, words: str, undo: Step) -> None:
+        self._undo_stack.push(EditCatalog(words, undo))
+        self.said.emit("info", f"{words}. Ctrl+Z undoes it.")

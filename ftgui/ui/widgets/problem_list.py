@@ -1,0 +1,105 @@
+"""Everything that is wrong with the dataset, worst first: a click shows the images, a button puts it right."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
+
+from ftgui.data.findings import KINDS, Group
+from ftgui.ui import icons
+from ftgui.ui.theme import Theme
+from ftgui.ui.widgets.basics import label
+from ftgui.ui.words import plural
+
+_KIND_ROLE = Qt.ItemDataRole.UserRole
+_SEVERITY_ICONS = {"error": "circle-alert", "warning": "triangle-alert", "info": "info"}
+
+
+class ProblemList(QWidget):
+    """One row per kind of problem, below it the files.
+
+    Args:
+        theme: for colours.
+    """
+
+    chosen = Signal(str)
+    """Show the images with this kind of problem; empty: all again."""
+    file_chosen = Signal(str, str)
+    """Kind, and the path of one of them."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._theme = theme
+        self._groups: list[Group] = []
+        self._chosen = ""
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self.note = label("", "muted", wrap=True)
+        self.tree = QTreeWidget()
+        self.tree.setHeaderHidden(True)
+        self.tree.setFrameShape(QTreeWidget.Shape.NoFrame)
+        self.tree.setIndentation(12)
+        self.tree.setAcceptDrops(False)
+        self.tree.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self.tree.setUniformRowHeights(True)
+        self.tree.setAccessibleName("Problems")
+        self.tree.itemClicked.connect(self._clicked)
+        self.tree.itemActivated.connect(self._clicked)
+        layout.addWidget(self.note)
+        layout.addWidget(self.tree, 1)
+        theme.changed.connect(self._fill)
+
+    def show_groups(self, groups: list[Group], note: str, chosen: str) -> None:
+        """Problems, what to say above them, and which kind's images are shown."""
+        self.note.setText(note)
+        self.note.setVisible(bool(note))
+        self._chosen = chosen
+        if groups != self._groups:
+            self._groups = groups
+            self._fill()
+        for item in self._tops():
+            item.setSelected(item.data(0, _KIND_ROLE) == chosen)
+
+    def _tops(self) -> list[QTreeWidgetItem]:
+        items = (self.tree.topLevelItem(row) for row in range(self.tree.topLevelItemCount()))
+        return [item for item in items if item is not None]
+
+    @Slot()
+    def _fill(self) -> None:
+        colors = self._theme.colors
+        dots = {"error": colors.error, "warning": colors.warning, "info": colors.muted}
+        tree = self.tree
+        open_kinds = {item.data(0, _KIND_ROLE) for item in self._tops() if item.isExpanded()}
+        tree.clear()
+        for group in self._groups:
+            kind = KINDS[group.kind]
+            top = QTreeWidgetItem([f"{plural(group.count, kind.noun)} {kind.words}"])
+            top.setIcon(0, icons.icon(_SEVERITY_ICONS[kind.severity], dots[kind.severity], 14))
+            top.setData(0, _KIND_ROLE, group.kind)
+            how = "\nClick to see the images." if group.images else ""
+            top.setToolTip(0, f"{top.text(0)}\n{kind.teaches}\n{kind.fix}".strip() + how)
+            for problem in group.examples:
+                child = QTreeWidgetItem([problem.path or problem.message])
+                child.setData(0, _KIND_ROLE, group.kind)
+                child.setToolTip(0, f"{problem.path}\n{problem.message}\n{problem.fix}".strip())
+                top.addChild(child)
+            if group.count > len(group.examples):
+                top.addChild(QTreeWidgetItem([f"and {group.count - len(group.examples):,} more"]))
+            tree.addTopLevelItem(top)
+            top.setExpanded(group.kind in open_kinds)
+
+    @Slot(QTreeWidgetItem)
+    def _clicked(self, item: QTreeWidgetItem) -> None:
+        kind = item.data(0, _KIND_ROLE)
+        group = next((group for group in self._groups if group.kind == kind), None)
+        parent = item.parent()
+        if group is None or not group.images:
+            if parent is None:
+                item.setExpanded(not item.isExpanded())
+            return
+        if parent is not None:
+            self.file_chosen.emit(kind, group.examples[parent.indexOfChild(item)].path)
+            return
+        self._chosen = "" if kind == self._chosen else kind
+        item.setSelected(bool(self._chosen))
+        self.chosen.emit(self._chosen)

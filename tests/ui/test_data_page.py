@@ -1,0 +1,441 @@
+"""The Data page: edits by keys, menu and real drop events; undo; problems and their fixes; the viewer; the split."""
+
+from __future__ import annotations
+
+import shutil
+from array import array
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QByteArray, QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QInputDialog, QMessageBox, QWidget
+
+from ftgui.data.project import Project
+from ftgui.data.split import BY_FOLDER, Splitting
+from ftgui.protocol import messages as m
+from ftgui.protocol import recipe as recipes
+from ftgui.ui.main_window import DATA, MainWindow
+from ftgui.ui.models.image_list import IMAGES_MIME
+from ftgui.ui.pages.data_page import DataPage
+from ftgui.ui.widgets.split_editor import SplitEditor
+from ftgui.ui.workers.engine_worker import EngineKind
+from tests.conftest import Maker, picture
+from tests.ui.conftest import FakeEngine
+from tests.ui.test_main_window import open_project
+
+
+@pytest.fixture
+def page(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> DataPage:
+    open_project(qtbot, window, fake, make_dataset(count=10))
+    window.show_page(DATA)
+    return window.data_page
+
+
+def counts(page: DataPage) -> dict[str, int]:
+    contents = page._workspace.contents
+    return {name: splits.total() for name, splits in contents.counts.items()}
+
+
+def choose(page: DataPage, *places: int) -> list[int]:
+    ids = [page.grid.images.ids[place] for place in places]
+    page.grid.choose(ids, ids[0])
+    return ids
+
+
+def drop_on(widget: QWidget, where, mime: QMimeData) -> None:
+    """Enter, move and drop, as Qt delivers them to the widget below the mouse."""
+    common = (Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    for kind in (QDragEnterEvent, QDragMoveEvent):
+        event = kind(where, *common)
+        QApplication.sendEvent(widget, event)
+        assert event.isAccepted()
+    QApplication.sendEvent(widget, QDropEvent(QPointF(where), *common))
+
+
+def row_middle(page: DataPage, row: int):
+    return page.classes.visualItemRect(page.classes.item(row)).center()
+
+
+# --- editing --------------------------------------------------------------------------------------------------------
+
+
+def test_keys_relabel_and_exclude_and_undo_gives_back(qtbot, page: DataPage, window: MainWindow) -> None:
+    grid, stack = page.grid, window.workspace.undo_stack
+    ids = choose(page, 0, 1, 2)  # blue ones
+    grid.setFocus()
+    QTest.keyClick(grid, Qt.Key.Key_2)
+    qtbot.waitUntil(lambda: counts(page) == {"blue": 7, "red": 13})
+    assert stack.undoText() == "Relabel 3 images to red"
+    assert grid.chosen() == ids, "the selection survives"
+    QTest.keyClick(grid, Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: counts(page) == {"blue": 7, "red": 10})
+    assert "3 excluded" in page.split.text()
+    QTest.keyClick(grid, Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: counts(page) == {"blue": 7, "red": 13})
+    assert stack.undoText() == "Include 3 images"
+    for _ in range(3):
+        stack.undo()
+    qtbot.waitUntil(lambda: counts(page) == {"blue": 10, "red": 10})
+    stack.redo()
+    qtbot.waitUntil(lambda: counts(page) == {"blue": 7, "red": 13})
+
+
+def test_images_are_dragged_onto_a_class(qtbot, page: DataPage, window: MainWindow) -> None:
+    choose(page, 0, 1)
+    mime = page.grid.images.mimeData(page.grid.selectedIndexes())
+    assert [Path(url.toLocalFile()).name for url in mime.urls()] == ["blue0.jpg", "blue1.jpg"]
+    drop_on(page.classes.viewport(), row_middle(page, 1), mime)
+    qtbot.waitUntil(lambda: counts(page) == {"blue": 8, "red": 12})
+    assert window.workspace.undo_stack.undoText() == "Relabel 2 images to red"
+    assert page.classes.drop_row == -1
+
+
+def test_files_from_elsewhere_are_dropped_on_a_class(qtbot, page: DataPage, window: MainWindow, tmp_path: Path) -> None:
+    files = [tmp_path / f"extra {n}.png" for n in range(4)]
+    for number, file in enumerate(files):
+        picture((200, 0, 0), number).save(file)
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(file)) for file in files])
+    drop_on(page.classes.viewport(), row_middle(page, 1), mime)
+    qtbot.waitUntil(lambda: counts(page) == {"blue": 10, "red": 14})
+    qtbot.waitUntil(lambda: not window.workspace.checking)
+    assert {sample.path for sample in window.workspace.catalog.samples()} >= set(files)
+    window.workspace.undo_stack.undo()
+    qtbot.waitUntil(lambda: counts(page) == {"blue": 10, "red": 10})
+    assert all(file.exists() for file in files)
+    drop_on(page.classes.viewport(), row_middle(page, 1), mime)
+    qtbot.waitUntil(lambda: counts(page)["red"] == 14)
+    drop_on(page.classes.viewport(), row_middle(page, 1), mime)
+    assert "4 files left out" in window.status.text.text() and not window.workspace.undo_stack.canRedo()
+    assert counts(page)["red"] == 14
+
+
+def test_what_a_class_can_not_use_is_left_to_the_window(page: DataPage, tmp_path: Path) -> None:
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(tmp_path))])
+    event = QDragEnterEvent(
+        row_middle(page, 0), Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    )
+    page.classes.dragEnterEvent(event)
+    assert not event.isAccepted()
+
+
+def test_a_class_is_renamed_in_place_and_merged(qtbot, page: DataPage, fake: FakeEngine) -> None:
+    item = page.classes.item(1)
+    item.setText("rouge")
+    qtbot.waitUntil(lambda: counts(page) == {"blue": 10, "rouge": 10})
+    qtbot.waitUntil(lambda: fake.last(m.LoadModel).class_names == ["blue", "rouge"])
+    assert page.classes.names() == ["blue", "rouge"]
+    page.classes.item(1).setText("blue")
+    qtbot.waitUntil(lambda: counts(page) == {"blue": 20})
+    assert page._workspace.undo_stack.undoText() == "Merge rouge into blue"
+    assert any(problem.kind == "one-class" for problem in page._workspace.obstacles() if problem.kind != "loading")
+    page._workspace.undo_stack.undo()
+    qtbot.waitUntil(lambda: counts(page) == {"blue": 10, "rouge": 10})
+
+
+def test_an_empty_name_changes_nothing(page: DataPage) -> None:
+    page.classes.item(1).setText("   ")
+    assert page.classes.item(1).text() == "red" and not page._workspace.undo_stack.canUndo()
+
+
+def test_a_new_class(qtbot, page: DataPage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_a, **_k: ("  green ", True))
+    page.classes.new_wanted.emit()
+    qtbot.waitUntil(lambda: counts(page) == {"blue": 10, "green": 0, "red": 10})
+    assert page._workspace.contents.class_names == ["blue", "red"], "nothing can be learned of it yet"
+    choose(page, 0)
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_a, **_k: ("violet", True))
+    page.grid.new_class_wanted.emit()
+    qtbot.waitUntil(lambda: counts(page).get("violet") == 1)
+
+
+def test_every_menu_entry_does_what_it_says(qtbot, page: DataPage, window: MainWindow) -> None:
+    choose(page, 0)
+    menu = page.grid.make_menu()
+    texts = {action.text().split("\t")[0]: action for action in menu.actions()}
+    splits = texts["Move to"].menu()
+    next(action for action in splits.actions() if action.text() == "test").trigger()
+    qtbot.waitUntil(lambda: window.workspace.contents.counts["blue"]["test"] == 1)
+    labels = texts["Relabel to"].menu()
+    next(action for action in labels.actions() if action.text().startswith("red")).trigger()
+    qtbot.waitUntil(lambda: counts(page) == {"blue": 9, "red": 11})
+    texts["Exclude"].trigger()
+    qtbot.waitUntil(lambda: counts(page) == {"blue": 9, "red": 10})
+    texts["Include again"].trigger()
+    qtbot.waitUntil(lambda: counts(page) == {"blue": 9, "red": 11})
+    page.grid.clearSelection()
+    again = {action.text().split("\t")[0]: action for action in page.grid.make_menu().actions()}
+    assert not again["Exclude"].isEnabled() and not again["Move to trash…"].isEnabled()
+
+
+def test_edits_in_mid_training_are_kept_and_can_be_undone(
+    qtbot, page: DataPage, window: MainWindow, fake: FakeEngine
+) -> None:
+    window.workspace.plan.change("training", "batch_size", 8)
+    fake.state(EngineKind.TRAINING)
+    assert not window._undo.isEnabled(), "the recipe can't change now"
+    choose(page, 0)
+    page.grid.exclude_wanted.emit(True)
+    assert window._undo.isEnabled() and window._undo.text() == "Undo Exclude 1 image"
+    window._undo.trigger()
+    assert not window._undo.isEnabled() and window._redo.isEnabled()
+
+
+def test_a_full_disk_is_said_and_nothing_is_half_done(
+    qtbot, page: DataPage, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sqlite3
+
+    def full(*_args):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    choose(page, 0)
+    monkeypatch.setattr("ftgui.data.edits.relabel", full)
+    page.grid.relabel_wanted.emit("red")
+    assert "“Relabel 1 image to red” could not be saved" in window.status.text.text()
+    assert not window.workspace.undo_stack.canUndo() and counts(page) == {"blue": 10, "red": 10}
+
+
+# --- what is wrong --------------------------------------------------------------------------------------------------
+
+
+def test_the_same_picture_in_train_and_val_is_found_and_put_right(
+    qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker
+) -> None:
+    root = make_dataset(count=12, splits=("train", "val"))
+    for number in range(3):
+        shutil.copy(root / "val" / "red" / f"red{number}.jpg", root / "train" / "red" / f"copy{number}.jpg")
+    open_project(qtbot, window, fake, root)
+    page = window.data_page
+    texts = [page.problems.tree.topLevelItem(i).text(0) for i in range(page.problems.tree.topLevelItemCount())]
+    assert texts == ["6 images for checking that the model learns from, too", "6 images twice, the same file"]
+    page.problems.chosen.emit("leak")
+    qtbot.waitUntil(lambda: page.grid.images.rowCount() == 6)
+    assert page.fix.text() == "Exclude those for training"
+    page.fix.click()
+    qtbot.waitUntil(lambda: window.workspace.contents.excluded == 3)
+    assert window.workspace.contents.counts["red"] == {"train": 12, "val": 12}
+    qtbot.waitUntil(lambda: not window.workspace.contents.groups, timeout=10_000)
+    qtbot.waitUntil(lambda: page.grid.images.rowCount() == 51)
+    assert not page.banner.isVisibleTo(page), "nothing is left to show"
+
+
+def test_copies_are_excluded_but_one_of_each(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> None:
+    root = make_dataset(count=12, splits=("train", "val"))
+    for number in range(3):
+        shutil.copy(root / "train" / "red" / "red0.jpg", root / "train" / "red" / f"copy{number}.jpg")
+    open_project(qtbot, window, fake, root)
+    page = window.data_page
+    page.problems.chosen.emit("duplicate")
+    qtbot.waitUntil(lambda: page.grid.images.rowCount() == 4)
+    page.fix.click()
+    qtbot.waitUntil(lambda: window.workspace.contents.excluded == 3)
+    assert window.workspace.contents.counts["red"]["train"] == 12
+
+
+# --- looking --------------------------------------------------------------------------------------------------------
+
+
+def test_the_viewer_steps_zooms_edits_and_goes_back(qtbot, page: DataPage, window: MainWindow) -> None:
+    viewer = page.viewer
+    page.grid.look_wanted.emit(0)
+    qtbot.waitUntil(lambda: viewer.canvas.shown)
+    assert viewer.name.full == "blue/blue0.jpg" and viewer.place.text() == "1 of 20"
+    assert "80 × 64" in viewer.facts.text() and "JPEG, RGB" in viewer.facts.text()
+    QTest.keyClick(viewer, Qt.Key.Key_Right)
+    qtbot.waitUntil(lambda: viewer.canvas.shown)
+    assert viewer.name.full == "blue/blue1.jpg"
+    QTest.keyClick(viewer, Qt.Key.Key_Plus)
+    QTest.keyClick(viewer, Qt.Key.Key_Plus)
+    assert viewer.canvas.zoom > 1.5
+    QTest.keyClick(viewer, Qt.Key.Key_0)
+    assert viewer.canvas.zoom == 1
+    QTest.keyClick(viewer, Qt.Key.Key_2)
+    qtbot.waitUntil(lambda: counts(page) == {"blue": 9, "red": 11})
+    qtbot.waitUntil(lambda: "Its folder says" in viewer.facts.text())
+    QTest.keyClick(viewer, Qt.Key.Key_Left)
+    QTest.keyClick(viewer, Qt.Key.Key_Left)
+    assert viewer.name.full == "blue/blue0.jpg", "before the first there is none"
+    QTest.keyClick(viewer, Qt.Key.Key_Escape)
+    assert not viewer.isVisible() and page.grid.chosen() == [page.grid.images.ids[0]]
+
+
+def test_the_place_under_the_mouse_stays_there_when_zooming(qtbot, page: DataPage) -> None:
+    page.grid.look_wanted.emit(0)
+    canvas = page.viewer.canvas
+    qtbot.waitUntil(lambda: canvas.shown)
+    at = QPointF(canvas.width() * 0.4, canvas.height() * 0.6)
+    before = canvas.area()
+    share = ((at.x() - before.x()) / before.width(), (at.y() - before.y()) / before.height())
+    canvas.zoom_by(3, at)
+    after = canvas.area()
+    assert after.width() == pytest.approx(3 * before.width())
+    now = ((at.x() - after.x()) / after.width(), (at.y() - after.y()) / after.height())
+    assert now == pytest.approx(share)
+
+
+def test_an_image_that_can_not_be_shown_says_why(qtbot, page: DataPage) -> None:
+    root = page._workspace.contents.root
+    (root / "blue" / "blue0.jpg").write_bytes(b"broken")
+    page.grid.look_wanted.emit(0)
+    qtbot.waitUntil(lambda: "not an image" in page.viewer.canvas._text)
+
+
+def test_the_selection_survives_sorting_and_filtering(qtbot, page: DataPage) -> None:
+    ids = choose(page, 2, 3, 15)
+    page.bar.direction.setChecked(True)
+    qtbot.waitUntil(lambda: page.grid.images.ids[-1] < page.grid.images.ids[0])
+    assert sorted(page.grid.chosen()) == ids
+    page.bar.choose_class("blue")
+    qtbot.waitUntil(lambda: page.grid.images.rowCount() == 10)
+    assert sorted(page.grid.chosen()) == ids[:2]
+
+
+def test_places_of_many_images(qtbot, page: DataPage) -> None:
+    images = page.grid.images
+    images.ids = array("q", range(1, 1_000_001))
+    assert images.places([5, 999_999, 10**9]) == [4, 999_998]
+    images.ids = array("q")
+
+
+# --- what changes on disk, and the split ----------------------------------------------------------------------------
+
+
+def test_files_that_appear_and_vanish_are_noticed(qtbot, page: DataPage, window: MainWindow) -> None:
+    root = window.workspace.contents.root
+    picture((200, 40, 40), 999).save(root / "red" / "new.jpg")
+    (root / "blue" / "blue0.jpg").unlink()
+    qtbot.waitUntil(lambda: counts(page) == {"blue": 9, "red": 11}, timeout=10_000)
+    qtbot.waitUntil(lambda: page.grid.images.rowCount() == 20)
+
+
+def test_the_split_is_changed_by_sliders_and_undone(qtbot, page: DataPage, window: MainWindow) -> None:
+    page.change_split.click()
+    (editor,) = page.findChildren(SplitEditor)
+    editor.val.setValue(30)
+    editor.test.setValue(20)
+    assert "train 50 % · val 30 % · test 20 %" in editor.shares.text()
+    editor.buttons.button(editor.buttons.StandardButton.Apply).click()
+    qtbot.waitUntil(lambda: window.workspace.contents.counts["red"] == {"train": 5, "val": 3, "test": 2})
+    assert recipes.load(window.workspace.project.recipe_path).dataset.test_fraction == 0.2
+    window.workspace.undo_stack.undo()
+    qtbot.waitUntil(lambda: window.workspace.contents.counts["red"] == {"train": 8, "val": 2})
+    editor.close()
+
+
+def test_the_split_editor_shows_what_a_group_would_be(qtbot, page: DataPage) -> None:
+    page.change_split.click()
+    (editor,) = page.findChildren(SplitEditor)
+    apply = editor.buttons.button(editor.buttons.StandardButton.Apply)
+    editor.grouping.setCurrentIndex(2)
+    editor.grouping.activated.emit(2)
+    editor.pattern.setText(r"(\w+)/")
+    assert "group “" in editor.says.text() and apply.isEnabled()
+    editor.pattern.setText("(")
+    assert "no regular expression" in editor.says.text() and not apply.isEnabled()
+    editor.grouping.setCurrentIndex(1)
+    editor.grouping.activated.emit(1)
+    assert "stands alone" in editor.says.text() and editor.splitting() == Splitting(0.2, 0.0, 0, BY_FOLDER)
+    editor.close()
+
+
+def test_a_large_folder_shows_its_first_images_while_the_rest_are_searched(
+    qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import threading
+
+    monkeypatch.setattr("ftgui.data.scan._BATCH", 10)
+    root = make_dataset(classes=("a", "b", "c"), count=20)
+    go_on = threading.Event()
+    was = Project.fill
+
+    def slow(self, folder, recipe, job, begun=None):
+        def first() -> None:
+            begun()
+            go_on.wait(10)
+
+        return was(self, folder, recipe, job, first)
+
+    monkeypatch.setattr(Project, "fill", slow)
+    fake.become_ready()
+    try:
+        window.workspace.open_dataset(root)
+        qtbot.waitUntil(lambda: window.data_page.grid.images.rowCount() == 10)
+        assert not window.top.train.isEnabled()
+        assert any("still being looked through" in p.message for p in window.workspace.obstacles())
+        assert "10 images so far" in window.data_page.split.text()
+    finally:
+        go_on.set()
+    qtbot.waitUntil(lambda: window.data_page.grid.images.rowCount() == 60)
+    qtbot.waitUntil(lambda: fake.last(m.LoadModel).class_names == ["a", "b", "c"])
+
+
+def test_looking_through_a_folder_can_be_stopped_and_gone_on_with(
+    qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ftgui.data.scan._BATCH", 5)
+    root = make_dataset(count=20)
+    import threading
+
+    stopped = threading.Event()
+    was = Project.fill
+
+    def slow(self, folder, recipe, job, begun=None):
+        def first() -> None:
+            begun()
+            stopped.wait(10)
+
+        return was(self, folder, recipe, job, first)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Project, "fill", slow)
+        window.workspace.open_dataset(root)
+        qtbot.waitUntil(lambda: window.workspace.collection.scanning)
+        qtbot.waitUntil(window.status.cancel.isVisible)
+        window.status.cancel.click()
+        stopped.set()
+        qtbot.waitUntil(lambda: not window.workspace.checking)
+    assert "Open the folder again to go on" in window.status.text.text()
+    assert not window.workspace.contents.complete
+    open_project(qtbot, window, fake, root)
+    assert window.workspace.contents.complete and counts(window.data_page) == {"blue": 20, "red": 20}
+
+
+# --- files ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_trash_asks_with_the_number(qtbot, page: DataPage, window, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def answer(_parent, _title, text, *_rest):
+        asked.append(text)
+        return QMessageBox.StandardButton.No
+
+    monkeypatch.setattr(QMessageBox, "question", answer)
+    choose(page, 0, 1)
+    page.grid.trash_wanted.emit()
+    assert "Move 2 image files to the system's trash?" in asked[0]
+    assert counts(page) == {"blue": 10, "red": 10}
+    moved: list[str] = []
+
+    def trash(path: str) -> bool:
+        moved.append(Path(path).name)
+        Path(path).unlink()
+        return True
+
+    monkeypatch.setattr(QMessageBox, "question", lambda *_a: QMessageBox.StandardButton.Yes)
+    monkeypatch.setattr("ftgui.ui.pages.data_page.QFile.moveToTrash", trash)
+    page.grid.trash_wanted.emit()
+    qtbot.waitUntil(lambda: counts(page) == {"blue": 8, "red": 10}, timeout=10_000)
+    assert moved == ["blue0.jpg", "blue1.jpg"]
+
+
+def test_a_drag_says_whose_images_it_carries(page: DataPage) -> None:
+    mime = QMimeData()
+    mime.setData(IMAGES_MIME, QByteArray(array("q", [3, 4]).tobytes()))
+    from ftgui.ui.models.image_list import ids_in
+
+    assert ids_in(mime) == [3, 4]
