@@ -25,10 +25,15 @@ class Job:
         self._interval = interval
         self._last = 0.0
         self._cancelled = threading.Event()
+        self._held_until = 0.0
 
     def cancel(self) -> None:
         """From any thread: the next `progress` raises `Cancelled`."""
         self._cancelled.set()
+
+    def hold(self, seconds: float) -> None:
+        """From any thread: the next `progress` waits so long, because something else is more urgent."""
+        self._held_until = time.monotonic() + seconds
 
     @property
     def cancelled(self) -> bool:
@@ -40,9 +45,11 @@ class Job:
         Raises:
             Cancelled: `cancel` was called.
         """
+        now = time.monotonic()
+        while now < self._held_until and not self._cancelled.wait(self._held_until - now):
+            now = time.monotonic()
         if self.cancelled:
             raise Cancelled
-        now = time.monotonic()
         if self._on_progress and (now - self._last >= self._interval or (total and done == total)):
             self._last = now
             self._on_progress(done, total)

@@ -7,12 +7,14 @@ only wraps one of these (as unpacked archives do) is looked through. Where folde
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from ftgui.data.formats import is_image_name
 from ftgui.data.job import Job
@@ -36,14 +38,15 @@ MOST_KEPT = 1000
 _JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 _BATCH = 2000
 _BATCH_SECONDS = 0.2
+_LOOK_EVERY = 64
+"""Files; a slow network drive lists some hundred a second."""
 
 
 class DatasetError(Exception):
     """A folder that can't be a dataset; the text says why and what to do, in words."""
 
 
-@dataclass(frozen=True, slots=True)
-class FoundImage:
+class FoundImage(NamedTuple):
     """One image file by its place in the tree."""
 
     path: str
@@ -112,19 +115,27 @@ class Collector:
         self._batch: list[FoundImage] = []
         self._sent = time.monotonic()
         self._count = 0
+        self._looks = -1
 
     def image(self, path: str, class_name: str, split: str, status: os.stat_result) -> None:
         """One was found."""
-        self.found.counts.setdefault(class_name, Counter())[split] += 1
+        counts = self.found.counts.get(class_name)
+        if counts is None:
+            counts = self.found.counts[class_name] = Counter()
+        counts[split] += 1
         self._count += 1
         if self._take is not None:
             self._batch.append(FoundImage(path, class_name, split, status.st_size, status.st_mtime))
-            if len(self._batch) >= _BATCH or time.monotonic() - self._sent > _BATCH_SECONDS:
+            if len(self._batch) >= _BATCH:
                 self.flush()
 
     def look(self) -> None:
-        """Between two files: tell how far it is, or stop."""
-        self.job.progress(self._count)
+        """Between two files: tell how far it is, or stop; do not keep what was found for long."""
+        self._looks += 1
+        if self._looks % _LOOK_EVERY == 0:
+            self.job.progress(self._count)
+            if time.monotonic() - self._sent > _BATCH_SECONDS:
+                self.flush()
 
     def flush(self) -> None:
         """Hand on what is left."""
@@ -174,6 +185,31 @@ def scan(folder: Path, job: Job | None = None, take: Take | None = None) -> Foun
         raise DatasetError(_why_nothing(found, folder))
     collector.flush()
     return found
+
+
+def count_images(folder: Path, job: Job) -> int:
+    """How many files below a folder are images by their names: many times faster than `scan`, for a progress bar.
+
+    Raises:
+        Cancelled: through `job`.
+    """
+    count = 0
+    waiting = [str(folder)]
+    seen: set[str] = set()
+    while waiting:
+        path = waiting.pop()
+        real = os.path.realpath(path)
+        if real in seen:
+            continue
+        seen.add(real)
+        job.progress(count)
+        with contextlib.suppress(OSError), os.scandir(path) as entries:  # `scan` says why it can't be read
+            for entry in entries:
+                if is_image_name(entry.name):
+                    count += not entry.name.startswith(".")
+                elif not is_junk(entry.name) and entry.is_dir():
+                    waiting.append(entry.path)
+    return count
 
 
 def dataset_root(folder: Path) -> Path:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from ftgui.data.scan import SPLIT_NAMES
 
@@ -38,8 +39,7 @@ class Splitting:
         return {"val": self.val, "test": self.test}
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """One image, as splitting sees it."""
 
     path: str

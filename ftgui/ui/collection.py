@@ -17,7 +17,7 @@ from ftgui.data.check import check_images
 from ftgui.data.job import Job
 from ftgui.data.lookalikes import find_lookalikes
 from ftgui.data.project import Project
-from ftgui.data.scan import dataset_root
+from ftgui.data.scan import count_images, dataset_root
 from ftgui.protocol.recipe import Recipe
 from ftgui.ui.sample import sample_folder
 from ftgui.ui.workers.tasks import Task
@@ -28,6 +28,8 @@ _REFRESH = 1000
 """Milliseconds between two looks at the catalog's figures while it fills."""
 _SETTLE = 1500
 """Milliseconds after a change on disk, or an edit, before it is looked into: more may follow."""
+_PATIENCE = 0.5
+"""Seconds."""
 MOST_WATCHED = 1000
 """Folders; operating systems allow a limited number of watches."""
 
@@ -76,6 +78,9 @@ class Collection(QObject):
         """The part of opening after the first images, or a later look for changes on disk."""
         self._check: Task | None = None
         self._refreshing: Task | None = None
+        self._counting: Task | None = None
+        self._total = 0
+        """Images in the folder that is being looked through, as far as their names say; 0: not known yet."""
         self._stale = False
         self._what = ""
         self._number = 0
@@ -106,7 +111,7 @@ class Collection(QObject):
 
     def close(self) -> None:
         """Cancel all, wait for it, let go of the catalog."""
-        for task in (self._opening, self._scan, self._check, self._refreshing):
+        for task in (self._opening, self._scan, self._check, self._refreshing, self._counting):
             if task is not None:
                 task.cancel()
         for timer in (self._refresh_timer, self._rescan_timer, self._compare_timer):
@@ -156,6 +161,19 @@ class Collection(QObject):
         self.progress.emit(what, 0, 0)
         self._opening.start(self._pool)
 
+    def _count(self, folder: Path) -> None:
+        """So that progress has an end to go towards."""
+        self._total = 0
+        self._counting = Task(partial(count_images, folder), self)
+        self._counting.done.connect(self._counted)
+        self._counting.start(self._pool)
+
+    @Slot(object)
+    def _counted(self, total: int) -> None:
+        if self.sender() is self._counting:
+            self._counting = None
+            self._total = total
+
     @Slot(object, object, object)
     def _has_begun(self, number: int, project: Project, contents: Contents) -> None:
         """There is something to look at, though the search goes on."""
@@ -165,6 +183,7 @@ class Collection(QObject):
             self._scan.cancel()
         self._opening, self._scan = None, self._opening
         self._show(project, project.recipe_for(contents.root), contents)
+        self._count(contents.root)
 
     def _show(self, project: Project, recipe: Recipe, contents: Contents) -> None:
         if self._check is not None:
@@ -208,8 +227,10 @@ class Collection(QObject):
     @Slot(object, object)
     def _progress(self, done: int, total: int) -> None:
         sender = self.sender()
-        if sender is self._opening or (sender is self._scan and self._opening is None):
+        if sender is self._opening:
             self.progress.emit(self._what, done, total)
+        elif sender is self._scan and self._opening is None:
+            self.progress.emit(self._what, min(done, self._total or done), self._total)
         elif sender is self._check and not self._opening and not self._scan:
             self.progress.emit("checking images" if total else "looking for doubles", done, total)
         if sender in (self._scan, self._check) and not self._refresh_timer.isActive():
@@ -243,6 +264,7 @@ class Collection(QObject):
             return Outcome(project, recipe, _contents(project.catalog_path, job), found.folders)
 
         self._what = "looking for changes"
+        self._total = 0
         self._scan = Task(work, self)
         self._scan.progress.connect(self._progress)
         self._scan.done.connect(self._opened)
@@ -285,6 +307,11 @@ class Collection(QObject):
         """After edits: whether a double is for checking too, or under another class, may be otherwise now."""
         if self._check is None and self._scan is None:
             self._begin_check(decode=False)
+
+    def make_way(self) -> None:
+        """The person waits for an answer: what goes on in the background can wait for a moment."""
+        if self._check is not None:
+            self._check.job.hold(_PATIENCE)
 
     # --- figures ----------------------------------------------------------------------------------------------------
 

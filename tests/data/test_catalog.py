@@ -243,6 +243,7 @@ def test_a_cancelled_scan_keeps_what_it_found_and_the_next_goes_on(
     make_dataset: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ftgui.data.scan._BATCH", 3)
+    monkeypatch.setattr("ftgui.data.scan._LOOK_EVERY", 1)
     root = make_dataset(count=6)
     project = Project.for_dataset(root)
     job = Job()
@@ -292,6 +293,19 @@ def test_every_order_sorts_both_ways(make_dataset: Maker) -> None:
         assert paths(catalog, Query(order="dimensions"))[-1] == "blue/large.png"
         assert paths(catalog, Query(order="brightness"))[0] == "blue/large.png"
         assert paths(catalog, Query(order="file size"))[-1] == "blue/large.png"
+
+
+def test_an_order_follows_what_changes(make_dataset: Maker) -> None:
+    with (
+        opened(make_dataset(classes=("a", "b", "c"), count=3)) as catalog,
+        Catalog(catalog.path, read_only=True) as reader,
+    ):
+        assert [row.class_name for row in reader.rows(reader.find(Query(order="class")))] == [*"aaabbbccc"]
+        ids = reader.find(Query(class_name="a"))
+        edits.relabel(catalog, ids[:2], "c")
+        rows = reader.rows(reader.find(Query(order="class")))
+        assert [row.class_name for row in rows] == [*"abbbccccc"]
+        assert [row.path for row in rows][4:] == sorted(row.path for row in rows[4:]), "by name within a class"
 
 
 def test_details_of_one_image(make_dataset: Maker) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ftgui.data.job import Cancelled, Job
-from ftgui.data.scan import DatasetError, FoundImage, scan
+from ftgui.data.scan import DatasetError, FoundImage, count_images, scan
 from tests.conftest import Maker, picture
 
 
@@ -189,6 +189,7 @@ def test_hymenoptera(shared: Path) -> None:
 
 def test_images_come_in_batches_while_the_search_goes_on(make_dataset: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ftgui.data.scan._BATCH", 5)
+    monkeypatch.setattr("ftgui.data.scan._LOOK_EVERY", 1)
     seen: list[int] = []
     job = Job(lambda done, _total: seen.append(done), interval=0)
     sizes: list[int] = []
@@ -212,3 +213,19 @@ def test_folders_that_were_looked_into_are_told(make_dataset: Maker) -> None:
     root = make_dataset(count=1, splits=("train", "val"))
     names = {folder.relative_to(root).as_posix() for folder in scan(root).folders}
     assert names == {".", "train", "val", "train/red", "train/blue", "val/red", "val/blue"}
+
+
+def test_counting_is_scanning_without_the_rest(make_dataset: Maker) -> None:
+    root = make_dataset(count=3, splits=("train", "val"))
+    (root / "train" / "red" / "notes.txt").write_text("x", encoding="utf-8")
+    (root / "train" / "red" / "._hidden.jpg").write_text("x", encoding="utf-8")
+    (root / "train" / "red" / "deep").mkdir()
+    picture((1, 2, 3), 1).save(root / "train" / "red" / "deep" / "a.gif")
+    assert count_images(root, Job()) == scan(root).images == 13
+    if sys.platform != "win32":
+        (root / "train" / "red" / "loop").symlink_to(root / "train", target_is_directory=True)
+        assert count_images(root, Job()) == 13
+    job = Job()
+    job.cancel()
+    with pytest.raises(Cancelled):
+        count_images(root, job)

@@ -377,6 +377,7 @@ def test_looking_through_a_folder_can_be_stopped_and_gone_on_with(
     qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ftgui.data.scan._BATCH", 5)
+    monkeypatch.setattr("ftgui.data.scan._LOOK_EVERY", 1)
     root = make_dataset(count=20)
     import threading
 

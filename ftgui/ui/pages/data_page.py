@@ -60,6 +60,8 @@ class DataPage(QWidget):
         self._curation = workspace.curation
         self._theme = theme
         self._pool = QThreadPool(self)
+        self._pool.setMaxThreadCount(1)
+        self._reader: Catalog | None = None
         self._finding: Task | None = None
         self._looking = -1
         """Id of the image that the viewer shows."""
@@ -197,6 +199,7 @@ class DataPage(QWidget):
         workspace.project_changed.connect(self._project_changed)
         workspace.catalog_changed.connect(self._catalog_changed)
         self._theme.changed.connect(self._recolor)
+        self.bar.changed.connect(self._workspace.collection.make_way)
         self.bar.changed.connect(self._browse)
         self.bar.size_chosen.connect(grid.set_size)
         self.classes.chosen.connect(self.bar.choose_class)
@@ -228,6 +231,9 @@ class DataPage(QWidget):
         if self._finding is not None:
             self._finding.cancel()
         self._pool.waitForDone()
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
         self.viewer.close_threads()
         self.grid.thumbnails.close()
 
@@ -297,10 +303,19 @@ class DataPage(QWidget):
         self._show_banner()
         if self._finding is not None:
             self._finding.cancel()
-        self._finding = Task(partial(_find, project.catalog_path, self.bar.query()), self)
+        self._finding = Task(partial(self._find, project.catalog_path, self.bar.query()), self)
         self._finding.done.connect(self._found)
         self._finding.failed.connect(self._not_found)
         self._finding.start(self._pool)
+
+    def _find(self, catalog_path: Path, query: Query, job: Job) -> array[int]:
+        """On the one thread of the pool, with a connection that stays open: it keeps what it sorted."""
+        job.progress(0)
+        if self._reader is None or self._reader.path != catalog_path:
+            if self._reader is not None:
+                self._reader.close()
+            self._reader = Catalog(catalog_path, read_only=True, any_thread=True)
+        return self._reader.find(query)
 
     @Slot(object)
     def _found(self, ids: array[int]) -> None:
@@ -514,9 +529,3 @@ def _titled(text: str, right: QWidget) -> QHBoxLayout:
     row.addWidget(label(text, "title"), 1)
     row.addWidget(right)
     return row
-
-
-def _find(catalog_path: Path, query: Query, job: Job) -> array[int]:
-    job.progress(0)
-    with Catalog(catalog_path, read_only=True) as catalog:
-        return catalog.find(query)

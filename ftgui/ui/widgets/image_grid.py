@@ -114,7 +114,7 @@ class ImageGrid(QListView):
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
-        self.thumbnails = Thumbnails(round(SIZES["Large"] * self.devicePixelRatioF()), self)
+        self.thumbnails = Thumbnails(round(SIZES["Medium"] * self.devicePixelRatioF()), self)
         self.images = ImageListModel(self.thumbnails, self)
         self.class_names: list[str] = []
         """Relabelling offers these."""
@@ -131,7 +131,6 @@ class ImageGrid(QListView):
         self.setBatchSize(2000)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.verticalScrollBar().setSingleStep(40)
         self.setFrameShape(QListView.Shape.NoFrame)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.setAccessibleName("Images")
@@ -152,11 +151,8 @@ class ImageGrid(QListView):
     def set_size(self, name: str) -> None:
         """Of the thumbnails."""
         self._tile.side = SIZES[name]
+        self.thumbnails.set_side(round(SIZES[name] * self.devicePixelRatioF()))
         self.scheduleDelayedItemsLayout()
-        self.reset_scroll_step()
-
-    def reset_scroll_step(self) -> None:
-        """One turn of the wheel is half a row."""
         self.verticalScrollBar().setSingleStep(max((self._tile.side + 34) // 4, 20))
 
     # --- the selection ----------------------------------------------------------------------------------------------

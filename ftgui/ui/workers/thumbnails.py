@@ -14,8 +14,8 @@ from ftgui import paths
 from ftgui.data.formats import ImageError, load_rgb
 from ftgui.data.thumbnail_store import ThumbnailStore
 
-KEPT_BYTES = 200_000_000
-"""Thumbnails in memory; at 156 pixels 2,000 of them, on a screen of twice the density 500."""
+KEPT_BYTES = 80_000_000
+"""Thumbnails in memory; at 156 pixels 800 of them, on a screen of twice the density 200: some screens full."""
 MOST_WAITING = 256
 """Wishes; of more the oldest are dropped: they have been scrolled past, and are asked for again if they come back."""
 _THREADS = 2
@@ -47,6 +47,13 @@ class Thumbnails(QObject):
         self._over = False
         self._threads: list[_Decoder] = []
         self._decoded.connect(self._take)
+
+    def set_side(self, side: int) -> None:
+        """Another size; all are decoded anew."""
+        if side != self.side:
+            self.side = side
+            self._kept_at_most = KEPT_BYTES // (4 * side * side)
+            self.forget()
 
     def get(self, path: Path) -> QPixmap | None:
         """The thumbnail, a null pixmap if the file can't be decoded, or None while it is being decoded."""
