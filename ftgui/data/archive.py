@@ -26,7 +26,7 @@ from ftgui import paths
 from ftgui.data.formats import is_image_name
 from ftgui.data.job import Job
 from ftgui.data.project import slug
-from ftgui.data.scan import DatasetError, is_junk
+from ftgui.data.scan import TABLE_EXTENSIONS, DatasetError, is_junk
 
 EXTENSIONS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 
@@ -74,7 +74,7 @@ def count_images(archive: Path, job: Job) -> int:
         Cancelled: through `job`.
     """
     with _reading(archive), _members(archive, job) as members:
-        return sum(1 for _ in members)
+        return sum(is_image_name(member.name) for member in members)
 
 
 def unpacked(source: Path, job: Job) -> Path:
@@ -130,7 +130,7 @@ def _name(archive: Path) -> str:
 
 
 def _check_size(archive: Path, members: list[_Member], packed: int, base: Path) -> None:
-    if not members:
+    if not any(is_image_name(member.name) for member in members):
         raise DatasetError(f"There are no images in “{archive.name}”.")
     total = sum(member.size for member in members)
     if total > MOST_BYTES and total > MOST_TIMES * packed:
@@ -193,7 +193,8 @@ def _pictures(members: Iterator[_Member], job: Job) -> Iterator[_Member]:
         job.progress(count)
         parts = _parts(member.name)
         path = Path(parts[-1]) if parts else Path()
-        wanted = is_image_name(path)
+        # Tables go along: they may say the classes.
+        wanted = is_image_name(path) or path.suffix.lower() in TABLE_EXTENSIONS
         if wanted and not any(is_junk(part) for part in parts):
             yield member
 

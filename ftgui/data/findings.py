@@ -85,6 +85,10 @@ KINDS: dict[str, Kind] = {
     "outside-class": Kind(
         "warning", "outside a class folder", "Its class is not known.", "Move it into its class’s folder."
     ),
+    "listed-missing": Kind(
+        "warning", "in the table but not there", "The table names a file that is not to be found.", noun="line"
+    ),
+    "listed-twice": Kind("warning", "listed under two classes", "One of the two is wrong; the first counts."),
     "class-unknown": Kind("warning", "can't be learned", "It has no image to train on.", noun="class"),
     "class-too-small": Kind("warning", "with few images", "Too few to learn what it looks like.", noun="class"),
     "imbalance": Kind(

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,18 @@ import msgspec
 from ftgui import paths
 from ftgui.data.catalog import Catalog
 from ftgui.data.job import Job
-from ftgui.data.scan import Found, FoundImage, dataset_root, scan
+from ftgui.data.scan import Columns, Found, FoundImage, dataset_root, scan
 from ftgui.data.split import SplitError, Splitting
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import Backbone, Recipe, RecipeError
+
+
+def columns_of(recipe: Recipe) -> Columns | None:
+    """The table that says the classes, if a recipe names one."""
+    dataset = recipe.dataset
+    if not dataset.table:
+        return None
+    return Columns(dataset.table, dataset.path_column, dataset.label_column, dataset.split_column)
 
 
 def splitting_of(recipe: Recipe) -> Splitting:
@@ -53,28 +61,45 @@ class Project:
         return self.folder / "runs"
 
     @staticmethod
-    def for_dataset(dataset: Path) -> Project:
-        """The untitled project of a dataset folder: the same folder dropped again finds its runs again."""
+    def for_dataset(dataset: Path, only: Sequence[str] = ()) -> Project:
+        """The untitled project of a dataset folder, or of some folders in it: the same dropped again finds its runs again."""
         resolved = dataset.resolve()
-        digest = hashlib.blake2b(str(resolved).encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
+        identity = "\n".join([str(resolved), *sorted(only)])
+        digest = hashlib.blake2b(identity.encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
         folder = paths.data_dir() / "projects" / f"{slug(resolved.name)}-{digest}"
         folder.mkdir(parents=True, exist_ok=True)
         return Project(folder)
 
     def take_in(
-        self, folder: Path, job: Job | None = None, begun: Callable[[], None] | None = None
+        self,
+        folder: Path,
+        job: Job | None = None,
+        begun: Callable[[], None] | None = None,
+        columns: Columns | None = None,
+        only: Sequence[str] = (),
     ) -> tuple[Recipe, Found]:
         """Make recipe and catalog say what a folder holds; an existing recipe keeps its phases and settings.
 
         Args:
             folder: of the dataset.
             job: progress in images.
+            only: names of the class folders in it that count; empty: all.
+            columns: what the person answered to a `TableQuestion`; the recipe remembers it.
             begun: called when the recipe is saved and images are in the catalog, but the search still goes on.
 
         Raises:
             DatasetError, RecipeError, CatalogError, Cancelled: as `fill`; or the project's recipe can't be read.
         """
-        recipe = self.recipe_for(folder)
+        recipe = self.recipe_for(folder, only)
+        if columns is not None:
+            dataset = msgspec.structs.replace(
+                recipe.dataset,
+                table=columns.table,
+                path_column=columns.path,
+                label_column=columns.label,
+                split_column=columns.split,
+            )
+            recipe = msgspec.structs.replace(recipe, dataset=dataset)
 
         def first() -> None:
             recipes.save(recipe, self.recipe_path)
@@ -85,7 +110,7 @@ class Project:
         recipes.save(recipe, self.recipe_path)
         return recipe, found
 
-    def recipe_for(self, folder: Path) -> Recipe:
+    def recipe_for(self, folder: Path, only: Sequence[str] = ()) -> Recipe:
         """The project's recipe, or a new one, with this dataset.
 
         Raises:
@@ -93,8 +118,10 @@ class Project:
             RecipeError: the recipe can't.
         """
         recipe = recipes.load(self.recipe_path) if self.recipe_path.exists() else Recipe()
-        root = str(dataset_root(folder))
-        return msgspec.structs.replace(recipe, dataset=msgspec.structs.replace(recipe.dataset, folder=root))
+        folders = list(only) or recipe.dataset.folders
+        root = folder.absolute() if folders else dataset_root(folder)
+        dataset = msgspec.structs.replace(recipe.dataset, folder=str(root), folders=folders)
+        return msgspec.structs.replace(recipe, dataset=dataset)
 
     def fill(self, folder: Path, recipe: Recipe, job: Job, begun: Callable[[], None] | None = None) -> Found:
         """Make the catalog say what a folder holds, and keep all that is known or was decided about its images.
@@ -111,7 +138,7 @@ class Project:
             CatalogError: the catalog can't be opened.
             Cancelled: through `job`; what was found so far is in the catalog.
         """
-        root = dataset_root(folder)
+        root = folder.absolute() if recipe.dataset.folders else dataset_root(folder)
         with self.catalog() as catalog:
             batches = 0
 
@@ -124,7 +151,7 @@ class Project:
                 catalog.take(images)
                 batches += 1
 
-            found = scan(root, job, take)
+            found = scan(root, job, take, columns_of(recipe), recipe.dataset.folders)
             try:
                 catalog.finish_scan(found, splitting_of(recipe))
             except SplitError as error:

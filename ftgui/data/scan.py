@@ -11,7 +11,7 @@ import contextlib
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -32,6 +32,10 @@ SPLIT_NAMES = {
 }
 """Folder names (compared in lower case) that mean a split."""
 
+TABLE_EXTENSIONS = frozenset({".csv", ".tsv", ".jsonl", ".txt"})
+"""Files that may say the classes of images."""
+MOST_TABLE_BYTES = 500 * 2**20
+
 MOST_KEPT = 1000
 """Problems of one kind that are kept one by one; of the rest only the number."""
 
@@ -44,6 +48,18 @@ _LOOK_EVERY = 64
 
 class DatasetError(Exception):
     """A folder that can't be a dataset; the text says why and what to do, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which column of a table is what."""
+
+    table: str
+    """Name of the file, in the dataset folder."""
+    path: str
+    label: str
+    split: str = ""
+    """Empty: the table says no splits."""
 
 
 class FoundImage(NamedTuple):
@@ -145,7 +161,13 @@ class Collector:
         self._sent = time.monotonic()
 
 
-def scan(folder: Path, job: Job | None = None, take: Take | None = None) -> Found:
+def scan(
+    folder: Path,
+    job: Job | None = None,
+    take: Take | None = None,
+    columns: Columns | None = None,
+    only: Sequence[str] = (),
+) -> Found:
     """Look through a dropped folder.
 
     What is not an image, can't be listed or lies outside a class folder becomes a problem; nothing here is fatal
@@ -155,22 +177,33 @@ def scan(folder: Path, job: Job | None = None, take: Take | None = None) -> Foun
         folder: to look through.
         job: progress in images; total unknown.
         take: called with batches of images as they are found.
+        columns: the table that says the classes, if the person was asked.
+        only: names of the class folders to look into; empty: all.
 
     Raises:
-        DatasetError: not a folder, no permission, or no images in class folders.
+        DatasetError: not a folder, no permission, or no images with classes.
+        TableQuestion: a table may say the classes, but which column is what is not clear.
         Cancelled: through `job`.
     """
-    root = dataset_root(folder)
+    root = folder.absolute() if only else dataset_root(folder)
     found = Found(root, folders=[root])
     collector = Collector(found, job or Job(), take)
     top_folders, top_files = _list(root, raising=True)
-    split_layout = any(_split_of(entry.name) == "train" for entry in top_folders)
+    if only:
+        top_folders, top_files = [entry for entry in top_folders if entry.name in only], []
+    split_layout = any(split_of(entry.name) == "train" for entry in top_folders)
+    if columns is not None or (not only and _folders_may_not_do(top_folders, top_files, split_layout)):
+        from ftgui.data.listed import take_listed  # it stands on this module
+
+        if take_listed(collector, columns):
+            collector.flush()
+            return found
     for entry in top_files:
         _outside(found, entry.name, entry.name)
     for entry in top_folders:
-        split = _split_of(entry.name) if split_layout else ""
+        split = split_of(entry.name) if split_layout else ""
         if split_layout and not split:
-            for relative, file in _walk(collector, entry.name, entry.path):
+            for relative, file in walk(collector, entry.name, entry.path):
                 _outside(found, relative, file.name)
         elif split_layout:
             class_folders, stray = _list_or_problem(found, entry.name, entry.path)
@@ -235,18 +268,42 @@ def _unwrap(folder: Path) -> Path:
     current = folder
     while True:
         folders, files = _list(current, raising=True)
-        if len(folders) != 1 or any(is_image_name(entry.name) for entry in files) or _split_of(folders[0].name):
+        if len(folders) != 1 or any(is_image_name(entry.name) for entry in files) or split_of(folders[0].name):
             return current
         try:
             inner, _ = _list(folders[0].path)
         except OSError:
             return current  # said by `scan`, as a problem of that folder
-        if not inner:
-            return current
+        if not inner or (len(inner) == 1 and any(_may_be_table(entry.name) for entry in files)):
+            return current  # what lies beside may say the classes
         current = Path(folders[0].path)
 
 
-def _split_of(name: str) -> str:
+def _folders_may_not_do(folders: list[os.DirEntry[str]], files: list[os.DirEntry[str]], split_layout: bool) -> bool:
+    """Folders do not seem to say the classes; perhaps a table does."""
+    return len(folders) < 2 or _is_flat(files) or (split_layout and _are_flat(folders))
+
+
+def _is_flat(files: list[os.DirEntry[str]]) -> bool:
+    """Images lie side by side."""
+    return any(is_image_name(entry.name) for entry in files)
+
+
+def _are_flat(folders: list[os.DirEntry[str]]) -> bool:
+    """Split folders with images directly in them, as in Hugging Face's imagefolder with metadata."""
+    for entry in folders:
+        with contextlib.suppress(OSError):
+            if split_of(entry.name) and _is_flat(_list(entry.path)[1]):
+                return True
+    return False
+
+
+def _may_be_table(name: str) -> bool:
+    return Path(name).suffix.lower() in TABLE_EXTENSIONS
+
+
+def split_of(name: str) -> str:
+    """The split that a word means; empty: none."""
     return SPLIT_NAMES.get(name.lower(), "")
 
 
@@ -293,7 +350,7 @@ def _list_or_problem(found: Found, relative: str, path: str) -> tuple[list[os.Di
     return [], []
 
 
-def _walk(collector: Collector, relative: str, path: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+def walk(collector: Collector, relative: str, path: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
     """Every file below a folder, with its path below the root; linked folders are followed, each real folder once."""
     waiting = [(relative, path)]
     seen: set[str] = set()
@@ -312,7 +369,7 @@ def _walk(collector: Collector, relative: str, path: str) -> Iterator[tuple[str,
 
 
 def _take_class(collector: Collector, relative: str, folder: os.DirEntry[str], split: str) -> None:
-    for path, file in _walk(collector, relative, folder.path):
+    for path, file in walk(collector, relative, folder.path):
         _take_file(collector, path, file, folder.name, split)
 
 

@@ -47,6 +47,13 @@ class Dataset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     test_fraction: float = 0.0
     """Likewise for the final test, 0 to 1; 0: none but those that the folders name."""
     split_seed: int = 0
+    folders: list[str] = []
+    """Names of the class folders in `folder` that count; empty: all."""
+    table: str = ""
+    """File in the folder that says the classes, where folders do not and its columns had to be asked for."""
+    path_column: str = ""
+    label_column: str = ""
+    split_column: str = ""
     group_by: str = ""
     """Pictures of one thing stay in one split: ``"folder"`` (the innermost folder below the class), or a regular
     expression on the path; empty: every image for itself. See `ftgui.data.split.Splitting`."""

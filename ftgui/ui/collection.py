@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,8 @@ from ftgui.data.check import check_images
 from ftgui.data.job import Job
 from ftgui.data.lookalikes import find_lookalikes
 from ftgui.data.project import Project
-from ftgui.data.scan import count_images, dataset_root
+from ftgui.data.scan import Columns, count_images, dataset_root
+from ftgui.data.tables import TableQuestion
 from ftgui.protocol.recipe import Recipe
 from ftgui.ui.sample import sample_folder
 from ftgui.ui.workers.tasks import Task
@@ -58,6 +59,8 @@ class Collection(QObject):
     """All images are known."""
     changed = Signal()
     """`contents`."""
+    asked = Signal(Path, object)
+    """Which columns of a table are what: the source, and a `TableQuestion`. `open` again with the answer."""
     failed = Signal(str)
     """Nothing was opened, why."""
     went_wrong = Signal(str)
@@ -83,6 +86,7 @@ class Collection(QObject):
         """Images in the folder that is being looked through, as far as their names say; 0: not known yet."""
         self._stale = False
         self._what = ""
+        self._source = Path()
         self._number = 0
         """Of the newest wish to open something."""
         self._begun.connect(self._has_begun)
@@ -139,21 +143,30 @@ class Collection(QObject):
 
     # --- opening ----------------------------------------------------------------------------------------------------
 
-    def open(self, source: Path) -> None:
-        """Scan a folder, or unpack an archive first, in the background and make it the open dataset."""
+    def open(self, source: Path, only: Sequence[str] = (), columns: Columns | None = None) -> None:
+        """Scan a folder, or unpack an archive first, in the background and make it the open dataset.
+
+        Args:
+            source: the folder or archive.
+            only: names of the class folders in it that count; empty: all.
+            columns: what the person answered to `asked`.
+        """
         doing = "unpacking" if is_archive_name(source) else "looking through"
-        self._open(partial(unpacked, source), f"{doing} {source.name}")
+        self._source = source
+        self._open(partial(unpacked, source), f"{doing} {source.name}", only, columns)
 
     def open_sample(self) -> None:
         """The sample dataset; drawn first if this is the first time."""
         self._open(sample_folder, "drawing the sample")
 
-    def _open(self, find: Callable[[Job], Path], what: str) -> None:
+    def _open(
+        self, find: Callable[[Job], Path], what: str, only: Sequence[str] = (), columns: Columns | None = None
+    ) -> None:
         """The newest request wins; what is open stays so until another one really is."""
         if self._opening is not None:
             self._opening.cancel()
         self._number += 1
-        self._opening = Task(partial(_work, find, partial(self._begun.emit, self._number)), self)
+        self._opening = Task(partial(_work, find, only, columns, partial(self._begun.emit, self._number)), self)
         self._what = what
         self._opening.progress.connect(self._progress)
         self._opening.done.connect(self._opened)
@@ -197,7 +210,13 @@ class Collection(QObject):
         self.opened.emit(recipe)
 
     @Slot(object)
-    def _opened(self, outcome: Outcome) -> None:
+    def _opened(self, outcome: Outcome | TableQuestion) -> None:
+        if isinstance(outcome, TableQuestion):
+            if self.sender() is self._opening:
+                self._opening = None
+                self.progress.emit("", 0, 0)
+                self.asked.emit(self._source, outcome)
+            return
         if self.sender() is self._opening:
             if self._scan is not None:
                 self._scan.cancel()
@@ -355,15 +374,24 @@ class Collection(QObject):
         self.went_wrong.emit(sentence)
 
 
-def _work(find: Callable[[Job], Path], begun: Callable[[Project, Contents], None], job: Job) -> Outcome:
+def _work(
+    find: Callable[[Job], Path],
+    only: Sequence[str],
+    columns: Columns | None,
+    begun: Callable[[Project, Contents], None],
+    job: Job,
+) -> Outcome | TableQuestion:
     """Opening, on a thread of the pool."""
     folder = find(job)
-    project = Project.for_dataset(dataset_root(folder))
+    project = Project.for_dataset(folder if only else dataset_root(folder), only)
 
     def first() -> None:
         begun(project, _contents(project.catalog_path, job))
 
-    recipe, found = project.take_in(folder, job, first)
+    try:
+        recipe, found = project.take_in(folder, job, first, columns, only)
+    except TableQuestion as question:
+        return question
     return Outcome(project, recipe, _contents(project.catalog_path, job), found.folders)
 
 

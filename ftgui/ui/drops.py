@@ -31,6 +31,8 @@ class Offer:
 
     kind: Kind
     path: Path = Path()
+    only: tuple[str, ...] = ()
+    """Names of the class folders in `path`, if several were dropped."""
     content: bytes = b""
     title: str = ""
     detail: str = ""
@@ -40,7 +42,7 @@ def look_at(mime: QMimeData, training: bool) -> Offer:
     """Judge by names only: this runs on the main thread while the mouse moves."""
     paths = [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]
     if len(paths) > 1:
-        return Offer(Kind.REFUSED, title="One at a time, please", detail="Drop one folder of images, or one image.")
+        return _look_at_several(paths, training)
     if paths:
         return _look_at_path(paths[0], training)
     if mime.hasImage():
@@ -50,6 +52,19 @@ def look_at(mime: QMimeData, training: bool) -> Offer:
     if mime.hasUrls():
         return Offer(Kind.REFUSED, title="This is not on your computer", detail="Save it first, then drop the file.")
     return Offer(Kind.REFUSED, title="Nothing ftgui can use", detail="Drop a folder of images, or one image.")
+
+
+def _look_at_several(paths: list[Path], training: bool) -> Offer:
+    """Several folders are classes; of anything else one at a time."""
+    parents = {path.parent for path in paths}
+    if len(parents) > 1 or not all(path.is_dir() for path in paths):
+        detail = "Drop a folder of images, several folders that are classes, or one image."
+        return Offer(Kind.REFUSED, title="One at a time, please", detail=detail)
+    names = tuple(sorted(path.name for path in paths))
+    if training:
+        return _look_at_path(paths[0], training)
+    shown = ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
+    return Offer(Kind.DATASET, parents.pop(), names, title=f"Open {len(names)} classes: {shown}", detail="counting…")
 
 
 def _look_at_path(path: Path, training: bool) -> Offer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +37,7 @@ from ftgui.data.archive import count_images, is_archive_name
 from ftgui.data.formats import EXTENSIONS
 from ftgui.data.job import Job
 from ftgui.data.scan import DatasetError, scan
+from ftgui.data.tables import TableQuestion
 from ftgui.protocol import messages as m
 from ftgui.ui.commands.edit_catalog import EditCatalog
 from ftgui.ui.drops import Kind, Offer, look_at
@@ -49,6 +51,7 @@ from ftgui.ui.widgets.layer_panel import LayerPanel
 from ftgui.ui.widgets.model_chooser import ModelChooser
 from ftgui.ui.widgets.recipe_panel import RecipePanel
 from ftgui.ui.widgets.status_line import StatusLine
+from ftgui.ui.widgets.table_dialog import TableDialog
 from ftgui.ui.widgets.top_bar import TopBar
 from ftgui.ui.words import plural
 from ftgui.ui.workers.engine_worker import EngineKind, EngineState
@@ -200,6 +203,7 @@ class MainWindow(QWidget):
         self.pricing.known.connect(self.layers.show_price)
         self.pricing.measuring.connect(self.layers.show_measuring)
         workspace.asked.connect(self._asked)
+        workspace.collection.asked.connect(self._ask_columns)
         # After the actions' own slots, which take no notice of a training.
         workspace.undo_stack.canUndoChanged.connect(self._show_undo)
         workspace.undo_stack.canRedoChanged.connect(self._show_undo)
@@ -379,6 +383,14 @@ class MainWindow(QWidget):
         self.theme.choose(action.data())
         self._refresh()
 
+    @Slot(Path, object)
+    def _ask_columns(self, source: Path, question: TableQuestion) -> None:
+        """A dialog, not modal."""
+        self.workspace.recipe_changed.emit()
+        dialog = TableDialog(question, self)
+        dialog.chosen.connect(lambda columns: self.workspace.open_dataset(source, columns=columns))
+        dialog.show()
+
     @Slot(Asked)
     def _asked(self, _asked: Asked) -> None:
         self.show_page(PREDICT)
@@ -388,7 +400,7 @@ class MainWindow(QWidget):
     def accept_offer(self, offer: Offer) -> None:
         """Do what a drop or paste offered."""
         if offer.kind is Kind.DATASET:
-            self.workspace.open_dataset(offer.path)
+            self.workspace.open_dataset(offer.path, offer.only)
         elif offer.kind is Kind.IMAGE:
             self.workspace.ask(offer.path)
         elif offer.kind is Kind.PIXELS:
@@ -403,7 +415,7 @@ class MainWindow(QWidget):
         refused = self._offer.kind is Kind.REFUSED
         self.overlay.say(self._offer.title, self._offer.detail, refused)
         if self._offer.kind is Kind.DATASET:
-            self._count(self._offer.path)
+            self._count(self._offer.path, self._offer.only)
         # Also accepted when refused: without it no leave event would come, and the reason would stay on the window.
         event.acceptProposedAction()
 
@@ -426,14 +438,16 @@ class MainWindow(QWidget):
             self._counting.cancel()
             self._counting = None
 
-    def _count(self, source: Path) -> None:
+    def _count(self, source: Path, only: Sequence[str]) -> None:
         """Look through the folder while it hovers; what it holds is said before the button is released."""
 
         def look(job: Job) -> tuple[str, bool]:
             try:
                 if is_archive_name(source) and not source.is_dir():
                     return f"{plural(count_images(source, job), 'image')}; they are unpacked first", False
-                return scan(source, job).summary(), False
+                return scan(source, job, only=only).summary(), False
+            except TableQuestion as question:
+                return f"You will be asked what the columns of “{question.table.name}” mean", False
             except DatasetError as error:
                 return str(error), True
 

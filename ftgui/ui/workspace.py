@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from PySide6.QtGui import QUndoStack
 from ftgui.data.catalog import Catalog, Contents
 from ftgui.data.headless import run_name
 from ftgui.data.project import OpenRun, Project, splitting_of
+from ftgui.data.scan import Columns
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.problem import Problem
@@ -352,10 +354,11 @@ class Workspace(QObject):
 
     # --- dataset ----------------------------------------------------------------------------------------------------
 
-    def open_dataset(self, source: Path) -> None:
-        """Scan a folder, or unpack an archive first, in the background and make it the open project."""
+    def open_dataset(self, source: Path, only: Sequence[str] = (), columns: Columns | None = None) -> None:
+        """Scan a folder (or some class folders in it), or unpack an archive first, in the background and make it the open
+        project."""
         if self._may_open():
-            self.collection.open(source)
+            self.collection.open(source, only, columns)
             self.recipe_changed.emit()
 
     def open_sample(self) -> None:

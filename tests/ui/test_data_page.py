@@ -20,10 +20,11 @@ from ftgui.ui.main_window import DATA, MainWindow
 from ftgui.ui.models.image_list import IMAGES_MIME
 from ftgui.ui.pages.data_page import DataPage
 from ftgui.ui.widgets.split_editor import SplitEditor
+from ftgui.ui.widgets.table_dialog import TableDialog
 from ftgui.ui.workers.engine_worker import EngineKind
 from tests.conftest import Maker, picture
 from tests.ui.conftest import FakeEngine
-from tests.ui.test_main_window import open_project
+from tests.ui.test_main_window import drop, hover, open_project, urls
 
 
 @pytest.fixture
@@ -440,3 +441,47 @@ def test_a_drag_says_whose_images_it_carries(page: DataPage) -> None:
     from ftgui.ui.models.image_list import ids_in
 
     assert ids_in(mime) == [3, 4]
+
+
+# --- other ways in --------------------------------------------------------------------------------------------------
+
+
+def test_an_unclear_table_is_asked_about_and_opened_with_the_answer(
+    qtbot, window: MainWindow, fake: FakeEngine, tmp_path: Path
+) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    lines = ["foto,colour,shape"]
+    for number in range(12):
+        picture((9, 9, 9), number).save(folder / f"{number}.jpg")
+        lines.append(f"{number}.jpg,{'rb'[number % 2]},{'oq'[number // 6]}")
+    (folder / "x.csv").write_text("\n".join(lines), encoding="utf-8")
+    window.workspace.open_dataset(folder)
+    qtbot.waitUntil(lambda: bool(window.findChildren(TableDialog)))
+    (dialog,) = window.findChildren(TableDialog)
+    assert dialog.path.currentText() == "foto" and window.workspace.project is None
+    dialog.label.setCurrentText("foto")
+    open_button = dialog.buttons.button(dialog.buttons.StandardButton.Open)
+    assert not open_button.isEnabled()
+    dialog.label.setCurrentText("shape")
+    with qtbot.waitSignal(window.workspace.project_changed):
+        open_button.click()
+    qtbot.waitUntil(lambda: not window.workspace.checking)
+    assert {name: splits.total() for name, splits in window.workspace.contents.counts.items()} == {"o": 6, "q": 6}
+
+
+def test_several_folders_are_classes(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> None:
+    root = make_dataset(classes=("red", "blue", "green"), count=6)
+    mime = urls(root / "red", root / "green")
+    hover(window, mime)
+    qtbot.waitUntil(lambda: window.overlay.text == "Open 2 classes: green, red\n2 classes, 12 images")
+    with qtbot.waitSignal(window.workspace.project_changed):
+        drop(window, mime)
+    qtbot.waitUntil(lambda: not window.workspace.checking)
+    assert window.workspace.contents.class_names == ["green", "red"]
+    assert recipes.load(window.workspace.project.recipe_path).dataset.folders == ["green", "red"]
+    assert window.workspace.project != Project.for_dataset(root)
+    picture((9, 9, 9), 5).save(root / "blue" / "new.jpg")
+    window.workspace.collection.rescan()
+    qtbot.waitUntil(lambda: not window.workspace.checking)
+    assert window.workspace.contents.class_names == ["green", "red"], "the third stays out"
