@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -35,6 +36,11 @@ def data_dir() -> Path:
 def cache_dir() -> Path:
     """What can be made again at any time (the sample's pictures): ``$FTGUI_CACHE_DIR`` or the user's cache folder."""
     return _base("FTGUI_CACHE_DIR", platformdirs.user_cache_dir("ftgui", appauthor=False))
+
+
+def safe_name(name: str) -> str:
+    """A name that every file system takes for one file or folder: what some of them forbid becomes ``_``."""
+    return re.sub(r'[<>:"/\\|?*\x00-\x1f]', "_", name).rstrip(". ") or "_"
 
 
 _SCRATCH = "scratch-"

@@ -170,7 +170,7 @@ def _parts(name: str) -> list[str]:
     if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", name):
         raise DatasetError(f"The archive wants to write outside of its folder (“{name}”), so it is not opened.")
     if sys.platform == "win32":
-        return [re.sub(r'[<>:"|?*\x00-\x1f]', "_", part).rstrip(". ") or "_" for part in path.parts]
+        return [paths.safe_name(part) for part in path.parts]
     return list(path.parts)
 
 

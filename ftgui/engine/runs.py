@@ -23,12 +23,12 @@ import torchvision
 
 import ftgui
 from ftgui.data.catalog import Catalog, Sample, reference
+from ftgui.data.comparison import SAMPLES_FILE, read_samples
 from ftgui.data.history import METRICS_FILE
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import Recipe, write_atomically
 
 RESULT_FILE = "result.json"
-SAMPLES_FILE = "samples.csv"
 
 
 class RunFolder:
@@ -109,10 +109,9 @@ def samples_of(folder: Path, catalog: Catalog) -> tuple[list[str], list[Sample]]
     """
     root = catalog.root
     try:
-        text = (folder / SAMPLES_FILE).read_bytes().decode("utf-8", "surrogateescape")
-    except OSError:
+        rows = [(path, *rest) for path, rest in read_samples(folder).items()]
+    except (OSError, ValueError):
         return None
-    rows = [tuple(row) for row in csv.reader(io.StringIO(text))][1:]
     known = set(catalog.entries())
     present = {(reference(s.path, root), s.class_name, s.split) for s in catalog.samples()}
     if not present <= set(rows) <= known:

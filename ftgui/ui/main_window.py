@@ -46,7 +46,9 @@ from ftgui.ui.pages.evaluate_page import EvaluatePage
 from ftgui.ui.pages.predict_page import PredictPage
 from ftgui.ui.pricing import Pricing
 from ftgui.ui.theme import Theme
+from ftgui.ui.widgets.compare_dialog import CompareDialog
 from ftgui.ui.widgets.drop_overlay import DropOverlay
+from ftgui.ui.widgets.export_dialog import ExportDialog
 from ftgui.ui.widgets.layer_panel import LayerPanel
 from ftgui.ui.widgets.model_chooser import ModelChooser
 from ftgui.ui.widgets.recipe_panel import RecipePanel
@@ -153,6 +155,9 @@ class MainWindow(QWidget):
         redo.setShortcut(QKeySequence.StandardKey.Redo)
         menu.addActions([undo, redo])
         self.addActions([undo, redo])
+        menu.addSeparator()
+        self._add(menu, "Export cleaned copy…", None, self.export_data)
+        self._add(menu, "Compare data of two runs…", None, self.compare_data)
         menu.addSeparator()
         self._rate_action = self._add(menu, "Find a learning rate…", QKeySequence("Ctrl+L"), self.find_rate)
         menu.addSeparator()
@@ -377,6 +382,24 @@ class MainWindow(QWidget):
         dialog = open_ones[0] if open_ones else RateTestDialog(self.workspace, self.theme, self)
         dialog.show()
         dialog.activateWindow()
+
+    @Slot()
+    def export_data(self) -> None:
+        """A dialog, not modal."""
+        project, contents = self.workspace.project, self.workspace.contents
+        if project is None or contents is None:
+            self.status.say("warning", "Open a dataset first.")
+            return
+        images = sum(splits.total() for name, splits in contents.counts.items() if name in contents.class_names)
+        ExportDialog(project.catalog_path, images, self.theme, self).show()
+
+    @Slot()
+    def compare_data(self) -> None:
+        """A dialog, not modal."""
+        if self.workspace.project is None:
+            self.status.say("warning", "Open a dataset first.")
+            return
+        CompareDialog(self.workspace.project, self).show()
 
     @Slot(QAction)
     def _choose_colors(self, action: QAction) -> None:

@@ -19,6 +19,8 @@ from ftgui.protocol import recipe as recipes
 from ftgui.ui.main_window import DATA, MainWindow
 from ftgui.ui.models.image_list import IMAGES_MIME
 from ftgui.ui.pages.data_page import DataPage
+from ftgui.ui.widgets.compare_dialog import CompareDialog
+from ftgui.ui.widgets.export_dialog import ExportDialog
 from ftgui.ui.widgets.split_editor import SplitEditor
 from ftgui.ui.widgets.table_dialog import TableDialog
 from ftgui.ui.workers.engine_worker import EngineKind
@@ -485,3 +487,34 @@ def test_several_folders_are_classes(qtbot, window: MainWindow, fake: FakeEngine
     window.workspace.collection.rescan()
     qtbot.waitUntil(lambda: not window.workspace.checking)
     assert window.workspace.contents.class_names == ["green", "red"], "the third stays out"
+
+
+def test_a_cleaned_copy_is_exported(qtbot, page: DataPage, window: MainWindow, tmp_path: Path) -> None:
+    choose(page, 0)
+    page.grid.exclude_wanted.emit(True)
+    qtbot.waitUntil(lambda: window.workspace.contents.excluded == 1)
+    window.export_data()
+    (dialog,) = window.findChildren(ExportDialog)
+    dialog.write(tmp_path / "copy")
+    qtbot.waitUntil(lambda: "19 images written" in dialog.said.text())
+    assert len(list((tmp_path / "copy").rglob("*.jpg"))) == 19
+    dialog.write(tmp_path / "copy")
+    qtbot.waitUntil(lambda: "not empty" in dialog.said.text())
+    dialog.table.setChecked(True)
+    dialog.write(tmp_path / "table.csv")
+    qtbot.waitUntil(lambda: "19 images written" in dialog.said.text())
+    dialog.close()
+
+
+def test_the_data_of_two_runs_are_compared(page: DataPage, window: MainWindow) -> None:
+    window.compare_data()
+    (dialog,) = window.findChildren(CompareDialog)
+    assert "no run yet" in dialog.summary.text()
+    dialog.close()
+    dialog.deleteLater()
+    for label_ in ("x", "y"):
+        folder = window.workspace.project.new_run_folder("head")
+        (folder / "samples.csv").write_text(f"path,class_name,split\na.jpg,{label_},train\n", encoding="utf-8")
+    again = CompareDialog(window.workspace.project, window)
+    assert again.summary.text() == "1 relabelled." and again.tree.topLevelItem(0).child(0).text(0) == "a.jpg"
+    again.close()

@@ -1,0 +1,91 @@
+"""The dataset as it is now, after all edits, for other programs: folders of classes, or a table. Originals stay as they are."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from ftgui.data.catalog import Catalog, reference
+from ftgui.data.job import Job
+from ftgui.data.scan import DatasetError
+from ftgui.paths import safe_name
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written."""
+
+    images: int
+    copied: int
+    """Of them copied, because they could not be linked."""
+
+
+def export_folders(catalog: Catalog, target: Path, link: bool, job: Job) -> Exported:
+    """Write ``split/class/image`` for every image that is used.
+
+    Args:
+        catalog: the dataset.
+        target: an empty or new folder.
+        link: hard links, which take no room; where the file system can't, copies.
+        job: progress in images.
+
+    Raises:
+        DatasetError: `target` is not empty, or can't be written to.
+        Cancelled: through `job`; what was written so far stays.
+    """
+    if target.exists() and any(target.iterdir()):
+        raise DatasetError(f"The folder “{target.name}” is not empty. Choose another, or a new one.")
+    samples = catalog.samples()
+    taken: set[Path] = set()
+    copied = 0
+    try:
+        for done, sample in enumerate(samples):
+            job.progress(done, len(samples))
+            folder = target / sample.split / safe_name(sample.class_name)
+            file = _free_name(folder / sample.path.name, taken)
+            folder.mkdir(parents=True, exist_ok=True)
+            copied += not (link and _link(sample.path, file))
+            if not file.exists():
+                shutil.copy2(sample.path, file)
+    except OSError as error:
+        raise DatasetError(f"Writing to “{target}” failed: {error.strerror or error}.") from error
+    job.progress(len(samples), len(samples))
+    return Exported(len(samples), copied)
+
+
+def _free_name(file: Path, taken: set[Path]) -> Path:
+    """Images of one class may have one name in different folders."""
+    candidate, number = file, 1
+    while Path(str(candidate).lower()) in taken:
+        number += 1
+        candidate = file.with_stem(f"{file.stem} ({number})")
+    taken.add(Path(str(candidate).lower()))
+    return candidate
+
+
+def _link(source: Path, target: Path) -> bool:
+    try:
+        os.link(source, target)
+    except OSError:
+        return False
+    return True
+
+
+def export_table(catalog: Catalog, target: Path) -> Exported:
+    """Write a CSV with path, class and split of every image that is used; `ftgui` opens it again beside the images.
+
+    Raises:
+        DatasetError: it can't be written.
+    """
+    samples, root = catalog.samples(), catalog.root
+    try:
+        with target.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["file_name", "label", "split"])
+            writer.writerows((reference(s.path, root), s.class_name, s.split) for s in samples)
+    except OSError as error:
+        raise DatasetError(f"“{target.name}” can't be written: {error.strerror or error}.") from error
+    return Exported(len(samples), 0)

@@ -1,0 +1,66 @@
+"""What changed in the data from one run to another: each run keeps the exact list of images it used."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SAMPLES_FILE = "samples.csv"
+"""In a run's folder: path, class_name, split."""
+
+
+@dataclass
+class Changes:
+    """Paths, and for what changed the values before and after."""
+
+    added: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    relabelled: list[tuple[str, str, str]] = field(default_factory=list)
+    moved: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def summary(self) -> str:
+        """In words, e.g. ``"3 added, 1 relabelled"``."""
+        parts = {
+            "added": len(self.added),
+            "removed": len(self.removed),
+            "relabelled": len(self.relabelled),
+            "moved to another split": len(self.moved),
+        }
+        said = [f"{count:,} {word}" for word, count in parts.items() if count]
+        return ", ".join(said) if said else "the same images, classes and splits"
+
+
+def compare_runs(before: Path, after: Path) -> Changes:
+    """Compare the data of two run folders.
+
+    Raises:
+        OSError: a list can't be read.
+        ValueError: it is no such list.
+    """
+    old, new = read_samples(before), read_samples(after)
+    changes = Changes(
+        added=sorted(new.keys() - old.keys()),
+        removed=sorted(old.keys() - new.keys()),
+    )
+    for path in sorted(old.keys() & new.keys()):
+        (class_before, split_before), (class_after, split_after) = old[path], new[path]
+        if class_before != class_after:
+            changes.relabelled.append((path, class_before, class_after))
+        if split_before != split_after:
+            changes.moved.append((path, split_before, split_after))
+    return changes
+
+
+def read_samples(run_folder: Path) -> dict[str, tuple[str, str]]:
+    """Path -> class name and split of the images a run used, in its order.
+
+    Raises:
+        OSError: the list can't be read.
+        ValueError: it is no such list.
+    """
+    with (run_folder / SAMPLES_FILE).open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        rows = list(csv.reader(file))
+    if not rows or rows[0] != ["path", "class_name", "split"] or any(len(row) != 3 for row in rows):
+        raise ValueError(f"{run_folder / SAMPLES_FILE} is no list of samples")
+    return {path: (class_name, split) for path, class_name, split in rows[1:]}
