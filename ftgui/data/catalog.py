@@ -19,7 +19,7 @@ from typing import Any
 from ftgui.data import split as splitting
 from ftgui.data.class_problems import Look, class_problems
 from ftgui.data.findings import KINDS, ORDER, Group
-from ftgui.data.query import Finder, Query
+from ftgui.data.query import LIKELY_WRONG, SUSPECT, Finder, Query
 from ftgui.data.scan import Found, FoundImage, summary
 from ftgui.data.split import Splitting
 from ftgui.protocol.problem import Problem
@@ -49,6 +49,9 @@ CREATE TABLE images (
     digest BLOB,
     dhash INTEGER,
     brightness REAL,
+    prediction TEXT,
+    confidence REAL,
+    loss REAL,
     problem TEXT,
     excluded INTEGER NOT NULL DEFAULT 0,
     usable INTEGER NOT NULL GENERATED ALWAYS AS (problem IS NULL AND NOT excluded) STORED
@@ -71,10 +74,14 @@ CREATE TABLE problems (
 CREATE TRIGGER content_changed AFTER UPDATE OF size, mtime ON images
 WHEN old.size != new.size OR old.mtime != new.mtime BEGIN
     UPDATE images SET width = NULL, height = NULL, mode = NULL, format = NULL, orientation = NULL, digest = NULL,
-        dhash = NULL, brightness = NULL, problem = NULL WHERE id = new.id;
+        dhash = NULL, brightness = NULL, prediction = NULL, confidence = NULL, loss = NULL, problem = NULL WHERE id = new.id;
     DELETE FROM findings WHERE image = new.id;
 END;
 """
+
+
+Judgement = tuple[str, str, float, float]
+"""Path, class that the model says, its probability, loss of the label."""
 
 
 class CatalogError(Exception):
@@ -91,6 +98,13 @@ class ImageRow:
     split: str
     excluded: bool
     problem: str | None
+    prediction: str | None
+    """What the model says it is, if it was asked."""
+
+    @property
+    def wrong(self) -> bool:
+        """The model says something else than the label."""
+        return self.prediction is not None and self.prediction != self.class_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +123,8 @@ class ImageDetail:
     orientation: int | None
     digest: bytes | None
     brightness: float | None
+    confidence: float | None
+    loss: float | None
     findings: tuple[tuple[str, str, str | None], ...]
     """Kind, what exactly, path of the image it is about."""
 
@@ -381,6 +397,18 @@ class Catalog:
             db.execute("DELETE FROM findings WHERE kind IN (SELECT value FROM json_each(?))", (json.dumps(kinds),))
             db.executemany("INSERT OR IGNORE INTO findings (image, kind, detail, other) VALUES (?, ?, ?, ?)", found)
 
+    def forget_judged(self) -> None:
+        """What a model said of the images no longer counts."""
+        with self.transaction() as db:
+            db.execute(
+                "UPDATE images SET prediction = NULL, confidence = NULL, loss = NULL WHERE prediction IS NOT NULL"
+            )
+
+    def record_judged(self, said: Iterable[Judgement]) -> None:
+        """What a model says: path, class, its probability, and how much the label surprises it."""
+        with self.transaction() as db:
+            db.executemany("UPDATE images SET prediction = ?2, confidence = ?3, loss = ?4 WHERE path = ?1", said)
+
     # --- reading ----------------------------------------------------------------------------------------------------
 
     def _get(self, key: str) -> str | None:
@@ -451,11 +479,11 @@ class Catalog:
     def rows(self, ids: Sequence[int]) -> list[ImageRow]:
         """These images, in this order; without those that are gone."""
         rows = self._db.execute(
-            """SELECT id, path, class_name, split, excluded, problem FROM images
+            """SELECT id, path, class_name, split, excluded, problem, prediction FROM images
             WHERE id IN (SELECT value FROM json_each(?))""",
             (json.dumps(list(ids)),),
         )
-        known = {row[0]: ImageRow(row[0], row[1], row[2], row[3], bool(row[4]), row[5]) for row in rows}
+        known = {row[0]: ImageRow(row[0], row[1], row[2], row[3], bool(row[4]), row[5], row[6]) for row in rows}
         return [known[id_] for id_ in ids if id_ in known]
 
     def copies(self, kind: str) -> array[int]:
@@ -470,8 +498,8 @@ class Catalog:
     def detail(self, id_: int) -> ImageDetail | None:
         """All that is known about one image."""
         row = self._db.execute(
-            """SELECT found_class, pinned, size, mtime, width, height, mode, format, orientation, digest, brightness
-            FROM images WHERE id = ?""",
+            """SELECT found_class, pinned, size, mtime, width, height, mode, format, orientation, digest, brightness,
+            confidence, loss FROM images WHERE id = ?""",
             (id_,),
         ).fetchone()
         if row is None:
@@ -532,6 +560,10 @@ class Catalog:
             groups.append(Group(kind, count, tuple(Problem(*row) for row in rows), False))
         for kind, count in self._db.execute("SELECT kind, count(*) FROM findings GROUP BY kind").fetchall():
             groups.append(Group(kind, count, tuple(self._examples(kind)), True))
+        suspects = self._suspects()
+        if suspects:
+            count = self._db.execute(f"SELECT count(*) FROM images WHERE {SUSPECT}").fetchone()[0]
+            groups.append(Group(LIKELY_WRONG, count, tuple(suspects), True))
         return sorted(groups, key=lambda group: ORDER[group.kind])
 
     def _examples(self, kind: str) -> list[Problem]:
@@ -541,6 +573,20 @@ class Catalog:
             (kind, MOST_EXAMPLES),
         )
         return [Problem(KINDS[kind].severity, kind, detail, path, KINDS[kind].fix) for path, detail in rows]
+
+    def _suspects(self) -> list[Problem]:
+        """Images whose label the model contradicts with confidence, worst first."""
+        rows = self._db.execute(
+            f"SELECT path, class_name, prediction, confidence FROM images WHERE {SUSPECT} ORDER BY loss DESC LIMIT ?",
+            (MOST_EXAMPLES,),
+        )
+        kind = KINDS[LIKELY_WRONG]
+        return [
+            Problem(
+                kind.severity, LIKELY_WRONG, f"Labelled “{name}”; the model says “{said}”, {sure:.0%}.", path, kind.fix
+            )
+            for path, name, said, sure in rows
+        ]
 
     def _looks(self) -> dict[str, Look]:
         rows = self._db.execute(

@@ -125,7 +125,7 @@ def _write(db: sqlite3.Connection, values: Values) -> Values:
     )
     these = "WHERE id IN (SELECT value FROM json_each(?))"
     for name, ids in values.classes.items():
-        db.execute(f"UPDATE images SET class_name = ? {these}", (name, _json(ids)))
+        db.execute(f"UPDATE images SET class_name = ?, loss = NULL {these}", (name, _json(ids)))
     for (split, pinned), ids in values.splits.items():
         db.execute(f"UPDATE images SET split = ?, pinned = ? {these}", (split, pinned, _json(ids)))
     for excluded, ids in values.excluded.items():

@@ -68,6 +68,12 @@ KINDS: dict[str, Kind] = {
         "Relabel or exclude the wrong ones.",
         EXCLUDE,
     ),
+    "likely-wrong": Kind(
+        "warning",
+        "probably under the wrong class",
+        "The model is sure of something else. Often the label is wrong; if it is right, these are the images to learn from.",
+        "Look at them one by one: relabel what is wrong, keep what is right.",
+    ),
     "duplicate": Kind(
         "warning",
         "twice, the same file",

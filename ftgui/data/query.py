@@ -12,6 +12,10 @@ import numpy.typing as npt
 
 Ids = npt.NDArray[np.int64]
 
+LIKELY_WRONG = "likely-wrong"
+SUSPECT = "usable AND loss >= 2 AND prediction != class_name"
+"""The label has a probability of less than 0.14 to the model, which says something else."""
+
 
 @dataclass(frozen=True, slots=True)
 class Query:
@@ -22,6 +26,8 @@ class Query:
     kind: str = ""
     """Of problem, as in `ftgui.data.findings.KINDS`."""
     excluded: bool | None = None
+    correct: bool | None = None
+    """Whether the model says what the label says; images it was not asked about are neither."""
     text: str = ""
     """Part of the path, in upper or lower case."""
     order: str = "name"
@@ -65,7 +71,9 @@ class Finder:
         conditions = [
             ("class_name = ?", query.class_name, query.class_name),
             ("split = ?", query.split, query.split),
-            ("id IN (SELECT image FROM findings WHERE kind = ?)", query.kind, query.kind),
+            ("id IN (SELECT image FROM findings WHERE kind = ?)", query.kind not in ("", LIKELY_WRONG), query.kind),
+            (f"{SUSPECT} AND ?", query.kind == LIKELY_WRONG, 1),
+            ("(prediction = class_name) = ?", query.correct is not None, int(bool(query.correct))),
             ("excluded = ?", query.excluded is not None, int(bool(query.excluded))),
             ("instr(lower(path), lower(?))", query.text, query.text),
         ]
@@ -114,6 +122,8 @@ _SORTS: dict[str, Callable[[sqlite3.Connection], Ids]] = {
     "file size": _by("size"),
     "dimensions": _by("width * height"),
     "brightness": _by("brightness"),
+    "confidence": _by("confidence"),
+    "loss": _by("loss"),
 }
 ORDERS = tuple(_SORTS)
 """What the images can be sorted by."""

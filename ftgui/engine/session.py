@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from ftgui.data.catalog import Catalog, CatalogError
+from ftgui.data.catalog import Catalog, CatalogError, reference
 from ftgui.data.formats import ImageError
 from ftgui.engine import augment, backbones, devices, rate_test
 from ftgui.engine import checkpoint as checkpoints
@@ -25,6 +25,7 @@ from ftgui.engine.errors import EngineError
 from ftgui.engine.export import WEIGHTS_FILE, Description, read_description
 from ftgui.engine.features import FeatureStore
 from ftgui.engine.freezing import Freezer
+from ftgui.engine.judging import judge
 from ftgui.engine.layers import build_tree, output_shapes
 from ftgui.engine.loading import NO_AUGMENTATION
 from ftgui.engine.loop import SteerCommand, StopRequested, Training
@@ -123,6 +124,8 @@ class Session:
             self._price(command)
         elif isinstance(command, m.FindRate):
             self._find_rate(command)
+        elif isinstance(command, m.Judge):
+            self._judge(command)
         elif isinstance(command, m.Configure):
             self._downloads = Settings(command.offline, command.hub_mirror, command.torchvision_mirror)
         elif isinstance(command, m.Hello):
@@ -299,7 +302,7 @@ class Session:
             loaded.built.preprocessing,
             recipe,
             loaded.device,
-            self._poll_rate_test,
+            partial(self._poll_beside, (m.Predict, m.ShowViews)),
         )
         source.progress = lambda what, done, total: self._emit(m.Progress(what, done, total))
         self.stop_requested = False
@@ -315,8 +318,36 @@ class Session:
             loaded.model.eval()
         self._emit(m.RateTestFinished(command.request, curve.rates, curve.losses, curve.suggestion, why))
 
-    def _poll_rate_test(self) -> None:
-        """Between steps of a range test: images are answered, Stop ends it, everything else waits for its end.
+    def _judge(self, command: m.Judge) -> None:
+        """All images of the catalog, with the present model."""
+        loaded = self._require()
+        names = loaded.built.class_names
+        with Catalog(Path(command.catalog), read_only=True) as catalog:
+            root, samples = catalog.root, catalog.samples()
+            if catalog.class_names() != names:
+                raise EngineError("The model was made for other classes than the dataset has now.")
+        self.stop_requested = False
+        poll = partial(self._poll_beside, (m.Predict, m.ShowViews, m.SetTrainable, m.AskPrice))
+        done = 0
+        try:
+            for portion in judge(loaded.model, samples, loaded.built.preprocessing, loaded.device, poll):
+                done += len(portion.samples)
+                paths = [reference(sample.path, root) for sample in portion.samples]
+                said = [names[index] for index in portion.predictions]
+                self._emit(
+                    m.Judged(
+                        command.request, paths, said, portion.confidences, portion.losses, done, len(samples), False
+                    )
+                )
+        except StopRequested:
+            log.info("judging was stopped after %d of %d images", done, len(samples))
+        self._emit(m.Judged(command.request, [], [], [], [], done, len(samples), True))
+
+    def _poll_beside(self, answered: tuple[type[m.Command], ...]) -> None:
+        """Between steps of what is done beside a training: some commands are answered, Stop ends it, all else waits.
+
+        Args:
+            answered: kinds of commands.
 
         Raises:
             StopRequested: on `Stop`, `Shutdown` or `stop_requested`.
@@ -327,7 +358,7 @@ class Session:
             if isinstance(command, m.Stop | m.Shutdown):
                 self.shutting_down = isinstance(command, m.Shutdown)
                 raise StopRequested
-            if isinstance(command, m.Predict | m.ShowViews):
+            if isinstance(command, answered):
                 self._do(command)
             else:
                 self._postponed.append(command)
@@ -455,7 +486,7 @@ class Session:
                 break
             elif isinstance(command, SteerCommand) and training is not None:
                 training.steer(command)
-            elif isinstance(command, m.LoadModel | m.Train | m.Continue | m.FindRate):
+            elif isinstance(command, m.LoadModel | m.Train | m.Continue | m.FindRate | m.Judge):
                 self._fail(command, "A training is running; stop it first.")
             else:
                 self.handle(command)

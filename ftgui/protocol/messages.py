@@ -10,7 +10,7 @@ import msgspec
 
 from ftgui.protocol.recipe import Augmentation, Backbone, Recipe
 
-PROTOCOL_VERSION = 3
+PROTOCOL_VERSION = 4
 
 
 class _Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
@@ -107,6 +107,13 @@ class FindRate(_Message, frozen=True):
     """Index in `Recipe.phases`."""
 
 
+class Judge(_Message, frozen=True):
+    """What does the model say of every image of a catalog? Answered by `Judged`, in portions."""
+
+    request: int
+    catalog: str
+
+
 class AskPrice(_Message, frozen=True):
     """What would training these layers cost? Answered by `Price` or `CommandFailed`."""
 
@@ -162,6 +169,7 @@ Command = (
     | ChangeEarlyStop
     | FinishPhase
     | FindRate
+    | Judge
     | AskPrice
     | ShowViews
     | Pause
@@ -437,6 +445,24 @@ class RateTestFinished(_Message, frozen=True):
     """One sentence: how to read it, or why there is no suggestion."""
 
 
+class Judged(_Message, frozen=True):
+    """Some images, and what the model says of them."""
+
+    request: int
+    paths: list[str]
+    """As the catalog names them."""
+    predictions: list[str]
+    """The most probable class of each."""
+    confidences: list[float]
+    """Its probability."""
+    losses: list[float]
+    """Minus the logarithm of the probability of the class it is labelled with: how much the label surprises the model."""
+    done: int
+    total: int
+    over: bool
+    """There are no more."""
+
+
 class Price(_Message, frozen=True):
     """What training some layers costs on this device."""
 
@@ -510,6 +536,7 @@ Event = (
     | TrainingFinished
     | RateTested
     | RateTestFinished
+    | Judged
     | Price
     | Views
     | Prediction

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 from PySide6.QtCore import QFileSystemWatcher, QObject, QThreadPool, QTimer, Signal, Slot
 
 from ftgui.data.archive import is_archive_name, unpacked
-from ftgui.data.catalog import Catalog, Contents
+from ftgui.data.catalog import Catalog, Contents, Judgement
 from ftgui.data.check import check_images
 from ftgui.data.job import Job
 from ftgui.data.lookalikes import find_lookalikes
@@ -333,6 +333,18 @@ class Collection(QObject):
             self._check.job.hold(_PATIENCE)
 
     # --- figures ----------------------------------------------------------------------------------------------------
+
+    def forget_judged(self) -> None:
+        """What a model said earlier no longer counts."""
+        if self.catalog is not None:
+            self.catalog.forget_judged()
+
+    def record_judged(self, said: Iterable[Judgement]) -> None:
+        """What the model says of some images."""
+        if self.catalog is not None:
+            self.catalog.record_judged(said)
+            if not self._refresh_timer.isActive():
+                self._refresh_timer.start()
 
     def edited(self) -> None:
         """The person changed something in the catalog."""

@@ -159,6 +159,7 @@ class MainWindow(QWidget):
         self._add(menu, "Export cleaned copy…", None, self.export_data)
         self._add(menu, "Compare data of two runs…", None, self.compare_data)
         menu.addSeparator()
+        self._judge_action = self._add(menu, "Let the model look at all images", None, self.workspace.judge_all)
         self._rate_action = self._add(menu, "Find a learning rate…", QKeySequence("Ctrl+L"), self.find_rate)
         menu.addSeparator()
         colors = menu.addMenu("Colours")
@@ -314,6 +315,7 @@ class MainWindow(QWidget):
     def _refresh(self) -> None:
         self.top.show_state(self.workspace)
         self._rate_action.setEnabled(not self.workspace.no_rate_test_because())
+        self._judge_action.setEnabled(not self.workspace.no_judging_because())
 
     # --- what the person does ---------------------------------------------------------------------------------------
 

@@ -33,6 +33,8 @@ class Steering(QObject):
     rate_tested = Signal(m.RateTested)
     rate_test_finished = Signal(m.RateTestFinished)
     rate_test_failed = Signal(str)
+    judged = Signal(m.Judged)
+    """What the model says of some images; at the end one with `over`."""
 
     def __init__(
         self, worker: EngineWorker, send: Callable[[m.Command], None], next_request: Callable[[], int], parent: QObject
@@ -42,6 +44,7 @@ class Steering(QObject):
         self._next_request = next_request
         self._price_request = 0
         self._test_request = 0
+        self._judge_request = 0
         self._ending_test = False
         worker.prefix_cached.connect(self.prefix_cached)
         worker.steered.connect(self.steered)
@@ -49,6 +52,7 @@ class Steering(QObject):
         worker.priced.connect(self._priced)
         worker.rate_tested.connect(self._rate_tested)
         worker.rate_test_finished.connect(self._rate_test_finished)
+        worker.judged.connect(self._judged)
 
     # --- in a run ---------------------------------------------------------------------------------------------------
 
@@ -89,11 +93,39 @@ class Steering(QObject):
         self._ending_test = False
         self._send(m.FindRate(self._test_request, recipe, str(catalog), phase))
 
+    def judge(self, catalog: Path) -> None:
+        """Ask about every image; `judged` comes again and again, the last time with `over`."""
+        self._judge_request = self._next_request()
+        self._ending_test = False
+        self._send(m.Judge(self._judge_request, str(catalog)))
+
+    @property
+    def judging(self) -> bool:
+        """Every image is being asked about."""
+        return bool(self._judge_request)
+
+    @property
+    def testing(self) -> bool:
+        """A range test runs."""
+        return bool(self._test_request)
+
     def stop_rate_test(self) -> None:
         """End a range test that runs; nothing is suggested then."""
-        if self._test_request and not self._ending_test:
+        if self._test_request:
+            self.stop_side_work()
+
+    def stop_side_work(self) -> None:
+        """End a range test or the judging of all images, if it runs: something else is wanted of the engine."""
+        if (self._test_request or self._judge_request) and not self._ending_test:
             self._ending_test = True  # a second Stop could meet the training that begins after the test
             self._send(m.Stop())
+
+    @Slot(m.Judged)
+    def _judged(self, event: m.Judged) -> None:
+        if event.request == self._judge_request:
+            if event.over:
+                self._judge_request = 0
+            self.judged.emit(event)
 
     @Slot(m.RateTested)
     def _rate_tested(self, event: m.RateTested) -> None:
@@ -109,6 +141,7 @@ class Steering(QObject):
     def engine_gone(self) -> None:
         """Nothing that was asked will be answered."""
         self._price_request = 0
+        self._judge_request = 0
         if self._test_request:
             self._test_request = 0
             self.rate_test_failed.emit("The engine ended before the test did.")
@@ -123,6 +156,8 @@ class Steering(QObject):
             self._test_request = 0
             self.rate_test_failed.emit(event.message)
             return True
+        if event.command == "Judge":
+            self._judge_request = 0
         if event.command in ("ChangeRate", "ChangeEarlyStop", "FinishPhase"):
             self.refused.emit(event.request)
         if event.command == "AskPrice" and event.request == self._price_request:

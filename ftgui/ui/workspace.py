@@ -28,6 +28,10 @@ from ftgui.ui.workers.engine_worker import EngineKind, EngineState, EngineWorker
 log = logging.getLogger(__name__)
 
 
+MOST_JUDGED = 3000
+"""Images that the model looks at by itself after a training; of more only when it is asked to: on a CPU it takes a minute."""
+
+
 @dataclass(frozen=True)
 class Asked:
     """An image somebody asked about, to be matched with its answer."""
@@ -98,6 +102,9 @@ class Workspace(QObject):
         """What to go back to if the model just chosen can't be loaded."""
         self._device_ids: list[str] = []
         self._train_asked = False
+        self.model_is_trained = False
+        """What it says means something."""
+        self._judge_wanted = False
         self._run_folder: Path | None = None
         self._held_ticks: list[list[str]] = []
         """What the engine lets learn, as it was asked for and as it calls it; empty: a training's doing, or not known."""
@@ -163,6 +170,7 @@ class Workspace(QObject):
         self.steering.rate_tested.connect(self._rate_test_goes_on)
         self.steering.rate_test_finished.connect(self._rate_test_over)
         self.steering.rate_test_failed.connect(self._rate_test_over)
+        self.steering.judged.connect(self._judged)
         for signal in (
             worker.training_started,
             worker.phase_started,
@@ -201,6 +209,9 @@ class Workspace(QObject):
             self._held_ticks = []  # the training has ticked as its phases wanted
             self._send_ticks()
             self._load_if_classes_changed(anyway=self._load_wanted)
+            if self._judge_wanted:
+                self._judge_wanted = False
+                self.judge_all()
         if state.kind is EngineKind.NOT_STARTED:
             self.message.emit(
                 "warning", "The engine was ended. The best weights of finished epochs are in the run's folder."
@@ -260,7 +271,7 @@ class Workspace(QObject):
             return
         self._load_problem = ""
         self._cancelling = False
-        self.steering.stop_rate_test()
+        self.steering.stop_side_work()
         classes = self.contents.class_names if self.contents else []
         trained = self.project.last_finished_run(self.recipe.backbone) if self.project else None
         self._load_request = self._next_request()
@@ -284,6 +295,7 @@ class Workspace(QObject):
         if event.request != self._load_request:
             return
         self.model = event
+        self.model_is_trained = event.trained
         self._recipe_before = None
         self.freezing = None  # what it was, was another model's
         self.busy.emit("", 0, 0)
@@ -570,7 +582,7 @@ class Workspace(QObject):
             self._load_wanted = True  # after it, the project's own model again
         self._train_asked = True  # until the worker's state says so: two quick clicks are one wish
         self.busy.emit("preparing", 0, 0)
-        self.steering.stop_rate_test()  # before the command, or Stop would end the training
+        self.steering.stop_side_work()  # before the command, or Stop would end the training
         self._send.emit(command)
 
     def no_rate_test_because(self) -> str:
@@ -585,7 +597,37 @@ class Workspace(QObject):
     def find_rate(self, phase: int) -> None:
         """Range test of a phase of the present recipe; `steering` tells how it goes."""
         if self.project is not None and not self.no_rate_test_because():
+            self.steering.stop_side_work()
             self.steering.find_rate(self.recipe, self.project.catalog_path, phase)
+
+    # --- what the model says of all images ---------------------------------------------------------------------------
+
+    def no_judging_because(self) -> str:
+        """Why the model can't be asked about all images now, in a sentence; empty when it can."""
+        why = self.no_rate_test_because()
+        if why:
+            return why
+        if self.steering.testing:
+            return "Learning rates are being tried."
+        return "" if self.model_is_trained else "The model has learned nothing yet; train it first."
+
+    def judge_all(self) -> None:
+        """Ask about every image; what it says goes into the catalog, where it can be filtered and sorted by."""
+        if self.project is not None and not self.no_judging_because() and not self.steering.judging:
+            self.collection.forget_judged()
+            self.steering.judge(self.project.catalog_path)
+
+    @Slot(m.Judged)
+    def _judged(self, event: m.Judged) -> None:
+        if event.over:
+            self.collection.refresh()
+            self._beside_over()
+        else:
+            self.collection.record_judged(
+                zip(event.paths, event.predictions, event.confidences, event.losses, strict=True)
+            )
+            if not (self.engine.busy or self._train_asked or self.collection.opening or self.checking):
+                self.busy.emit("the model looks at all images", event.done, event.total)
 
     @Slot()
     def _rate_test_goes_on(self) -> None:
@@ -594,6 +636,9 @@ class Workspace(QObject):
 
     @Slot()
     def _rate_test_over(self) -> None:
+        self._beside_over()
+
+    def _beside_over(self) -> None:
         """What it was reading is no longer being read; but something else may have begun."""
         loading = self.model is None or self.model.request != self._load_request
         if not (self.engine.busy or self._train_asked or self.collection.opening or self.checking or loading):
@@ -630,6 +675,10 @@ class Workspace(QObject):
         self.busy.emit("", 0, 0)
         if not event.steps:
             self._discard_run()
+        elif event.reason != "failed" and not self.comparing and self.contents is not None:
+            self.model_is_trained = True
+            images = sum(splits.total() for splits in self.contents.counts.values())
+            self._judge_wanted = images <= MOST_JUDGED
         self._run_folder = None
         self.training_event.emit(event)
         severity = {"done": "info", "stopped": "info"}.get(event.reason, "error")

@@ -518,3 +518,52 @@ def test_the_data_of_two_runs_are_compared(page: DataPage, window: MainWindow) -
     again = CompareDialog(window.workspace.project, window)
     assert again.summary.text() == "1 relabelled." and again.tree.topLevelItem(0).child(0).text(0) == "a.jpg"
     again.close()
+
+
+# --- what the model says --------------------------------------------------------------------------------------------
+
+
+def finish_training(window: MainWindow, fake: FakeEngine, tmp_path: Path) -> None:
+    fake.state(EngineKind.TRAINING)
+    window.workspace._training_finished(
+        m.TrainingFinished(
+            str(tmp_path / "run"), "done", "Done.", 1, best_accuracy=1.0, steps=10, seconds=1.0, evaluation=None
+        )
+    )
+    fake.state(EngineKind.READY)
+
+
+def test_after_a_training_the_model_looks_at_all_images_and_wrong_labels_stand_out(
+    qtbot, page: DataPage, window: MainWindow, fake: FakeEngine, tmp_path: Path
+) -> None:
+    assert "has learned nothing yet" in window.workspace.no_judging_because()
+    finish_training(window, fake, tmp_path)
+    question = fake.last(m.Judge)
+    paths = ["blue/blue0.jpg", "blue/blue1.jpg", "red/red0.jpg"]
+    window.workspace.steering._judged(
+        m.Judged(question.request, paths, ["red", "blue", "blue"], [0.97, 0.9, 0.6], [3.5, 0.1, 1.0], 3, 20, False)
+    )
+    window.workspace.steering._judged(m.Judged(question.request, [], [], [], [], 3, 20, True))
+    tree = page.problems.tree
+
+    def suspects():
+        return tree.findItems("probably under the wrong class", Qt.MatchFlag.MatchContains)
+
+    qtbot.waitUntil(lambda: len(suspects()) == 1)
+    assert suspects()[0].text(0) == "1 image probably under the wrong class"
+    assert "Labelled “blue”; the model says “red”, 97%" in suspects()[0].child(0).toolTip(0)
+    page.bar.state_filter.setCurrentText("Wrong")
+    page.bar.state_filter.activated.emit(0)
+    qtbot.waitUntil(lambda: page.grid.images.rowCount() == 2)
+    page.bar.clear()
+    page.problems.file_chosen.emit("likely-wrong", "blue/blue0.jpg")
+    assert "red, 97%" in page.viewer.facts.text()
+    QTest.keyClick(page.viewer, Qt.Key.Key_2)
+    qtbot.waitUntil(lambda: not suspects())
+
+
+def test_training_again_ends_the_looking(page: DataPage, window: MainWindow, fake: FakeEngine, tmp_path: Path) -> None:
+    finish_training(window, fake, tmp_path)
+    fake.sent.clear()
+    window.workspace.train()
+    assert [type(command) for command in fake.sent] == [m.Stop, m.Train]

@@ -117,7 +117,8 @@ class ImageListModel(QAbstractListModel):
         if role == Qt.ItemDataRole.ToolTipRole:
             problem = f"\n{row.problem}" if row.problem else ""
             out = " · excluded" if row.excluded else ""
-            return f"{row.path}\n{row.class_name} · {row.split}{out}{problem}\nDouble-click to look at it."
+            said = f"\nThe model says: {row.prediction}" if row.prediction else ""
+            return f"{row.path}\n{row.class_name} · {row.split}{out}{said}{problem}\nDouble-click to look at it."
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"{row.class_name}, {row.path}{', excluded' if row.excluded else ''}"
         if role == ROW_ROLE:

@@ -12,7 +12,14 @@ from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import IconButton, label
 from ftgui.ui.widgets.image_grid import SIZES
 
-_STATES: dict[str, bool | None] = {"All images": None, "Used": False, "Excluded": True}
+_STATES: dict[str, dict[str, bool]] = {
+    "All images": {},
+    "Used": {"excluded": False},
+    "Excluded": {"excluded": True},
+    "Wrong": {"correct": False},
+    "Right": {"correct": True},
+}
+"""Wrong and right: of the model's last word on it."""
 _TYPING = 150
 """Milliseconds after a key before the search begins."""
 
@@ -39,7 +46,7 @@ class BrowseBar(QWidget):
         self.search.setAcceptDrops(False)
         self.class_filter = _combo("Show only one class", ["All classes"])
         self.split_filter = _combo("Show only one split", ["All splits", "train", "val", "test"])
-        self.state_filter = _combo("Show only used or excluded images", _STATES)
+        self.state_filter = _combo("Show only used or excluded images, or those that the model gets wrong", _STATES)
         self.order = _combo("Sort by", [f"By {order}" for order in ORDERS])
         self.thumbnail_size = _combo("Size of the thumbnails", SIZES)
         self.thumbnail_size.setCurrentText(str(QSettings().value("thumbnails", "Medium", type=str)))
@@ -77,7 +84,7 @@ class BrowseBar(QWidget):
             class_name=self.class_name,
             split=self.split_filter.currentText() if self.split_filter.currentIndex() else "",
             kind=self.kind,
-            excluded=_STATES[self.state_filter.currentText()],
+            **_STATES[self.state_filter.currentText()],
             text=self.search.text(),
             order=list(ORDERS)[self.order.currentIndex()],
             descending=self.direction.isChecked(),

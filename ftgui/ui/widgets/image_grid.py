@@ -83,8 +83,9 @@ class _Tile(QStyledItemDelegate):
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(frame.adjusted(-2, -2, 2, 2), 7, 7)
             painter.drawRoundedRect(frame.adjusted(-1, -1, 1, 1), 6, 6)
-        painter.setPen(QColor(colors.muted if row.excluded else colors.text))
-        text = option.fontMetrics.elidedText(row.class_name, Qt.TextElideMode.ElideMiddle, side)
+        painter.setPen(QColor(colors.muted if row.excluded else colors.error if row.wrong else colors.text))
+        said = f"{row.class_name} – {row.prediction}?" if row.wrong else row.class_name
+        text = option.fontMetrics.elidedText(said, Qt.TextElideMode.ElideMiddle, side)
         below = QRectF(left, frame.bottom() + 4, side, 20)
         painter.drawText(below, int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignVCenter), text)
         painter.restore()

@@ -278,6 +278,9 @@ def _facts(detail: ImageDetail) -> str:
         lines.append(("Its folder says", detail.found_class))
     if row.excluded:
         lines.append(("Excluded", "not used"))
+    if row.prediction is not None:
+        lines.append(("The model says", f"{row.prediction}, {detail.confidence or 0:.0%}"))
+        lines.append(("Loss", f"{detail.loss:.2f}" if detail.loss is not None else "not known for this class"))
     if detail.width is not None:
         lines.append(("Size", f"{detail.width:,} × {detail.height:,}"))
         lines.append(("File", f"{detail.format}, {detail.mode}, {file_size(detail.size)}"))

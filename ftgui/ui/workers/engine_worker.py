@@ -77,6 +77,7 @@ class EngineWorker(QObject):
     layer_learning = Signal(m.LayerLearning)
     rate_tested = Signal(m.RateTested)
     rate_test_finished = Signal(m.RateTestFinished)
+    judged = Signal(m.Judged)
     priced = Signal(m.Price)
     views = Signal(m.Views)
     predicted = Signal(m.Prediction)
@@ -110,6 +111,7 @@ class EngineWorker(QObject):
             m.LayerLearning: self.layer_learning,
             m.RateTested: self.rate_tested,
             m.RateTestFinished: self.rate_test_finished,
+            m.Judged: self.judged,
             m.Price: self.priced,
             m.Views: self.views,
             m.Prediction: self.predicted,

@@ -1,0 +1,110 @@
+"""The model looks at every image: wrong labels stand out, what can't be read is left out, and it can be stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ftgui.data import edits
+from ftgui.data.catalog import Catalog
+from ftgui.data.project import Project
+from ftgui.data.query import LIKELY_WRONG, Query
+from ftgui.protocol import messages as m
+from ftgui.protocol.recipe import Phase
+from tests.conftest import Maker
+from tests.engine.conftest import Engine
+
+
+def judged(engine: Engine) -> list[m.Judged]:
+    return engine.of(m.Judged)
+
+
+def record(catalog: Catalog, events: list[m.Judged]) -> None:
+    for event in events:
+        catalog.record_judged(zip(event.paths, event.predictions, event.confidences, event.losses, strict=True))
+
+
+def test_planted_wrong_labels_are_found(
+    engine: Engine, make_dataset: Maker, train_command: Callable[..., m.Train]
+) -> None:
+    root = make_dataset(count=40)
+    phases = [Phase(name="All", train=["everything"], epochs=8, lr=3e-3)]
+    command = train_command(root, phases=phases, batch_size=8, early_stop=0, label_smoothing=0.0, augmentation="none")
+    with Project.for_dataset(root).catalog() as catalog:
+        planted = catalog.find(Query(class_name="red", split="val"))[:3]
+        edits.relabel(catalog, planted, "blue")
+        end = engine.do(command)
+        assert isinstance(end, m.TrainingFinished) and end.reason == "done", end
+        over = engine.do(m.Judge(5, command.catalog))
+        assert isinstance(over, m.Judged) and over.over and over.done == over.total == 80
+        record(catalog, judged(engine))
+        assert set(catalog.find(Query(kind=LIKELY_WRONG))) == set(planted)
+        assert set(catalog.find(Query(order="loss", descending=True))[:3]) == set(planted)
+        assert set(catalog.find(Query(correct=False))) == set(planted)
+        assert len(catalog.find(Query(correct=True))) == 77
+        group = next(group for group in catalog.contents().groups if group.kind == LIKELY_WRONG)
+        assert group.count == 3 and "Labelled “blue”; the model says “red”" in group.examples[0].message
+        edits.relabel(catalog, planted, "red")
+        assert LIKELY_WRONG not in {group.kind for group in catalog.contents().groups}
+        catalog.forget_judged()
+        assert len(catalog.find(Query(correct=True))) == 0
+
+
+def test_the_same_as_asking_one_by_one(
+    engine: Engine, make_dataset: Maker, train_command: Callable[..., m.Train]
+) -> None:
+    root = make_dataset(count=6)
+    command = train_command(root)
+    engine.do(command)
+    engine.do(m.Judge(5, command.catalog))
+    said = {
+        path: (name, sure)
+        for event in judged(engine)
+        for path, name, sure in zip(event.paths, event.predictions, event.confidences, strict=True)
+    }
+    assert len(said) == 12
+    for path, (name, sure) in said.items():
+        answer = engine.do(m.Predict(9, str(root / path)))
+        assert isinstance(answer, m.Prediction)
+        best = max(range(2), key=answer.probabilities.__getitem__)
+        assert answer.class_names[best] == name and abs(answer.probabilities[best] - sure) < 1e-5
+
+
+def test_it_stops_and_answers_meanwhile(
+    engine: Engine, make_dataset: Maker, train_command: Callable[..., m.Train]
+) -> None:
+    root = make_dataset(count=80)
+    (root / "red" / "red1.jpg").write_bytes(b"broken")
+    command = train_command(root, batch_size=32)
+    engine.do(command)
+    engine.queue = [m.Predict(7, str(root / "red" / "red0.jpg"))]
+    engine.do(m.Judge(5, command.catalog))
+    assert engine.of(m.Prediction)[-1].request == 7
+    assert judged(engine)[-1].done == 159, "one can't be read"
+    engine.events.clear()
+    first = []
+
+    def stop(event: m.Event) -> None:
+        if isinstance(event, m.Judged) and not first:
+            first.append(event)
+            engine.queue = [m.Stop(), m.Predict(8, str(root / "red" / "red0.jpg"))]
+
+    engine.on_event = stop
+    over = engine.do(m.Judge(6, command.catalog))
+    assert isinstance(over, m.Judged) and over.over and 0 < over.done < 159
+
+
+def test_other_classes_than_the_model_knows_are_refused(
+    engine: Engine, make_dataset: Maker, train_command: Callable[..., m.Train]
+) -> None:
+    root = make_dataset(count=6)
+    command = train_command(root)
+    engine.do(command)
+    with Project.for_dataset(root).catalog() as catalog:
+        edits.rename_class(catalog, "red", "rouge")
+    refused = engine.do(m.Judge(5, command.catalog))
+    assert isinstance(refused, m.CommandFailed) and "other classes" in refused.message
+
+
+def test_a_folder_without_a_model(engine: Engine, tmp_path: Path) -> None:
+    assert isinstance(engine.do(m.Judge(1, str(tmp_path / "none.sqlite"))), m.CommandFailed)
