@@ -41,7 +41,7 @@ KINDS: dict[str, Kind] = {
     "damaged": Kind("error", "damaged", "It can't be decoded.", "Replace the file; it is left out of training."),
     "not-an-image": Kind(
         "error",
-        "not really an image",
+        "with other content",
         "The name says image, the content does not.",
         "Replace or delete the file; it is left out.",
     ),
@@ -53,11 +53,12 @@ KINDS: dict[str, Kind] = {
         "error", "too large", "Decoded it would not fit into memory.", "Save it smaller; it is left out."
     ),
     "folder-unreadable": Kind("error", "can't be read", "You may not list it.", noun="folder"),
-    "bad-name": Kind("error", "with an unreadable name", "The name is not valid text.", "Rename it.", noun="file"),
+    "bad-name": Kind("error", "with unreadable names", "The name is not valid text.", "Rename it.", noun="file"),
     "leak": Kind(
         "warning",
-        "for checking that the model learns from, too",
-        "The same picture in train and val or test: the score then tells what was memorised, not what was understood.",
+        "in train and val",
+        "The same picture is for training and for checking (val or test): the score then tells what was memorised, not what "
+        "was understood.",
         "Leave out the copies that are for training.",
         EXCLUDE_TRAIN,
     ),
@@ -70,20 +71,20 @@ KINDS: dict[str, Kind] = {
     ),
     "likely-wrong": Kind(
         "warning",
-        "probably under the wrong class",
+        "probably mislabelled",
         "The model is sure of something else. Often the label is wrong; if it is right, these are the images to learn from.",
         "Look at them one by one: relabel what is wrong, keep what is right.",
     ),
     "duplicate": Kind(
         "warning",
-        "twice, the same file",
+        "that are copies",
         "Copies count double in training and in the score.",
         "Leave out all but one of each.",
         EXCLUDE_COPIES,
     ),
     "near-duplicate": Kind(
         "info",
-        "almost the same as another",
+        "almost alike",
         "Resized, recompressed or a moment later: harmless within train, but they add little.",
         "Leave out all but one of each.",
         EXCLUDE_COPIES,
@@ -99,21 +100,21 @@ KINDS: dict[str, Kind] = {
     "class-too-small": Kind("warning", "with few images", "Too few to learn what it looks like.", noun="class"),
     "imbalance": Kind(
         "warning",
-        "far smaller than the largest",
+        "far smaller than others",
         "The model may learn to say the frequent class.",
         "Set Balance in the recipe to “loss” or “sampler”, or add images.",
         noun="class",
     ),
     "class-brightness": Kind(
         "warning",
-        "much brighter or darker than the rest",
+        "of other brightness",
         "The model may learn the light instead of the thing: a shortcut that fails elsewhere.",
         "Add images of it in other light, or set Augmentation to “strong”.",
         noun="class",
     ),
     "class-size": Kind(
         "warning",
-        "with pictures of another size than the rest",
+        "of other picture size",
         "Sharpness or cropping may give the class away: a shortcut that fails elsewhere.",
         "Take all pictures the same way, or resize them alike.",
         noun="class",
@@ -127,19 +128,19 @@ KINDS: dict[str, Kind] = {
     ),
     "extreme-aspect": Kind(
         "warning",
-        "very long or very wide",
+        "very long or wide",
         "The model sees the middle square; most of the picture is cut away.",
         "Crop them, or leave them out.",
         EXCLUDE,
     ),
     "animation": Kind(
         "info",
-        "animated: the first frame is used",
+        "animated",
         "Only the first frame is looked at, here and in training.",
         "Leave them out if they are banners or graphics.",
         EXCLUDE,
     ),
-    "wrong-extension": Kind("info", "of another kind than its name says", "It is read all the same."),
+    "wrong-extension": Kind("info", "of another kind than named", "It is read all the same."),
     "other-file": Kind("info", "not an image", "It is ignored.", noun="file"),
 }
 """Kind of a `Problem` -> what to say about it, worst first."""

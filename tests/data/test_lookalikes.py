@@ -12,7 +12,7 @@ from PIL import Image, ImageEnhance
 from ftgui.data.catalog import Catalog
 from ftgui.data.check import check_images, difference_hash
 from ftgui.data.job import Cancelled, Job
-from ftgui.data.lookalikes import find_lookalikes
+from ftgui.data.lookalikes import MOST_BITS, find_lookalikes
 from ftgui.data.project import Project
 from ftgui.data.query import Query
 from tests.conftest import Maker
@@ -91,12 +91,15 @@ def test_copies_of_a_file_under_two_classes_and_in_two_splits(scenes: Path) -> N
 
 
 def test_alike_for_the_hash_only(make_dataset: Maker) -> None:
-    """One flat colour each: all hashes are equal, the pictures are not."""
+    """A small mark in another place: hashes are nearly equal, the pictures are not the same."""
     root = make_dataset(classes=("a", "b"), count=0)
     for number in range(8):
-        Image.new("RGB", (64, 64), (30 * number, 10, 200 - 20 * number)).save(root / "ab"[number % 2] / f"{number}.png")
+        image = Image.new("L", (64, 64), 20)
+        image.paste(220, (8 * number, 10, 8 * number + 4, 14))  # small against the hash's fields
+        image.resize((512, 512)).save(root / "ab"[number % 2] / f"{number}.png")
     with checked(root) as catalog:
-        assert len({row[4] for row in catalog.hashes()}) == 1
+        hashes = [row[4] for row in catalog.hashes()]
+        assert max(((a ^ b) & (2**64 - 1)).bit_count() for a in hashes for b in hashes) <= MOST_BITS
         assert find_lookalikes(catalog, Job()) == 0
 
 
@@ -120,11 +123,14 @@ def test_cancelling_keeps_what_was_known(scenes: Path) -> None:
         assert found(catalog, "duplicate") == {"3.jpg", "again.jpg"}
 
 
-def test_few_photographs_are_accused(shared: Path) -> None:
-    project = Project.for_dataset(shared / "hymenoptera")
-    project.take_in(shared / "hymenoptera")
-    with project.catalog() as catalog:
-        check_images(catalog, Job())
-        find_lookalikes(catalog, Job())
-        kinds = {group.kind: group.count for group in catalog.contents().groups}
-        assert kinds.get("duplicate", 0) + kinds.get("near-duplicate", 0) < 20, kinds
+def test_pictures_that_only_resemble_each_other_are_not_accused(shared: Path) -> None:
+    """Hand signs before one wall, by one person: alike but for the fingers."""
+    for name in ("hymenoptera", "sign-digits"):
+        project = Project.for_dataset(shared / name)
+        project.take_in(shared / name)
+        with project.catalog() as catalog:
+            check_images(catalog, Job())
+            find_lookalikes(catalog, Job())
+            kinds = {group.kind: group.count for group in catalog.contents().groups}
+            assert kinds.get("contradiction", 0) == 0, kinds
+            assert kinds.get("near-duplicate", 0) <= 4, kinds

@@ -214,7 +214,7 @@ def test_the_same_picture_in_train_and_val_is_found_and_put_right(
     open_project(qtbot, window, fake, root)
     page = window.data_page
     texts = [page.problems.tree.topLevelItem(i).text(0) for i in range(page.problems.tree.topLevelItemCount())]
-    assert texts == ["6 images for checking that the model learns from, too", "6 images twice, the same file"]
+    assert texts == ["6 images in train and val", "6 images that are copies"]
     page.problems.chosen.emit("leak")
     qtbot.waitUntil(lambda: page.grid.images.rowCount() == 6)
     assert page.fix.text() == "Exclude those for training"
@@ -547,10 +547,10 @@ def test_after_a_training_the_model_looks_at_all_images_and_wrong_labels_stand_o
     tree = page.problems.tree
 
     def suspects():
-        return tree.findItems("probably under the wrong class", Qt.MatchFlag.MatchContains)
+        return tree.findItems("probably mislabelled", Qt.MatchFlag.MatchContains)
 
     qtbot.waitUntil(lambda: len(suspects()) == 1)
-    assert suspects()[0].text(0) == "1 image probably under the wrong class"
+    assert suspects()[0].text(0) == "1 image probably mislabelled"
     assert "Labelled “blue”; the model says “red”, 97%" in suspects()[0].child(0).toolTip(0)
     page.bar.state_filter.setCurrentText("Wrong")
     page.bar.state_filter.activated.emit(0)

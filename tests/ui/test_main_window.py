@@ -272,7 +272,7 @@ def test_a_refused_drop_does_not_end_the_check_of_the_open_dataset(qtbot, window
     drop(window, urls(tmp_path / "empty"))
     qtbot.waitUntil(lambda: "is empty" in window.status.text.text())
     qtbot.waitUntil(lambda: not window.workspace.checking)
-    assert window.data_page.problems.tree.topLevelItem(0).text(0) == "1 image not really an image"
+    assert window.data_page.problems.tree.topLevelItem(0).text(0) == "1 image with other content"
     assert not window.data_page.problems.note.isVisible()
     assert "is empty" in window.status.text.text(), "progress does not wipe an error away"
 

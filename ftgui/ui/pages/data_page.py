@@ -121,7 +121,7 @@ class DataPage(QWidget):
 
     def _make_side(self) -> QWidget:
         side = Card()
-        side.setFixedWidth(230)
+        side.setFixedWidth(256)
         new_class = IconButton("plus", "New class", ": an empty one, to drag images onto", self._theme)
         new_class.clicked.connect(self._new_class)
         side.body.addLayout(_titled("Classes", new_class))
@@ -166,16 +166,20 @@ class DataPage(QWidget):
     def _make_banner(self) -> QWidget:
         """Above the images of one kind of problem: why it matters, and what to do."""
         self.banner = QWidget()
-        layout = QHBoxLayout(self.banner)
+        layout = QVBoxLayout(self.banner)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
         self.banner_text = label("", wrap=True)
         self.fix = button("Fix", "")
         self.fix.clicked.connect(self._fix)
         show_all = button("Show all", "Show all images again")
         show_all.clicked.connect(self.bar.clear)
-        layout.addWidget(self.banner_text, 1)
-        layout.addWidget(self.fix)
-        layout.addWidget(show_all)
+        row = QHBoxLayout()
+        row.addWidget(self.fix)
+        row.addWidget(show_all)
+        row.addStretch(1)
+        layout.addWidget(self.banner_text)
+        layout.addLayout(row)
         self.banner.hide()
         return self.banner
 

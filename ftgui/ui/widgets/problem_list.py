@@ -38,7 +38,7 @@ class ProblemList(QWidget):
         self.tree = QTreeWidget()
         self.tree.setHeaderHidden(True)
         self.tree.setFrameShape(QTreeWidget.Shape.NoFrame)
-        self.tree.setIndentation(12)
+        self.tree.setIndentation(8)
         self.tree.setAcceptDrops(False)
         self.tree.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.tree.setUniformRowHeights(True)
