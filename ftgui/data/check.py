@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ftgui.data.catalog import Catalog, Checked
+from ftgui.data.catalog import Catalog
 from ftgui.data.formats import ImageError, load_rgb, open_image, orientation_of
 from ftgui.data.job import Job
+from ftgui.data.records import Checked
 
 TINY_SIDE = 32
 """Pixels: images with a shorter side below this are told."""

@@ -8,8 +8,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from ftgui.data.catalog import Catalog, reference
+from ftgui.data.catalog import Catalog
 from ftgui.data.job import Job
+from ftgui.data.records import reference
 from ftgui.data.scan import DatasetError
 from ftgui.paths import safe_name
 

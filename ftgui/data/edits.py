@@ -13,8 +13,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ftgui.data.catalog import Catalog, reference
+from ftgui.data.catalog import Catalog
 from ftgui.data.formats import is_image_name
+from ftgui.data.records import reference
 from ftgui.data.scan import is_text
 
 Ids = Sequence[int]

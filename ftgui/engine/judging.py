@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from ftgui.data.catalog import Sample
 from ftgui.data.formats import ImageError
+from ftgui.data.records import Sample
 from ftgui.engine.outputs import as_logits
 from ftgui.engine.preprocess import Pixels, Preprocessing, center_view, decode, to_batch
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 import torch
 
-from ftgui.data.catalog import Sample
 from ftgui.data.formats import ImageError
+from ftgui.data.records import Sample
 from ftgui.engine import augment
 from ftgui.engine.devices import move
 from ftgui.engine.errors import EngineError

@@ -16,8 +16,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ftgui.data.catalog import Sample, reference
 from ftgui.data.project import run_number
+from ftgui.data.records import Sample, reference
 from ftgui.engine import checkpoint as checkpoints
 from ftgui.engine.accumulation import Accumulation, out_of_memory
 from ftgui.engine.best import BestWeights

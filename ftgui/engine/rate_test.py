@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ftgui.data.catalog import Sample
+from ftgui.data.records import Sample
 from ftgui.engine.errors import EngineError
 from ftgui.engine.features import FeatureStore
 from ftgui.engine.feeds import Feed, Source, autocast, make_feed

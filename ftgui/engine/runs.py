@@ -22,9 +22,10 @@ import torch
 import torchvision
 
 import ftgui
-from ftgui.data.catalog import Catalog, Sample, reference
+from ftgui.data.catalog import Catalog
 from ftgui.data.comparison import SAMPLES_FILE, read_samples
 from ftgui.data.history import METRICS_FILE
+from ftgui.data.records import Sample, reference
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import Recipe, write_atomically
 

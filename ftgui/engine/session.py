@@ -15,8 +15,9 @@ import torch
 from PIL import Image
 from torch import nn
 
-from ftgui.data.catalog import Catalog, CatalogError, reference
+from ftgui.data.catalog import Catalog, CatalogError
 from ftgui.data.formats import ImageError
+from ftgui.data.records import reference
 from ftgui.engine import augment, backbones, devices, rate_test
 from ftgui.engine import checkpoint as checkpoints
 from ftgui.engine.checkpoint import Checkpoint

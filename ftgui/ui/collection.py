@@ -12,11 +12,12 @@ from typing import Any
 from PySide6.QtCore import QFileSystemWatcher, QObject, QThreadPool, QTimer, Signal, Slot
 
 from ftgui.data.archive import is_archive_name, unpacked
-from ftgui.data.catalog import Catalog, Contents, Judgement
+from ftgui.data.catalog import Catalog
 from ftgui.data.check import check_images
 from ftgui.data.job import Job
 from ftgui.data.lookalikes import find_lookalikes
 from ftgui.data.project import Project
+from ftgui.data.records import Contents, Judgement
 from ftgui.data.scan import Columns, count_images, dataset_root
 from ftgui.data.tables import TableQuestion
 from ftgui.protocol.recipe import Recipe

@@ -10,9 +10,10 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QThread, Signal, Slot
 from PySide6.QtGui import QUndoStack
 
-from ftgui.data.catalog import Catalog, Contents
+from ftgui.data.catalog import Catalog
 from ftgui.data.headless import run_name
 from ftgui.data.project import OpenRun, Project, splitting_of
+from ftgui.data.records import Contents
 from ftgui.data.scan import Columns
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from ftgui.data import edits
-from ftgui.data.catalog import Catalog, CatalogError, Checked, Contents
+from ftgui.data.catalog import Catalog, CatalogError
 from ftgui.data.check import check_images
 from ftgui.data.headless import prepare
 from ftgui.data.job import Cancelled, Job
 from ftgui.data.project import Project, read_result, run_number, slug
 from ftgui.data.query import ORDERS, Query
+from ftgui.data.records import Checked, Contents
 from ftgui.data.scan import DatasetError
 from ftgui.data.split import Splitting
 from ftgui.protocol import recipe as recipes

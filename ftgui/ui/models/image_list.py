@@ -22,7 +22,8 @@ from PySide6.QtCore import (
 )
 from PySide6.QtGui import QPixmap
 
-from ftgui.data.catalog import Catalog, ImageRow
+from ftgui.data.catalog import Catalog
+from ftgui.data.records import ImageRow
 from ftgui.ui.workers.thumbnails import Thumbnails
 
 ROW_ROLE = Qt.ItemDataRole.UserRole

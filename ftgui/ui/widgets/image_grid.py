@@ -29,7 +29,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ftgui.data.catalog import Catalog, ImageRow
+from ftgui.data.catalog import Catalog
+from ftgui.data.records import ImageRow
 from ftgui.ui.models.image_list import ROW_ROLE, ImageListModel, is_missing
 from ftgui.ui.theme import Theme
 from ftgui.ui.workers.thumbnails import Thumbnails

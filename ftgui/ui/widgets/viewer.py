@@ -11,9 +11,9 @@ from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRectF, Qt, QThread
 from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from ftgui.data.catalog import ImageDetail
 from ftgui.data.findings import KINDS
 from ftgui.data.job import Job
+from ftgui.data.records import ImageDetail
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import Card, ElidedLabel, IconButton, button, label
 from ftgui.ui.words import file_size
