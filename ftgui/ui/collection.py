@@ -110,6 +110,11 @@ class Collection(QObject):
         return self._scan is not None
 
     @property
+    def working(self) -> bool:
+        """Something goes on that says how far it is."""
+        return not (self._opening is None and self._scan is None and self._check is None)
+
+    @property
     def checking(self) -> bool:
         """Images are still searched for, decoded for the first time or compared, or what came of it is being counted."""
         return not (self._scan is None and self._check is None and self._refreshing is None)

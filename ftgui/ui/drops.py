@@ -59,6 +59,10 @@ def _look_at_several(paths: list[Path], training: bool) -> Offer:
     parents = {path.parent for path in paths}
     if len(parents) > 1 or not all(path.is_dir() for path in paths):
         detail = "Drop a folder of images, several folders that are classes, or one image."
+        if all(is_image_name(path) for path in paths):
+            detail = (
+                "Drop these on a class in the list to add them to it, or one of them here to ask the model about it."
+            )
         return Offer(Kind.REFUSED, title="One at a time, please", detail=detail)
     names = tuple(sorted(path.name for path in paths))
     if training:

@@ -627,12 +627,12 @@ class Workspace(QObject):
             self.collection.record_judged(
                 zip(event.paths, event.predictions, event.confidences, event.losses, strict=True)
             )
-            if not (self.engine.busy or self._train_asked or self.collection.opening or self.checking):
+            if not (self.engine.busy or self._train_asked or self.collection.working):
                 self.busy.emit("the model looks at all images", event.done, event.total)
 
     @Slot()
     def _rate_test_goes_on(self) -> None:
-        if not (self.engine.busy or self._train_asked or self.collection.opening or self.checking):
+        if not (self.engine.busy or self._train_asked or self.collection.working):
             self.busy.emit("trying learning rates", 0, 0)
 
     @Slot()
@@ -642,7 +642,7 @@ class Workspace(QObject):
     def _beside_over(self) -> None:
         """What it was reading is no longer being read; but something else may have begun."""
         loading = self.model is None or self.model.request != self._load_request
-        if not (self.engine.busy or self._train_asked or self.collection.opening or self.checking or loading):
+        if not (self.engine.busy or self._train_asked or self.collection.working or loading):
             self.busy.emit("", 0, 0)
 
     def pause_or_resume(self) -> None:

@@ -543,7 +543,9 @@ def test_after_a_training_the_model_looks_at_all_images_and_wrong_labels_stand_o
     window.workspace.steering._judged(
         m.Judged(question.request, paths, ["red", "blue", "blue"], [0.97, 0.9, 0.6], [3.5, 0.1, 1.0], 3, 20, False)
     )
+    assert "looks at all images… · 3 of 20" in window.status.left.text()
     window.workspace.steering._judged(m.Judged(question.request, [], [], [], [], 3, 20, True))
+    assert window.status.left.text() == ""
     tree = page.problems.tree
 
     def suspects():
