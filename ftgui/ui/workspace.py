@@ -411,6 +411,7 @@ class Workspace(QObject):
 
     @Slot()
     def _scanned(self) -> None:
+        self.curation.split_as(splitting_of(self.recipe))  # it may have been changed while images were searched for
         self._load_if_classes_changed(anyway=self._load_wanted)
 
     @Slot()

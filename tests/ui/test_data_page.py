@@ -569,3 +569,17 @@ def test_training_again_ends_the_looking(page: DataPage, window: MainWindow, fak
     fake.sent.clear()
     window.workspace.train()
     assert [type(command) for command in fake.sent] == [m.Stop, m.Train]
+
+
+def test_what_is_dropped_on_the_grid_is_the_windows(
+    qtbot, page: DataPage, window: MainWindow, fake: FakeEngine, make_dataset: Maker, tmp_path: Path
+) -> None:
+    picture((200, 0, 0), 1).save(tmp_path / "what.png")
+    viewport = page.grid.viewport()
+    drop_on(viewport, viewport.rect().center(), urls(tmp_path / "what.png"))
+    assert fake.last(m.Predict).path == str(tmp_path / "what.png")
+    window.show_page(DATA)
+    with qtbot.waitSignal(window.workspace.project_changed):
+        drop_on(viewport, viewport.rect().center(), urls(make_dataset(classes=("a", "b"), count=4, name="others")))
+    qtbot.waitUntil(lambda: not window.workspace.checking)
+    assert window.workspace.contents.class_names == ["a", "b"] and not window.overlay.isVisible()
