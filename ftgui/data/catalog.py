@@ -20,7 +20,7 @@ from ftgui.data import split as splitting
 from ftgui.data.class_problems import Look, class_problems
 from ftgui.data.findings import KINDS, ORDER, Group
 from ftgui.data.query import LIKELY_WRONG, SUSPECT, Finder, Query
-from ftgui.data.records import Checked, Contents, ImageDetail, ImageRow, Judgement, Sample
+from ftgui.data.records import Checked, Contents, Hashed, ImageDetail, ImageRow, Judgement, Sample
 from ftgui.data.scan import Found, FoundImage
 from ftgui.data.split import Splitting
 from ftgui.protocol.problem import Problem
@@ -33,7 +33,7 @@ _INDEX = "CREATE INDEX IF NOT EXISTS images_by_class ON images (class_name, spli
 _SCHEMA = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE images (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, -- or undo could meet another image under the id of one that is gone
     path TEXT NOT NULL UNIQUE,
     found_class TEXT NOT NULL,
     class_name TEXT NOT NULL,
@@ -53,6 +53,7 @@ CREATE TABLE images (
     prediction TEXT,
     confidence REAL,
     loss REAL,
+    judged_class TEXT,
     problem TEXT,
     excluded INTEGER NOT NULL DEFAULT 0,
     usable INTEGER NOT NULL GENERATED ALWAYS AS (problem IS NULL AND NOT excluded) STORED
@@ -75,7 +76,8 @@ CREATE TABLE problems (
 CREATE TRIGGER content_changed AFTER UPDATE OF size, mtime ON images
 WHEN old.size != new.size OR old.mtime != new.mtime BEGIN
     UPDATE images SET width = NULL, height = NULL, mode = NULL, format = NULL, orientation = NULL, digest = NULL,
-        dhash = NULL, brightness = NULL, prediction = NULL, confidence = NULL, loss = NULL, problem = NULL WHERE id = new.id;
+        dhash = NULL, brightness = NULL, prediction = NULL, confidence = NULL, loss = NULL,
+        judged_class = NULL, problem = NULL WHERE id = new.id;
     DELETE FROM findings WHERE image = new.id;
 END;
 """
@@ -202,6 +204,7 @@ class Catalog:
         with self.transaction() as db:
             if not self._all_new:
                 self._forget_vanished(found)
+                self._look_at_added(found.root)
             db.execute("DELETE FROM problems")
             db.executemany(
                 "INSERT INTO problems VALUES (?, ?, ?, ?, ?)",
@@ -221,6 +224,17 @@ class Catalog:
             (json.dumps(closed),),
         )
 
+    def _look_at_added(self, root: Path) -> None:
+        """Images from elsewhere are in no folder that is scanned: have they changed, or gone?"""
+        for id_, path in self._db.execute("SELECT id, path FROM images WHERE found_class = ''").fetchall():
+            try:
+                status = (root / path).stat()
+            except OSError:  # decoding says why
+                self._db.execute("UPDATE images SET digest = NULL WHERE id = ?", (id_,))
+            else:
+                values = (status.st_size, status.st_mtime, id_)
+                self._db.execute("UPDATE images SET size = ?, mtime = ? WHERE id = ?", values)
+
     def split(self, splitting_: Splitting) -> None:
         """Decide which images are for training, validation and test, where neither folders nor the person say.
 
@@ -231,12 +245,13 @@ class Catalog:
         """
         with self.transaction() as db:
             has = {split for (split,) in db.execute("SELECT DISTINCT found_split FROM images")}
-            shares = {
-                split: share for split, share in splitting_.shares.items() if share and (split not in has or "" in has)
-            }
-            pool = ["", "train"] if shares else [""]
-            identity = json.dumps([asdict(splitting_), shares])
-            if self._get("split") != identity:
+            drawn = [split for split, share in splitting_.shares.items() if share and split not in has]
+            # Where the folders name all splits, only images without one (added by hand, say) are drawn, among themselves.
+            pool = ["", "train"] if drawn else [""]
+            shares = {split: share for split, share in splitting_.shares.items() if split in drawn or not drawn}
+            identity = json.dumps([asdict(splitting_), drawn])
+            stored = self._get("split")
+            if stored is not None and stored != identity:
                 db.execute("UPDATE images SET split = '' WHERE NOT pinned")
             db.execute(
                 "UPDATE images SET split = found_split WHERE split = '' AND found_split NOT IN (SELECT value FROM json_each(?))",
@@ -244,7 +259,7 @@ class Catalog:
             )
             self._assign(pool, splitting_, shares)
             self._set("split", identity)
-            self._set("split_from_folders", str(int("val" in has and "" not in has)))
+            self._set("split_from_folders", str(int("val" in has)))
 
     def _assign(self, pool: list[str], splitting_: Splitting, shares: dict[str, float]) -> None:
         db = self._db
@@ -285,19 +300,24 @@ class Catalog:
         """What comparing images with each other showed: image, kind, what exactly, the other image."""
         with self.transaction() as db:
             db.execute("DELETE FROM findings WHERE kind IN (SELECT value FROM json_each(?))", (json.dumps(kinds),))
-            db.executemany("INSERT OR IGNORE INTO findings (image, kind, detail, other) VALUES (?, ?, ?, ?)", found)
+            db.executemany(
+                """INSERT OR IGNORE INTO findings (image, kind, detail, other)
+                SELECT ?1, ?2, ?3, ?4 WHERE EXISTS (SELECT 1 FROM images WHERE id = ?1)""",
+                found,
+            )
 
     def forget_judged(self) -> None:
         """What a model said of the images no longer counts."""
         with self.transaction() as db:
-            db.execute(
-                "UPDATE images SET prediction = NULL, confidence = NULL, loss = NULL WHERE prediction IS NOT NULL"
-            )
+            db.execute("UPDATE images SET prediction = NULL, confidence = NULL, loss = NULL, judged_class = NULL")
 
     def record_judged(self, said: Iterable[Judgement]) -> None:
         """What a model says: path, class, its probability, and how much the label surprises it."""
         with self.transaction() as db:
-            db.executemany("UPDATE images SET prediction = ?2, confidence = ?3, loss = ?4 WHERE path = ?1", said)
+            db.executemany(
+                "UPDATE images SET prediction = ?2, confidence = ?3, loss = ?4, judged_class = class_name WHERE path = ?1",
+                said,
+            )
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -389,7 +409,7 @@ class Catalog:
         """All that is known about one image."""
         row = self._db.execute(
             """SELECT found_class, pinned, size, mtime, width, height, mode, format, orientation, digest, brightness,
-            confidence, loss FROM images WHERE id = ?""",
+            confidence, iif(judged_class = class_name, loss, NULL) FROM images WHERE id = ?""",
             (id_,),
         ).fetchone()
         if row is None:
@@ -406,16 +426,17 @@ class Catalog:
         return iter(self._db.execute("SELECT path, class_name, split FROM images"))
 
     def unchecked(self) -> list[tuple[str, int, float]]:
-        """Path, size and time of images that nobody has tried to decode yet."""
+        """Path, size and time of images that nobody has tried to decode yet, or that may be readable by now."""
         rows = self._db.execute(
-            "SELECT path, size, mtime FROM images WHERE digest IS NULL AND problem IS NULL ORDER BY id"
+            """SELECT path, size, mtime FROM images WHERE digest IS NULL AND (problem IS NULL OR id IN
+            (SELECT image FROM findings WHERE kind IN ('missing', 'no-access', 'too-large', 'needs-extra'))) ORDER BY id"""
         )
         return rows.fetchall()
 
-    def hashes(self) -> list[tuple[int, str, str, bytes, int]]:
-        """Id, class, split, digest and difference hash of every usable image that was decoded."""
+    def hashes(self) -> list[Hashed]:
+        """Id, class, split, digest, difference hash and path of every usable image that was decoded."""
         rows = self._db.execute(
-            "SELECT id, class_name, split, digest, dhash FROM images WHERE usable AND dhash IS NOT NULL ORDER BY id"
+            "SELECT id, class_name, split, digest, dhash, path FROM images WHERE usable AND dhash IS NOT NULL ORDER BY id"
         )
         return rows.fetchall()
 

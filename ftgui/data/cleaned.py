@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,15 +38,18 @@ def export_folders(catalog: Catalog, target: Path, link: bool, job: Job) -> Expo
         DatasetError: `target` is not empty, or can't be written to.
         Cancelled: through `job`; what was written so far stays.
     """
+    if target.absolute().is_relative_to(catalog.root):
+        raise DatasetError("The copy can't lie inside the dataset: it would become part of it. Choose another folder.")
     if target.exists() and any(target.iterdir()):
         raise DatasetError(f"The folder “{target.name}” is not empty. Choose another, or a new one.")
     samples = catalog.samples()
+    folder_of = _folders(sample.class_name for sample in samples)
     taken: set[Path] = set()
     copied = 0
     try:
         for done, sample in enumerate(samples):
             job.progress(done, len(samples))
-            folder = target / sample.split / safe_name(sample.class_name)
+            folder = target / sample.split / folder_of[sample.class_name]
             file = _free_name(folder / sample.path.name, taken)
             folder.mkdir(parents=True, exist_ok=True)
             copied += not (link and _link(sample.path, file))
@@ -55,6 +59,18 @@ def export_folders(catalog: Catalog, target: Path, link: bool, job: Job) -> Expo
         raise DatasetError(f"Writing to “{target}” failed: {error.strerror or error}.") from error
     job.progress(len(samples), len(samples))
     return Exported(len(samples), copied)
+
+
+def _folders(names: Iterable[str]) -> dict[str, str]:
+    """Class name -> folder name; two classes never share one, whatever the file system takes for the same."""
+    folders: dict[str, str] = {}
+    for name in dict.fromkeys(names):
+        folder, number = safe_name(name), 1
+        while folder.lower() in {other.lower() for other in folders.values()}:
+            number += 1
+            folder = f"{safe_name(name)} ({number})"
+        folders[name] = folder
+    return folders
 
 
 def _free_name(file: Path, taken: set[Path]) -> Path:

@@ -29,6 +29,9 @@ class Values:
     splits: dict[tuple[str, int], Ids] = field(default_factory=dict)
     """(Split, set by hand) -> images."""
     excluded: dict[int, Ids] = field(default_factory=dict)
+    predictions: dict[str, Ids] = field(default_factory=dict)
+    judged: dict[str, Ids] = field(default_factory=dict)
+    """Class that the loss is of -> images."""
     renamed: dict[str, str] | None = None
     """What the folders call a class -> what it is called here, all of it."""
     created: tuple[str, ...] | None = None
@@ -66,7 +69,13 @@ def rename_class(catalog: Catalog, old: str, new: str) -> Values:
         renamed = {found: new if name == old else name for found, name in renamed.items()}
         renamed.setdefault(old, new)
         created = tuple(dict.fromkeys(new if name == old else name for name in _created(db)))
-        return _write(db, Values(classes={new: ids}, renamed=renamed, created=created))
+        # What the model said of the class, it said of what is called so now.
+        said = array("q", (row[0] for row in db.execute("SELECT id FROM images WHERE prediction = ?", (old,))))
+        judged = array("q", (row[0] for row in db.execute("SELECT id FROM images WHERE judged_class = ?", (old,))))
+        return _write(
+            db,
+            Values(classes={new: ids}, predictions={new: said}, judged={new: judged}, renamed=renamed, created=created),
+        )
 
 
 def add_images(catalog: Catalog, files: Iterable[Path], class_name: str) -> tuple[array[int], list[Path]]:
@@ -100,10 +109,42 @@ def add_images(catalog: Catalog, files: Iterable[Path], class_name: str) -> tupl
     return added, refused
 
 
-def remove_images(catalog: Catalog, ids: Ids) -> None:
-    """Forget images, e.g. added ones when adding is undone. Files stay."""
+_OWN = "id, path, found_class, class_name, found_split, split, pinned, size, mtime, excluded"
+
+Removed = list[tuple[object, ...]]
+
+
+def remove_images(catalog: Catalog, ids: Ids) -> Removed:
+    """Forget images, e.g. added ones when adding is undone. Files stay.
+
+    Returns:
+        what `put_back` takes.
+    """
+    these = "FROM images WHERE id IN (SELECT value FROM json_each(?))"
     with catalog.transaction() as db:
-        db.execute("DELETE FROM images WHERE id IN (SELECT value FROM json_each(?))", (_json(ids),))
+        removed = db.execute(f"SELECT {_OWN} {these}", (_json(ids),)).fetchall()
+        db.execute(f"DELETE {these}", (_json(ids),))
+    return removed
+
+
+def put_back(catalog: Catalog, removed: Removed) -> None:
+    """Know removed images again, under the same ids; those that have come back by themselves stay as they are."""
+    with catalog.transaction() as db:
+        db.executemany(f"INSERT OR IGNORE INTO images ({_OWN}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", removed)
+
+
+def splits(catalog: Catalog) -> Values:
+    """Of all images, but for those set by hand."""
+    with catalog.transaction() as db:
+        ids = [row[0] for row in db.execute("SELECT id FROM images WHERE NOT pinned")]
+        return Values(splits=_grouped(db, "split, pinned", ids))
+
+
+def give_back_splits(catalog: Catalog, before: Values) -> None:
+    """Images that were not set by hand since are in the splits they were in."""
+    with catalog.transaction() as db:
+        free = {row[0] for row in db.execute("SELECT id FROM images WHERE NOT pinned")}
+        _write(db, Values(splits={key: [i for i in ids if i in free] for key, ids in before.splits.items()}))
 
 
 def write(catalog: Catalog, values: Values) -> Values:
@@ -121,16 +162,22 @@ def _write(db: sqlite3.Connection, values: Values) -> Values:
         classes=_grouped(db, "class_name", [i for ids in values.classes.values() for i in ids]),
         splits=_grouped(db, "split, pinned", [i for ids in values.splits.values() for i in ids]),
         excluded=_grouped(db, "excluded", [i for ids in values.excluded.values() for i in ids]),
+        predictions=_grouped(db, "prediction", [i for ids in values.predictions.values() for i in ids]),
+        judged=_grouped(db, "judged_class", [i for ids in values.judged.values() for i in ids]),
         renamed=None if values.renamed is None else _renamed(db),
         created=None if values.created is None else _created(db),
     )
     these = "WHERE id IN (SELECT value FROM json_each(?))"
     for name, ids in values.classes.items():
-        db.execute(f"UPDATE images SET class_name = ?, loss = NULL {these}", (name, _json(ids)))
+        db.execute(f"UPDATE images SET class_name = ? {these}", (name, _json(ids)))
     for (split, pinned), ids in values.splits.items():
         db.execute(f"UPDATE images SET split = ?, pinned = ? {these}", (split, pinned, _json(ids)))
     for excluded, ids in values.excluded.items():
         db.execute(f"UPDATE images SET excluded = ? {these}", (excluded, _json(ids)))
+    for name, ids in values.predictions.items():
+        db.execute(f"UPDATE images SET prediction = ? {these}", (name, _json(ids)))
+    for name, ids in values.judged.items():
+        db.execute(f"UPDATE images SET judged_class = ? {these}", (name, _json(ids)))
     if values.renamed is not None:
         db.execute("DELETE FROM renamed")
         db.executemany("INSERT INTO renamed VALUES (?, ?)", values.renamed.items())

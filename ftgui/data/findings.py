@@ -48,6 +48,12 @@ KINDS: dict[str, Kind] = {
     "no-access": Kind(
         "error", "without permission", "You may not read it.", "Give yourself the right to read it; it is left out."
     ),
+    "needs-extra": Kind(
+        "error",
+        "that need an extra",
+        "Reading HEIC takes pillow-heif.",
+        "pip install pillow-heif; left out until then.",
+    ),
     "missing": Kind("error", "no longer there", "The file was moved or deleted.", "Put it back, or leave it out."),
     "too-large": Kind(
         "error", "too large", "Decoded it would not fit into memory.", "Save it smaller; it is left out."

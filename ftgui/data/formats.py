@@ -70,7 +70,7 @@ def open_image(source: Path | bytes) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise ImageError(_too_large(None), "too-large") from error
     except UnidentifiedImageError as error:
-        raise ImageError(_unknown(source), "not-an-image") from error
+        raise _unknown(source) from error
     except Exception as error:
         raise _damage(error) from error
     width, height = image.size
@@ -171,10 +171,11 @@ def _is_heif(source: Path | bytes) -> bool:
     return source.suffix.lower() in HEIF_EXTENSIONS
 
 
-def _unknown(source: Path | bytes) -> str:
+def _unknown(source: Path | bytes) -> ImageError:
     if _is_heif(source) and not _knows_heif():
-        return "Reading HEIC takes the extra pillow-heif (pip install pillow-heif), which is not installed."
-    return "This is not an image, or of a kind that can't be read."
+        text = "Reading HEIC takes the extra pillow-heif (pip install pillow-heif), which is not installed."
+        return ImageError(text, "needs-extra")
+    return ImageError("This is not an image, or of a kind that can't be read.", "not-an-image")
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

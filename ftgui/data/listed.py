@@ -6,7 +6,7 @@ import os
 
 from ftgui.data import tables
 from ftgui.data.formats import is_image_name
-from ftgui.data.scan import Collector, Columns, is_text, shown, split_of, walk
+from ftgui.data.scan import Collector, Columns, DatasetError, is_text, shown, split_of, walk
 from ftgui.data.tables import Index, Table
 from ftgui.protocol.problem import Problem
 
@@ -32,7 +32,7 @@ def take_listed(collector: Collector, columns: Columns | None) -> bool:
         else:
             beside.setdefault(path.rpartition("/")[0], []).append(entry.name)
     found = [("", table) for table in tables.understand(root, beside[""], set(images), columns)]
-    if not found and columns is None:
+    if not found:
         for folder, names in beside.items():
             if folder and split_of(folder):
                 inside = {path.removeprefix(f"{folder}/") for path in images if path.startswith(f"{folder}/")}
@@ -44,6 +44,9 @@ def take_listed(collector: Collector, columns: Columns | None) -> bool:
         del collector.found.folders[looked:]
         return False
     _take(collector, images, found)
+    if not collector.found.counts:
+        tables_ = ", ".join(f"“{table.file.name}”" for _, table in found)
+        raise DatasetError(f"{tables_} names none of the images in “{root.name}”, or gives them no class.")
     for folder, names in beside.items():
         for name in names:
             if all(table.file != root / folder / name for _, table in found):
@@ -75,7 +78,13 @@ def _take(collector: Collector, images: dict[str, os.DirEntry[str]], found: list
                     problem(Problem("warning", "listed-twice", text, path, "Correct the table, or relabel the image."))
                 continue
             taken[path] = line.class_name
-            collector.image(path, line.class_name, line.split, images[path].stat())
+            try:
+                status = images[path].stat()
+            except OSError as error:
+                text = f"The file can't be read: {error.strerror or error}."
+                problem(Problem("error", "no-access", text, path, "Replace the file; it is left out."))
+            else:
+                collector.image(path, line.class_name, line.split, status)
     for path in images.keys() - taken.keys():
         text = "No table names this image, so its class is not known; it is left out."
         problem(Problem("warning", "outside-class", text, path, "Add it to the table."))

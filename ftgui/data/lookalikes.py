@@ -13,6 +13,7 @@ from ftgui.data.catalog import Catalog
 from ftgui.data.check import SHORT_SIDE
 from ftgui.data.formats import ImageError, load_rgb
 from ftgui.data.job import Job
+from ftgui.data.records import Hashed
 
 KINDS = ("duplicate", "near-duplicate", "leak", "contradiction")
 
@@ -45,7 +46,7 @@ def find_lookalikes(catalog: Catalog, job: Job) -> int:
     """
     rows = catalog.hashes()
     root = catalog.root
-    path_of = dict(zip((row[0] for row in rows), (r.path for r in catalog.rows([row[0] for row in rows])), strict=True))
+    path_of = {row[0]: row[5] for row in rows}
     twins = _same_content(rows)
     copies = {number for group in twins for number in group[1:]}
     # Of copies one stands for all: a picture that is there a thousand times would make half a million pairs.
@@ -63,7 +64,7 @@ def find_lookalikes(catalog: Catalog, job: Job) -> int:
     return sum(map(len, groups))
 
 
-def _same_content(rows: list[tuple[int, str, str, bytes, int]]) -> list[list[int]]:
+def _same_content(rows: list[Hashed]) -> list[list[int]]:
     by_digest: dict[bytes, list[int]] = {}
     for number, row in enumerate(rows):
         by_digest.setdefault(row[3], []).append(number)
@@ -154,7 +155,7 @@ def _joined(count: int, pairs: list[tuple[int, int]]) -> list[list[int]]:
 
 
 def _findings(
-    rows: list[tuple[int, str, str, bytes, int]], groups: list[list[int]], same: set[int], path_of: dict[int, str]
+    rows: list[Hashed], groups: list[list[int]], same: set[int], path_of: dict[int, str]
 ) -> Iterator[Finding]:
     for group in groups:
         classes = {rows[number][1] for number in group}

@@ -101,13 +101,18 @@ class Project:
             )
             recipe = msgspec.structs.replace(recipe, dataset=dataset)
 
+        saved = False
+
         def first() -> None:
+            nonlocal saved
             recipes.save(recipe, self.recipe_path)
+            saved = True
             if begun is not None:
                 begun()
 
         found = self.fill(folder, recipe, job or Job(), first)
-        recipes.save(recipe, self.recipe_path)
+        if not saved:  # if it was, the person may have changed it meanwhile
+            recipes.save(recipe, self.recipe_path)
         return recipe, found
 
     def recipe_for(self, folder: Path, only: Sequence[str] = ()) -> Recipe:

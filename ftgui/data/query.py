@@ -13,7 +13,7 @@ import numpy.typing as npt
 Ids = npt.NDArray[np.int64]
 
 LIKELY_WRONG = "likely-wrong"
-SUSPECT = "usable AND loss >= 2 AND prediction != class_name"
+SUSPECT = "usable AND loss >= 2 AND judged_class = class_name AND prediction != class_name"
 """The label has a probability of less than 0.14 to the model, which says something else."""
 
 
@@ -123,7 +123,7 @@ _SORTS: dict[str, Callable[[sqlite3.Connection], Ids]] = {
     "dimensions": _by("width * height"),
     "brightness": _by("brightness"),
     "confidence": _by("confidence"),
-    "loss": _by("loss"),
+    "loss": _by("iif(judged_class = class_name, loss, NULL)"),
 }
 ORDERS = tuple(_SORTS)
 """What the images can be sorted by."""

@@ -15,6 +15,10 @@ Judgement = tuple[str, str, float, float]
 """Path, class that the model says, its probability, loss of the label."""
 
 
+Hashed = tuple[int, str, str, bytes, int, str]
+"""Id, class, split, digest, difference hash, path."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImageRow:
     """One image as the window lists it."""

@@ -91,14 +91,14 @@ def understand(folder: Path, names: list[str], files: set[str], wanted: Columns 
         TableQuestion: there is one that may do, but its columns are not clear.
         DatasetError: the one that the person chose can't be read.
     """
-    if wanted is not None:
+    if wanted is not None and _still_fits(folder / wanted.table, wanted):
         return [Table(folder / wanted.table, wanted)]
     question: TableQuestion | None = None
     index = Index(files)
     tables: list[Table] = []
     for name in sorted(names, key=_likeliness):
         path = folder / name
-        if path.suffix.lower() not in TABLE_EXTENSIONS or path.stat().st_size > MOST_TABLE_BYTES:
+        if path.suffix.lower() not in TABLE_EXTENSIONS or _size(path) > MOST_TABLE_BYTES:
             continue
         if tables and path.suffix.lower() != ".txt":
             break  # one table with columns says all; lists come in several, one for each split
@@ -117,6 +117,22 @@ def understand(folder: Path, names: list[str], files: set[str], wanted: Columns 
     if not tables and question is not None:
         raise question
     return tables
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # a link to nothing
+        return 0
+
+
+def _still_fits(file: Path, columns: Columns) -> bool:
+    """The table that was asked about is still there, with these columns; if not, it is guessed or asked again."""
+    try:
+        first = next(_rows(file), {})
+    except (OSError, ValueError, csv.Error):
+        return False
+    return {columns.path, columns.label} <= set(first)
 
 
 def _likeliness(name: str) -> tuple[int, str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -81,6 +83,8 @@ class Collection(QObject):
         self._scan: Task | None = None
         """The part of opening after the first images, or a later look for changes on disk."""
         self._check: Task | None = None
+        self._compare_wanted = False
+        """An edit came while images were checked: what was found may be of classes and splits that are no more."""
         self._refreshing: Task | None = None
         self._counting: Task | None = None
         self._total = 0
@@ -304,6 +308,7 @@ class Collection(QObject):
         if self.project is None:
             return
         path = self.project.catalog_path
+        self._compare_wanted = False
         self._check = Task(lambda job: _check(path, decode, job), self)
         self._check.progress.connect(self._progress)
         self._check.done.connect(self._checked)
@@ -323,6 +328,9 @@ class Collection(QObject):
 
     def _check_over(self) -> None:
         self._check = None
+        if self._compare_wanted and self._scan is None:
+            self._begin_check(decode=False)
+            return
         if self._opening is None and self._scan is None:
             self.progress.emit("", 0, 0)
         self.refresh()
@@ -330,6 +338,7 @@ class Collection(QObject):
     @Slot()
     def _compare_again(self) -> None:
         """After edits: whether a double is for checking too, or under another class, may be otherwise now."""
+        self._compare_wanted = True
         if self._check is None and self._scan is None:
             self._begin_check(decode=False)
 
@@ -340,15 +349,25 @@ class Collection(QObject):
 
     # --- figures ----------------------------------------------------------------------------------------------------
 
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        """What the disk does not take is said; nothing depends on it."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            self.went_wrong.emit(f"What the model says could not be saved: {error}.")
+
     def forget_judged(self) -> None:
         """What a model said earlier no longer counts."""
         if self.catalog is not None:
-            self.catalog.forget_judged()
+            with self._said():
+                self.catalog.forget_judged()
 
     def record_judged(self, said: Iterable[Judgement]) -> None:
         """What the model says of some images."""
         if self.catalog is not None:
-            self.catalog.record_judged(said)
+            with self._said():
+                self.catalog.record_judged(said)
             if not self._refresh_timer.isActive():
                 self._refresh_timer.start()
 

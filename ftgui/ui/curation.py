@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QUndoStack
 
 from ftgui.data import edits
 from ftgui.data.catalog import Catalog
 from ftgui.data.edits import Ids, Values
 from ftgui.data.split import Splitting
+from ftgui.protocol.recipe import Recipe
 from ftgui.ui.collection import Collection
 from ftgui.ui.commands.edit_catalog import EditCatalog, Step
 from ftgui.ui.words import plural
@@ -37,6 +39,8 @@ class Curation(QObject):
         super().__init__(parent)
         self._collection = collection
         self._undo_stack = undo_stack
+        self._former: dict[Splitting, Values] = {}
+        collection.opened.connect(self._opened)
 
     # --- images -----------------------------------------------------------------------------------------------------
 
@@ -69,13 +73,7 @@ class Curation(QObject):
         def add() -> Step:
             added, refused[:] = edits.add_images(catalog, files, class_name)
             self._collection.added()
-
-            def remove() -> Step:
-                edits.remove_images(catalog, added)
-                self._collection.edited()
-                return add
-
-            return remove
+            return partial(self._remove, catalog, added)
 
         done = self._try("Add images", add)
         if done is not None and len(refused) < len(files):
@@ -84,6 +82,16 @@ class Curation(QObject):
             names = ", ".join(file.name for file in refused[:3]) + (" …" if len(refused) > 3 else "")
             why = "not an image, unreadable, or there already"
             self.said.emit("warning", f"{plural(len(refused), 'file')} left out ({why}): {names}")
+
+    def _remove(self, catalog: Catalog, ids: Ids) -> Step:
+        removed = edits.remove_images(catalog, ids)
+        self._collection.edited()
+        return partial(self._put_back, catalog, ids, removed)
+
+    def _put_back(self, catalog: Catalog, ids: Ids, removed: edits.Removed) -> Step:
+        edits.put_back(catalog, removed)
+        self._collection.added()
+        return partial(self._remove, catalog, ids)
 
     # --- classes ----------------------------------------------------------------------------------------------------
 
@@ -104,11 +112,25 @@ class Curation(QObject):
     # --- the split --------------------------------------------------------------------------------------------------
 
     def split_as(self, splitting: Splitting) -> None:
-        """Bring the catalog to what the recipe says, if it says something new."""
+        """Bring the catalog to what the recipe says, if it says something new. Back at an earlier one, images are where they
+        were then."""
         catalog = self._collection.catalog
-        if catalog is not None and not self._collection.scanning and catalog.splitting != splitting:
+        if catalog is None or self._collection.scanning or catalog.splitting == splitting:
+            return
+
+        def split() -> Step:
+            self._former[catalog.splitting] = edits.splits(catalog)
             catalog.split(splitting)
+            if splitting in self._former:
+                edits.give_back_splits(catalog, self._former.pop(splitting))
             self._collection.edited()
+            return split
+
+        self._try("Change split", split)
+
+    @Slot(Recipe)
+    def _opened(self, _recipe: Recipe) -> None:
+        self._former.clear()
 
     # --- doing it ---------------------------------------------------------------------------------------------------
 
@@ -141,10 +163,13 @@ class Curation(QObject):
         try:
             return step()
         except sqlite3.Error as error:  # a full disk, or another program that holds the file for long
-            log.exception("edit failed")
-            self.said.emit("error", f"“{words}” could not be saved: {error}.")
+            self._failed(words, error)
             return None
 
+    def _failed(self, words: str, error: sqlite3.Error) -> None:
+        log.warning("edit failed", exc_info=error)
+        self.said.emit("error", f"“{words}” could not be saved: {error}.")
+
     def _did(self, words: str, undo: Step) -> None:
-        self._undo_stack.push(EditCatalog(words, undo))
+        self._undo_stack.push(EditCatalog(words, undo, self._failed))
         self.said.emit("info", f"{words}. Ctrl+Z undoes it.")

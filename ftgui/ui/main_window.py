@@ -509,6 +509,8 @@ class MainWindow(QWidget):
     def closeEvent(self, event: QCloseEvent) -> None:
         QSettings().setValue("geometry", self.saveGeometry())
         self._end_drag()
+        for dialog in self.findChildren(ExportDialog):
+            dialog.close()
         self.hide()
         self._pool.waitForDone()
         QThreadPool.globalInstance().waitForDone()

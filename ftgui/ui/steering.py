@@ -120,6 +120,12 @@ class Steering(QObject):
             self._ending_test = True  # a second Stop could meet the training that begins after the test
             self._send(m.Stop())
 
+    def forget_judging(self) -> None:
+        """What still comes is of another dataset."""
+        if self._judge_request:
+            self.stop_side_work()
+            self._judge_request = 0
+
     @Slot(m.Judged)
     def _judged(self, event: m.Judged) -> None:
         if event.request == self._judge_request:

@@ -402,6 +402,8 @@ class Workspace(QObject):
     @Slot(Recipe)
     def _opened(self, recipe: Recipe) -> None:
         self._recipe_before = None
+        self._judge_wanted = False
+        self.steering.forget_judging()
         self._saved_recipe = recipe
         self._load_wanted = True  # so that nothing of this recipe is asked of another project's model
         self.plan.take(recipe)
@@ -530,6 +532,9 @@ class Workspace(QObject):
             found.append(Problem("info", "opening", "Another dataset is being opened."))
         elif self.collection.scanning:
             found.append(Problem("info", "opening", "The folder is still being looked through."))
+        elif not self.contents.complete:
+            text = "The folder was not looked through to its end. Open it again to go on."
+            found.append(Problem("error", "incomplete", text))
         if not self.engine.alive:
             found.append(Problem("error", "no-engine", "The engine is not running. Start it again."))
         elif self._load_problem:

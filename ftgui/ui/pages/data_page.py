@@ -65,6 +65,8 @@ class DataPage(QWidget):
         self._finding: Task | None = None
         self._looking = -1
         """Id of the image that the viewer shows."""
+        self._place = 0
+        """Where it is among those shown, or was before an edit took it out of them."""
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self._make_empty())
         self._stack.addWidget(self._make_full())
@@ -223,6 +225,7 @@ class DataPage(QWidget):
         grid.exclude_toggled.connect(self._toggle_excluded)
         grid.move_wanted.connect(self._move)
         grid.trash_wanted.connect(self._trash)
+        workspace.collection.scanned.connect(self._scanned)
         self.viewer.step_wanted.connect(self._step)
         self.viewer.key_pressed.connect(self._viewer_key)
         self.viewer.ask_wanted.connect(self.ask_wanted)
@@ -255,6 +258,12 @@ class DataPage(QWidget):
         self.bar.clear()
         self.bar.blockSignals(False)
         self._catalog_changed()
+
+    @Slot()
+    def _scanned(self) -> None:
+        """Files may have changed, and their thumbnails with them."""
+        self.grid.thumbnails.forget()
+        self.grid.viewport().update()
 
     @Slot()
     def _catalog_changed(self) -> None:
@@ -395,6 +404,8 @@ class DataPage(QWidget):
             return
         self._looking = id_
         places = self.grid.images.places([id_])
+        if places:
+            self._place = places[0]
         place = f"{places[0] + 1:,} of {len(self.grid.images.ids):,}" if places else ""
         self.viewer.setGeometry(self._right.rect())
         self.viewer.show_image(catalog.root / detail.row.path, detail, place, _KEYS)
@@ -408,7 +419,8 @@ class DataPage(QWidget):
     @Slot(int)
     def _step(self, by: int) -> None:
         places = self.grid.images.places([self._looking])
-        at = places[0] + by if places else self.grid.currentIndex().row()
+        # One that an edit took out of those shown leaves its place to the next.
+        at = places[0] + by if places else self._place - (by < 0)
         if 0 <= at < len(self.grid.images.ids):
             self.grid.selectionModel().setCurrentIndex(
                 self.grid.images.index(at), self.grid.selectionModel().SelectionFlag.ClearAndSelect
@@ -418,13 +430,16 @@ class DataPage(QWidget):
     @Slot(QKeyEvent)
     def _viewer_key(self, event: QKeyEvent) -> None:
         """Keys that edit mean the image that is shown."""
-        self.grid.choose([self._looking], self._looking)
-        self.grid.keyPressEvent(event)
+        self.grid.edit_by(event)
 
     @Slot()
     def _left_viewer(self) -> None:
         self._looking = -1
         self.grid.setFocus()
+
+    def _chosen(self) -> list[int]:
+        """What an edit is about: the image that is looked at, or those selected."""
+        return [self._looking] if self.viewer.isVisible() and self._looking >= 0 else self.grid.chosen()
 
     # --- hands ------------------------------------------------------------------------------------------------------
 
@@ -436,27 +451,27 @@ class DataPage(QWidget):
 
     @Slot(str)
     def _relabel(self, class_name: str) -> None:
-        self._curation.relabel(self.grid.chosen(), class_name)
+        self._curation.relabel(self._chosen(), class_name)
 
     @Slot()
     def _relabel_to_new(self) -> None:
-        name = self._ask_name(f"Class of {plural(len(self.grid.chosen()), 'image')}")
+        name = self._ask_name(f"Class of {plural(len(self._chosen()), 'image')}")
         if name:
-            self._curation.relabel(self.grid.chosen(), name)
+            self._curation.relabel(self._chosen(), name)
 
     @Slot(bool)
     def _exclude(self, excluded: bool) -> None:
-        self._curation.exclude(self.grid.chosen(), excluded)
+        self._curation.exclude(self._chosen(), excluded)
 
     @Slot()
     def _toggle_excluded(self) -> None:
-        catalog, chosen = self._workspace.catalog, self.grid.chosen()
-        if catalog is not None:
+        catalog, chosen = self._workspace.catalog, self._chosen()
+        if catalog is not None and chosen:
             self._curation.exclude(chosen, not all(row.excluded for row in catalog.rows(chosen)))
 
     @Slot(str)
     def _move(self, split: str) -> None:
-        self._curation.move(self.grid.chosen(), split)
+        self._curation.move(self._chosen(), split)
 
     @Slot()
     def _new_class(self) -> None:
@@ -487,10 +502,14 @@ class DataPage(QWidget):
         path = str(example.relative_to(catalog.root)) if example and example.is_relative_to(catalog.root) else ""
         editor = SplitEditor(contents.splitting, path, contents.split_from_folders, self)
         editor.chosen.connect(self._split_chosen)
+        self._workspace.project_changed.connect(editor.close)
         editor.show()
 
     @Slot(Splitting)
     def _split_chosen(self, splitting: Splitting) -> None:
+        if self._workspace.engine.busy:
+            self._workspace.message.emit("warning", "A training is running; the split can be changed after it.")
+            return
         self._workspace.plan.split(splitting.val, splitting.test, splitting.seed, splitting.group_by)
 
     @Slot()

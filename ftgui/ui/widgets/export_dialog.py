@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QThreadPool, Slot
-from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QRadioButton, QVBoxLayout, QWidget
 
 from ftgui.data.catalog import Catalog
@@ -103,11 +102,12 @@ class ExportDialog(QDialog):
         self.bar.hide()
         self.said.setText(sentence)
 
-    def closeEvent(self, event: QCloseEvent) -> None:
+    def done(self, result: int) -> None:
+        """However it is closed: writing stops."""
         if self._task is not None:
             self._task.cancel()
         self._pool.waitForDone()
-        super().closeEvent(event)
+        super().done(result)
 
 
 def _write(catalog_path: Path, target: Path, table: bool, link: bool, job: Job) -> Exported:

@@ -228,12 +228,21 @@ class ImageGrid(QListView):
         )
         if plain and key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space) and self.currentIndex().isValid():
             self.look_wanted.emit(self.currentIndex().row())
-        elif plain and key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace, Qt.Key.Key_X):
+        elif not self.edit_by(event):
+            super().keyPressEvent(event)
+
+    def edit_by(self, event: QKeyEvent) -> bool:
+        """Whether a key asks for an edit, which is then asked for."""
+        key = event.key()
+        if event.modifiers() not in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier):
+            return False
+        if key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace, Qt.Key.Key_X):
             self.exclude_toggled.emit()
-        elif plain and Qt.Key.Key_1 <= key <= Qt.Key.Key_9 and key - Qt.Key.Key_1 < len(self.class_names):
+        elif Qt.Key.Key_1 <= key <= Qt.Key.Key_9 and key - Qt.Key.Key_1 < len(self.class_names):
             self.relabel_wanted.emit(self.class_names[key - Qt.Key.Key_1])
         else:
-            super().keyPressEvent(event)
+            return False
+        return True
 
     @Slot(QPoint)
     def _menu(self, where: QPoint) -> None:

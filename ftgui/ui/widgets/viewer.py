@@ -139,6 +139,7 @@ class Viewer(Card):
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self._file = Path()
+        self._mtime = 0.0
         self._task: Task | None = None
         self._pool = QThreadPool(self)
         self._pool.setMaxThreadCount(2)
@@ -195,8 +196,9 @@ class Viewer(Card):
         """
         if self._task is not None:
             self._task.cancel()
-        same = file == self._file and self.isVisible() and self.canvas.shown
-        self._file = file
+        was_open = self.isVisible()
+        same = (file, detail.mtime) == (self._file, self._mtime) and was_open and self.canvas.shown
+        self._file, self._mtime = file, detail.mtime
         self.name.set_full(detail.row.path)
         self.place.setText(place)
         self.facts.setText(_facts(detail) + f"<p style='color:gray'>{keys}</p>")
@@ -207,7 +209,8 @@ class Viewer(Card):
             self._task.failed.connect(self._not_loaded)
             self._task.start(self._pool)
         self.show()
-        self.setFocus()
+        if not was_open:  # later the person may be typing somewhere else
+            self.setFocus()
 
     def close_threads(self) -> None:
         """Before the program ends."""
