@@ -418,3 +418,91 @@ def test_a_recipe_says_how_to_split(make_dataset: Maker, tmp_path: Path) -> None
     recipes.save(Recipe(dataset=Dataset(folder="pictures", group_by="(")), recipe)
     with pytest.raises(RecipeError, match="no regular expression"):
         prepare(recipe)
+
+
+# --- what a reviewer found ------------------------------------------------------------------------------------------
+
+
+def test_an_image_added_to_split_folders_moves_nobody(make_dataset: Maker, tmp_path: Path) -> None:
+    picture((1, 1, 1), 1).save(tmp_path / "extra.png")
+    with opened(make_dataset(count=20, splits=("train", "val"))) as catalog:
+        before = split_of(catalog)
+        added, _ = edits.add_images(catalog, [tmp_path / "extra.png"], "red")
+        after = split_of(catalog)
+        assert {path: after[path] for path in before} == before and catalog.split_from_folders
+        edits.remove_images(catalog, added)
+        assert split_of(catalog) == before
+
+
+def test_a_file_that_comes_back_is_read_again(make_dataset: Maker, tmp_path: Path) -> None:
+    root = make_dataset(count=5)
+    with opened(root) as catalog:
+        (root / "red").rename(tmp_path / "away")
+        check_images(catalog, Job())
+        assert catalog.counts()["red"].total() == 0
+    (tmp_path / "away").rename(root / "red")
+    with opened(root) as catalog:
+        check_images(catalog, Job())
+        assert catalog.counts()["red"].total() == 5 and groups(catalog.contents()).get("missing") is None
+
+
+def test_an_added_image_that_is_gone_is_said_and_left_out(make_dataset: Maker, tmp_path: Path) -> None:
+    root = make_dataset(count=5)
+    extra = tmp_path / "extra.png"
+    picture((1, 1, 1), 1).save(extra)
+    with opened(root) as catalog:
+        edits.add_images(catalog, [extra], "red")
+        check_images(catalog, Job())
+        assert catalog.counts()["red"].total() == 6
+    extra.unlink()
+    with opened(root) as catalog:
+        check_images(catalog, Job())
+        assert catalog.counts()["red"].total() == 5 and groups(catalog.contents())["missing"] == 1
+
+
+def test_an_id_is_never_used_twice(make_dataset: Maker) -> None:
+    root = make_dataset(count=3)
+    with opened(root) as catalog:
+        ids = catalog.find(Query())
+        before = edits.relabel(catalog, ids[-1:], "blue")
+    (root / "red" / "red2.jpg").unlink()
+    opened(root).close()
+    picture((1, 1, 1), 1).save(root / "red" / "zz.jpg")
+    with opened(root) as catalog:
+        edits.write(catalog, before)
+        assert {row.class_name for row in catalog.rows(catalog.find(Query(text="zz")))} == {"red"}
+        assert ids[-1] not in catalog.find(Query())
+
+
+def test_the_splits_of_version_1_stay(make_dataset: Maker) -> None:
+    root = make_dataset(count=20)
+    with opened(root) as catalog:
+        with catalog.transaction() as db:
+            db.execute("DELETE FROM meta WHERE key = 'split'")
+            db.execute("UPDATE images SET split = 'val' WHERE path LIKE '%1_.jpg'")
+        before = split_of(catalog)
+    with opened(root) as catalog:
+        assert split_of(catalog) == before
+
+
+def test_judgements_follow_their_labels(make_dataset: Maker) -> None:
+    with opened(make_dataset(count=3)) as catalog:
+        (id_,) = catalog.find(Query(text="red0"))
+        catalog.record_judged([("red/red0.jpg", "blue", 0.9, 3.0), ("red/red1.jpg", "red", 0.9, 0.1)])
+        assert groups(catalog.contents())["likely-wrong"] == 1
+        before = edits.relabel(catalog, [id_], "blue")
+        assert "likely-wrong" not in groups(catalog.contents()) and catalog.detail(id_).loss is None
+        edits.write(catalog, before)
+        assert groups(catalog.contents())["likely-wrong"] == 1 and catalog.detail(id_).loss == 3.0
+        before = edits.rename_class(catalog, "red", "rouge")
+        assert paths(catalog, Query(correct=True)) == ["red/red1.jpg"], "what was right stays right"
+        edits.write(catalog, before)
+        assert paths(catalog, Query(correct=True)) == ["red/red1.jpg"]
+
+
+def test_findings_of_images_that_are_gone_by_now_are_no_error(make_dataset: Maker) -> None:
+    with opened(make_dataset(count=3)) as catalog:
+        catalog.replace_findings(
+            ("leak",), [(10**6, "leak", "gone", None), (catalog.find(Query())[0], "leak", "here", 5)]
+        )
+        assert groups(catalog.contents())["leak"] == 1

@@ -109,3 +109,14 @@ def test_two_runs_are_compared(tmp_path: Path) -> None:
     (after / "samples.csv").write_text("nonsense", encoding="utf-8")
     with pytest.raises(ValueError, match="no list of samples"):
         compare_runs(before, after)
+
+
+def test_no_copy_inside_the_dataset_and_no_shared_class_folder(make_dataset: Maker, tmp_path: Path) -> None:
+    root = make_dataset(classes=("red", "blue", "green"), count=4)
+    with opened(root) as catalog:
+        with pytest.raises(DatasetError, match="inside the dataset"):
+            export_folders(catalog, root / "cleaned", False, Job())
+        edits.rename_class(catalog, "red", "a:b")
+        edits.rename_class(catalog, "blue", "A?b")
+        export_folders(catalog, tmp_path / "copy", False, Job())
+    assert len(list((tmp_path / "copy" / "train").iterdir())) == 3

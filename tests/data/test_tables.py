@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -159,3 +160,30 @@ def test_no_content_of_a_table_crashes(tmp_path: Path, content: bytes, name: str
         scan(tmp_path / "set")
     except DatasetError as error:
         assert str(error).endswith(".")
+
+
+def test_columns_that_name_nothing_and_links_to_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    names = images_in(folder)
+    write(folder / "t.csv", "foto,colour", *(f"no {n},r" for n in names))
+    with pytest.raises(DatasetError, match=r"names none of the images"):
+        Project.for_dataset(folder).take_in(folder, columns=Columns("t.csv", "foto", "colour"))
+    if sys.platform != "win32":
+        (folder / "z.csv").symlink_to(tmp_path / "nowhere.csv")
+        (folder / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+        write(folder / "t.csv", "foto,label", *(f"{n},{n[0]}" for n in [*names, "gone.jpg"]))
+        found = scan(folder)
+        assert found.images == 6 and [p.path for p in found.problems if p.kind == "no-access"] == ["gone.jpg"]
+
+
+def test_a_table_that_was_asked_about_and_is_gone_leaves_the_folders(make_dataset: Maker) -> None:
+    root = make_dataset(count=3)
+    project = Project.for_dataset(root)
+    write(root / "t.csv", "foto,colour", *(f"red/red{n}.jpg,r" for n in range(3)))
+    project.take_in(root, columns=Columns("t.csv", "foto", "colour"))
+    with project.catalog() as catalog:
+        assert list(catalog.counts()) == ["r"]
+    (root / "t.csv").unlink()
+    project.take_in(root)
+    with project.catalog() as catalog:
+        assert list(catalog.counts()) == ["blue", "red"]

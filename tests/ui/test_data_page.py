@@ -370,10 +370,15 @@ def test_a_large_folder_shows_its_first_images_while_the_rest_are_searched(
         assert not window.top.train.isEnabled()
         assert any("still being looked through" in p.message for p in window.workspace.obstacles())
         assert "10 images so far" in window.data_page.split.text()
+        window.workspace.plan.change("training", "batch_size", 7)
+        window.workspace.plan.split(0.4, 0.0, 0, "")
     finally:
         go_on.set()
     qtbot.waitUntil(lambda: window.data_page.grid.images.rowCount() == 60)
     qtbot.waitUntil(lambda: fake.last(m.LoadModel).class_names == ["a", "b", "c"])
+    saved = recipes.load(window.workspace.project.recipe_path)
+    assert saved == window.workspace.recipe and saved.training.batch_size == 7, "what was changed meanwhile is kept"
+    qtbot.waitUntil(lambda: window.workspace.contents.counts["a"] == {"train": 12, "val": 8})
 
 
 def test_looking_through_a_folder_can_be_stopped_and_gone_on_with(
@@ -404,6 +409,7 @@ def test_looking_through_a_folder_can_be_stopped_and_gone_on_with(
         qtbot.waitUntil(lambda: not window.workspace.checking)
     assert "Open the folder again to go on" in window.status.text.text()
     assert not window.workspace.contents.complete
+    assert any("not looked through to its end" in problem.message for problem in window.workspace.obstacles())
     open_project(qtbot, window, fake, root)
     assert window.workspace.contents.complete and counts(window.data_page) == {"blue": 20, "red": 20}
 
@@ -583,3 +589,122 @@ def test_what_is_dropped_on_the_grid_is_the_windows(
         drop_on(viewport, viewport.rect().center(), urls(make_dataset(classes=("a", "b"), count=4, name="others")))
     qtbot.waitUntil(lambda: not window.workspace.checking)
     assert window.workspace.contents.class_names == ["a", "b"] and not window.overlay.isVisible()
+
+
+# --- what a reviewer found ------------------------------------------------------------------------------------------
+
+
+def test_an_open_viewer_leaves_the_keyboard_where_it_is(qtbot, page: DataPage, window: MainWindow) -> None:
+    page.grid.look_wanted.emit(0)
+    qtbot.waitUntil(lambda: page.viewer.canvas.shown)
+    window.activateWindow()
+    page.bar.search.setFocus()
+    with qtbot.waitSignal(window.workspace.catalog_changed):
+        window.workspace.collection.refresh()
+    qtbot.waitUntil(lambda: page._finding is None)
+    assert not page.viewer.hasFocus()
+
+
+def test_the_viewer_goes_on_after_an_edit_took_its_image_out_of_the_filter(qtbot, page: DataPage) -> None:
+    page.bar.choose_class("blue")
+    qtbot.waitUntil(lambda: page.grid.images.rowCount() == 10)
+    page.grid.look_wanted.emit(3)
+    QTest.keyClick(page.viewer, Qt.Key.Key_2)
+    qtbot.waitUntil(lambda: page.grid.images.rowCount() == 9)
+    assert page.viewer.name.full == "blue/blue3.jpg"
+    QTest.keyClick(page.viewer, Qt.Key.Key_1)
+    qtbot.waitUntil(lambda: page.grid.images.rowCount() == 10)
+    QTest.keyClick(page.viewer, Qt.Key.Key_2)
+    qtbot.waitUntil(lambda: page.grid.images.rowCount() == 9)
+    QTest.keyClick(page.viewer, Qt.Key.Key_Right)
+    assert page.viewer.name.full == "blue/blue4.jpg", "the next takes its place"
+    QTest.keyClick(page.viewer, Qt.Key.Key_Left)
+    assert page.viewer.name.full == "blue/blue2.jpg"
+
+
+def test_an_undo_that_fails_is_not_turned_round(
+    qtbot, page: DataPage, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sqlite3
+
+    choose(page, 0)
+    page.grid.relabel_wanted.emit("red")
+    qtbot.waitUntil(lambda: counts(page) == {"blue": 9, "red": 11})
+
+    def locked(*_args):
+        raise sqlite3.OperationalError("database is locked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ftgui.data.edits.write", locked)
+        window.workspace.undo_stack.undo()
+    assert "could not be saved: database is locked" in window.status.text.text()
+    window.workspace.undo_stack.redo()
+    window.workspace.collection.refresh()
+    qtbot.waitUntil(lambda: not window.workspace.checking)
+    assert counts(page) == {"blue": 9, "red": 11}
+
+
+def test_what_a_model_says_does_not_reach_another_dataset(
+    qtbot, page: DataPage, window: MainWindow, fake: FakeEngine, make_dataset: Maker, tmp_path: Path
+) -> None:
+    finish_training(window, fake, tmp_path)
+    question = fake.last(m.Judge)
+    with qtbot.waitSignal(window.workspace.project_changed):
+        window.workspace.open_dataset(make_dataset(count=10, name="copy"))
+    window.workspace.steering._judged(
+        m.Judged(question.request, ["blue/blue0.jpg"], ["red"], [0.97], [3.5], 1, 20, False)
+    )
+    qtbot.waitUntil(lambda: not window.workspace.checking)
+    assert "likely-wrong" not in {group.kind for group in window.workspace.contents.groups}
+    assert any(isinstance(command, m.Stop) for command in fake.sent)
+
+
+def test_undoing_a_split_gives_every_image_back(qtbot, page: DataPage, window: MainWindow) -> None:
+    catalog, root = window.workspace.catalog, window.workspace.contents.root
+    for number in range(15):
+        picture((200, 40, 40), 500 + number).save(root / "red" / f"a{number}.jpg")
+    window.workspace.collection.rescan()
+    qtbot.waitUntil(lambda: counts(page)["red"] == 25, timeout=10_000)
+    before = sorted(catalog.entries())
+    window.workspace.plan.split(0.4, 0.1, 3, "")
+    qtbot.waitUntil(lambda: window.workspace.contents.counts["red"]["val"] == 10)
+    window.workspace.undo_stack.undo()
+    assert sorted(catalog.entries()) == before
+    window.workspace.undo_stack.redo()
+    assert catalog.counts()["red"]["val"] == 10
+
+
+def test_a_split_editor_does_not_outlive_its_project(
+    qtbot, page: DataPage, window: MainWindow, fake: FakeEngine, make_dataset: Maker
+) -> None:
+    page.change_split.click()
+    (editor,) = page.findChildren(SplitEditor)
+    fake.state(EngineKind.TRAINING)
+    editor.val.setValue(40)
+    editor.buttons.button(editor.buttons.StandardButton.Apply).click()
+    assert "A training is running" in window.status.text.text()
+    fake.state(EngineKind.READY)
+    with qtbot.waitSignal(editor.destroyed):
+        window.workspace.open_dataset(make_dataset(count=5, name="others"))
+
+
+def test_an_edit_during_a_comparison_is_compared_again(
+    qtbot, page: DataPage, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import threading
+
+    collection, go_on = window.workspace.collection, threading.Event()
+    rounds = []
+
+    def slow(_catalog, _job) -> None:
+        rounds.append(len(rounds))
+        go_on.wait(10)
+
+    monkeypatch.setattr("ftgui.ui.collection.find_lookalikes", slow)
+    collection._compare_again()
+    qtbot.waitUntil(lambda: rounds == [0])
+    collection._compare_again()
+    go_on.set()
+    qtbot.waitUntil(lambda: rounds == [0, 1])
+    qtbot.waitUntil(lambda: not collection.checking)
+    assert rounds == [0, 1]
