@@ -430,6 +430,7 @@ def test_an_image_added_to_split_folders_moves_nobody(make_dataset: Maker, tmp_p
         added, _ = edits.add_images(catalog, [tmp_path / "extra.png"], "red")
         after = split_of(catalog)
         assert {path: after[path] for path in before} == before and catalog.split_from_folders
+        assert after[(tmp_path / "extra.png").as_posix()] == "train"
         edits.remove_images(catalog, added)
         assert split_of(catalog) == before
 

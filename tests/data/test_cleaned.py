@@ -117,6 +117,7 @@ def test_no_copy_inside_the_dataset_and_no_shared_class_folder(make_dataset: Mak
         with pytest.raises(DatasetError, match="inside the dataset"):
             export_folders(catalog, root / "cleaned", False, Job())
         edits.rename_class(catalog, "red", "a:b")
-        edits.rename_class(catalog, "blue", "A?b")
+        edits.rename_class(catalog, "blue", "a?b")
+        edits.rename_class(catalog, "green", "A_B")
         export_folders(catalog, tmp_path / "copy", False, Job())
-    assert len(list((tmp_path / "copy" / "train").iterdir())) == 3
+    assert {path.name for path in (tmp_path / "copy" / "train").iterdir()} == {"a_b", "A_B (2)", "a_b (3)"}

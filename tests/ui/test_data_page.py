@@ -12,7 +12,9 @@ from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QInputDialog, QMessageBox, QWidget
 
+from ftgui.data import edits
 from ftgui.data.project import Project
+from ftgui.data.query import Query
 from ftgui.data.split import BY_FOLDER, Splitting
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
@@ -665,6 +667,8 @@ def test_undoing_a_split_gives_every_image_back(qtbot, page: DataPage, window: M
         picture((200, 40, 40), 500 + number).save(root / "red" / f"a{number}.jpg")
     window.workspace.collection.rescan()
     qtbot.waitUntil(lambda: counts(page)["red"] == 25, timeout=10_000)
+    edits.relabel(catalog, catalog.find(Query(class_name="red", split="val")), "blue")
+    edits.relabel(catalog, catalog.find(Query(class_name="blue", split="train"))[:5], "red")
     before = sorted(catalog.entries())
     window.workspace.plan.split(0.4, 0.1, 3, "")
     qtbot.waitUntil(lambda: window.workspace.contents.counts["red"]["val"] == 10)
