@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from ftgui.data import formats
 from ftgui.data.formats import ImageError, load_rgb
@@ -170,3 +170,24 @@ def test_draft_keeps_the_short_side(tmp_path: Path) -> None:
     path = saved(picture((90, 90, 90), 4, (1600, 1200)), tmp_path / "large.jpg")
     image = load_rgb(path, 256)
     assert 256 <= image.height < 1200
+
+
+def test_heic_is_read_by_its_extra_and_named_without_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    path = tmp_path / "a.heic"
+    pillow_heif.from_pillow(Image.new("RGB", (64, 48), (200, 30, 30))).save(path)
+    red, green, blue = load_rgb(path).getpixel((20, 20))
+    assert red > 180 and green < 60 and blue < 60
+    assert load_rgb(path.read_bytes()).size == (64, 48)
+
+    def unknown(*_args, **_more):
+        raise UnidentifiedImageError("cannot identify image file")
+
+    monkeypatch.setattr(formats, "_knows_heif", lambda: False)
+    monkeypatch.setattr(Image, "open", unknown)
+    with pytest.raises(ImageError, match="pip install pillow-heif") as error:
+        load_rgb(path)
+    assert error.value.kind == "needs-extra"
+    with pytest.raises(ImageError) as other:
+        load_rgb(b"something else")
+    assert other.value.kind == "not-an-image"
