@@ -556,3 +556,18 @@ def test_everything_has_an_accessible_name(window: MainWindow) -> None:
         and not type(widget.parent()).__name__.startswith("QComboBox")
     ]
     assert not nameless
+
+
+def test_a_folder_that_can_not_be_opened_is_still_said_when_the_engine_is_ready(
+    qtbot, window: MainWindow, fake: FakeEngine, tmp_path: Path
+) -> None:
+    fake.state(EngineKind.STARTING)
+    window.workspace.open_dataset(tmp_path / "nothing")
+    qtbot.waitUntil(lambda: "no longer there" in window.status.text.text())
+    fake.state(EngineKind.READY)
+    assert "no longer there" in window.status.text.text()
+    fake.state(EngineKind.CRASHED, exit_code=-1)
+    assert "stopped unexpectedly" in window.status.text.text()
+    fake.state(EngineKind.STARTING)
+    fake.state(EngineKind.READY)
+    assert window.status.text.text().startswith("Ready")

@@ -37,6 +37,8 @@ class StatusLine(QWidget):
         self._run = ""
         self._best = (math.nan, 0)
         self._severity = "info"
+        self._of_crash = False
+        """What is said is that the engine is gone."""
         self._kind = EngineKind.NOT_STARTED
         layout = QHBoxLayout(self)
         layout.setContentsMargins(14, 4, 14, 6)
@@ -81,6 +83,7 @@ class StatusLine(QWidget):
         """Something for the person to know; stays until something newer."""
         self.text.setText(sentence)
         self.text.setToolTip(sentence)
+        self._of_crash = severity == "error" and self._kind is EngineKind.CRASHED
         if severity != self._severity:
             self._severity = severity
             self._recolor()
@@ -121,8 +124,8 @@ class StatusLine(QWidget):
         self.restart.setVisible(state.kind is EngineKind.CRASHED)
         if state.kind is EngineKind.STOPPING:
             self.say("info", "Stopping after this step… Press Stop again to end the engine at once.")
-        elif state.kind is EngineKind.READY and before is EngineKind.STARTING and self._severity == "error":
-            self.say("info", READY)  # after a training the error is the training's: it stays
+        elif state.kind is EngineKind.READY and before is EngineKind.STARTING and self._of_crash:
+            self.say("info", READY)  # any other error, e.g. of a folder that could not be opened, stays
 
     @Slot(m.ModelLoaded)
     def _model(self, event: m.ModelLoaded) -> None:
