@@ -389,12 +389,17 @@ class Catalog:
     def rows(self, ids: Sequence[int]) -> list[ImageRow]:
         """These images, in this order; without those that are gone."""
         rows = self._db.execute(
-            """SELECT id, path, class_name, split, excluded, problem, prediction FROM images
+            """SELECT id, path, class_name, split, excluded, problem, prediction, mtime FROM images
             WHERE id IN (SELECT value FROM json_each(?))""",
             (json.dumps(list(ids)),),
         )
-        known = {row[0]: ImageRow(row[0], row[1], row[2], row[3], bool(row[4]), row[5], row[6]) for row in rows}
+        known = {row[0]: ImageRow(row[0], row[1], row[2], row[3], bool(row[4]), *row[5:]) for row in rows}
         return [known[id_] for id_ in ids if id_ in known]
+
+    def id_of(self, path: str) -> int | None:
+        """The image with this path."""
+        row = self._db.execute("SELECT id FROM images WHERE path = ?", (path,)).fetchone()
+        return None if row is None else int(row[0])
 
     def copies(self, kind: str) -> array[int]:
         """Images of a kind of likeness that are not the first of their like: leaving them out leaves one of each."""
@@ -408,7 +413,7 @@ class Catalog:
     def detail(self, id_: int) -> ImageDetail | None:
         """All that is known about one image."""
         row = self._db.execute(
-            """SELECT found_class, pinned, size, mtime, width, height, mode, format, orientation, digest, brightness,
+            """SELECT found_class, pinned, size, width, height, mode, format, orientation, digest, brightness,
             confidence, iif(judged_class = class_name, loss, NULL) FROM images WHERE id = ?""",
             (id_,),
         ).fetchone()

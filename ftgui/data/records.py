@@ -31,6 +31,7 @@ class ImageRow:
     problem: str | None
     prediction: str | None
     """What the model says it is, if it was asked."""
+    mtime: float
 
     @property
     def wrong(self) -> bool:
@@ -46,7 +47,6 @@ class ImageDetail:
     found_class: str
     pinned: bool
     size: int
-    mtime: float
     width: int | None
     height: int | None
     mode: str | None

@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, QSettings, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication, QStyleFactory
 
-_FIELDS = ("QLineEdit", "QAbstractSpinBox", "QComboBox", "QCheckBox")
+_FIELDS = ("QLineEdit", "QAbstractSpinBox", "QComboBox", "QCheckBox", "QRadioButton", "QSlider")
 
 
 @dataclass(frozen=True)

@@ -712,3 +712,19 @@ def test_an_edit_during_a_comparison_is_compared_again(
     qtbot.waitUntil(lambda: rounds == [0, 1])
     qtbot.waitUntil(lambda: not collection.checking)
     assert rounds == [0, 1]
+
+
+def test_a_changed_file_gets_a_new_thumbnail_and_the_others_keep_theirs(
+    qtbot, page: DataPage, window: MainWindow
+) -> None:
+    images, thumbnails = page.grid.images, page.grid.thumbnails
+
+    def shown(place: int):
+        return images.index(place).data(Qt.ItemDataRole.DecorationRole)
+
+    qtbot.waitUntil(lambda: shown(0) is not None and shown(1) is not None)
+    other, kept = shown(1).cacheKey(), len(thumbnails._kept)
+    picture((250, 250, 0), 77).save(window.workspace.contents.root / "blue" / "blue0.jpg")
+    window.workspace.collection.rescan()
+    qtbot.waitUntil(lambda: shown(0).toImage().pixelColor(60, 60).red() > 180)
+    assert shown(1).cacheKey() == other and len(thumbnails._kept) >= kept

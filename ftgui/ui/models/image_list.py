@@ -110,8 +110,8 @@ class ImageListModel(QStringListModel):
             return row.class_name
         if role == Qt.ItemDataRole.DecorationRole:
             file = self._root / row.path
-            picture = self._thumbnails.get(file)
-            if picture is None:
+            picture = self._thumbnails.get(file, row.mtime)
+            if self._thumbnails.waits_for(file):
                 self._waiting[str(file)] = index.row()
             return picture
         if role == Qt.ItemDataRole.ToolTipRole:

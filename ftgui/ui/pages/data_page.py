@@ -225,7 +225,6 @@ class DataPage(QWidget):
         grid.exclude_toggled.connect(self._toggle_excluded)
         grid.move_wanted.connect(self._move)
         grid.trash_wanted.connect(self._trash)
-        workspace.collection.scanned.connect(self._scanned)
         self.viewer.step_wanted.connect(self._step)
         self.viewer.key_pressed.connect(self._viewer_key)
         self.viewer.ask_wanted.connect(self.ask_wanted)
@@ -260,12 +259,6 @@ class DataPage(QWidget):
         self._catalog_changed()
 
     @Slot()
-    def _scanned(self) -> None:
-        """Files may have changed, and their thumbnails with them."""
-        self.grid.thumbnails.forget()
-        self.grid.viewport().update()
-
-    @Slot()
     def _catalog_changed(self) -> None:
         contents = self._workspace.contents
         self._stack.setCurrentIndex(1 if contents else 0)
@@ -274,13 +267,11 @@ class DataPage(QWidget):
         counts = contents.counts
         self.bar.show_classes(counts)
         self.grid.class_names = list(counts)
-        self.classes.show_counts(counts, self.bar.class_name)
         totals: Counter[str] = sum(counts.values(), Counter())
         self.split_bar.show_counts(totals)
         self.split.setText(self._say_split(totals))
         if self.bar.kind and self.bar.kind not in {group.kind for group in contents.groups}:
             self.bar.kind = ""  # the last of its images was put right
-        self.problems.show_groups(contents.groups, self._say_problems(), self.bar.kind)
         self._browse()
 
     def _say_split(self, totals: Counter[str]) -> str:
@@ -384,10 +375,9 @@ class DataPage(QWidget):
         if catalog is None:
             return
         self.bar.choose_kind(kind)
-        ids = catalog.find(Query(kind=kind))
-        row = next((row for row in catalog.rows(ids) if row.path == path), None)
-        if row is not None:
-            self._open_viewer(row.id)
+        id_ = catalog.id_of(path)
+        if id_ is not None:
+            self._open_viewer(id_)
 
     # --- the viewer -------------------------------------------------------------------------------------------------
 
@@ -518,11 +508,11 @@ class DataPage(QWidget):
         catalog, kind = self._workspace.catalog, KINDS.get(self.bar.kind)
         if catalog is None or kind is None:
             return
-        ids = catalog.find(Query(kind=self.bar.kind, excluded=False))
-        if kind.action == EXCLUDE_TRAIN:
-            ids = array("q", (row.id for row in catalog.rows(ids) if row.split == "train"))
-        elif kind.action == EXCLUDE_COPIES:
+        if kind.action == EXCLUDE_COPIES:
             ids = catalog.copies(self.bar.kind)
+        else:
+            split = "train" if kind.action == EXCLUDE_TRAIN else ""
+            ids = catalog.find(Query(kind=self.bar.kind, split=split, excluded=False))
         self._curation.exclude(ids)
 
     @Slot()

@@ -197,8 +197,8 @@ class Viewer(Card):
         if self._task is not None:
             self._task.cancel()
         was_open = self.isVisible()
-        same = (file, detail.mtime) == (self._file, self._mtime) and was_open and self.canvas.shown
-        self._file, self._mtime = file, detail.mtime
+        same = (file, detail.row.mtime) == (self._file, self._mtime) and was_open and self.canvas.shown
+        self._file, self._mtime = file, detail.row.mtime
         self.name.set_full(detail.row.path)
         self.place.setText(place)
         self.facts.setText(_facts(detail) + f"<p style='color:gray'>{keys}</p>")
@@ -293,7 +293,7 @@ def _facts(detail: ImageDetail) -> str:
         lines.append(("Camera", f"held {_TURNED[detail.orientation]}; shown upright"))
     if detail.brightness is not None:
         lines.append(("Brightness", f"{detail.brightness:.0f} of 255"))
-    lines.append(("Changed", time.strftime("%Y-%m-%d %H:%M", time.localtime(detail.mtime))))
+    lines.append(("Changed", time.strftime("%Y-%m-%d %H:%M", time.localtime(row.mtime))))
     if detail.digest is not None:
         lines.append(("Hash", detail.digest.hex()[:12]))
     table = "".join(

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from pathlib import Path
 
-from PIL import ImageOps
+from PIL import Image, ImageOps
 from PySide6.QtCore import QObject, QThread, Signal, Slot
 from PySide6.QtGui import QImage, QPixmap
 
@@ -40,7 +40,10 @@ class Thumbnails(QObject):
         super().__init__(parent)
         self.side = side
         self._kept_at_most = KEPT_BYTES // (4 * side * side)
-        self._kept: OrderedDict[str, QPixmap] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[float, QPixmap]] = OrderedDict()
+        """Path -> time of the file's last change, thumbnail."""
+        self._time_of: dict[str, float] = {}
+        """Of the files that are being decoded."""
         self._waiting: OrderedDict[str, None] = OrderedDict()
         self._running: set[str] = set()
         self._wanted = threading.Condition()
@@ -55,24 +58,36 @@ class Thumbnails(QObject):
             self._kept_at_most = KEPT_BYTES // (4 * side * side)
             self.forget()
 
-    def get(self, path: Path) -> QPixmap | None:
-        """The thumbnail, a null pixmap if the file can't be decoded, or None while it is being decoded."""
+    def waits_for(self, path: Path) -> bool:
+        """It is being decoded, and `arrived` will tell."""
+        return str(path) in self._time_of
+
+    def get(self, path: Path, mtime: float) -> QPixmap | None:
+        """The thumbnail, a null pixmap if the file can't be decoded, or None while it is being decoded for the first time.
+
+        Args:
+            path: of the image.
+            mtime: when it changed last; of one that changed since, the old thumbnail is shown until the new one is there.
+        """
         key = str(path)
-        if key in self._kept:
+        time, kept = self._kept.get(key, (mtime, None))
+        if kept is not None:
             self._kept.move_to_end(key)
-            return self._kept[key]
+            if time == mtime:
+                return kept
+        self._time_of[key] = mtime
         with self._wanted:
             if key not in self._running:
                 self._waiting[key] = None
                 self._waiting.move_to_end(key)
                 while len(self._waiting) > MOST_WAITING:
-                    self._waiting.popitem(last=False)
+                    self._time_of.pop(self._waiting.popitem(last=False)[0], None)
                 self._wanted.notify()
         if not self._threads and not self._over:
             self._threads = [_Decoder(self) for _ in range(_THREADS)]
             for thread in self._threads:
                 thread.start(QThread.Priority.LowPriority)
-        return None
+        return kept
 
     def forget(self) -> None:
         """Drop everything, e.g. when another dataset is opened."""
@@ -80,6 +95,7 @@ class Thumbnails(QObject):
             self._waiting.clear()
             self._running.clear()
         self._kept.clear()
+        self._time_of.clear()
 
     def close(self) -> None:
         """Wait for the threads."""
@@ -108,7 +124,7 @@ class Thumbnails(QObject):
             if key not in self._running:
                 return  # of a dataset that is no longer open
             self._running.discard(key)
-        self._kept[key] = QPixmap.fromImage(image)
+        self._kept[key] = (self._time_of.pop(key, 0.0), QPixmap.fromImage(image))
         while len(self._kept) > self._kept_at_most:
             self._kept.popitem(last=False)
         self.arrived.emit(key)
@@ -139,7 +155,7 @@ def _from_store(store: ThumbnailStore, file: Path, side: int) -> QImage:
         if not image.isNull():
             return image
     try:
-        picture = ImageOps.fit(load_rgb(file, side), (side, side))
+        picture = _square(file, side)
     except ImageError:
         return QImage()
     store.put(file, side, picture)
@@ -149,9 +165,14 @@ def _from_store(store: ThumbnailStore, file: Path, side: int) -> QImage:
 def load_thumbnail(source: Path | bytes, side: int) -> QImage:
     """The middle square of an image at `side` pixels; null if it can't be decoded."""
     try:
-        return _to_qimage(ImageOps.fit(load_rgb(source, side), (side, side)))
+        return _to_qimage(_square(source, side))
     except ImageError:
         return QImage()
+
+
+def _square(source: Path | bytes, side: int) -> Image.Image:
+    """The middle of an image; raises `ImageError`."""
+    return ImageOps.fit(load_rgb(source, side), (side, side))
 
 
 def load_picture(source: Path | bytes, longest: int) -> QImage:
@@ -161,6 +182,6 @@ def load_picture(source: Path | bytes, longest: int) -> QImage:
     return _to_qimage(picture)
 
 
-def _to_qimage(picture) -> QImage:  # type: ignore[no-untyped-def]
+def _to_qimage(picture: Image.Image) -> QImage:
     width, height = picture.size
     return QImage(picture.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888).copy()
