@@ -18,6 +18,7 @@ from typing import Any
 
 from ftgui.data import split as splitting
 from ftgui.data.class_problems import Look, class_problems
+from ftgui.data.figures import Answers, answers_from
 from ftgui.data.findings import KINDS, ORDER, Group
 from ftgui.data.query import LIKELY_WRONG, SUSPECT, Finder, Query
 from ftgui.data.records import Checked, Contents, Hashed, ImageDetail, ImageRow, Judgement, Sample
@@ -444,6 +445,26 @@ class Catalog:
             "SELECT id, class_name, split, digest, dhash, path FROM images WHERE usable AND dhash IS NOT NULL ORDER BY id"
         )
         return rows.fetchall()
+
+    def usable(self, splits: Sequence[str] = ()) -> list[tuple[str, str, str]]:
+        """Path, class and split of every image that can be used, ordered by path; of these splits only, if any are given."""
+        rows = self._db.execute(
+            """SELECT path, class_name, split FROM images WHERE usable
+            AND (?2 = 0 OR split IN (SELECT value FROM json_each(?1))) ORDER BY path""",
+            (json.dumps(list(splits)), len(splits)),
+        )
+        return rows.fetchall()
+
+    def answers(self, split: str = "") -> Answers:
+        """What the model said of the images that can be used; of one split, or all."""
+        where = "usable AND (?1 = '' OR split = ?1)"
+        said = self._db.execute(
+            f"SELECT class_name, prediction, confidence FROM images WHERE {where} AND prediction IS NOT NULL", (split,)
+        ).fetchall()
+        count = self._db.execute(
+            f"SELECT count(*) FROM images WHERE {where} AND prediction IS NULL", (split,)
+        ).fetchone()[0]
+        return answers_from(said, count)
 
     def samples(self) -> list[Sample]:
         """Every usable image of a class that can be learned, ordered by path."""

@@ -15,6 +15,7 @@ import msgspec
 
 from ftgui import paths
 from ftgui.data.catalog import Catalog
+from ftgui.data.finished import BEST_FOLDER, WEIGHTS_FILE
 from ftgui.data.job import Job
 from ftgui.data.scan import Columns, Found, FoundImage, dataset_root, scan
 from ftgui.data.split import SplitError, Splitting
@@ -170,7 +171,7 @@ class Project:
     @staticmethod
     def discard_run(folder: Path) -> None:
         """Remove the folder of a run that learned nothing; a finished model in it is never touched."""
-        if not (folder / "best").exists():
+        if not (folder / BEST_FOLDER).exists():
             shutil.rmtree(folder, ignore_errors=True)
 
     def new_run_folder(self, name: str) -> Path:
@@ -204,7 +205,7 @@ class Project:
         if not self.runs_folder.is_dir():
             return None
         runs = sorted(self.runs_folder.iterdir(), key=run_number, reverse=True)
-        usable = (run for run in runs if (run / "best" / "model.safetensors").is_file())
+        usable = (run for run in runs if (run / BEST_FOLDER / WEIGHTS_FILE).is_file())
         return next((run for run in usable if backbone is None or read_run_backbone(run) in (None, backbone)), None)
 
 

@@ -26,6 +26,8 @@ class Query:
     kind: str = ""
     """Of problem, as in `ftgui.data.findings.KINDS`."""
     excluded: bool | None = None
+    prediction: str = ""
+    """What the model says they are."""
     correct: bool | None = None
     """Whether the model says what the label says; images it was not asked about are neither."""
     text: str = ""
@@ -71,6 +73,7 @@ class Finder:
         conditions = [
             ("class_name = ?", query.class_name, query.class_name),
             ("split = ?", query.split, query.split),
+            ("prediction = ?", query.prediction, query.prediction),
             ("id IN (SELECT image FROM findings WHERE kind = ?)", query.kind not in ("", LIKELY_WRONG), query.kind),
             (f"{SUSPECT} AND ?", query.kind == LIKELY_WRONG, 1),
             ("(prediction = class_name) = ?", query.correct is not None, int(bool(query.correct))),

@@ -12,7 +12,7 @@ from ftgui.data.split import Splitting
 from ftgui.protocol.problem import Problem
 
 Judgement = tuple[str, str, float, float]
-"""Path, class that the model says, its probability, loss of the label."""
+"""Path, class that the model says, its probability, loss of the label (NaN: not known)."""
 
 
 Hashed = tuple[int, str, str, bytes, int, str]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from ftgui.engine.preprocess import Pixels
+from ftgui.data.pixels import Pixels
 
 
 @dataclass(frozen=True)

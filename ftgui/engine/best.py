@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from ftgui.engine.calibration import Calibration
 from ftgui.engine.checkpoint import Checkpoint
 from ftgui.engine.export import Description, write_model
 from ftgui.engine.metrics import Figures
@@ -59,6 +60,11 @@ class BestWeights:
         """Names of the tensors that could have changed so far."""
         return list(self._initial)
 
+    @property
+    def temperature(self) -> float:
+        """Of the best weights; 1 where no validation images say another."""
+        return self.best.figures.calibration.temperature if self.best is not None and self.judged else 1.0
+
     def touch(self, names: list[str]) -> None:
         """These tensors may change from now on: keep them as they are."""
         state = self._model.state_dict()
@@ -104,7 +110,7 @@ class BestWeights:
             accuracy = self.best.figures.accuracy
             known = self.judged and math.isfinite(accuracy)
             about = {"val_accuracy": accuracy if known else None, "epoch": self.best.epoch}
-            write_model(self._folder, self._model, self._description, about, state)
+            write_model(self._folder, self._model, self._description, about, state, self.temperature)
             self._unwritten = False
             self._written_at = time.monotonic()
 
@@ -115,7 +121,10 @@ class BestWeights:
 
     def plain(self) -> dict[str, Any] | None:
         """With `tensors`, all a checkpoint needs."""
-        return {"epoch": self.best.epoch, "loss": self.best.figures.loss} if self.best else None
+        if self.best is None:
+            return None
+        figures = self.best.figures
+        return {"epoch": self.best.epoch, "loss": figures.loss, "calibration": asdict(figures.calibration)}
 
     def tensors(self) -> dict[str, dict[str, torch.Tensor]]:
         """Groups of tensors; see `plain`."""
@@ -128,6 +137,7 @@ class BestWeights:
         self.touch(touched)
         plain = checkpoint.plain["best"]
         if plain:
-            figures = Figures(checkpoint.group("confusion")["best"], plain["loss"])
+            known = Calibration(**plain.get("calibration", {}))  # none in checkpoints of ftgui before it calibrated
+            figures = Figures(checkpoint.group("confusion")["best"], plain["loss"], known_calibration=known)
             self.best = Best(plain["epoch"], figures, checkpoint.group("best"))
             self._unwritten = True

@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import safetensors.torch
 import torch
 from torch import nn
 
 import ftgui
-from ftgui.engine.preprocess import Preprocessing
+from ftgui.data.finished import DESCRIPTION_FILE, WEIGHTS_FILE, About
+from ftgui.data.pixels import Preprocessing
 from ftgui.protocol.recipe import Backbone, Recipe, dumps, write_atomically
-
-MODEL_FORMAT = 1
-WEIGHTS_FILE = "model.safetensors"
-DESCRIPTION_FILE = "ftgui.json"
 
 
 @dataclass(frozen=True)
@@ -39,6 +37,7 @@ def write_model(
     description: Description,
     figures: dict[str, Any],
     state: dict[str, torch.Tensor] | None = None,
+    temperature: float = 1.0,
 ) -> None:
     """Write or replace a model folder.
 
@@ -50,20 +49,21 @@ def write_model(
         description: what goes beside them.
         figures: for the model card.
         state: other parameters and buffers of that model, instead of the present ones.
+        temperature: that logits are divided by before the softmax.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if description.timm_config is not None:
         _write_json(folder / "config.json", _timm_config(model, description))
-    about = {
-        "format": MODEL_FORMAT,
-        "ftgui": ftgui.__version__,
-        "backbone": description.backbone.name,
-        "weights": description.backbone.weights,
-        "class_names": description.class_names,
-        "preprocessing": description.preprocessing.as_dict(),
-        "figures": figures,
-    }
-    _write_json(folder / DESCRIPTION_FILE, about)
+    about = About(
+        ftgui=ftgui.__version__,
+        backbone=description.backbone.name,
+        weights=description.backbone.weights,
+        class_names=description.class_names,
+        preprocessing=description.preprocessing.as_dict(),
+        temperature=temperature,
+        figures=figures,
+    )
+    write_atomically(folder / DESCRIPTION_FILE, msgspec.json.format(msgspec.json.encode(about), indent=1))
     write_atomically(folder / "recipe.toml", dumps(description.recipe).encode("utf-8"))
     write_atomically(folder / "README.md", _card(description, figures).encode("utf-8"))
     write_weights(folder / WEIGHTS_FILE, state if state is not None else model.state_dict())
@@ -73,15 +73,6 @@ def write_weights(path: Path, state: dict[str, torch.Tensor]) -> None:
     """Parameters and buffers as safetensors, replaced in one step."""
     tensors = {name: tensor.detach().to("cpu").contiguous() for name, tensor in state.items()}
     write_atomically(path, safetensors.torch.save(tensors, metadata={"format": "pt"}))
-
-
-def read_description(folder: Path) -> dict[str, Any] | None:
-    """What ``ftgui.json`` says, or None where there is none this version can read."""
-    try:
-        about = json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return about if isinstance(about, dict) and about.get("format") == MODEL_FORMAT else None
 
 
 def _timm_config(model: nn.Module, description: Description) -> dict[str, Any]:

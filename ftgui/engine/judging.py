@@ -1,97 +1,122 @@
-"""What the present model says of every image of a dataset: right or wrong, how sure, and how much its class surprises it."""
+"""A model looks at many files: decoding ahead in threads, in batches, whatever can't be read left out and named."""
 
 from __future__ import annotations
 
-import math
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, TypeVar
 
 import torch
 from torch import nn
 
 from ftgui.data.formats import ImageError
-from ftgui.data.records import Sample
+from ftgui.data.pixels import Pixels, Preprocessing, center_view, decode
 from ftgui.engine.outputs import as_logits
-from ftgui.engine.preprocess import Pixels, Preprocessing, center_view, decode, to_batch
+from ftgui.engine.preprocess import to_batch
 
 BATCH = 32
 
+T = TypeVar("T")
+
 
 @dataclass
-class Portion:
-    """Some judged images, in order."""
+class Looked(Generic[T]):
+    """Some items, in order."""
 
-    samples: list[Sample] = field(default_factory=list)
-    predictions: list[int] = field(default_factory=list)
-    """Index of the most probable class."""
-    confidences: list[float] = field(default_factory=list)
-    """Its probability."""
-    losses: list[float] = field(default_factory=list)
-    """Minus the logarithm of the probability of the sample's own class."""
+    items: list[T] = field(default_factory=list)
+    """Those that could be read."""
+    logits: torch.Tensor = field(default_factory=lambda: torch.empty(0, 0))
+    """(N, K) float32 on the CPU."""
+    embeddings: torch.Tensor = field(default_factory=lambda: torch.empty(0, 0))
+    """(N, C) float32 on the CPU: what the head is given."""
+    unreadable: list[tuple[T, str]] = field(default_factory=list)
+    """And why."""
 
 
-def judge(
+def look_at(
     model: nn.Module,
-    samples: Sequence[Sample],
+    head: str,
+    items: Iterable[tuple[T, Path]],
     preprocessing: Preprocessing,
     device: torch.device,
     poll: Callable[[], object],
-) -> Iterator[Portion]:
-    """Look at every sample once, as prediction does; what can't be read is left out.
+    batch: int = BATCH,
+) -> Generator[Looked[T], None, None]:
+    """Look at every file once, as prediction does; the memory used does not depend on how many there are.
 
     Args:
         model: in any mode; left in eval mode.
-        samples: their targets count the model's outputs.
+        head: path of its classifier module.
+        items: anything, with the file it stands for.
         preprocessing: of the model.
         device: of the model.
-        poll: called between batches; what it raises ends the judging.
+        poll: called between batches; what it raises ends it.
+        batch: images at a time.
     """
     model.eval()
-    with ThreadPoolExecutor(2, thread_name_prefix="judge") as pool:
+    with ThreadPoolExecutor(2, thread_name_prefix="look") as pool:
         try:
-            for batch, views in _batches(pool, samples, preprocessing):
+            for looked, views in _batches(pool, items, preprocessing, batch):
                 poll()
                 if views:
-                    yield _judged(model, batch, views, preprocessing, device)
+                    model.eval()  # whatever was done in `poll`
+                    images = to_batch(views, preprocessing, device)
+                    looked.logits, looked.embeddings = forward(model, head, images)
+                yield looked
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
+def forward(model: nn.Module, head: str, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits (N, K) and the head's input (N, C), float32 on the CPU.
+
+    Args:
+        model: in eval mode.
+        head: path of its classifier module.
+        images: (N, 3, S, S).
+    """
+    with torch.inference_mode(), _head_input(model, head) as seen:
+        logits = as_logits(model(images))
+    given = seen[0] if seen else logits  # a head that is not called as a module
+    return logits.float().cpu(), given.reshape(len(images), -1).float().cpu()
+
+
+@contextmanager
+def _head_input(model: nn.Module, head: str) -> Iterator[list[torch.Tensor]]:
+    seen: list[torch.Tensor] = []
+    hook = model.get_submodule(head).register_forward_pre_hook(lambda _module, given: seen.append(given[0]))
+    try:
+        yield seen
+    finally:
+        hook.remove()
+
+
 def _batches(
-    pool: ThreadPoolExecutor, samples: Sequence[Sample], preprocessing: Preprocessing
-) -> Iterator[tuple[list[Sample], list[Pixels]]]:
-    waiting: deque[tuple[Sample, Future[Pixels]]] = deque()
-    upcoming = iter(samples)
+    pool: ThreadPoolExecutor, items: Iterable[tuple[T, Path]], preprocessing: Preprocessing, batch: int
+) -> Iterator[tuple[Looked[T], list[Pixels]]]:
+    waiting: deque[tuple[T, Future[Pixels]]] = deque()
+    upcoming = iter(items)
     while True:
-        while len(waiting) < 2 * BATCH and (sample := next(upcoming, None)) is not None:
-            waiting.append((sample, pool.submit(_view, sample, preprocessing)))
+        while len(waiting) < 2 * batch and (pair := next(upcoming, None)) is not None:
+            item, path = pair
+            waiting.append((item, pool.submit(_view, path, preprocessing)))
         if not waiting:
             return
-        read: list[Sample] = []
+        looked: Looked[T] = Looked()
         views: list[Pixels] = []
-        for _ in range(min(BATCH, len(waiting))):
-            sample, future = waiting.popleft()
+        for _ in range(min(batch, len(waiting))):
+            item, future = waiting.popleft()
             try:
                 views.append(future.result())
-                read.append(sample)
-            except ImageError:  # the check names it
-                continue
-        yield read, views
+                looked.items.append(item)
+            except ImageError as error:
+                looked.unreadable.append((item, str(error)))
+        yield looked, views
 
 
-def _view(sample: Sample, preprocessing: Preprocessing) -> Pixels:
-    return center_view(decode(sample.path, preprocessing), preprocessing.size)
-
-
-def _judged(
-    model: nn.Module, samples: list[Sample], views: list[Pixels], preprocessing: Preprocessing, device: torch.device
-) -> Portion:
-    with torch.inference_mode():
-        logits = as_logits(model(to_batch(views, preprocessing, device))).float()
-        confidences, predictions = logits.softmax(1).max(1)
-        targets = torch.tensor([sample.target for sample in samples], device=logits.device)
-        losses = nn.functional.cross_entropy(logits, targets, reduction="none")
-    finite = [loss if math.isfinite(loss) else 1e9 for loss in losses.tolist()]
-    return Portion(samples, predictions.tolist(), confidences.tolist(), finite)
+def _view(path: Path, preprocessing: Preprocessing) -> Pixels:
+    return center_view(decode(path, preprocessing), preprocessing.size)

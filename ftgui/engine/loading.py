@@ -16,11 +16,12 @@ import psutil
 import torch
 
 from ftgui.data.formats import ImageError
+from ftgui.data.pixels import Pixels, Preprocessing, center_view, decode
 from ftgui.data.records import Sample
 from ftgui.engine import augment
 from ftgui.engine.devices import move
 from ftgui.engine.errors import EngineError
-from ftgui.engine.preprocess import Pixels, Preprocessing, center_view, decode, to_batch
+from ftgui.engine.preprocess import to_batch
 from ftgui.engine.resident import Resident
 
 CACHE_SHARE = 0.35

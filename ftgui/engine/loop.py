@@ -16,6 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from ftgui.data.finished import BEST_FOLDER, WEIGHTS_FILE
 from ftgui.data.project import run_number
 from ftgui.data.records import Sample, reference
 from ftgui.engine import checkpoint as checkpoints
@@ -24,7 +25,7 @@ from ftgui.engine.best import BestWeights
 from ftgui.engine.checkpoint import Checkpoint
 from ftgui.engine.errors import EngineError
 from ftgui.engine.explosion import ExplosionWatch, LossExploded
-from ftgui.engine.export import WEIGHTS_FILE, Description, write_model, write_weights
+from ftgui.engine.export import Description, write_model, write_weights
 from ftgui.engine.features import FeatureStore
 from ftgui.engine.feeds import Feed, Source, make_feed
 from ftgui.engine.freezing import Freezer, check_trainable
@@ -127,6 +128,8 @@ class Training:
         """Between the steps of an epoch: who uses the model for something else must call `Freezer.train_mode` after."""
         self.usable = False
         """After `run`: the model holds weights that learned something."""
+        self.temperature = 1.0
+        """After `run`: of those weights."""
         self._root = root
         self._emit = emit
         self._poll_commands = poll
@@ -143,7 +146,7 @@ class Training:
             lambda what, done, total: emit(m.Progress(what, done, total)),
         )
         self._folder = run_folder
-        self._best = BestWeights(model, run_folder / "best", description)
+        self._best = BestWeights(model, run_folder / BEST_FOLDER, description)
         self._explosion_watch = ExplosionWatch(len(description.class_names))
         self._steering: list[SteerCommand] = []
         self._early_stop = recipe.training.early_stop
@@ -411,7 +414,7 @@ class Training:
 
     def evaluate(self) -> Figures:
         """The validation images through the model as it is; leaves the model in eval mode."""
-        gathered = Gatherer(len(self.description.class_names), self.device)
+        gathered = Gatherer(len(self.description.class_names), self.device, keep=True)
         self.model.eval()
         average = self._average
         if average is not None:
@@ -654,6 +657,7 @@ class Training:
         if best is not None:
             self._best.load()
             self.usable = True
+            self.temperature = self._best.temperature
             if not as_it_was:
                 self._to_disk(lambda: self._best.write(at_once=True))
         elif reason == "exploded":
@@ -662,7 +666,7 @@ class Training:
             # Stopped before the first epoch was over: what was learned so far is all there is.
             about = {"step": self.at.step}
             if not as_it_was:
-                self._to_disk(lambda: write_model(self._folder / "best", self.model, self.description, about))
+                self._to_disk(lambda: write_model(self._folder / BEST_FOLDER, self.model, self.description, about))
             self.usable = True
         if reason in ("done", "exploded"):
             self._to_disk(lambda: checkpoints.remove(self._folder))
@@ -671,7 +675,16 @@ class Training:
         judged = best is not None and bool(self._source.val_indices)
         if best is not None and judged:
             confusion = best.figures.confusion.tolist()
-            evaluation = m.Evaluation(self.description.class_names, confusion, best.figures.loss, best.figures.accuracy)
+            calibration = best.figures.calibration
+            evaluation = m.Evaluation(
+                self.description.class_names,
+                confusion,
+                best.figures.loss,
+                best.figures.accuracy,
+                calibration.temperature,
+                calibration.error_before,
+                calibration.error_after,
+            )
         finished = m.TrainingFinished(
             run_folder=str(self._folder),
             reason=reason,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch.nn import functional
+
+from ftgui.engine.calibration import Calibration, calibrate
 
 
 @dataclass(frozen=True)
@@ -16,6 +19,21 @@ class Figures:
     """(K, K) int64 on the CPU; rows: true class, columns: predicted."""
     loss: float
     """Mean cross-entropy without label smoothing; NaN without samples."""
+    logits: torch.Tensor | None = None
+    """(N, K), where they were kept."""
+    targets: torch.Tensor | None = None
+    """(N,) likewise."""
+    known_calibration: Calibration | None = None
+    """Of figures that come from a checkpoint."""
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """How to make the model as sure as it is right; computed when somebody asks."""
+        if self.known_calibration is not None:
+            return self.known_calibration
+        if self.logits is None or self.targets is None:
+            return Calibration()
+        return calibrate(self.logits, self.targets)
 
     @property
     def accuracy(self) -> float:
@@ -32,10 +50,17 @@ class Figures:
 
 
 class Gatherer:
-    """Adds up batches; `figures` is the only device-to-host copy."""
+    """Adds up batches; `figures` is the only device-to-host copy.
 
-    def __init__(self, classes: int, device: torch.device) -> None:
+    Args:
+        classes: K.
+        device: of the batches.
+        keep: the logits too, which a calibration takes.
+    """
+
+    def __init__(self, classes: int, device: torch.device, keep: bool = False) -> None:
         self._classes = classes
+        self._kept: list[tuple[torch.Tensor, torch.Tensor]] | None = [] if keep else None
         self._counts = torch.zeros(classes * classes, dtype=torch.int64, device=device)
         self._loss = torch.zeros((), device=device)
         self._samples = 0
@@ -46,11 +71,16 @@ class Gatherer:
         self._counts += torch.bincount(cells, minlength=self._classes**2)
         self._loss += functional.cross_entropy(logits.float(), targets, reduction="sum")
         self._samples += len(targets)
+        if self._kept is not None:
+            self._kept.append((logits.detach().float(), targets))
 
     def figures(self) -> Figures:
         confusion = self._counts.cpu().view(self._classes, self._classes)
         loss = float(self._loss) / self._samples if self._samples else float("nan")
-        return Figures(confusion, loss)
+        if not self._kept:
+            return Figures(confusion, loss)
+        logits, targets = (torch.cat(parts) for parts in zip(*self._kept, strict=True))
+        return Figures(confusion, loss, logits, targets)
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """With `plain`, all that was gathered, for a checkpoint."""

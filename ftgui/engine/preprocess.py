@@ -1,89 +1,15 @@
-"""From a decoded image to what the model sees. Training, prediction and export use these functions and no others."""
+"""From pixels to the tensors a model takes."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from PIL import Image
 
-from ftgui.data.formats import load_rgb
+from ftgui.data.pixels import Pixels, Preprocessing
 from ftgui.engine.devices import move
-
-MAX_ASPECT = 4
-"""Of a longer strip only the middle is kept: its ends could never be in a crop anyway, and it would fill the cache."""
-
-Pixels = npt.NDArray[np.uint8]
-"""(H, W, 3) uint8, RGB."""
-
-_INTERPOLATION = {
-    "nearest": Image.Resampling.NEAREST,
-    "bilinear": Image.Resampling.BILINEAR,
-    "bicubic": Image.Resampling.BICUBIC,
-    "lanczos": Image.Resampling.LANCZOS,
-    "box": Image.Resampling.BOX,
-    "hamming": Image.Resampling.HAMMING,
-}
-
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """How a backbone wants its images, as it was pretrained."""
-
-    size: int
-    """Side of the square crop, pixels."""
-    resize: int
-    """The shorter side is brought to this before the crop, pixels."""
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    """Per channel, of values in 0…1."""
-    interpolation: str
-
-    @property
-    def resampling(self) -> Image.Resampling:
-        return _INTERPOLATION.get(self.interpolation, Image.Resampling.BICUBIC)
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-def decode(source: Path | bytes, preprocessing: Preprocessing) -> Pixels:
-    """Read an image and bring its shorter side to ``preprocessing.resize``.
-
-    Raises:
-        ImageError: see `ftgui.data.formats.load_rgb`.
-    """
-    image = load_rgb(source, preprocessing.resize)
-    width, height = image.size
-    short, long = min(width, height), max(width, height)
-    if long > short * MAX_ASPECT:
-        cut = (long - short * MAX_ASPECT) // 2
-        box = (
-            (cut, 0, cut + short * MAX_ASPECT, height) if width > height else (0, cut, width, cut + short * MAX_ASPECT)
-        )
-        image = image.crop(box)
-        width, height = image.size
-    # torchvision's Resize truncates the longer side in the same way.
-    scale = preprocessing.resize
-    size = (scale, int(scale * height / width)) if width <= height else (int(scale * width / height), scale)
-    return np.asarray(image.resize(size, preprocessing.resampling))
-
-
-def center_view(pixels: Pixels, size: int) -> Pixels:
-    """The middle square of side `size`; where the image is smaller, black is put around it as torchvision does."""
-    height, width = pixels.shape[:2]
-    pad_y, pad_x = max(size - height, 0), max(size - width, 0)
-    if pad_y or pad_x:
-        rows, columns = (pad_y // 2, pad_y - pad_y // 2), (pad_x // 2, pad_x - pad_x // 2)
-        pixels = np.pad(pixels, (rows, columns, (0, 0)))
-        height, width = pixels.shape[:2]
-    top, left = round((height - size) / 2), round((width - size) / 2)
-    return pixels[top : top + size, left : left + size]
 
 
 def to_batch(views: list[Pixels], preprocessing: Preprocessing, device: torch.device) -> torch.Tensor:

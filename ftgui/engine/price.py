@@ -19,13 +19,13 @@ import torch
 from torch import fx, nn
 from torch.nn import functional
 
+from ftgui.data.pixels import Preprocessing
 from ftgui.engine import augment
 from ftgui.engine.feeds import FILL_BATCH, autocast
 from ftgui.engine.freezing import Freezer
 from ftgui.engine.loading import CACHE_SHARE, NO_AUGMENTATION
 from ftgui.engine.outputs import as_logits
 from ftgui.engine.prefix import DOES_NOT_RUN, NoPrefix, fold, trace
-from ftgui.engine.preprocess import Preprocessing
 from ftgui.protocol import messages as m
 
 CPU_IMAGES = 8

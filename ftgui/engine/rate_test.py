@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from ftgui.data.pixels import Preprocessing
 from ftgui.data.records import Sample
 from ftgui.engine.errors import EngineError
 from ftgui.engine.features import FeatureStore
@@ -20,7 +21,6 @@ from ftgui.engine.freezing import Freezer, check_trainable
 from ftgui.engine.loading import Batch, Images, Poll, cut
 from ftgui.engine.order import epoch_order
 from ftgui.engine.phases import PhaseOptimizer
-from ftgui.engine.preprocess import Preprocessing
 from ftgui.protocol.recipe import HEAD, Phase, Recipe
 
 LOWEST, HIGHEST = 1e-6, 1.0

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from ftgui.data.pixels import Pixels, Preprocessing
 from ftgui.engine.augment import View
-from ftgui.engine.preprocess import Pixels, Preprocessing
 
 _GRAY = (0.299, 0.587, 0.114)
 """ITU-R 601-2, as Pillow's conversion to grey."""

@@ -7,61 +7,40 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import torch
 from PIL import Image
-from torch import nn
 
 from ftgui.data.catalog import Catalog, CatalogError
 from ftgui.data.formats import ImageError
-from ftgui.data.records import reference
+from ftgui.data.pixels import center_view, decode
 from ftgui.engine import augment, backbones, devices, rate_test
 from ftgui.engine import checkpoint as checkpoints
+from ftgui.engine.asking import Asking
 from ftgui.engine.checkpoint import Checkpoint
 from ftgui.engine.downloads import DownloadCancelled, Downloader, Settings
 from ftgui.engine.errors import EngineError
-from ftgui.engine.export import WEIGHTS_FILE, Description, read_description
+from ftgui.engine.export import Description
 from ftgui.engine.features import FeatureStore
 from ftgui.engine.freezing import Freezer
-from ftgui.engine.judging import judge
 from ftgui.engine.layers import build_tree, output_shapes
+from ftgui.engine.loaded import Loaded, take_trained
 from ftgui.engine.loading import NO_AUGMENTATION
 from ftgui.engine.loop import SteerCommand, StopRequested, Training
 from ftgui.engine.memory import return_freed_memory
-from ftgui.engine.outputs import as_logits
-from ftgui.engine.preprocess import center_view, decode, to_batch
-from ftgui.engine.price import CPU_IMAGES, Profile, price, profile
+from ftgui.engine.price import CPU_IMAGES, price, profile
 from ftgui.engine.runs import samples_of
 from ftgui.engine.telling import Emit
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
-from ftgui.protocol.messages import LayerNode
 from ftgui.protocol.recipe import Backbone, Phase, Recipe, RecipeError
 
 log = logging.getLogger(__name__)
 
 
-@dataclass
-class Loaded:
-    """The present model."""
-
-    backbone: Backbone
-    built: backbones.BuiltBackbone
-    freezer: Freezer
-    nodes: list[LayerNode]
-    device: torch.device
-    seed: int
-    trained: bool
-    """The head means something: it was trained here, loaded from a run, or came with the weights."""
-    profile: Profile | None = None
-    """Made when somebody first asks for a price."""
-
-    @property
-    def model(self) -> nn.Module:
-        return self.built.model
+_QUESTIONS = (m.Predict, m.Explain, m.ShowViews, m.EndFiles)
+"""Answered at once, whatever else goes on."""
 
 
 class Session:
@@ -78,6 +57,8 @@ class Session:
         self._next_command = next_command or (lambda _wait: None)
         self._loaded: Loaded | None = None
         self._training: Training | None = None
+        self._asking = Asking(emit, self._require, lambda: self._training)
+        self._files_command: m.PredictFiles | None = None
         self._store = FeatureStore()
         self._downloads = Settings()
         self._postponed: list[m.Command] = []
@@ -89,8 +70,10 @@ class Session:
     def handle(self, command: m.Command) -> None:
         """Do a command; whatever goes wrong becomes `CommandFailed`, never an exception."""
         self._do(command)
-        while self._postponed and not self.shutting_down and self._training is None:
-            self._do(self._postponed.pop(0))
+        while (self._postponed or self._asking.files_wait) and not self.shutting_down and self._training is None:
+            self._rest_of_files()
+            if self._postponed:
+                self._do(self._postponed.pop(0))
 
     def _do(self, command: m.Command) -> None:
         try:
@@ -118,7 +101,15 @@ class Session:
         elif isinstance(command, m.Continue):
             self._continue(command)
         elif isinstance(command, m.Predict):
-            self._predict(command, time.perf_counter())
+            self._asking.predict(command)
+        elif isinstance(command, m.Explain):
+            self._asking.explain(command)
+        elif isinstance(command, m.FindNearest):
+            self._find_nearest(command)
+        elif isinstance(command, m.PredictFiles):
+            self._predict_files(command)
+        elif isinstance(command, m.EndFiles):
+            self._asking.end_files()
         elif isinstance(command, m.ShowViews):
             self._show_views(command)
         elif isinstance(command, m.AskPrice):
@@ -144,6 +135,7 @@ class Session:
 
     def close(self) -> None:
         """Give back what is kept between runs."""
+        self._asking.close()
         self._store.close()
 
     # --- model ------------------------------------------------------------------------------------------------------
@@ -151,7 +143,7 @@ class Session:
     def _load(self, command: m.LoadModel) -> None:
         loaded = self._build(command.backbone, command.class_names, command.device, command.seed)
         if command.trained_weights:
-            self._take_trained(loaded, Path(command.trained_weights))
+            self._take_trained(loaded, Path(command.trained_weights), command.trained_names)
         loaded.freezer.set_trainable(loaded.freezer.resolve(command.train))
         self._loaded = loaded
         freezer, built = loaded.freezer, loaded.built
@@ -194,33 +186,22 @@ class Session:
             if isinstance(command, m.Stop | m.Shutdown):
                 self.shutting_down = isinstance(command, m.Shutdown)
                 raise cancelled
-            if isinstance(command, m.Predict):
+            if isinstance(command, m.Predict | m.Explain):
                 self._do(command)  # the model before is still there to be asked
                 continue
             self._postponed.append(command)
             if isinstance(command, m.LoadModel):
                 raise DownloadCancelled("Another model was chosen.")
 
-    def _take_trained(self, loaded: Loaded, folder: Path) -> None:
+    def _take_trained(self, loaded: Loaded, folder: Path, names_now: list[str]) -> None:
         """Weights of a finished model, where they fit; a project whose classes changed just starts untrained."""
-        about = read_description(folder) or {}
-        wanted = (loaded.backbone.name, loaded.backbone.weights, loaded.built.class_names)
-        if (about.get("backbone"), about.get("weights"), about.get("class_names")) != wanted:
-            self._emit(m.Log("info", f"The weights of {folder.parent.name} are for other classes or another model."))
-            return
-        own = loaded.model.state_dict()
         try:
-            state = backbones.read_weights(folder / WEIGHTS_FILE)
+            why = take_trained(loaded, folder, names_now)
         except EngineError as error:
             self._emit(m.Log("warning", f"The last run's model can't be loaded; training starts anew. {error}"))
             return
-        if {k: v.shape for k, v in state.items()} != {k: v.shape for k, v in own.items()}:
-            self._emit(
-                m.Log("warning", f"The weights of {folder.parent.name} do not fit the model; training starts anew.")
-            )
-            return
-        loaded.model.load_state_dict(state)
-        loaded.trained = True
+        if why:
+            self._emit(m.Log("warning", f"{why} Train to teach it the present ones."))
 
     def _require(self) -> Loaded:
         if self._loaded is None:
@@ -237,33 +218,6 @@ class Session:
                 layers=freezer.names(),
                 trainable_parameters=freezer.trainable_parameters,
                 total_parameters=freezer.total_parameters,
-            )
-        )
-
-    # --- prediction -------------------------------------------------------------------------------------------------
-
-    def _predict(self, command: m.Predict, arrived: float) -> None:
-        loaded = self._require()
-        preprocessing = loaded.built.preprocessing
-        pixels = decode(Path(command.path) if command.path else command.content, preprocessing)
-        batch = to_batch([center_view(pixels, preprocessing.size)], preprocessing, loaded.device)
-        loaded.model.eval()
-        try:
-            with torch.inference_mode():
-                logits = as_logits(loaded.model(batch))
-            probabilities = logits.float().softmax(1)[0].tolist()
-        finally:
-            if self._training is not None and self._training.in_train_mode:
-                loaded.freezer.train_mode()
-        step = self._training.at.step if self._training else 0
-        self._emit(
-            m.Prediction(
-                request=command.request,
-                probabilities=probabilities,
-                class_names=loaded.built.class_names,
-                milliseconds=(time.perf_counter() - arrived) * 1000,
-                trained=loaded.trained or step > 0,
-                step=step,
             )
         )
 
@@ -303,7 +257,7 @@ class Session:
             loaded.built.preprocessing,
             recipe,
             loaded.device,
-            partial(self._poll_beside, (m.Predict, m.ShowViews)),
+            partial(self._poll_beside, (m.Predict, m.Explain, m.ShowViews)),
         )
         source.progress = lambda what, done, total: self._emit(m.Progress(what, done, total))
         self.stop_requested = False
@@ -320,29 +274,39 @@ class Session:
         self._emit(m.RateTestFinished(command.request, curve.rates, curve.losses, curve.suggestion, why))
 
     def _judge(self, command: m.Judge) -> None:
-        """All images of the catalog, with the present model."""
-        loaded = self._require()
-        names = loaded.built.class_names
-        with Catalog(Path(command.catalog), read_only=True) as catalog:
-            root, samples = catalog.root, catalog.samples()
-            if catalog.class_names() != names:
-                raise EngineError("The model was made for other classes than the dataset has now.")
+        self._require()
         self.stop_requested = False
-        poll = partial(self._poll_beside, (m.Predict, m.ShowViews, m.SetTrainable, m.AskPrice))
-        done = 0
+        self._asking.judge(command, partial(self._poll_beside, (*_QUESTIONS, m.SetTrainable, m.AskPrice)))
+
+    def _find_nearest(self, command: m.FindNearest) -> None:
+        self.stop_requested = False
+        self._asking.nearest(command, partial(self._poll_beside, (m.Predict, m.Explain)))
+
+    def _predict_files(self, command: m.PredictFiles) -> None:
+        """In a training they are looked at a few at a time, by `_poll`; else here."""
+        self._asking.begin_files(command)
+        self._files_command = command
+
+    def _rest_of_files(self) -> None:
+        """All that still wait, other questions in between."""
+        self.stop_requested = False
+        while self._asking.files_wait and not self.shutting_down:
+            try:
+                self._poll_beside(_QUESTIONS)
+            except StopRequested:
+                self._asking.end_files()
+            self._some_files()
+
+    def _some_files(self) -> None:
+        command = self._files_command
+        if command is None or not self._asking.files_wait:
+            return
         try:
-            for portion in judge(loaded.model, samples, loaded.built.preprocessing, loaded.device, poll):
-                done += len(portion.samples)
-                paths = [reference(sample.path, root) for sample in portion.samples]
-                said = [names[index] for index in portion.predictions]
-                self._emit(
-                    m.Judged(
-                        command.request, paths, said, portion.confidences, portion.losses, done, len(samples), False
-                    )
-                )
-        except StopRequested:
-            log.info("judging was stopped after %d of %d images", done, len(samples))
-        self._emit(m.Judged(command.request, [], [], [], [], done, len(samples), True))
+            self._asking.some_files()
+        except (EngineError, ImageError) as error:
+            self._fail(command, str(error))
+        except OSError as error:
+            self._fail(command, f"The table can't be written: {error}")
 
     def _poll_beside(self, answered: tuple[type[m.Command], ...]) -> None:
         """Between steps of what is done beside a training: some commands are answered, Stop ends it, all else waits.
@@ -430,7 +394,7 @@ class Session:
         finally:
             self._training = None
         if training.usable:
-            loaded.trained = True
+            loaded.changed(training.temperature)
         else:
             # Stopped before the first step, or ruined in the first epoch: nobody wants to ask such a model.
             self._put_back(before, recipe, class_names)
@@ -472,6 +436,7 @@ class Session:
         """
         if self.stop_requested:
             raise StopRequested
+        self._some_files()
         paused_since = math.nan
         training = self._training
         while (command := self._next_command(not math.isnan(paused_since))) is not None:
@@ -487,7 +452,7 @@ class Session:
                 break
             elif isinstance(command, SteerCommand) and training is not None:
                 training.steer(command)
-            elif isinstance(command, m.LoadModel | m.Train | m.Continue | m.FindRate | m.Judge):
+            elif isinstance(command, m.LoadModel | m.Train | m.Continue | m.FindRate | m.Judge | m.FindNearest):
                 self._fail(command, "A training is running; stop it first.")
             else:
                 self.handle(command)

@@ -6,11 +6,16 @@ message that either side does not know is an error, so the first one on each sid
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 from ftgui.protocol.recipe import Augmentation, Backbone, Recipe
 
-PROTOCOL_VERSION = 4
+PROTOCOL_VERSION = 5
+
+UNTOUCHED = "untouched"
+"""In place of a model's folder: the backbone as it came, with the classes its weights were made for."""
 
 
 class _Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
@@ -50,6 +55,8 @@ class LoadModel(_Message, frozen=True):
     seed: int = 0
     trained_weights: str = ""
     """A finished model folder whose weights to load, if its classes are the same; else ignored with a `Log`."""
+    trained_names: list[str] = []
+    """What that model's outputs are called now, if classes were renamed since; empty: as it says itself."""
 
 
 class SetTrainable(_Message, frozen=True):
@@ -108,10 +115,14 @@ class FindRate(_Message, frozen=True):
 
 
 class Judge(_Message, frozen=True):
-    """What does the model say of every image of a catalog? Answered by `Judged`, in portions."""
+    """What does the model say of the images of a catalog? Answered by `Judged`, in portions."""
 
     request: int
     catalog: str
+    splits: list[str] = []
+    """Only these; empty: all."""
+    run_folder: str = ""
+    """Of the run whose model this is: all its answers are kept there too, as ``predictions.csv``; empty: not."""
 
 
 class AskPrice(_Message, frozen=True):
@@ -146,12 +157,53 @@ class Stop(_Message, frozen=True):
 
 
 class Predict(_Message, frozen=True):
-    """Ask the model as it is at this moment about one image; answered by `Prediction` or `CommandFailed`."""
+    """Ask a model about one image; answered by `Prediction` or `CommandFailed`."""
 
     request: int
     path: str = ""
     content: bytes = b""
     """The encoded image when there is no file (clipboard); `path` wins when both are given."""
+    model: str = ""
+    """Empty: the present one, as it is at this moment. `UNTOUCHED`, or a finished model's folder."""
+
+
+class Explain(_Message, frozen=True):
+    """Where in an image does the present model see a class? Answered by `Explanation` or `CommandFailed`."""
+
+    request: int
+    path: str = ""
+    content: bytes = b""
+    class_name: str = ""
+    """Empty: the one it thinks most probable."""
+    layer: str = ""
+    """Name of a row of the layer tree; empty: the last one that has places."""
+
+
+class FindNearest(_Message, frozen=True):
+    """Which training images are most like this one to the model? Answered by `Nearest` or `CommandFailed`."""
+
+    request: int
+    catalog: str
+    path: str = ""
+    content: bytes = b""
+    count: int = 6
+
+
+class PredictFiles(_Message, frozen=True):
+    """Ask the present model about many files; answered by `PredictedFiles`, in portions. During a training too, a few
+    between two steps."""
+
+    request: int
+    paths: list[str]
+    """Files, and folders that are searched for images."""
+    table: str = ""
+    """CSV file to write, row by row; empty: none."""
+    threshold: float = 0.0
+    """An answer of less probability is “don't know”."""
+
+
+class EndFiles(_Message, frozen=True):
+    """The person does not want the rest of `PredictFiles`; what was answered stays."""
 
 
 class Shutdown(_Message, frozen=True):
@@ -176,6 +228,10 @@ Command = (
     | Resume
     | Stop
     | Predict
+    | Explain
+    | FindNearest
+    | PredictFiles
+    | EndFiles
     | Shutdown
 )
 
@@ -404,6 +460,12 @@ class Evaluation(msgspec.Struct, frozen=True):
     """Rows: true class; columns: predicted."""
     loss: float
     accuracy: float
+    temperature: float = 1.0
+    """That logits are divided by before the softmax, so that the model is as sure as it is right."""
+    calibration_error_before: float = math.nan
+    """Expected calibration error of the plain softmax, 0 to 1."""
+    calibration_error: float = math.nan
+    """With the temperature, on the same images that it was fitted on."""
 
 
 class TrainingFinished(_Message, frozen=True):
@@ -456,7 +518,8 @@ class Judged(_Message, frozen=True):
     confidences: list[float]
     """Its probability."""
     losses: list[float]
-    """Minus the logarithm of the probability of the class it is labelled with: how much the label surprises the model."""
+    """Cross-entropy of the label, as in training (without the temperature): how much it surprises the model. NaN for a
+    class that the model does not know."""
     done: int
     total: int
     over: bool
@@ -500,6 +563,63 @@ class Prediction(_Message, frozen=True):
     """False: the head has learned nothing yet, the answer is a guess."""
     step: int
     """Weights of this step of the run; 0 before training."""
+    model: str = ""
+    """As asked."""
+    title: str = ""
+    """Of another model than the present one, for people."""
+
+
+class Explanation(_Message, frozen=True):
+    """Answer to `Explain`: how much each place speaks for the class."""
+
+    request: int
+    class_name: str
+    layer: str
+    heat: list[list[float]]
+    """Rows from the top, values from 0 to 1."""
+    area: tuple[float, float, float, float]
+    """What the model sees of the upright image: left, top, right and bottom as shares of its size. Outside 0 to 1 where
+    the image was too small and black was put around it."""
+    probabilities: list[float]
+    """In class order."""
+    class_names: list[str]
+    milliseconds: float
+
+
+class Neighbor(msgspec.Struct, frozen=True):
+    """A training image that is like another to the model."""
+
+    path: str
+    """As the catalog names it."""
+    class_name: str
+    similarity: float
+    """Cosine of the angle between what the head is given for the two, -1 to 1."""
+
+
+class Nearest(_Message, frozen=True):
+    """Answer to `FindNearest`, most alike first."""
+
+    request: int
+    neighbors: list[Neighbor]
+
+
+class PredictedFiles(_Message, frozen=True):
+    """Some files, and what the model says of them."""
+
+    request: int
+    paths: list[str]
+    answers: list[str]
+    """The most probable class, ``"don't know"`` below the threshold, empty for what can't be read."""
+    confidences: list[float]
+    """NaN for what can't be read."""
+    problems: list[str]
+    """Why it can't be read; empty if it can."""
+    done: int
+    total: int
+    over: bool
+    """There are no more."""
+    stopped: bool = False
+    """… because the person did not want them."""
 
 
 class CommandFailed(_Message, frozen=True):
@@ -540,6 +660,9 @@ Event = (
     | Price
     | Views
     | Prediction
+    | Explanation
+    | Nearest
+    | PredictedFiles
     | CommandFailed
     | Log
 )

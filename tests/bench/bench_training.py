@@ -125,8 +125,9 @@ def bare(folder: Path, views: int) -> float:
     """Decode each image once; one forward pass over each view."""
     import torch
 
+    from ftgui.data.pixels import center_view, decode
     from ftgui.engine.memory import keep_freed_memory
-    from ftgui.engine.preprocess import center_view, decode, to_batch
+    from ftgui.engine.preprocess import to_batch
 
     keep_freed_memory()
     model, preprocessing, paths = _model_and_paths(folder)
@@ -160,7 +161,7 @@ def _model_and_paths(folder: Path) -> tuple[Any, Any, dict[str, list[Path]]]:
 
 def decoding(folder: Path, processes: bool) -> float:
     """All images once, by two threads or two processes that send the pixels back."""
-    from ftgui.engine.preprocess import decode
+    from ftgui.data.pixels import decode
 
     _, preprocessing, paths = _model_and_paths(folder)
     with ProcessPoolExecutor(2) if processes else ThreadPoolExecutor(2) as pool:

@@ -11,10 +11,11 @@ import timm
 import torch
 from PIL import Image
 
+from ftgui.data.pixels import center_view, decode
 from ftgui.engine import backbones
 from ftgui.engine.backbones import build, load_in_order, read_weights
 from ftgui.engine.errors import EngineError
-from ftgui.engine.preprocess import center_view, decode, to_batch
+from ftgui.engine.preprocess import to_batch
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Backbone
 from tests.conftest import picture

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
 from ftgui.data import edits
 from ftgui.data.catalog import Catalog
+from ftgui.data.predictions import read_predictions
 from ftgui.data.project import Project
 from ftgui.data.query import LIKELY_WRONG, Query
 from ftgui.protocol import messages as m
@@ -94,7 +96,7 @@ def test_it_stops_and_answers_meanwhile(
     assert isinstance(over, m.Judged) and over.over and 0 < over.done < 159
 
 
-def test_other_classes_than_the_model_knows_are_refused(
+def test_a_class_that_the_model_does_not_know_has_no_loss_and_only_such_are_refused(
     engine: Engine, make_dataset: Maker, train_command: Callable[..., m.Train]
 ) -> None:
     root = make_dataset(count=6)
@@ -102,8 +104,38 @@ def test_other_classes_than_the_model_knows_are_refused(
     engine.do(command)
     with Project.for_dataset(root).catalog() as catalog:
         edits.rename_class(catalog, "red", "rouge")
+        engine.do(m.Judge(5, command.catalog))
+        losses = {path: loss for event in judged(engine) for path, loss in zip(event.paths, event.losses, strict=True)}
+        assert len(losses) == 12 and all(math.isnan(loss) == path.startswith("red") for path, loss in losses.items())
+        record(catalog, judged(engine))
+        edits.rename_class(catalog, "blue", "bleu")
     refused = engine.do(m.Judge(5, command.catalog))
     assert isinstance(refused, m.CommandFailed) and "other classes" in refused.message
+
+
+def test_only_some_splits_and_what_is_kept_of_the_run(
+    engine: Engine, make_dataset: Maker, train_command: Callable[..., m.Train]
+) -> None:
+    root = make_dataset(count=10)
+    command = train_command(root)
+    engine.do(command)
+    run = Path(command.run_folder)
+    engine.do(m.Judge(5, command.catalog, ["val"], str(run)))
+    assert judged(engine)[-1].done == judged(engine)[-1].total == 4
+    assert read_predictions(run) == [], "a part is not all"
+    engine.do(m.Judge(6, command.catalog, run_folder=str(run)))
+    said = {
+        path: (name, sure, loss)
+        for event in judged(engine)
+        if event.request == 6
+        for path, name, sure, loss in zip(event.paths, event.predictions, event.confidences, event.losses, strict=True)
+    }
+    kept = read_predictions(run)
+    assert len(kept) == len(said) == 20
+    for one in kept:
+        name, sure, loss = said[one.path]
+        assert (one.prediction, one.class_name) == (name, one.path.split("/")[0])
+        assert abs(one.confidence - sure) < 1e-4 and abs(one.loss - loss) <= 1e-4 * max(loss, 1)
 
 
 def test_a_folder_without_a_model(engine: Engine, tmp_path: Path) -> None:

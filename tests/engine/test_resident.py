@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from ftgui.data.pixels import Preprocessing, center_view
 from ftgui.engine import augment
 from ftgui.engine.augment import View
-from ftgui.engine.preprocess import Preprocessing, center_view, to_batch
+from ftgui.engine.preprocess import to_batch
 from ftgui.engine.resident import Resident
 
 CPU = torch.device("cpu")

@@ -13,11 +13,12 @@ import timm
 import torch
 from sklearn.metrics import confusion_matrix, log_loss
 
+from ftgui.data.pixels import center_view, decode
 from ftgui.data.project import Project
 from ftgui.engine.backbones import read_weights
 from ftgui.engine.loading import cut
 from ftgui.engine.metrics import Gatherer
-from ftgui.engine.preprocess import center_view, decode, to_batch
+from ftgui.engine.preprocess import to_batch
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import Backbone, Phase

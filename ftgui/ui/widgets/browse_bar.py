@@ -80,11 +80,13 @@ class BrowseBar(QWidget):
 
     def query(self) -> Query:
         """As set now."""
+        state = _STATES[self.state_filter.currentText()]
         return Query(
             class_name=self.class_name,
             split=self.split_filter.currentText() if self.split_filter.currentIndex() else "",
             kind=self.kind,
-            **_STATES[self.state_filter.currentText()],
+            excluded=state.get("excluded"),
+            correct=state.get("correct"),
             text=self.search.text(),
             order=list(ORDERS)[self.order.currentIndex()],
             descending=self.direction.isChecked(),
