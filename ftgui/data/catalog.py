@@ -307,10 +307,11 @@ class Catalog:
                 found,
             )
 
-    def forget_judged(self) -> None:
-        """What a model said of the images no longer counts."""
+    def forget_judged(self, by: str = "") -> None:
+        """What a model said of the images no longer counts; what comes next is said by that run's."""
         with self.transaction() as db:
             db.execute("UPDATE images SET prediction = NULL, confidence = NULL, loss = NULL, judged_class = NULL")
+            self._set("judged_by", by)
 
     def record_judged(self, said: Iterable[Judgement]) -> None:
         """What a model says: path, class, its probability, and how much the label surprises it."""
@@ -352,6 +353,11 @@ class Catalog:
         """How the images were split."""
         stored = self._get("split")
         return Splitting(**json.loads(stored)[0]) if stored else Splitting()
+
+    @property
+    def judged_by(self) -> str:
+        """Name of the folder of the run whose model said what the images are; empty: nobody knows."""
+        return self._get("judged_by") or ""
 
     def class_names(self) -> list[str]:
         """Classes with a usable training image, sorted: what the model's outputs mean."""

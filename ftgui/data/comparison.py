@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from ftgui.data.catalog import Catalog
 
 SAMPLES_FILE = "samples.csv"
 """In a run's folder: path, class_name, split."""
@@ -64,3 +67,30 @@ def read_samples(run_folder: Path) -> dict[str, tuple[str, str]]:
     if not rows or rows[0] != ["path", "class_name", "split"] or any(len(row) != 3 for row in rows):
         raise ValueError(f"{run_folder / SAMPLES_FILE} is no list of samples")
     return {path: (class_name, split) for path, class_name, split in rows[1:]}
+
+
+def renamed_since(run_folder: Path, catalog: Catalog, class_names: list[str]) -> list[str]:
+    """What a run's classes are called in the catalog now, if they were only renamed.
+
+    A class is what most of its images are now: that also finds a rename that was undone, or made by the folders.
+
+    Args:
+        run_folder: of the run.
+        catalog: of the same project.
+        class_names: of the run, in the order of its model's outputs.
+
+    Returns:
+        the present names in that order; empty if two classes became one, or one is gone.
+
+    Raises:
+        OSError, ValueError: as `read_samples`.
+    """
+    now = {path: name for path, name, _ in catalog.entries()}
+    votes: dict[str, Counter[str]] = {name: Counter() for name in class_names}
+    for path, (name, _) in read_samples(run_folder).items():
+        if name in votes and path in now:
+            votes[name][now[path]] += 1
+    if not all(votes.values()):
+        return []
+    names = [votes[name].most_common(1)[0][0] for name in class_names]
+    return names if len(set(names)) == len(names) else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 import shutil
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ from ftgui.data.job import Job
 from ftgui.data.scan import Columns, Found, FoundImage, dataset_root, scan
 from ftgui.data.split import SplitError, Splitting
 from ftgui.protocol import recipe as recipes
+from ftgui.protocol.messages import Evaluation
 from ftgui.protocol.recipe import Backbone, Recipe, RecipeError
 
 
@@ -262,3 +264,15 @@ def read_result(run_folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return result if isinstance(result, dict) else None
+
+
+def read_evaluation(run_folder: Path) -> Evaluation | None:
+    """The validation figures that a run ended with, or None where there are none that can be read."""
+    raw = (read_result(run_folder) or {}).get("evaluation")
+    if not isinstance(raw, dict):
+        return None
+    filled = {key: math.nan if value is None else value for key, value in raw.items()}  # JSON has no NaN
+    try:
+        return msgspec.convert(filled, Evaluation)
+    except msgspec.ValidationError:
+        return None

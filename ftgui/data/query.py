@@ -26,8 +26,14 @@ class Query:
     kind: str = ""
     """Of problem, as in `ftgui.data.findings.KINDS`."""
     excluded: bool | None = None
+    usable: bool = False
+    """Only images that can be read and are not excluded."""
     prediction: str = ""
     """What the model says they are."""
+    surest: float = 1.0
+    """Only images that the model is at most so sure of, 0 to 1; below 1, without those it was not asked about."""
+    least_sure: float = 0.0
+    """Only images that the model is surer of than that; above 0, likewise."""
     correct: bool | None = None
     """Whether the model says what the label says; images it was not asked about are neither."""
     text: str = ""
@@ -74,9 +80,12 @@ class Finder:
             ("class_name = ?", query.class_name, query.class_name),
             ("split = ?", query.split, query.split),
             ("prediction = ?", query.prediction, query.prediction),
+            ("confidence <= ?", query.surest < 1, query.surest),
+            ("confidence > ?", query.least_sure > 0, query.least_sure),
             ("id IN (SELECT image FROM findings WHERE kind = ?)", query.kind not in ("", LIKELY_WRONG), query.kind),
             (f"{SUSPECT} AND ?", query.kind == LIKELY_WRONG, 1),
             ("(prediction = class_name) = ?", query.correct is not None, int(bool(query.correct))),
+            ("usable = ?", query.usable, 1),
             ("excluded = ?", query.excluded is not None, int(bool(query.excluded))),
             ("instr(lower(path), lower(?))", query.text, query.text),
         ]

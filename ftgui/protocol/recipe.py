@@ -16,7 +16,7 @@ import msgspec
 
 from ftgui.protocol.problem import Problem
 
-RECIPE_VERSION = 3
+RECIPE_VERSION = 4
 
 HEAD = "head"
 LAST_STAGE = "last stage"
@@ -143,6 +143,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     phases: list[Phase] = msgspec.field(default_factory=default_phases)
     augmentation: Augmentation = msgspec.field(default_factory=Augmentation)
     training: Training = msgspec.field(default_factory=Training)
+    threshold: float = 0.0
+    """An answer of less probability is “don't know”, 0 to 1; 0: there is always an answer. Training does not use it."""
 
     @property
     def active_phases(self) -> list[Phase]:
@@ -173,6 +175,9 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         for index, phase in enumerate(self.phases):
             if phase.enabled:
                 found += _phase_problems(index, phase, scratch=self.backbone.weights == FROM_SCRATCH)
+        if not 0 <= self.threshold <= 1:
+            text = f"The threshold is a probability, 0 to 1, not {self.threshold:g}."
+            found.append(_error("threshold", "threshold", text))
         return (
             found
             + _dataset_problems(self.dataset)
@@ -304,8 +309,8 @@ def _decode(raw: bytes) -> Recipe:
         # Version 1 had one switch for augmentation.
         augment = plain.get("training", {}).pop("augment", True)
         plain = plain | {"augmentation": {"preset": "standard" if augment else "none"}}
-    if version in (1, 2):
-        # Version 3 only added fields.
+    if version in (1, 2, 3):
+        # Versions 3 and 4 only added fields.
         plain = plain | {"version": RECIPE_VERSION}
         version = RECIPE_VERSION
     if version != RECIPE_VERSION:

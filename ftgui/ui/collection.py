@@ -357,11 +357,12 @@ class Collection(QObject):
         except sqlite3.Error as error:
             self.went_wrong.emit(f"What the model says could not be saved: {error}.")
 
-    def forget_judged(self) -> None:
-        """What a model said earlier no longer counts."""
+    def forget_judged(self, by: str) -> None:
+        """What a model said earlier no longer counts; what comes next is said by that run's."""
         if self.catalog is not None:
             with self._said():
-                self.catalog.forget_judged()
+                self.catalog.forget_judged(by)
+            self.refresh()
 
     def record_judged(self, said: Iterable[Judgement]) -> None:
         """What the model says of some images."""

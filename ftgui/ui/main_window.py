@@ -159,7 +159,7 @@ class MainWindow(QWidget):
         self._add(menu, "Export cleaned copy…", None, self.export_data)
         self._add(menu, "Compare data of two runs…", None, self.compare_data)
         menu.addSeparator()
-        self._judge_action = self._add(menu, "Let the model look at all images", None, self.workspace.judge_all)
+        self._judge_action = self._add(menu, "Let the model look at all images", None, self.workspace.evaluation.look)
         self._rate_action = self._add(menu, "Find a learning rate…", QKeySequence("Ctrl+L"), self.find_rate)
         menu.addSeparator()
         colors = menu.addMenu("Colours")
@@ -202,6 +202,9 @@ class MainWindow(QWidget):
         self.data_page.open_wanted.connect(self.choose_folder)
         self.data_page.sample_wanted.connect(self.open_sample)
         self.data_page.ask_wanted.connect(workspace.ask)
+        self.evaluate_page.why_wanted.connect(workspace.ask)
+        self.evaluate_page.folder_wanted.connect(self.choose_evaluation_folder)
+        self.evaluate_page.train_wanted.connect(self.train_or_pause)
         self.predict_page.open_wanted.connect(self.choose_image)
         self.predict_page.paste_wanted.connect(self.paste)
         self.layers.ticks_wanted.connect(workspace.tick)
@@ -315,7 +318,7 @@ class MainWindow(QWidget):
     def _refresh(self) -> None:
         self.top.show_state(self.workspace)
         self._rate_action.setEnabled(not self.workspace.no_rate_test_because())
-        self._judge_action.setEnabled(not self.workspace.no_judging_because())
+        self._judge_action.setEnabled(not self.workspace.evaluation.not_now_because())
 
     # --- what the person does ---------------------------------------------------------------------------------------
 
@@ -340,6 +343,12 @@ class MainWindow(QWidget):
         folder = QFileDialog.getExistingDirectory(self, "Open a folder of images")
         if folder:
             self.workspace.open_dataset(Path(folder))
+
+    @Slot()
+    def choose_evaluation_folder(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Judge the model on a folder of labelled images")
+        if folder:
+            self.workspace.evaluation.open_folder(Path(folder))
 
     @Slot()
     def choose_archive(self) -> None:
@@ -515,6 +524,7 @@ class MainWindow(QWidget):
         self._pool.waitForDone()
         QThreadPool.globalInstance().waitForDone()
         self.data_page.close_threads()
+        self.evaluate_page.close_threads()
         self.predict_page.close_threads()
         self.workspace.close()
         event.accept()

@@ -12,7 +12,7 @@ from ftgui.protocol.recipe import HEAD, LAST_STAGE, Backbone, Phase, Recipe
 from ftgui.ui.commands.edit_recipe import EditRecipe, State
 from ftgui.ui.templates import PORTABLE, Template, new_phase, phase_name
 
-_EDITED = ("dataset", "seed", "phases", "augmentation", "training")
+_EDITED = ("dataset", "seed", "phases", "augmentation", "training", "threshold")
 """What undo gives back. The model and the device are chosen elsewhere and stay as they are."""
 
 

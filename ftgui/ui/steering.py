@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 from PySide6.QtCore import QObject, Signal, Slot
 
 from ftgui.protocol import messages as m
@@ -93,11 +94,12 @@ class Steering(QObject):
         self._ending_test = False
         self._send(m.FindRate(self._test_request, recipe, str(catalog), phase))
 
-    def judge(self, catalog: Path) -> None:
-        """Ask about every image; `judged` comes again and again, the last time with `over`."""
+    def judge(self, command: m.Judge) -> None:
+        """Ask about many images (the request's number is given here); `judged` comes again and again, the last time with
+        `over`."""
         self._judge_request = self._next_request()
         self._ending_test = False
-        self._send(m.Judge(self._judge_request, str(catalog)))
+        self._send(msgspec.structs.replace(command, request=self._judge_request))
 
     @property
     def judging(self) -> bool:

@@ -11,6 +11,8 @@ from PySide6.QtCore import QObject, QThread, Signal, Slot
 from PySide6.QtGui import QUndoStack
 
 from ftgui.data.catalog import Catalog
+from ftgui.data.comparison import renamed_since
+from ftgui.data.finished import BEST_FOLDER, ModelError, read_about
 from ftgui.data.headless import run_name
 from ftgui.data.project import OpenRun, Project, splitting_of
 from ftgui.data.records import Contents
@@ -22,15 +24,12 @@ from ftgui.protocol.recipe import Backbone, Recipe
 from ftgui.ui import model_settings
 from ftgui.ui.collection import Collection
 from ftgui.ui.curation import Curation
+from ftgui.ui.evaluation import Evaluation
 from ftgui.ui.plan import Plan
 from ftgui.ui.steering import Steering
 from ftgui.ui.workers.engine_worker import EngineKind, EngineState, EngineWorker
 
 log = logging.getLogger(__name__)
-
-
-MOST_JUDGED = 3000
-"""Images that the model looks at by itself after a training; of more only when it is asked to: on a CPU it takes a minute."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +94,7 @@ class Workspace(QObject):
         self._request = 0
         self._load_request = 0
         self._loaded_classes: list[str] | None = None
+        self._asked_run: Path | None = None
         self._load_wanted = False
         self._load_problem = ""
         self._cancelling = False
@@ -105,7 +105,8 @@ class Workspace(QObject):
         self._train_asked = False
         self.model_is_trained = False
         """What it says means something."""
-        self._judge_wanted = False
+        self.model_run: Path | None = None
+        """Where its weights are from, if from a run."""
         self._run_folder: Path | None = None
         self._held_ticks: list[list[str]] = []
         """What the engine lets learn, as it was asked for and as it calls it; empty: a training's doing, or not known."""
@@ -119,6 +120,7 @@ class Workspace(QObject):
         self.steering = Steering(self._worker, self._send.emit, self._next_request, self)
         self._connect_worker()
         self._connect_collection()
+        self.evaluation = Evaluation(self)
         self._thread.start()
 
     def _connect_collection(self) -> None:
@@ -171,7 +173,6 @@ class Workspace(QObject):
         self.steering.rate_tested.connect(self._rate_test_goes_on)
         self.steering.rate_test_finished.connect(self._rate_test_over)
         self.steering.rate_test_failed.connect(self._rate_test_over)
-        self.steering.judged.connect(self._judged)
         for signal in (
             worker.training_started,
             worker.phase_started,
@@ -192,6 +193,7 @@ class Workspace(QObject):
         self._worker.state_changed.disconnect(self._engine_state)
         self._shut_down.emit()
         self._thread.wait()
+        self.evaluation.close()
         self.collection.close()
 
     def _next_request(self) -> int:
@@ -210,9 +212,7 @@ class Workspace(QObject):
             self._held_ticks = []  # the training has ticked as its phases wanted
             self._send_ticks()
             self._load_if_classes_changed(anyway=self._load_wanted)
-            if self._judge_wanted:
-                self._judge_wanted = False
-                self.judge_all()
+            self.evaluation.go_on()
         if state.kind is EngineKind.NOT_STARTED:
             self.message.emit(
                 "warning", "The engine was ended. The best weights of finished epochs are in the run's folder."
@@ -274,7 +274,7 @@ class Workspace(QObject):
         self._cancelling = False
         self.steering.stop_side_work()
         classes = self.contents.class_names if self.contents else []
-        trained = self.project.last_finished_run(self.recipe.backbone) if self.project else None
+        trained = self._asked_run = self.project.last_finished_run(self.recipe.backbone) if self.project else None
         self._load_request = self._next_request()
         self._loaded_classes = classes
         self._held_ticks = [self.ticks]
@@ -287,9 +287,21 @@ class Workspace(QObject):
                 train=self.ticks,
                 device=self.recipe.device,
                 seed=self.recipe.seed,
-                trained_weights=str(trained / "best") if trained else "",
+                trained_weights=str(trained / BEST_FOLDER) if trained else "",
+                trained_names=self._names_now(trained) if trained else [],
             )
         )
+
+    def _names_now(self, run: Path) -> list[str]:
+        """What a run's classes are called now, if some were renamed since; empty: as then, or other ones."""
+        try:
+            then = read_about(run / BEST_FOLDER).class_names
+            if self.catalog is None or self.contents is None or then == self.contents.class_names:
+                return []
+            return renamed_since(run, self.catalog, then)
+        except (ModelError, OSError, ValueError) as error:
+            log.info("the classes of %s are not known: %s", run.name, error)  # loading it says what is wrong
+            return []
 
     @Slot(m.ModelLoaded)
     def _model_loaded(self, event: m.ModelLoaded) -> None:
@@ -297,6 +309,7 @@ class Workspace(QObject):
             return
         self.model = event
         self.model_is_trained = event.trained
+        self.model_run = self._asked_run if event.trained else None
         self._recipe_before = None
         self.freezing = None  # what it was, was another model's
         self.busy.emit("", 0, 0)
@@ -402,8 +415,6 @@ class Workspace(QObject):
     @Slot(Recipe)
     def _opened(self, recipe: Recipe) -> None:
         self._recipe_before = None
-        self._judge_wanted = False
-        self.steering.forget_judging()
         self._saved_recipe = recipe
         self._load_wanted = True  # so that nothing of this recipe is asked of another project's model
         self.plan.take(recipe)
@@ -607,45 +618,22 @@ class Workspace(QObject):
             self.steering.stop_side_work()
             self.steering.find_rate(self.recipe, self.project.catalog_path, phase)
 
-    # --- what the model says of all images ---------------------------------------------------------------------------
+    # --- what is done beside trainings ------------------------------------------------------------------------------
 
-    def no_judging_because(self) -> str:
-        """Why the model can't be asked about all images now, in a sentence; empty when it can."""
-        why = self.no_rate_test_because()
-        if why:
-            return why
-        if self.steering.testing:
-            return "Learning rates are being tried."
-        return "" if self.model_is_trained else "The model has learned nothing yet; train it first."
-
-    def judge_all(self) -> None:
-        """Ask about every image; what it says goes into the catalog, where it can be filtered and sorted by."""
-        if self.project is not None and not self.no_judging_because() and not self.steering.judging:
-            self.collection.forget_judged()
-            self.steering.judge(self.project.catalog_path)
-
-    @Slot(m.Judged)
-    def _judged(self, event: m.Judged) -> None:
-        if event.over:
-            self.collection.refresh()
-            self._beside_over()
-        else:
-            self.collection.record_judged(
-                zip(event.paths, event.predictions, event.confidences, event.losses, strict=True)
-            )
-            if not (self.engine.busy or self._train_asked or self.collection.working):
-                self.busy.emit("the model looks at all images", event.done, event.total)
+    def show_side_work(self, what: str, done: int, total: int) -> None:
+        """Say how far it is, unless something more important is said."""
+        if not (self.engine.busy or self._train_asked or self.collection.working):
+            self.busy.emit(what, done, total)
 
     @Slot()
     def _rate_test_goes_on(self) -> None:
-        if not (self.engine.busy or self._train_asked or self.collection.working):
-            self.busy.emit("trying learning rates", 0, 0)
+        self.show_side_work("trying learning rates", 0, 0)
 
     @Slot()
     def _rate_test_over(self) -> None:
-        self._beside_over()
+        self.side_work_over()
 
-    def _beside_over(self) -> None:
+    def side_work_over(self) -> None:
         """What it was reading is no longer being read; but something else may have begun."""
         loading = self.model is None or self.model.request != self._load_request
         if not (self.engine.busy or self._train_asked or self.collection.working or loading):
@@ -684,8 +672,8 @@ class Workspace(QObject):
             self._discard_run()
         elif event.reason != "failed" and not self.comparing and self.contents is not None:
             self.model_is_trained = True
-            images = sum(splits.total() for splits in self.contents.counts.values())
-            self._judge_wanted = images <= MOST_JUDGED
+            self.model_run = Path(event.run_folder)
+            self.evaluation.want()
         self._run_folder = None
         self.training_event.emit(event)
         severity = {"done": "info", "stopped": "info"}.get(event.reason, "error")

@@ -101,8 +101,8 @@ class Bench:
         """Seconds from a change of the filters to the answer in the grid."""
         start = time.perf_counter()
         change()
-        self.wait(lambda: self.page._finding is not None)
-        self.wait(lambda: self.page._finding is None)
+        self.wait(lambda: self.page.browser._finding is not None)
+        self.wait(lambda: self.page.browser._finding is None)
         self.page.grid.viewport().repaint()
         return time.perf_counter() - start
 
@@ -138,7 +138,7 @@ def bench_folder(folder: Path) -> None:
     goals = f"goals: 1 s, 1.5 x os.walk + 2 s = {1.5 * walk + 2:.2f} s"
     print(f"  first thumbnail {first:.2f} s after the drop; all counted {counted:.2f} s ({goals})")
     print(f"  all in the catalog, with sizes, dates and splits: {stored:.2f} s")
-    bench.wait(lambda: page._finding is None and len(page.grid.images.ids) == count)
+    bench.wait(lambda: page.browser._finding is None and len(page.grid.images.ids) == count)
     bench_queries(bench)
     largest = 0
     for step in range(40):
@@ -196,7 +196,7 @@ def bench_rows(scratch: Path, folder: Path, rows: int) -> None:
     bench = Bench()
     page, workspace = bench.page, bench.workspace
     workspace.collection._show(project, project.recipe_for(folder), contents)
-    bench.wait(lambda: page._finding is None and len(page.grid.images.ids) == rows)
+    bench.wait(lambda: page.browser._finding is None and len(page.grid.images.ids) == rows)
     bench.spin(2)
     bench_queries(bench)
     frames = []

@@ -136,6 +136,7 @@ def window(qtbot, workspace: Workspace, fake: FakeEngine, theme: Theme) -> Itera
     yield made
     made._pool.waitForDone()
     made.data_page.close_threads()
+    made.evaluate_page.close_threads()
     made.predict_page.close_threads()
     made.hide()
     made.deleteLater()

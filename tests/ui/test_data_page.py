@@ -439,7 +439,7 @@ def test_the_trash_asks_with_the_number(qtbot, page: DataPage, window, monkeypat
         return True
 
     monkeypatch.setattr(QMessageBox, "question", lambda *_a: QMessageBox.StandardButton.Yes)
-    monkeypatch.setattr("ftgui.ui.pages.data_page.QFile.moveToTrash", trash)
+    monkeypatch.setattr("ftgui.ui.widgets.image_browser.QFile.moveToTrash", trash)
     page.grid.trash_wanted.emit()
     qtbot.waitUntil(lambda: counts(page) == {"blue": 8, "red": 10}, timeout=10_000)
     assert moved == ["blue0.jpg", "blue1.jpg"]
@@ -544,7 +544,7 @@ def finish_training(window: MainWindow, fake: FakeEngine, tmp_path: Path) -> Non
 def test_after_a_training_the_model_looks_at_all_images_and_wrong_labels_stand_out(
     qtbot, page: DataPage, window: MainWindow, fake: FakeEngine, tmp_path: Path
 ) -> None:
-    assert "has learned nothing yet" in window.workspace.no_judging_because()
+    assert "has learned nothing yet" in window.workspace.evaluation.not_now_because()
     finish_training(window, fake, tmp_path)
     question = fake.last(m.Judge)
     paths = ["blue/blue0.jpg", "blue/blue1.jpg", "red/red0.jpg"]
@@ -603,7 +603,7 @@ def test_an_open_viewer_leaves_the_keyboard_where_it_is(qtbot, page: DataPage, w
     page.bar.search.setFocus()
     with qtbot.waitSignal(window.workspace.catalog_changed):
         window.workspace.collection.refresh()
-    qtbot.waitUntil(lambda: page._finding is None)
+    qtbot.waitUntil(lambda: page.browser._finding is None)
     assert not page.viewer.hasFocus()
 
 

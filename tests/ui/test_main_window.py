@@ -497,7 +497,7 @@ def test_searching_and_filtering(qtbot, window: MainWindow, fake: FakeEngine, ma
     assert page.bar.count.text() == "1 of 8"
     page.bar.search.setText("nothing like it")
     qtbot.waitUntil(lambda: images.rowCount() == 0)
-    assert page.nothing.isVisible()
+    assert page.browser.nothing.isVisible()
     page.bar.search.clear()
     qtbot.waitUntil(lambda: images.rowCount() == 8)
     page.classes.itemClicked.emit(page.classes.item(0))

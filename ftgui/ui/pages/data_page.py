@@ -2,40 +2,31 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter
-from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QFile, QPoint, Qt, QThreadPool, Signal, Slot
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QInputDialog,
-    QMenu,
-    QMessageBox,
     QStackedLayout,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
-from ftgui.data.catalog import Catalog
 from ftgui.data.findings import EXCLUDE, EXCLUDE_COPIES, EXCLUDE_TRAIN, KINDS
-from ftgui.data.job import Job
 from ftgui.data.query import Query
 from ftgui.data.split import Splitting
 from ftgui.ui import icons
 from ftgui.ui.theme import Theme
-from ftgui.ui.widgets.basics import Card, ElidedLabel, IconButton, button, heading, label
+from ftgui.ui.widgets.basics import Card, IconButton, button, heading, label
 from ftgui.ui.widgets.browse_bar import BrowseBar
 from ftgui.ui.widgets.class_list import ClassList
-from ftgui.ui.widgets.image_grid import ImageGrid, add_edits
+from ftgui.ui.widgets.image_browser import ImageBrowser
 from ftgui.ui.widgets.problem_list import ProblemList
 from ftgui.ui.widgets.split_editor import SplitBar, SplitEditor
-from ftgui.ui.widgets.viewer import Viewer
 from ftgui.ui.words import plural
-from ftgui.ui.workers.tasks import Task
 from ftgui.ui.workspace import Workspace
 
 _ACTIONS = {
@@ -43,7 +34,6 @@ _ACTIONS = {
     EXCLUDE_COPIES: "Exclude all but one of each",
     EXCLUDE_TRAIN: "Exclude those for training",
 }
-_KEYS = "← → other images · wheel zooms · Del excludes · 1 to 9 relabel · Esc back"
 
 
 class DataPage(QWidget):
@@ -59,14 +49,6 @@ class DataPage(QWidget):
         self._workspace = workspace
         self._curation = workspace.curation
         self._theme = theme
-        self._pool = QThreadPool(self)
-        self._pool.setMaxThreadCount(1)
-        self._reader: Catalog | None = None
-        self._finding: Task | None = None
-        self._looking = -1
-        """Id of the image that the viewer shows."""
-        self._place = 0
-        """Where it is among those shown, or was before an edit took it out of them."""
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self._make_empty())
         self._stack.addWidget(self._make_full())
@@ -111,14 +93,7 @@ class DataPage(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(10)
         layout.addWidget(self._make_side())
-        right = self._right = QWidget()
-        stack = QVBoxLayout(right)
-        stack.setContentsMargins(0, 0, 0, 0)
-        stack.addWidget(self._make_grid())
-        self.viewer = Viewer(self._theme)
-        self.viewer.setParent(right)
-        right.installEventFilter(self.viewer)
-        layout.addWidget(right, 1)
+        layout.addWidget(self._make_browser(), 1)
         return page
 
     def _make_side(self) -> QWidget:
@@ -150,20 +125,14 @@ class DataPage(QWidget):
         side.body.addWidget(self.problems, 1)
         return side
 
-    def _make_grid(self) -> QWidget:
-        card = Card()
+    def _make_browser(self) -> QWidget:
         self.bar = BrowseBar(self._theme)
-        self.grid = ImageGrid(self._theme)
+        self.browser = ImageBrowser(self._workspace, self._theme)
+        self.grid, self.viewer = self.browser.grid, self.browser.viewer
         self.grid.set_size(self.bar.thumbnail_size.currentText())
-        self.nothing = label("No image matches.", "muted")
-        self.nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.nothing.hide()
-        card.body.addWidget(self.bar)
-        card.body.addWidget(self._make_banner())
-        card.body.addWidget(self.grid, 1)
-        card.body.addWidget(self.nothing)
-        card.body.addLayout(self._make_foot())
-        return card
+        self.browser.card.body.insertWidget(0, self.bar)
+        self.browser.card.body.insertWidget(1, self._make_banner())
+        return self.browser
 
     def _make_banner(self) -> QWidget:
         """Above the images of one kind of problem: why it matters, and what to do."""
@@ -185,21 +154,6 @@ class DataPage(QWidget):
         self.banner.hide()
         return self.banner
 
-    def _make_foot(self) -> QHBoxLayout:
-        """Below the images: what is selected, and what can be done with it."""
-        self.selected = ElidedLabel()
-        self.selected.setObjectName("muted")
-        self.edit = QToolButton()
-        self.edit.setObjectName("chip")
-        self.edit.setText("Edit selected ▾")
-        self.edit.setAccessibleName("Edit the selected images")
-        self.edit.setToolTip("Relabel, exclude, or move to another split; also by keys and with a right click")
-        self.edit.clicked.connect(self._edit_menu)
-        row = QHBoxLayout()
-        row.addWidget(self.selected, 1)
-        row.addWidget(self.edit)
-        return row
-
     def _connect(self) -> None:
         workspace, grid = self._workspace, self.grid
         workspace.project_changed.connect(self._project_changed)
@@ -216,32 +170,14 @@ class DataPage(QWidget):
         self.classes.files_dropped.connect(self._curation.add)
         self.problems.chosen.connect(self.bar.choose_kind)
         self.problems.file_chosen.connect(self._show_file)
-        grid.chosen_changed.connect(self._show_selected)
-        grid.look_wanted.connect(self._look)
-        grid.ask_wanted.connect(self._ask)
-        grid.relabel_wanted.connect(self._relabel)
-        grid.new_class_wanted.connect(self._relabel_to_new)
-        grid.exclude_wanted.connect(self._exclude)
-        grid.exclude_toggled.connect(self._toggle_excluded)
-        grid.move_wanted.connect(self._move)
-        grid.trash_wanted.connect(self._trash)
-        self.viewer.step_wanted.connect(self._step)
-        self.viewer.key_pressed.connect(self._viewer_key)
-        self.viewer.ask_wanted.connect(self.ask_wanted)
-        self.viewer.closed.connect(self._left_viewer)
+        self.browser.found.connect(self._found)
+        self.browser.ask_wanted.connect(self.ask_wanted)
 
     # --- showing ----------------------------------------------------------------------------------------------------
 
     def close_threads(self) -> None:
         """Before the program ends."""
-        if self._finding is not None:
-            self._finding.cancel()
-        self._pool.waitForDone()
-        if self._reader is not None:
-            self._reader.close()
-            self._reader = None
-        self.viewer.close_threads()
-        self.grid.thumbnails.close()
+        self.browser.close_threads()
 
     @Slot()
     def _recolor(self) -> None:
@@ -250,9 +186,7 @@ class DataPage(QWidget):
 
     @Slot()
     def _project_changed(self) -> None:
-        self.grid.thumbnails.forget()
-        self.grid.show_images(None, array("q"))
-        self.viewer.hide()
+        self.browser.show_catalog(self._workspace.catalog)
         self.bar.blockSignals(True)
         self.bar.clear()
         self.bar.blockSignals(False)
@@ -299,48 +233,19 @@ class DataPage(QWidget):
     @Slot()
     def _browse(self) -> None:
         """Ask the catalog, in the background; the newest question wins."""
-        project, contents = self._workspace.project, self._workspace.contents
-        if project is None or contents is None:
+        contents = self._workspace.contents
+        if contents is None:
             return
         self.classes.show_counts(contents.counts, self.bar.class_name)
         self.problems.show_groups(contents.groups, self._say_problems(), self.bar.kind)
         self._show_banner()
-        if self._finding is not None:
-            self._finding.cancel()
-        self._finding = Task(partial(self._find, project.catalog_path, self.bar.query()), self)
-        self._finding.done.connect(self._found)
-        self._finding.failed.connect(self._not_found)
-        self._finding.start(self._pool)
+        self.browser.browse(self.bar.query())
 
-    def _find(self, catalog_path: Path, query: Query, job: Job) -> array[int]:
-        """On the one thread of the pool, with a connection that stays open: it keeps what it sorted."""
-        job.progress(0)
-        if self._reader is None or self._reader.path != catalog_path:
-            if self._reader is not None:
-                self._reader.close()
-            self._reader = Catalog(catalog_path, read_only=True, any_thread=True)
-        return self._reader.find(query)
-
-    @Slot(object)
-    def _found(self, ids: array[int]) -> None:
-        if self.sender() is not self._finding or self._workspace.catalog is None:
-            return
-        self._finding = None
-        self.grid.show_images(self._workspace.catalog, ids)
+    @Slot(int)
+    def _found(self, count: int) -> None:
         contents = self._workspace.contents
         total = sum(splits.total() for splits in contents.counts.values()) + contents.excluded if contents else 0
-        narrow = self.bar.narrow
-        self.bar.count.setText(f"{len(ids):,} of {total:,}" if narrow else plural(len(ids), "image"))
-        self.nothing.setVisible(not ids)
-        self._show_selected()
-        if self.viewer.isVisible():
-            self._look_again()
-
-    @Slot(str)
-    def _not_found(self, sentence: str) -> None:
-        if self.sender() is self._finding:
-            self._finding = None
-            self._workspace.message.emit("error", sentence)
+        self.bar.count.setText(f"{count:,} of {total:,}" if self.bar.narrow else plural(count, "image"))
 
     def _show_banner(self) -> None:
         kind = KINDS.get(self.bar.kind)
@@ -351,23 +256,6 @@ class DataPage(QWidget):
             self.fix.setToolTip(f"{kind.fix} Nothing is deleted; Ctrl+Z undoes it.")
             self.fix.setVisible(bool(kind.action))
 
-    @Slot()
-    def _show_selected(self) -> None:
-        chosen = self.grid.chosen()
-        self.edit.setEnabled(bool(chosen))
-        row = None
-        if len(chosen) == 1:
-            (place,) = self.grid.images.places(chosen)
-            row = self.grid.images.row(place)
-        if row is not None:
-            self.selected.set_full(
-                f"{row.path} · {row.class_name} · {row.split}{' · excluded' if row.excluded else ''}"
-            )
-        elif chosen:
-            self.selected.set_full(f"{plural(len(chosen), 'image')} selected")
-        else:
-            self.selected.set_full("Click an image to select it, double-click to look at it.")
-
     @Slot(str, str)
     def _show_file(self, kind: str, path: str) -> None:
         """One of the files named in the list of problems."""
@@ -377,108 +265,15 @@ class DataPage(QWidget):
         self.bar.choose_kind(kind)
         id_ = catalog.id_of(path)
         if id_ is not None:
-            self._open_viewer(id_)
-
-    # --- the viewer -------------------------------------------------------------------------------------------------
-
-    @Slot(int)
-    def _look(self, place: int) -> None:
-        if 0 <= place < len(self.grid.images.ids):
-            self._open_viewer(self.grid.images.ids[place])
-
-    def _open_viewer(self, id_: int) -> None:
-        catalog = self._workspace.catalog
-        detail = catalog.detail(id_) if catalog else None
-        if catalog is None or detail is None:
-            self.viewer.leave()
-            return
-        self._looking = id_
-        places = self.grid.images.places([id_])
-        if places:
-            self._place = places[0]
-        place = f"{places[0] + 1:,} of {len(self.grid.images.ids):,}" if places else ""
-        self.viewer.setGeometry(self._right.rect())
-        self.viewer.show_image(catalog.root / detail.row.path, detail, place, _KEYS)
-        self.viewer.raise_()
-
-    def _look_again(self) -> None:
-        """Something changed: say what is so now. An image that is no longer among those shown stays until one moves on."""
-        if self._looking >= 0:
-            self._open_viewer(self._looking)
-
-    @Slot(int)
-    def _step(self, by: int) -> None:
-        places = self.grid.images.places([self._looking])
-        # One that an edit took out of those shown leaves its place to the next.
-        at = places[0] + by if places else self._place - (by < 0)
-        if 0 <= at < len(self.grid.images.ids):
-            self.grid.selectionModel().setCurrentIndex(
-                self.grid.images.index(at), self.grid.selectionModel().SelectionFlag.ClearAndSelect
-            )
-            self._look(at)
-
-    @Slot(QKeyEvent)
-    def _viewer_key(self, event: QKeyEvent) -> None:
-        """Keys that edit mean the image that is shown."""
-        self.grid.edit_by(event)
-
-    @Slot()
-    def _left_viewer(self) -> None:
-        self._looking = -1
-        self.grid.setFocus()
-
-    def _chosen(self) -> list[int]:
-        """What an edit is about: the image that is looked at, or those selected."""
-        return [self._looking] if self.viewer.isVisible() and self._looking >= 0 else self.grid.chosen()
+            self.browser.open_viewer(id_)
 
     # --- hands ------------------------------------------------------------------------------------------------------
 
-    @Slot(int)
-    def _ask(self, place: int) -> None:
-        row = self.grid.images.row(place)
-        if row is not None and self._workspace.catalog is not None:
-            self.ask_wanted.emit(self._workspace.catalog.root / row.path)
-
-    @Slot(str)
-    def _relabel(self, class_name: str) -> None:
-        self._curation.relabel(self._chosen(), class_name)
-
-    @Slot()
-    def _relabel_to_new(self) -> None:
-        name = self._ask_name(f"Class of {plural(len(self._chosen()), 'image')}")
-        if name:
-            self._curation.relabel(self._chosen(), name)
-
-    @Slot(bool)
-    def _exclude(self, excluded: bool) -> None:
-        self._curation.exclude(self._chosen(), excluded)
-
-    @Slot()
-    def _toggle_excluded(self) -> None:
-        catalog, chosen = self._workspace.catalog, self._chosen()
-        if catalog is not None and chosen:
-            self._curation.exclude(chosen, not all(row.excluded for row in catalog.rows(chosen)))
-
-    @Slot(str)
-    def _move(self, split: str) -> None:
-        self._curation.move(self._chosen(), split)
-
     @Slot()
     def _new_class(self) -> None:
-        name = self._ask_name("Name of the new class")
-        if name:
-            self._curation.create_class(name)
-
-    def _ask_name(self, what: str) -> str:
-        name, given = QInputDialog.getText(self, "New class", f"{what}:")
-        return name.strip() if given else ""
-
-    @Slot()
-    def _edit_menu(self) -> None:
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        add_edits(menu, self.grid, bool(self.grid.chosen()))
-        menu.popup(self.edit.mapToGlobal(self.edit.rect().topLeft()) - QPoint(0, menu.sizeHint().height()))
+        name, given = QInputDialog.getText(self, "New class", "Name of the new class:")
+        if given and name.strip():
+            self._curation.create_class(name.strip())
 
     @Slot()
     def _edit_split(self) -> None:
@@ -514,27 +309,6 @@ class DataPage(QWidget):
             split = "train" if kind.action == EXCLUDE_TRAIN else ""
             ids = catalog.find(Query(kind=self.bar.kind, split=split, excluded=False))
         self._curation.exclude(ids)
-
-    @Slot()
-    def _trash(self) -> None:
-        """Asks with the number; what can't be moved stays, and is said."""
-        catalog, chosen = self._workspace.catalog, self.grid.chosen()
-        if catalog is None or not chosen:
-            return
-        answer = QMessageBox.question(
-            self,
-            "Move to trash",
-            f"Move {plural(len(chosen), 'image file')} to the system's trash?\n"
-            "To leave images out of training without touching the files, exclude them instead.",
-        )
-        if answer is QMessageBox.StandardButton.Yes:
-            root = catalog.root
-            left = [row.path for row in catalog.rows(chosen) if not QFile.moveToTrash(str(root / row.path))]
-            if left:
-                self._workspace.message.emit(
-                    "error", f"{plural(len(left), 'file')} could not be moved to the trash, e.g. {left[0]}."
-                )
-            self._workspace.collection.rescan()
 
 
 def _titled(text: str, right: QWidget) -> QHBoxLayout:

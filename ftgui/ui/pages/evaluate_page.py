@@ -1,169 +1,494 @@
-"""The Evaluate page: the final figures of the last run and what was taken for what."""
+"""The Evaluate page: how good the model is, where it errs, and the images of every single mistake."""
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-import msgspec
-from PySide6.QtCore import Qt, Slot
-from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QHeaderView, QTableView, QVBoxLayout, QWidget
+from PySide6.QtCore import QModelIndex, Qt, Signal, Slot
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QButtonGroup,
+    QComboBox,
+    QHBoxLayout,
+    QHeaderView,
+    QSplitter,
+    QStackedWidget,
+    QTableView,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
-from ftgui.data.project import read_result, run_number
+from ftgui.data.figures import accuracy, calibration_error, class_figures, confused_pairs, interval, reliability
+from ftgui.data.project import read_evaluation
+from ftgui.data.query import Query
 from ftgui.progress import percent
-from ftgui.protocol import messages as m
-from ftgui.ui.models.confusion import ConfusionModel
-from ftgui.ui.models.recall import RECALL, RecallBars, RecallModel
+from ftgui.ui.evaluation import Shown
+from ftgui.ui.models.class_figures import NAME, SUPPORT, ClassFiguresModel, ShareBars
 from ftgui.ui.theme import Theme
-from ftgui.ui.widgets.basics import Card, heading, label
+from ftgui.ui.widgets.basics import Card, button, heading, label
+from ftgui.ui.widgets.image_browser import ImageBrowser
+from ftgui.ui.widgets.matrix_view import MatrixView
 from ftgui.ui.words import plural
 from ftgui.ui.workspace import Workspace
 
-_WIDEST_CELL = 110
-_NARROWEST_CELL = 34
-_RECALL_WIDTH = 230
+if TYPE_CHECKING:
+    from ftgui.ui.widgets.confidence_view import ConfidenceView
+
+_SPLITS = {"Validation images": "val", "Test images": "test", "Training images": "train", "All images": ""}
+_PAIRS = 3
+"""Most confused pairs that are offered."""
+MATRIX, CLASSES, CONFIDENCE = range(3)
 
 
 class EvaluatePage(QWidget):
-    """Shows the run that just ended, or the project's newest."""
+    """Figures at the left, the images they are about at the right.
+
+    Args:
+        workspace: whose model is judged.
+        theme: for colours.
+    """
+
+    folder_wanted = Signal()
+    """Judge another folder."""
+    train_wanted = Signal()
+    why_wanted = Signal(object)
+    """Path of an image: show what speaks for the answer."""
 
     def __init__(self, workspace: Workspace, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._workspace = workspace
+        self._evaluation = workspace.evaluation
+        self._theme = theme
+        self._asked = Query(correct=False, order="confidence", descending=True)
+        """What the images at the right are, without the split."""
+        self._title = ""
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(10)
-        top = Card("Result")
-        self.headline = heading(wrap=True)
-        self.detail = label("", "muted", wrap=True)
-        self.worst = label("", wrap=True)
-        for widget in (self.headline, self.detail, self.worst):
-            top.body.addWidget(widget)
-        layout.addWidget(top)
-        card = Card("Confusion table")
-        card.header.addWidget(label("rows: what it is · columns: what the model said", "muted"))
-        self.model = ConfusionModel(theme, self)
-        self.table = QTableView()
-        self.table.setModel(self.model)
-        self.table.setFrameShape(QTableView.Shape.NoFrame)
-        self.table.setAcceptDrops(False)
-        self.table.setShowGrid(False)
-        self.table.setAccessibleName("Confusion table")
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.table.horizontalHeader().setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.table.verticalHeader().setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.table.verticalHeader().setMaximumWidth(160)
-        self.table.verticalHeader().setDefaultSectionSize(30)
-        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        row = QHBoxLayout()
-        row.addWidget(self.table, 1)
-        card.body.addLayout(row, 1)
-        lower = QHBoxLayout()
-        lower.setSpacing(10)
-        lower.addWidget(card, 1)
-        lower.addWidget(self._make_recall(theme))
-        layout.addLayout(lower, 1)
-        self._show_none()
-        workspace.project_changed.connect(self._project_changed)
-        workspace.training_event.connect(self._event)
-        theme.changed.connect(self.table.viewport().update)
+        layout.addWidget(self._make_top())
+        self.split = QSplitter(Qt.Orientation.Horizontal)
+        self.split.setAccessibleName("Figures at the left, images at the right")
+        self.split.setChildrenCollapsible(False)
+        self.split.setHandleWidth(10)
+        self.split.addWidget(self._make_figures())
+        self.split.addWidget(self._make_images())
+        self.split.setSizes([500, 500])
+        layout.addWidget(self.split, 1)
+        self.empty = self._make_empty()
+        layout.addWidget(self.empty, 1)
+        self._connect()
+        self._refresh()
 
-    def _make_recall(self, theme: Theme) -> QWidget:
-        card = Card("Recall per class")
-        card.setFixedWidth(_RECALL_WIDTH)
-        tip = (
-            "Of the validation images of a class, the share that the model recognises. Where classes differ in size the "
-            "accuracy as a whole can be high while a small class is hardly recognised: it stands first here."
+    # --- making -----------------------------------------------------------------------------------------------------
+
+    def _make_top(self) -> QWidget:
+        card = Card()
+        first, second = QHBoxLayout(), QHBoxLayout()
+        self.headline = heading(wrap=True)
+        self.which = QComboBox()
+        self.which.addItems(list(_SPLITS))
+        self.which.setAccessibleName("Which images are judged")
+        self.which.setToolTip(
+            "Validation images chose the best weights, so their accuracy is a little too good.\n"
+            "Test images were never used for anything: their figure is the honest one."
         )
-        card.setToolTip(tip)
-        self.recall = RecallModel(self)
-        table = self.recall_table = QTableView()
-        table.setModel(self.recall)
-        table.setItemDelegateForColumn(RECALL, RecallBars(theme, table))
+        self.folder = button("Other folder…", "Judge the model on a folder of labelled images that it has never seen")
+        self.look = button(
+            "Look at the images", "Let the model look at every image, so that each figure leads to its images"
+        )
+        self.train = button(
+            "Train again", "Train with the labels as they are now: put mistakes right, then see what it is worth"
+        )
+        first.addWidget(self.headline, 1)
+        for widget in (self.which, self.folder):
+            first.addWidget(widget)
+        self.detail = label("", "muted", wrap=True)
+        self.pairs = QHBoxLayout()
+        self.pairs.setSpacing(6)
+        second.addWidget(self.detail, 1)
+        for widget in (self.look, self.train):
+            second.addWidget(widget)
+        card.body.addLayout(first)
+        card.body.addLayout(second)
+        card.body.addLayout(self.pairs)
+        return card
+
+    def _make_figures(self) -> QWidget:
+        card = Card()
+        row = QHBoxLayout()
+        self.views = QButtonGroup(self)
+        for number, (name, tip) in enumerate(
+            (
+                ("Matrix", "What is taken for what"),
+                ("Classes", "Precision, recall and F1 of every class"),
+                ("Confidence", "Whether it is as sure as it is right, and when it should rather not answer"),
+            )
+        ):
+            tab = QToolButton()
+            tab.setObjectName("tab")
+            tab.setText(name)
+            tab.setToolTip(tip)
+            tab.setAccessibleName(name)
+            tab.setCheckable(True)
+            self.views.addButton(tab, number)
+            row.addWidget(tab)
+        row.addStretch(1)
+        self.numbers = QComboBox()
+        self.numbers.addItems(["Counts", "Percent of row"])
+        self.numbers.setAccessibleName("Show counts or percent of the row")
+        self.order = QComboBox()
+        self.order.addItems(["By name", "Most mistakes first"])
+        self.order.setAccessibleName("Order of the classes")
+        row.addWidget(self.numbers)
+        row.addWidget(self.order)
+        card.body.addLayout(row)
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self._make_matrix())
+        self.stack.addWidget(self._make_classes())
+        self._confidence_placeholder = QWidget()
+        self.stack.addWidget(self._confidence_placeholder)
+        card.body.addWidget(self.stack, 1)
+        card.setMinimumWidth(300)
+        self.views.button(MATRIX).setChecked(True)
+        return card
+
+    def _make_matrix(self) -> QWidget:
+        page = QWidget()
+        layout = QVBoxLayout(page)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self.matrix = MatrixView(self._theme)
+        layout.addWidget(self.matrix, 1)
+        text = "Rows: what it is. Columns: what the model said. Click a cell for its images."
+        layout.addWidget(label(text, "muted", wrap=True))
+        return page
+
+    def _make_classes(self) -> QWidget:
+        self.figures = ClassFiguresModel(self)
+        table = self.class_table = QTableView()
+        table.setModel(self.figures)
+        bars = ShareBars(self._theme, table)
+        for column in range(NAME + 1, SUPPORT):
+            table.setItemDelegateForColumn(column, bars)
         table.setFrameShape(QTableView.Shape.NoFrame)
         table.setAcceptDrops(False)
         table.setShowGrid(False)
-        table.setAccessibleName("Recall per class, worst first")
+        table.setSortingEnabled(True)
+        table.sortByColumn(3, Qt.SortOrder.AscendingOrder)
+        table.setAccessibleName("Figures of every class; a click shows its mistakes")
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         table.verticalHeader().hide()
-        table.verticalHeader().setDefaultSectionSize(24)
-        table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        theme.changed.connect(table.viewport().update)
-        card.body.addWidget(table, 1)
+        table.verticalHeader().setDefaultSectionSize(26)
+        header = table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(SUPPORT, QHeaderView.ResizeMode.ResizeToContents)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        table.clicked.connect(self._class_chosen)
+        table.activated.connect(self._class_chosen)
+        self._theme.changed.connect(table.viewport().update)
+        return table
+
+    @cached_property
+    def confidence(self) -> ConfidenceView:
+        """Made when first looked at: it takes pyqtgraph."""
+        from ftgui.ui.widgets.confidence_view import ConfidenceView
+
+        view = ConfidenceView(self._theme)
+        view.threshold_chosen.connect(self._threshold_chosen)
+        view.bin_chosen.connect(self._bin_chosen)
+        view.unknown_wanted.connect(self._show_unknown)
+        self.stack.insertWidget(CONFIDENCE, view)
+        self.stack.removeWidget(self._confidence_placeholder)
+        self._confidence_placeholder.deleteLater()
+        return view
+
+    def _make_images(self) -> QWidget:
+        self.browser = ImageBrowser(self._workspace, self._theme)
+        self.browser.grid.set_size("Medium")
+        self.shown = label("", "title", wrap=True)
+        self.all_errors = button("All mistakes", "Show every image that the model gets wrong, the surest first")
+        row = QHBoxLayout()
+        row.addWidget(self.shown, 1)
+        row.addWidget(self.all_errors)
+        self.browser.card.body.insertLayout(0, row)
+        self.why = QToolButton()
+        self.why.setObjectName("chip")
+        self.why.setText("Show why")
+        self.why.setAccessibleName("Show why the model says so")
+        self.why.setToolTip("Show which places of the selected image speak for the model’s answer")
+        self.browser.foot.insertWidget(1, self.why)
+        self.browser.setMinimumWidth(280)
+        return self.browser
+
+    def _make_empty(self) -> QWidget:
+        card = Card()
+        card.body.addStretch(1)
+        self.empty_text = label("", "muted")
+        self.empty_text.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.empty_text.setWordWrap(True)
+        card.body.addWidget(self.empty_text)
+        card.body.addStretch(1)
         return card
 
-    def _show_none(self) -> None:
-        self.headline.setText("Nothing to evaluate yet")
-        self.detail.setText("Train first. The figures are of validation images, which the model never learned from.")
-        self.worst.hide()
-        self.model.show_evaluation(None)
-        self.recall.show_evaluation(None)
+    def _connect(self) -> None:
+        self._evaluation.changed.connect(self._refresh)
+        self._evaluation.set_changed.connect(self._set_changed)
+        workspace = self._workspace
+        workspace.recipe_changed.connect(self._show_threshold)
+        workspace.engine_changed.connect(self._show_buttons)
+        workspace.model_changed.connect(self._show_buttons)
+        workspace.catalog_changed.connect(self._catalog_changed)
+        self.which.activated.connect(self._split_chosen)
+        self.folder.clicked.connect(self.folder_wanted)
+        self.look.clicked.connect(self._evaluation.look)
+        self.train.clicked.connect(self.train_wanted)
+        self.views.idClicked.connect(self.show_view)
+        self.numbers.activated.connect(self._show_as)
+        self.order.activated.connect(self._show_as)
+        self.matrix.cell_chosen.connect(self.show_cell)
+        self.all_errors.clicked.connect(self.show_errors)
+        self.browser.found.connect(self._found)
+        self.browser.ask_wanted.connect(self.why_wanted)
+        self.browser.grid.chosen_changed.connect(self._show_why)
+        self.why.clicked.connect(self._why)
+
+    # --- figures ----------------------------------------------------------------------------------------------------
+
+    @Slot(int)
+    def show_view(self, number: int) -> None:
+        """`MATRIX`, `CLASSES` or `CONFIDENCE`."""
+        self.views.button(number).setChecked(True)
+        for widget in (self.numbers, self.order):
+            widget.setVisible(number == MATRIX)
+        if number == CONFIDENCE:
+            self.stack.setCurrentWidget(self.confidence)
+            self._show_confidence()
+            self._show_threshold()
+        else:
+            self.stack.setCurrentIndex(number)
 
     @Slot()
-    def _project_changed(self) -> None:
-        project = self._workspace.project
-        run = project.last_finished_run(self._workspace.recipe.backbone) if project else None
-        result = read_result(run) if run else None
-        if run is None or result is None:
+    def _show_as(self) -> None:
+        self.matrix.show_as(self.numbers.currentIndex() == 1, self.order.currentIndex() == 1)
+
+    @Slot()
+    def _set_changed(self) -> None:
+        """Other images are judged."""
+        evaluation = self._evaluation
+        self.browser.show_catalog(evaluation.catalog, editable=evaluation.folder is None)
+        while self.which.count() > len(_SPLITS):
+            self.which.removeItem(len(_SPLITS))
+        if evaluation.folder is not None:
+            self.which.addItem(f"“{evaluation.folder.path.name}”")
+            self.which.setCurrentIndex(len(_SPLITS))
+        else:
+            self.which.setCurrentIndex(list(_SPLITS.values()).index(evaluation.split))
+        self.show_errors()
+
+    @Slot()
+    def _catalog_changed(self) -> None:
+        contents = self._workspace.contents
+        self.browser.grid.class_names = list(contents.counts) if contents else []
+
+    @Slot()
+    def _refresh(self) -> None:
+        shown = self._evaluation.shown
+        self.split.setVisible(shown is not None)
+        self.empty.setVisible(shown is None)
+        self._show_buttons()
+        if shown is None:
             self._show_none()
             return
-        self._show(run, result.get("best_epoch"), _evaluation(result))
+        self._show_headline(shown)
+        self.matrix.show_matrix(shown.class_names, shown.confusion)
+        self.figures.show_figures(shown.class_names, class_figures(shown.confusion))
+        self._show_pairs(shown)
+        if self.views.checkedId() == CONFIDENCE:
+            self._show_confidence()
+        self._browse()
 
-    @Slot(object)
-    def _event(self, event: object) -> None:
-        if isinstance(event, m.TrainingFinished) and event.steps and self._workspace.comparing:
-            self._project_changed()  # what is judged here is the model that can be asked: the project's own
-        elif isinstance(event, m.TrainingFinished) and event.steps:
-            self._show(Path(event.run_folder), event.best_epoch, event.evaluation)
+    def _show_none(self) -> None:
+        trained = self._workspace.model_is_trained
+        self._show_pairs(None)
+        if self._workspace.steering.judging:
+            self.headline.setText("The model is looking at the images")
+            self.detail.setText("The figures come as soon as it has seen them.")
+            self.empty_text.setText("…")
+        elif trained and self._evaluation.folder is None and self._evaluation.split:
+            self.headline.setText("Nothing to show here")
+            name = next(name for name, split in _SPLITS.items() if split == self._evaluation.split).lower()
+            self.detail.setText(f"The model has not looked at any {name} yet, or there are none.")
+            self.empty_text.setText(
+                "“Look at the images” lets it. How many there are for what is set on the Data page."
+            )
+        else:
+            self.headline.setText("Nothing to evaluate yet")
+            self.detail.setText(
+                "Train first. The figures are of validation images, which the model never learned from."
+            )
+            self.empty_text.setText(
+                "Here you will see what the model takes for what, how sure it is,\n"
+                "and the images of every mistake, ready to be relabelled."
+            )
 
-    def _show(self, run: Path, epoch: Any, evaluation: m.Evaluation | None) -> None:
-        if evaluation is None:
-            self._show_none()
-            self.detail.setText(f"Run {run_number(run)} ended without figures of validation images.")
-            return
-        total = sum(map(sum, evaluation.confusion))
-        right = sum(line[i] for i, line in enumerate(evaluation.confusion))
-        self.headline.setText(f"{percent(evaluation.accuracy)} of the validation images are right")
-        loss = "" if math.isnan(evaluation.loss) else f" · loss {evaluation.loss:.3f}"
-        self.detail.setText(
-            f"Run {run_number(run)}, weights of epoch {epoch} · {right:,} of {plural(total, 'image')}{loss}"
+    def _show_headline(self, shown: Shown) -> None:
+        total = int(shown.confusion.sum())
+        share = accuracy(shown.confusion)
+        right = round(share * total)
+        low, high = interval(right, total)
+        self.headline.setText(f"{percent(share)} right")
+        self.headline.setToolTip(
+            f"{right:,} of {plural(total, 'image')}. With other images of the same kind it would be between {low:.1%} and "
+            f"{high:.1%} in 95 of 100 cases (Wilson interval): with few images the figure says little."
         )
-        self.worst.setText(_worst(evaluation))
-        self.worst.show()
-        self.model.show_evaluation(evaluation)
-        self.recall.show_evaluation(evaluation)
-        header = self.table.horizontalHeader()
-        available = self.table.viewport().width() // max(len(evaluation.class_names), 1)
-        header.setDefaultSectionSize(min(max(available, _NARROWEST_CELL), _WIDEST_CELL))
+        figures = class_figures(shown.confusion)
+        known = figures.f1[figures.support > 0]
+        parts = [
+            self._evaluation.title(),
+            f"{right:,} of {total:,}",
+            f"95 % interval {low * 100:.0f} to {high * 100:.0f} %",
+            f"mean F1 {percent(float(known.mean()))}",
+        ]
+        if shown.answers is not None:
+            error = calibration_error(reliability(shown.answers.confidences, shown.answers.right))
+            parts.append(f"calibration error {error * 100:.1f} %")
+            if shown.answers.unanswered:
+                parts.append(f"{plural(shown.answers.unanswered, 'image')} not looked at")
+        elif not math.isnan(shown.loss):
+            parts.append(f"loss {shown.loss:.3f}")
+        self.detail.setText(" · ".join(parts))
 
+    def _show_pairs(self, shown: Shown | None) -> None:
+        while (item := self.pairs.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.hide()  # until it is deleted it would be painted where it was
+                widget.deleteLater()
+        pairs = confused_pairs(shown.confusion, _PAIRS) if shown else []
+        if shown is None:
+            return
+        self.pairs.addWidget(label("Most confused:" if pairs else "Every image is recognised.", "muted"))
+        for count, row, column in pairs:
+            names = shown.class_names[row], shown.class_names[column]
+            chip = QToolButton()
+            chip.setObjectName("chip")
+            full = f"{names[0]} → {names[1]}  {count}×"
+            chip.setText(self.fontMetrics().elidedText(full, Qt.TextElideMode.ElideMiddle, 190))
+            chip.setToolTip(f"{plural(count, 'image')} of “{names[0]}” called “{names[1]}”; a click shows them")
+            chip.setAccessibleName(f"{names[0]} called {names[1]}, {count} times")
+            chip.clicked.connect(lambda _checked=False, names=names: self._pair_chosen(*names))
+            self.pairs.addWidget(chip)
+        self.pairs.addStretch(1)
 
-def _evaluation(result: dict[str, Any]) -> m.Evaluation | None:
-    raw = result.get("evaluation")
-    if not isinstance(raw, dict):
-        return None
-    filled = {key: math.nan if value is None else value for key, value in raw.items()}  # JSON has no NaN
-    try:
-        return msgspec.convert(filled, m.Evaluation)
-    except msgspec.ValidationError:
-        return None
+    def _show_confidence(self) -> None:
+        shown, run = self._evaluation.shown, self._evaluation.run
+        known = read_evaluation(run) if run else None
+        before = known.calibration_error_before if known else math.nan
+        temperature = known.temperature if known else 1.0
+        self.confidence.show_answers(shown.answers if shown else None, temperature, before)
 
+    @Slot()
+    def _show_threshold(self) -> None:
+        if "confidence" in self.__dict__:  # it exists
+            self.confidence.show_threshold(self._workspace.recipe.threshold, not self._workspace.engine.busy)
 
-def _worst(evaluation: m.Evaluation) -> str:
-    """The class that is recognised least, and what it is taken for."""
-    names, table = evaluation.class_names, evaluation.confusion
-    recalls = [(line[i] / sum(line), i) for i, line in enumerate(table) if sum(line)]
-    if not recalls:
-        return ""
-    recall, row = min(recalls)
-    if recall == 1:
-        return "Every class is recognised without a mistake."
-    wrong = max((count, column) for column, count in enumerate(table[row]) if column != row)
-    return (
-        f"Hardest is “{names[row]}”: {recall:.0%} recognised, most often taken for “{names[wrong[1]]}” ({wrong[0]}×)."
-    )
+    @Slot()
+    def _show_buttons(self) -> None:
+        why = self._evaluation.not_now_because()
+        shown = self._evaluation.shown
+        missing = shown is None or shown.answers is None or shown.answers.unanswered > 0
+        self.look.setVisible(missing and self._evaluation.folder is None and self._workspace.model_is_trained)
+        self.look.setEnabled(not why and not self._workspace.steering.judging)
+        self.folder.setEnabled(not why)
+        self.folder.setToolTip(why or "Judge the model on a folder of labelled images that it has never seen")
+        self.train.setVisible(shown is not None)
+        self.train.setEnabled(not self._workspace.obstacles() and not self._workspace.engine.busy)
+        self._show_why()
+
+    # --- images -----------------------------------------------------------------------------------------------------
+
+    @Slot()
+    def show_errors(self) -> None:
+        """Every mistake, the surest first."""
+        self._ask(Query(correct=False, order="confidence", descending=True), "Mistakes, the surest first")
+        self.matrix.setCurrentIndex(QModelIndex())
+
+    @Slot(str, str)
+    def show_cell(self, class_name: str, answer: str) -> None:
+        """Exactly the images of one cell of the matrix."""
+        title = f"“{class_name}” called “{answer}”" if class_name != answer else f"“{class_name}” recognised"
+        query = Query(class_name=class_name, prediction=answer, order="confidence", descending=class_name != answer)
+        self._ask(query, title)
+
+    def _pair_chosen(self, class_name: str, answer: str) -> None:
+        self.show_view(MATRIX)
+        self.matrix.choose(class_name, answer)
+        self.show_cell(class_name, answer)
+
+    @Slot(QModelIndex)
+    def _class_chosen(self, index: QModelIndex) -> None:
+        name = self.figures.name_at(index.row())
+        self._ask(
+            Query(class_name=name, correct=False, order="confidence", descending=True),
+            f"“{name}” called something else",
+        )
+
+    @Slot(float, float)
+    def _bin_chosen(self, low: float, high: float) -> None:
+        self._ask(
+            Query(least_sure=low, surest=high, order="confidence"), f"Answers of {low:.0%} to {high:.0%} probability"
+        )
+
+    @Slot()
+    def _show_unknown(self) -> None:
+        threshold = self._workspace.recipe.threshold
+        self._ask(Query(surest=threshold, order="confidence"), f"Below {threshold:.0%}: “don’t know”")
+
+    @Slot(float)
+    def _threshold_chosen(self, threshold: float) -> None:
+        self._workspace.plan.change("", "threshold", threshold)
+
+    def _ask(self, query: Query, title: str) -> None:
+        self._asked, self._title = query, title
+        self._browse()
+
+    def _browse(self) -> None:
+        split = "" if self._evaluation.folder else self._evaluation.split
+        # The figures are of images that can be used; so are those that a figure leads to.
+        self.browser.browse(replace(self._asked, split=split, usable=True))
+
+    @Slot(int)
+    def _found(self, count: int) -> None:
+        shown = self._evaluation.shown
+        self.shown.setText(f"{self._title} · {plural(count, 'image')}")
+        unseen = shown is not None and shown.answers is None
+        self.browser.nothing.setText(
+            "The model has not looked at single images yet: press “Look at the images”." if unseen else "None."
+        )
+
+    @Slot(int)
+    def _split_chosen(self, number: int) -> None:
+        splits = list(_SPLITS.values())
+        if number < len(splits):
+            self._evaluation.choose_split(splits[number])
+
+    @Slot()
+    def _show_why(self) -> None:
+        chosen = self.browser.grid.chosen()
+        self.why.setEnabled(len(chosen) == 1 and self._workspace.model is not None)
+
+    @Slot()
+    def _why(self) -> None:
+        catalog, chosen = self._evaluation.catalog, self.browser.chosen()
+        rows = catalog.rows(chosen[:1]) if catalog else []
+        if catalog is not None and rows:
+            self.why_wanted.emit(catalog.root / rows[0].path)
+
+    def close_threads(self) -> None:
+        """Before the program ends."""
+        self.browser.close_threads()

@@ -120,6 +120,8 @@ class ImageGrid(QListView):
         self.images = ImageListModel(self.thumbnails, self)
         self.class_names: list[str] = []
         """Relabelling offers these."""
+        self.editable = True
+        """Its images are the open dataset's."""
         self._tile = _Tile(theme, self)
         self.setModel(self.images)
         self.setItemDelegate(self._tile)
@@ -234,7 +236,8 @@ class ImageGrid(QListView):
     def edit_by(self, event: QKeyEvent) -> bool:
         """Whether a key asks for an edit, which is then asked for."""
         key = event.key()
-        if event.modifiers() not in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier):
+        plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
+        if not plain or not self.editable:
             return False
         if key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace, Qt.Key.Key_X):
             self.exclude_toggled.emit()
@@ -259,11 +262,13 @@ class ImageGrid(QListView):
         look.setEnabled(current.isValid())
         ask.setEnabled(current.isValid())
         menu.addSeparator()
-        add_edits(menu, self, chosen)
-        menu.addSeparator()
+        if self.editable:
+            add_edits(menu, self, chosen)
+            menu.addSeparator()
         menu.addAction("Select all\tCtrl+A", self.selectAll)
-        menu.addSeparator()
-        menu.addAction("Move to trash…", self.trash_wanted.emit).setEnabled(chosen)
+        if self.editable:
+            menu.addSeparator()
+            menu.addAction("Move to trash…", self.trash_wanted.emit).setEnabled(chosen)
         return menu
 
 
