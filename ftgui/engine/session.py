@@ -280,7 +280,8 @@ class Session:
 
     def _find_nearest(self, command: m.FindNearest) -> None:
         self.stop_requested = False
-        self._asking.nearest(command, partial(self._poll_beside, (m.Predict, m.Explain)))
+        ended_by = (m.Train, m.Continue, m.LoadModel, m.FindRate, m.Judge, m.PredictFiles, m.FindNearest)
+        self._asking.nearest(command, partial(self._poll_beside, _QUESTIONS, ended_by))
 
     def _predict_files(self, command: m.PredictFiles) -> None:
         """In a training they are looked at a few at a time, by `_poll`; else here."""
@@ -288,9 +289,9 @@ class Session:
         self._files_command = command
 
     def _rest_of_files(self) -> None:
-        """All that still wait, other questions in between."""
+        """Those that still wait, other questions in between, until something else is to be done."""
         self.stop_requested = False
-        while self._asking.files_wait and not self.shutting_down:
+        while self._asking.files_wait and not self._postponed and not self.shutting_down:
             try:
                 self._poll_beside(_QUESTIONS)
             except StopRequested:
@@ -308,14 +309,15 @@ class Session:
         except OSError as error:
             self._fail(command, f"The table can't be written: {error}")
 
-    def _poll_beside(self, answered: tuple[type[m.Command], ...]) -> None:
+    def _poll_beside(self, answered: tuple[type[m.Command], ...], ended_by: tuple[type[m.Command], ...] = ()) -> None:
         """Between steps of what is done beside a training: some commands are answered, Stop ends it, all else waits.
 
         Args:
             answered: kinds of commands.
+            ended_by: kinds of commands that are worth more than what is done; they are done next.
 
         Raises:
-            StopRequested: on `Stop`, `Shutdown` or `stop_requested`.
+            StopRequested: on `Stop`, `Shutdown`, `stop_requested` or one of `ended_by`.
         """
         if self.stop_requested:
             raise StopRequested
@@ -327,6 +329,8 @@ class Session:
                 self._do(command)
             else:
                 self._postponed.append(command)
+                if isinstance(command, ended_by):
+                    raise StopRequested
 
     def _show_views(self, command: m.ShowViews) -> None:
         preprocessing = self._require().built.preprocessing

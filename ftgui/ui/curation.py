@@ -12,8 +12,10 @@ from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QUndoStack
 
 from ftgui.data import edits
+from ftgui.data.added import ADDED_FOLDER, keep_copy
 from ftgui.data.catalog import Catalog
 from ftgui.data.edits import Ids, Values
+from ftgui.data.records import reference
 from ftgui.data.split import Splitting
 from ftgui.protocol.recipe import Recipe
 from ftgui.ui.collection import Collection
@@ -82,6 +84,29 @@ class Curation(QObject):
             names = ", ".join(file.name for file in refused[:3]) + (" …" if len(refused) > 3 else "")
             why = "not an image, unreadable, or there already"
             self.said.emit("warning", f"{plural(len(refused), 'file')} left out ({why}): {names}")
+
+    def should_be(self, source: Path | bytes, class_name: str) -> bool:
+        """An image that the model was asked about belongs to this class: one of the dataset is relabelled, any other copied
+        into the project, so that it stays, and added.
+
+        Returns:
+            whether there is something new to learn.
+        """
+        catalog, project = self._collection.catalog, self._collection.project
+        if catalog is None or project is None:
+            return False
+        if isinstance(source, Path):
+            known = catalog.id_of(reference(source.absolute(), catalog.root))
+            if known is not None:
+                self.relabel([known], class_name)
+                return True
+        try:
+            copy = keep_copy(source, project.folder / ADDED_FOLDER)
+        except OSError as error:
+            self.said.emit("error", f"The image could not be copied into the project: {error}.")
+            return False
+        self.add([copy], class_name)
+        return catalog.id_of(reference(copy, catalog.root)) is not None
 
     def _remove(self, catalog: Catalog, ids: Ids) -> Step:
         removed = edits.remove_images(catalog, ids)

@@ -19,6 +19,10 @@ class Kind(Enum):
     DATASET = auto()
     """A folder, or an archive of one."""
     IMAGE = auto()
+    FILES = auto()
+    """Several images, or on the Predict page a folder of them, that the model is asked about."""
+    JUDGE = auto()
+    """On the Evaluate page: a folder of labelled images that the model is judged on."""
     PIXELS = auto()
     """An image without a file, from another program."""
     WEIGHTS = auto()
@@ -31,6 +35,8 @@ class Offer:
 
     kind: Kind
     path: Path = Path()
+    paths: tuple[Path, ...] = ()
+    """Of `FILES`."""
     only: tuple[str, ...] = ()
     """Names of the class folders in `path`, if several were dropped."""
     content: bytes = b""
@@ -38,9 +44,21 @@ class Offer:
     detail: str = ""
 
 
-def look_at(mime: QMimeData, training: bool) -> Offer:
+class Place(Enum):
+    """What folders are dropped for, which depends on the page in front."""
+
+    OPEN = auto()
+    JUDGE = auto()
+    ASK = auto()
+
+
+def look_at(mime: QMimeData, training: bool, place: Place = Place.OPEN) -> Offer:
     """Judge by names only: this runs on the main thread while the mouse moves."""
     paths = [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]
+    if place is Place.ASK and paths and (len(paths) > 1 or paths[0].is_dir()):
+        return _ask_about(paths)
+    if place is Place.JUDGE and len(paths) == 1 and paths[0].is_dir():
+        return _judge_on(paths[0], training)
     if len(paths) > 1:
         return _look_at_several(paths, training)
     if paths:
@@ -57,18 +75,39 @@ def look_at(mime: QMimeData, training: bool) -> Offer:
 def _look_at_several(paths: list[Path], training: bool) -> Offer:
     """Several folders are classes; of anything else one at a time."""
     parents = {path.parent for path in paths}
+    if all(is_image_name(path) for path in paths):
+        detail = "Drop to ask the model; dropped on a class in the list, they are added to it"
+        return Offer(Kind.FILES, paths=tuple(paths), title=f"What are these {len(paths):,} images?", detail=detail)
     if len(parents) > 1 or not all(path.is_dir() for path in paths):
-        detail = "Drop a folder of images, several folders that are classes, or one image."
-        if all(is_image_name(path) for path in paths):
-            detail = (
-                "Drop these on a class in the list to add them to it, or one of them here to ask the model about it."
-            )
-        return Offer(Kind.REFUSED, title="One at a time, please", detail=detail)
+        detail = "Drop a folder of images, several folders that are classes, or images."
+        return Offer(Kind.REFUSED, title="One thing at a time, please", detail=detail)
     names = tuple(sorted(path.name for path in paths))
     if training:
         return _look_at_path(paths[0], training)
     shown = ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
-    return Offer(Kind.DATASET, parents.pop(), names, title=f"Open {len(names)} classes: {shown}", detail="counting…")
+    return Offer(
+        Kind.DATASET, parents.pop(), only=names, title=f"Open {len(names)} classes: {shown}", detail="counting…"
+    )
+
+
+def _ask_about(paths: list[Path]) -> Offer:
+    """On the Predict page, where folders are full of questions."""
+    folders = sum(path.is_dir() for path in paths)
+    if not all(path.is_dir() or is_image_name(path) for path in paths):
+        return Offer(Kind.REFUSED, title="Not all of these are images", detail="Drop images, or folders of them.")
+    if len(paths) == 1:
+        title = f"What are the images in “{paths[0].name}”?"
+    else:
+        title = f"What are these {len(paths):,} {'images' if not folders else 'things'}?"
+    detail = "Drop to ask the model about all of them; on the Data page a folder is opened instead"
+    return Offer(Kind.FILES, paths=tuple(paths), title=title, detail=detail if folders else "Drop to ask the model")
+
+
+def _judge_on(path: Path, training: bool) -> Offer:
+    if training:
+        return Offer(Kind.REFUSED, path, title="A training is running", detail="Judge the model when it is over.")
+    detail = "Its images are not learned from. On the Data page a folder is opened instead"
+    return Offer(Kind.JUDGE, path, title=f"How good is the model on “{path.name}”?", detail=detail)
 
 
 def _look_at_path(path: Path, training: bool) -> Offer:

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSettings, Qt, QThreadPool, QTimer, Slot
+from PySide6.QtCore import QMimeData, QSettings, Qt, QThreadPool, QTimer, Slot
 from PySide6.QtGui import (
     QAction,
     QActionGroup,
@@ -40,7 +40,7 @@ from ftgui.data.scan import DatasetError, scan
 from ftgui.data.tables import TableQuestion
 from ftgui.protocol import messages as m
 from ftgui.ui.commands.edit_catalog import EditCatalog
-from ftgui.ui.drops import Kind, Offer, look_at
+from ftgui.ui.drops import Kind, Offer, Place, look_at
 from ftgui.ui.pages.data_page import DataPage
 from ftgui.ui.pages.evaluate_page import EvaluatePage
 from ftgui.ui.pages.predict_page import PredictPage
@@ -64,6 +64,9 @@ if TYPE_CHECKING:
     from ftgui.ui.pages.train_page import TrainPage
 
 DATA, TRAIN, EVALUATE, PREDICT = range(4)
+
+MOST_SIDE_BY_SIDE = 30
+"""Images asked about one by one; of more the answers are a table."""
 
 
 class MainWindow(QWidget):
@@ -145,7 +148,7 @@ class MainWindow(QWidget):
         menu = QMenu(self)
         self._add(menu, "Open folder…", QKeySequence.StandardKey.Open, self.choose_folder)
         self._add(menu, "Open archive of images…", None, self.choose_archive)
-        self._add(menu, "Open image…", QKeySequence("Ctrl+I"), self.choose_image)
+        self._add(menu, "Open images…", QKeySequence("Ctrl+I"), self.choose_image)
         self._add(menu, "Paste", QKeySequence.StandardKey.Paste, self.paste)
         self._add(menu, "Open the sample", None, self.open_sample)
         menu.addSeparator()
@@ -202,11 +205,14 @@ class MainWindow(QWidget):
         self.data_page.open_wanted.connect(self.choose_folder)
         self.data_page.sample_wanted.connect(self.open_sample)
         self.data_page.ask_wanted.connect(workspace.ask)
-        self.evaluate_page.why_wanted.connect(workspace.ask)
+        self.evaluate_page.why_wanted.connect(self.show_why)
         self.evaluate_page.folder_wanted.connect(self.choose_evaluation_folder)
         self.evaluate_page.train_wanted.connect(self.train_or_pause)
         self.predict_page.open_wanted.connect(self.choose_image)
         self.predict_page.paste_wanted.connect(self.paste)
+        self.predict_page.folder_wanted.connect(self.choose_folder_to_ask)
+        self.layers.layer_picked.connect(self.predict_page.pick_layer)
+        self.status.train_wanted.connect(self.train_or_pause)
         self.layers.ticks_wanted.connect(workspace.tick)
         workspace.steering.learning.connect(self.layers.show_learning)
         self.pricing.known.connect(self.layers.show_price)
@@ -360,9 +366,30 @@ class MainWindow(QWidget):
     @Slot()
     def choose_image(self) -> None:
         patterns = " ".join(f"*{ending}" for ending in sorted(EXTENSIONS))
-        path, _ = QFileDialog.getOpenFileName(self, "Ask about an image", "", f"Images ({patterns});;All files (*)")
-        if path:
-            self.workspace.ask(Path(path))
+        paths, _ = QFileDialog.getOpenFileNames(self, "Ask about images", "", f"Images ({patterns});;All files (*)")
+        if paths:
+            self.ask_about([Path(path) for path in paths])
+
+    @Slot()
+    def choose_folder_to_ask(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Ask about all images in a folder")
+        if folder:
+            self.ask_about([Path(folder)])
+
+    def ask_about(self, paths: list[Path]) -> None:
+        """A few images one by one, side by side; more, and folders, as a table."""
+        if len(paths) > MOST_SIDE_BY_SIDE or any(path.is_dir() for path in paths):
+            self.show_page(PREDICT)
+            self.predict_page.look_at_files(paths)
+        else:
+            for path in paths:
+                self.workspace.ask(path)
+
+    @Slot(object)
+    def show_why(self, path: Path) -> None:
+        """What in an image speaks for the model's answer?"""
+        self.predict_page.show_why()
+        self.workspace.ask(path)
 
     @Slot()
     def open_sample(self) -> None:
@@ -370,7 +397,7 @@ class MainWindow(QWidget):
 
     @Slot()
     def paste(self) -> None:
-        self.accept_offer(look_at(QGuiApplication.clipboard().mimeData(), self.workspace.engine.busy))
+        self.accept_offer(self._look_at(QGuiApplication.clipboard().mimeData()))
 
     @Slot()
     def choose_model(self, weights: str = "") -> None:
@@ -431,12 +458,22 @@ class MainWindow(QWidget):
 
     # --- drops ------------------------------------------------------------------------------------------------------
 
+    def _look_at(self, mime: QMimeData) -> Offer:
+        """What a drop or paste would do on the page in front."""
+        places = {EVALUATE: Place.JUDGE, PREDICT: Place.ASK}
+        place = places.get(self.pages.currentIndex(), Place.OPEN)
+        return look_at(mime, self.workspace.engine.busy, place if self.workspace.project else Place.OPEN)
+
     def accept_offer(self, offer: Offer) -> None:
         """Do what a drop or paste offered."""
         if offer.kind is Kind.DATASET:
             self.workspace.open_dataset(offer.path, offer.only)
         elif offer.kind is Kind.IMAGE:
             self.workspace.ask(offer.path)
+        elif offer.kind is Kind.FILES:
+            self.ask_about(list(offer.paths))
+        elif offer.kind is Kind.JUDGE:
+            self.workspace.evaluation.open_folder(offer.path)
         elif offer.kind is Kind.PIXELS:
             self.workspace.ask(content=offer.content)
         elif offer.kind is Kind.WEIGHTS:
@@ -445,7 +482,7 @@ class MainWindow(QWidget):
             self.status.say("warning", f"{offer.title}. {offer.detail}")
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        self._offer = look_at(event.mimeData(), self.workspace.engine.busy)
+        self._offer = self._look_at(event.mimeData())
         refused = self._offer.kind is Kind.REFUSED
         self.overlay.say(self._offer.title, self._offer.detail, refused)
         if self._offer.kind is Kind.DATASET:
@@ -460,7 +497,7 @@ class MainWindow(QWidget):
         self._end_drag()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        offer = look_at(event.mimeData(), self.workspace.engine.busy)
+        offer = self._look_at(event.mimeData())
         self._end_drag()
         event.acceptProposedAction()
         self.accept_offer(offer)

@@ -26,6 +26,7 @@ from ftgui.ui.collection import Collection
 from ftgui.ui.curation import Curation
 from ftgui.ui.evaluation import Evaluation
 from ftgui.ui.plan import Plan
+from ftgui.ui.questions import Questions
 from ftgui.ui.steering import Steering
 from ftgui.ui.workers.engine_worker import EngineKind, EngineState, EngineWorker
 
@@ -72,6 +73,8 @@ class Workspace(QObject):
     """What is being downloaded, bytes done, bytes in all; `cancel` ends it, an empty `busy` follows its end."""
     message = Signal(str, str)
     """severity, sentence for the status line."""
+    training_offered = Signal(str)
+    """There is reason to train again: a sentence for the status line, beside a button."""
 
     _start_engine = Signal()
     _send = Signal(object)
@@ -118,6 +121,7 @@ class Workspace(QObject):
         self._worker = EngineWorker()
         self._worker.moveToThread(self._thread)
         self.steering = Steering(self._worker, self._send.emit, self._next_request, self)
+        self.questions = Questions(self._worker, self._send.emit, self._next_request, self)
         self._connect_worker()
         self._connect_collection()
         self.evaluation = Evaluation(self)
@@ -170,9 +174,11 @@ class Workspace(QObject):
         worker.paused.connect(self._paused)
         worker.resumed.connect(self._resumed)
         worker.training_finished.connect(self._training_finished)
+        self.questions.neighbors_found.connect(self._side_work_is_over)
+        self.questions.no_neighbors.connect(self._side_work_is_over)
         self.steering.rate_tested.connect(self._rate_test_goes_on)
-        self.steering.rate_test_finished.connect(self._rate_test_over)
-        self.steering.rate_test_failed.connect(self._rate_test_over)
+        self.steering.rate_test_finished.connect(self._side_work_is_over)
+        self.steering.rate_test_failed.connect(self._side_work_is_over)
         for signal in (
             worker.training_started,
             worker.phase_started,
@@ -232,6 +238,7 @@ class Workspace(QObject):
         self._held_ticks = []
         self._run_folder = None
         self.steering.engine_gone()
+        self.questions.engine_gone()
         for asked in self._waiting.values():
             self.not_answered.emit(asked, "The engine ended before it answered.")
         self._waiting.clear()
@@ -329,7 +336,7 @@ class Workspace(QObject):
         if asked is not None:
             self.not_answered.emit(asked, event.message)
             return
-        if self.steering.failed(event):
+        if self.steering.failed(event) or self.questions.failed(event):
             return
         if event.command == "ShowViews":
             self.views_failed.emit(event.request, event.message)
@@ -630,7 +637,7 @@ class Workspace(QObject):
         self.show_side_work("trying learning rates", 0, 0)
 
     @Slot()
-    def _rate_test_over(self) -> None:
+    def _side_work_is_over(self) -> None:
         self.side_work_over()
 
     def side_work_over(self) -> None:

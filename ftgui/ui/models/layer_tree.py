@@ -136,6 +136,10 @@ class LayerTreeModel(QAbstractItemModel):
 
     # --- QAbstractItemModel -----------------------------------------------------------------------------------------
 
+    def name_at(self, index: Index) -> str:
+        """Of a row."""
+        return self._nodes[index.internalId()].name
+
     def _index(self, node: int, column: int) -> QModelIndex:
         return self.createIndex(self._position[node], column, node)
 

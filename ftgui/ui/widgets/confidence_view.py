@@ -16,7 +16,8 @@ from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import button, label
 
 _TEACHES_CALIBRATION = (
-    "Each bar holds the answers of about the same probability. Its height is how many of them are right. On the dashed line "
+    "Each bar holds the answers of about the same probability. Its height is how many of them are right; a faint one stands "
+    "on few answers. On the dashed line "
     "the model is exactly as sure as it is right; below it, it is too sure. The temperature, one number fitted on the "
     "validation images after training, has brought the bars as near to the line as one number can."
 )
@@ -127,7 +128,12 @@ class ConfidenceView(QWidget):
         row = QHBoxLayout()
         row.addWidget(self.slider, 1)
         row.addWidget(self.show_unknown)
-        layout.addWidget(label("When should it say “don’t know”?", "title"))
+        self._legend = label()
+        self._legend.setTextFormat(Qt.TextFormat.RichText)
+        title = QHBoxLayout()
+        title.addWidget(label("When should it say “don’t know”?", "title"), 1)
+        title.addWidget(self._legend)
+        layout.addLayout(title)
         layout.addLayout(row)
         layout.addWidget(self.consequence)
         layout.addWidget(self.chart, 1)
@@ -148,6 +154,7 @@ class ConfidenceView(QWidget):
         self._bars.setOpts(
             x=[(one.low + one.high) / 2 for one in filled], height=[one.accuracy for one in filled], width=0.09
         )
+        self._shade_bars()
         error = calibration_error(self._bins)
         words = f"On average its probabilities are {error * 100:.1f} points off." if filled else ""
         if filled and math.isfinite(error_before):
@@ -194,6 +201,16 @@ class ConfidenceView(QWidget):
         self._say_consequence()
         self.threshold_chosen.emit(value / 100)
 
+    def _shade_bars(self) -> None:
+        """The fewer answers a bar stands on, the fainter it is."""
+        filled = [one.count for one in self._bins if one.count]
+        brushes = []
+        for count in filled:
+            color = QColor(self._theme.colors.accent)
+            color.setAlphaF(0.15 + 0.6 * count / max(filled))
+            brushes.append(color)
+        self._bars.setOpts(brushes=brushes, pen=pg.mkPen(self._theme.colors.accent))
+
     def _clicked(self, event: object) -> None:
         place = self.reliability.getPlotItem().getViewBox().mapSceneToView(event.scenePos())  # type: ignore[attr-defined]
         for one in self._bins:
@@ -205,9 +222,11 @@ class ConfidenceView(QWidget):
         colors = self._theme.colors
         for chart in (self.reliability, self.chart):
             chart.paint_axes()
-        fill = QColor(colors.accent)
-        fill.setAlphaF(0.55)
-        self._bars.setOpts(brush=fill, pen=pg.mkPen(colors.accent))
+        self._shade_bars()
+        self._legend.setText(
+            f"<span style='color:{colors.accent}'>━</span> right, of those answered "
+            f"<span style='color:{colors.second}'>╍</span> answered"
+        )
         self._ideal.setPen(pg.mkPen(colors.muted, width=1.5, style=Qt.PenStyle.DashLine))
         self._answered.setPen(pg.mkPen(colors.second, width=2, style=Qt.PenStyle.DashLine))
         self._right.setPen(pg.mkPen(colors.accent, width=2))

@@ -187,7 +187,7 @@ class ImageBrowser(QWidget):
         elif chosen:
             self.selected.set_full(f"{plural(len(chosen), 'image')} selected")
         else:
-            self.selected.set_full("Click an image to select it, double-click to look at it.")
+            self.selected.set_full("Double-click an image to look at it.")
 
     # --- the viewer -------------------------------------------------------------------------------------------------
 

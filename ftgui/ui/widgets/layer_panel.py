@@ -128,6 +128,8 @@ class LayerPanel(Card):
 
     ticks_wanted = Signal(list, str)
     """Layers that should learn, words for undo."""
+    layer_picked = Signal(str)
+    """Name of the row that the person made current."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__("Layers", parent)
@@ -165,6 +167,7 @@ class LayerPanel(Card):
         self.tree.setColumnHidden(LEARNING, True)
         self._room = _Room(self.tree)
         self.tree.toggle_wanted.connect(self._toggle)
+        self.tree.selectionModel().currentChanged.connect(self._picked)
 
         self.placeholder = label("The engine is starting…", "muted", wrap=True)
         self.placeholder.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -187,6 +190,11 @@ class LayerPanel(Card):
         self._parameters = (0, 0)
         self._proof: tuple[bool, str] | None = None
         theme.changed.connect(self._show_counts)
+
+    @Slot(QModelIndex, QModelIndex)
+    def _picked(self, index: QModelIndex, _before: QModelIndex) -> None:
+        if index.isValid():
+            self.layer_picked.emit(self.model.name_at(index))
 
     # --- what the engine says ---------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from ftgui.data.figures import Counts
 from ftgui.ui.models.confusion import ConfusionModel
 from ftgui.ui.theme import Theme
 
-_NARROWEST, _WIDEST = 18, 84
+_NARROWEST, _WIDEST = 18, 140
 """Sides of a cell, pixels: below, neither its shade nor the class beside it could be read."""
 _LONGEST_NAME = 130
 _UPRIGHT_BELOW = 60

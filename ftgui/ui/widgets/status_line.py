@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
 from ftgui.progress import clock, megabytes, percent
@@ -27,6 +27,8 @@ _ENGINE = {
 
 class StatusLine(QWidget):
     """Follows the workspace."""
+
+    train_wanted = Signal()
 
     def __init__(self, workspace: Workspace, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -54,7 +56,9 @@ class StatusLine(QWidget):
             "Start the engine again", "Starts a new engine; project, ticks and runs are as they were."
         )
         self.cancel = button("Cancel", "")
+        self.train_again = button("Train again", "Train with the images and labels as they are now")
         layout.addWidget(self.text, 1)
+        layout.addWidget(self.train_again)
         layout.addWidget(self.bar)
         layout.addWidget(self.left)
         layout.addWidget(self.cancel)
@@ -66,6 +70,9 @@ class StatusLine(QWidget):
         self.bar.hide()
         self.restart.hide()
         self.cancel.hide()
+        self.train_again.hide()
+        self.train_again.clicked.connect(self.train_wanted)
+        workspace.training_offered.connect(self._offer_training)
         self.cancel.clicked.connect(workspace.cancel)
         workspace.downloading.connect(self._downloading)
         self.restart.clicked.connect(workspace.start_engine)
@@ -83,10 +90,17 @@ class StatusLine(QWidget):
         """Something for the person to know; stays until something newer."""
         self.text.setText(sentence)
         self.text.setToolTip(sentence)
+        self.train_again.hide()
         self._of_crash = severity == "error" and self._kind is EngineKind.CRASHED
         if severity != self._severity:
             self._severity = severity
             self._recolor()
+
+    @Slot(str)
+    def _offer_training(self, sentence: str) -> None:
+        """Until something newer is said."""
+        self.say("info", sentence)
+        self.train_again.setVisible(not self._workspace.engine.busy and not self._workspace.obstacles())
 
     @Slot()
     def _recolor(self) -> None:

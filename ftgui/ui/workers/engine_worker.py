@@ -81,6 +81,9 @@ class EngineWorker(QObject):
     priced = Signal(m.Price)
     views = Signal(m.Views)
     predicted = Signal(m.Prediction)
+    explained = Signal(m.Explanation)
+    nearest = Signal(m.Nearest)
+    predicted_files = Signal(m.PredictedFiles)
     command_failed = Signal(m.CommandFailed)
     logged = Signal(m.Log)
 
@@ -115,6 +118,9 @@ class EngineWorker(QObject):
             m.Price: self.priced,
             m.Views: self.views,
             m.Prediction: self.predicted,
+            m.Explanation: self.explained,
+            m.Nearest: self.nearest,
+            m.PredictedFiles: self.predicted_files,
             m.CommandFailed: self.command_failed,
             m.Log: self.logged,
         }

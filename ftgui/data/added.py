@@ -1,0 +1,30 @@
+"""Images that a person gave the project one by one: copied into its folder, because the original may go."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from ftgui.protocol.recipe import write_atomically
+
+ADDED_FOLDER = "added"
+"""In a project's folder."""
+
+
+def keep_copy(source: Path | bytes, folder: Path) -> Path:
+    """Copy an image into a folder, under a name that its content decides: the same twice is one file.
+
+    Args:
+        source: the file, or a PNG file's bytes (from the clipboard).
+        folder: made when missing.
+
+    Raises:
+        OSError: it can't be read or written.
+    """
+    content = source if isinstance(source, bytes) else source.read_bytes()
+    name, suffix = ("pasted", ".png") if isinstance(source, bytes) else (source.stem, source.suffix)
+    digest = hashlib.blake2b(content, digest_size=4).hexdigest()
+    copy = folder.absolute() / f"{name}-{digest}{suffix}"
+    if not copy.exists():
+        write_atomically(copy, content)
+    return copy
