@@ -72,6 +72,8 @@ class Evaluation(QObject):
         self._wanted: list[str] | None = None
         """Splits to look at as soon as the engine is ready; empty: all; None: nothing is wanted."""
         self._judging_folder = False
+        self._ended: tuple[Path, m.Evaluation | None] | None = None
+        """The run that ended last in this window, and its figures; the disk may not have taken them."""
         self.shown: Shown | None = None
         self.split = "val"
         """Whose figures are shown; empty: of all images."""
@@ -81,6 +83,7 @@ class Evaluation(QObject):
         workspace.project_changed.connect(self._project_changed)
         workspace.catalog_changed.connect(self.count)
         workspace.steering.judged.connect(self._judged)
+        workspace.training_event.connect(self._training_event)
 
     # --- what is shown ----------------------------------------------------------------------------------------------
 
@@ -138,12 +141,24 @@ class Evaluation(QObject):
     def _at_the_end_of_the_run(self) -> Shown | None:
         """The run's own figures, where its model has not looked at single images yet."""
         run = self._workspace.model_run
-        evaluation = read_evaluation(run) if run and self.split == "val" else None
+        evaluation = self.figures_of(run) if run and self.split == "val" else None
         if evaluation is None:
             return None
         self.run = run
         confusion = np.array(evaluation.confusion, np.int64)
         return Shown(evaluation.class_names, confusion, None, evaluation.loss)
+
+    def figures_of(self, run: Path) -> m.Evaluation | None:
+        """That a run ended with."""
+        if self._ended is not None and self._ended[0] == run:
+            return self._ended[1]
+        return read_evaluation(run)
+
+    @Slot(object)
+    def _training_event(self, event: object) -> None:
+        if isinstance(event, m.TrainingFinished):
+            self._ended = (Path(event.run_folder), event.evaluation)
+            self.count()
 
     def _show(self, shown: Shown | None) -> None:
         self.shown = shown

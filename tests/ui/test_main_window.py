@@ -115,8 +115,8 @@ def test_a_dropped_text_file_is_refused_in_words(window: MainWindow, fake: FakeE
 
 
 def test_several_things_and_web_links_are_refused(window: MainWindow, tmp_path: Path) -> None:
-    hover(window, urls(tmp_path / "a.jpg", tmp_path / "b.jpg"))
-    assert "One at a time" in window.overlay.text
+    hover(window, urls(tmp_path / "a.jpg", tmp_path / "b.txt"))
+    assert "One thing at a time" in window.overlay.text
     mime = QMimeData()
     mime.setUrls([QUrl("https://example.org/cat.jpg")])
     hover(window, mime)
@@ -136,7 +136,7 @@ def test_a_dropped_image_is_asked_about(qtbot, window: MainWindow, fake: FakeEng
     window.workspace._predicted(m.Prediction(question.request, [0.2, 0.7, 0.1], ["a", "b", "c"], 31.4, True, 12))
     assert window.predict_page.verdict.text() == "b"
     assert window.predict_page.timing.text() == "answered in 31 ms · weights of step 12"
-    shown = [name.full for holder, name, *_ in window.predict_page.bars._rows if not holder.isHidden()]
+    shown = [row.name.full for row in window.predict_page.bars._rows if not row.isHidden()]
     assert shown == ["b", "a", "c"]
     qtbot.waitUntil(lambda: not window.predict_page.picture.pixmap().isNull())
 
@@ -361,9 +361,9 @@ def test_a_run_from_train_to_evaluate(qtbot, window: MainWindow, fake: FakeEngin
     finish(window, fake, run)
     assert window.top.train.text().strip() == "Train" and window.top.train.isEnabled()
     window.show_page(EVALUATE)
-    assert window.evaluate_page.headline.text() == "87.5 % of the validation images are right"
-    assert "Hardest is “blue”: 75% recognised, most often taken for “red” (1×)" in window.evaluate_page.worst.text()
-    assert window.evaluate_page.model.index(0, 1).data() == "1"
+    qtbot.waitUntil(lambda: window.evaluate_page.headline.text() == "87.5 % right")
+    assert "Run 1 on the validation images · 7 of 8 · 95 % interval 53 to 98 %" in window.evaluate_page.detail.text()
+    assert window.evaluate_page.matrix.matrix.index(0, 1).data() == "1"
 
 
 def test_pause_resume_stop_and_the_second_stop(

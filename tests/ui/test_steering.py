@@ -13,7 +13,7 @@ from PySide6.QtCore import Qt
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import FROM_SCRATCH, Recipe
-from ftgui.ui.main_window import EVALUATE, TRAIN, MainWindow
+from ftgui.ui.main_window import TRAIN, MainWindow
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.curve_plot import CurvePlot
 from ftgui.ui.workers.engine_worker import EngineKind
@@ -364,25 +364,3 @@ def test_a_comparison_from_scratch_leaves_the_project_as_it_was(qtbot, opened, f
     workspace.train()
     begin(opened, fake)
     assert not workspace.comparing
-
-
-# --- recall ---------------------------------------------------------------------------------------------------------
-
-
-def test_recall_per_class_is_shown_worst_first_and_scrolls(qtbot, opened: MainWindow, fake: FakeEngine) -> None:
-    run = train(opened, fake)
-    finish(opened, fake, run)
-    page = opened.evaluate_page
-    shown = [(page.recall.index(r, 0).data(), page.recall.index(r, 1).data()) for r in range(page.recall.rowCount())]
-    assert shown == [("blue", "75%"), ("red", "100%")]
-    names = [f"class {i}" for i in range(100)]
-    table = [[10 if i == j else 0 for j in range(100)] for i in range(100)]
-    table[41] = [1] * 100
-    table[7] = [0] * 100
-    page._show(run, 1, m.Evaluation(names, table, 0.1, 0.9))
-    opened.show_page(EVALUATE)
-    qtbot.waitUntil(lambda: page.recall_table.verticalScrollBar().maximum() > 0)
-    assert page.recall.index(0, 0).data() == "class 41" and page.recall.rowCount() == 99, (
-        "one has no images to judge by"
-    )
-    assert page.recall_table.horizontalScrollBar().maximum() == 0

@@ -23,7 +23,6 @@ from PySide6.QtWidgets import (
 )
 
 from ftgui.data.figures import accuracy, calibration_error, class_figures, confused_pairs, interval, reliability
-from ftgui.data.project import read_evaluation
 from ftgui.data.query import Query
 from ftgui.progress import percent
 from ftgui.ui.evaluation import Shown
@@ -387,7 +386,7 @@ class EvaluatePage(QWidget):
 
     def _show_confidence(self) -> None:
         shown, run = self._evaluation.shown, self._evaluation.run
-        known = read_evaluation(run) if run else None
+        known = self._evaluation.figures_of(run) if run else None
         before = known.calibration_error_before if known else math.nan
         temperature = known.temperature if known else 1.0
         self.confidence.show_answers(shown.answers if shown else None, temperature, before)
