@@ -5,11 +5,15 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QMimeData, QObject, QPoint, QPointF, Qt, QTimer, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from ftgui.ui.main_window import MainWindow
+from ftgui.ui.workers.engine_worker import EngineKind
 
 Script = Callable[[MainWindow], Iterator[Callable[[], bool]]]
 
@@ -85,3 +89,19 @@ class Driver:
     def _end(self, window: MainWindow) -> None:
         self._timer.stop()
         window.close()
+
+
+def drop(window: MainWindow, path: Path) -> None:
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path))])
+    common = (Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    QApplication.sendEvent(window, QDragEnterEvent(QPoint(400, 300), *common))
+    QApplication.sendEvent(window, QDropEvent(QPointF(400, 300), *common))
+
+
+def click(widget) -> None:
+    QTest.mouseClick(widget, Qt.MouseButton.LeftButton)
+
+
+def is_ready(window: MainWindow) -> Callable[[], bool]:
+    return lambda: window.top.train.isEnabled() and window.workspace.engine.kind is EngineKind.READY

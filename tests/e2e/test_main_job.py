@@ -14,48 +14,19 @@ from pathlib import Path
 import psutil
 import pytest
 import timm
-from PySide6.QtCore import QMimeData, QModelIndex, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QStyle, QStyleOptionViewItem
+from PySide6.QtWidgets import QStyle, QStyleOptionViewItem
 
-from ftgui import cli
 from ftgui.ui.main_window import MainWindow
 from ftgui.ui.workers.engine_worker import EngineKind
 from tests.conftest import Maker, picture
-from tests.e2e.driver import Driver, Script, Watchdog
+from tests.e2e.driver import Watchdog, click, drop, is_ready
 
 ROOT = Path(__file__).resolve().parents[2]
 Steps = Iterator[Callable[[], bool]]
 
 pytestmark = pytest.mark.timeout(300)
-
-
-@pytest.fixture
-def run_window(qapp: QApplication, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
-    """``run_window(script, *arguments)``: the program's main() with a script at its controls; returns its exit status."""
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-
-    def run(script: Script, *arguments: str) -> int:
-        driver = Driver(script)
-        status = cli.main(list(arguments))
-        assert not driver.failure, driver.failure
-        assert driver.finished
-        return status
-
-    return run
-
-
-def drop(window: MainWindow, path: Path) -> None:
-    mime = QMimeData()
-    mime.setUrls([QUrl.fromLocalFile(str(path))])
-    common = (Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
-    QApplication.sendEvent(window, QDragEnterEvent(QPoint(400, 300), *common))
-    QApplication.sendEvent(window, QDropEvent(QPointF(400, 300), *common))
-
-
-def click(widget) -> None:
-    QTest.mouseClick(widget, Qt.MouseButton.LeftButton)
 
 
 def click_tick(window: MainWindow, name: str) -> None:
@@ -73,10 +44,6 @@ def click_tick(window: MainWindow, name: str) -> None:
 def engine_process() -> psutil.Process:
     (child,) = [p for p in psutil.Process().children(recursive=True) if "--engine" in p.cmdline()]
     return child
-
-
-def is_ready(window: MainWindow) -> Callable[[], bool]:
-    return lambda: window.top.train.isEnabled() and window.workspace.engine.kind is EngineKind.READY
 
 
 def test_drop_tick_train_watch_ask(run_window, make_dataset: Maker, tmp_path: Path) -> None:
@@ -141,8 +108,8 @@ def test_drop_tick_train_watch_ask(run_window, make_dataset: Maker, tmp_path: Pa
         )
         losses = window.train_page.loss.steps.y
         assert losses[-3:].mean() < losses[:3].mean() / 2, "it learned"
-        assert window.evaluate_page.headline.text() == "100.0 % of the validation images are right"
-        assert window.evaluate_page.model.rowCount() == 3
+        yield lambda: window.evaluate_page.headline.text() == "100.0 % right"
+        assert window.evaluate_page.matrix.matrix.rowCount() == 3
         drop(window, question)
         yield lambda: page.verdict.text() == "red"
         assert "answered in" in page.timing.text()
