@@ -6,8 +6,14 @@ import argparse
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import ftgui
+
+if TYPE_CHECKING:
+    from ftgui.engine.session import Session
+    from ftgui.progress import ProgressLine
+    from ftgui.protocol.messages import Command
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,6 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(given)
     if options.command == "train":
         return _train(options.recipe, options.project, options.device)
+    if options.command == "example":
+        return _example(options.name, options.folder)
     from ftgui.ui import app
 
     if options.command == "sample":
@@ -41,6 +49,11 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("recipe", type=Path, help="a recipe.toml")
     train.add_argument("--device", default="", help="overrides the recipe's: auto, cpu, mps, cuda, cuda:1 …")
     train.add_argument("--project", type=Path, help="where catalog and runs/ go (default: the recipe's folder)")
+    example = commands.add_parser("example", help="download a well-known set of pictures; without a name: list them")
+    example.add_argument("name", nargs="?", help="e.g. Flowers102")
+    example.add_argument(
+        "folder", nargs="?", type=Path, help="a new folder to copy it to; else it only says where it is"
+    )
     return parser
 
 
@@ -68,18 +81,46 @@ def _train(recipe_path: Path, project_folder: Path | None, device: str) -> int:
 
     keep_freed_memory()
     line = ProgressLine(sys.stdout)
-    session = Session(line.show)
+    return _run(Session(line.show), prepared.command, line, "stopping after this step")
+
+
+def _example(name: str | None, folder: Path | None) -> int:
+    from ftgui.data import example_sets
+
+    if name is None:
+        for known in example_sets.EXAMPLE_SETS:
+            here = "here" if known.is_here else f"{known.megabytes:,} MB"
+            print(f"{known.name:14} {known.classes:4} classes {known.images:8,} images {here:>9}  {known.teaches}")
+        return 0
+    found = example_sets.find(name)
+    if found is None:
+        print(f"ftgui: There is no example set “{name}”; ftgui example lists them.", file=sys.stderr)
+        return 1
+
+    from ftgui.engine.session import Session
+    from ftgui.progress import ProgressLine
+    from ftgui.protocol import messages as m
+
+    line = ProgressLine(sys.stdout)
+    command = m.PrepareExample(1, found.name, str(folder.absolute()) if folder else "")
+    return _run(Session(line.show), command, line, "stopping; what is downloaded is kept")
+
+
+def _run(session: Session, command: Command, line: ProgressLine, stopping: str) -> int:
+    """Do a command in this process; Ctrl-C stops it in good order, a second one at once."""
 
     def stop(_signal: int, _frame: object) -> None:
         session.stop_requested = True
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        print("\nftgui: stopping after this step; Ctrl-C again ends at once", file=sys.stderr)
+        print(f"\nftgui: {stopping}; Ctrl-C again ends at once", file=sys.stderr)
 
     before = signal.signal(signal.SIGINT, stop)
     try:
-        session.handle(prepared.command)
+        session.handle(command)
     except KeyboardInterrupt:
         return 130
     finally:
         signal.signal(signal.SIGINT, before)
+    if session.stop_requested and line.outcome == "failed":  # e.g. a download that was wanted no longer
+        return 130
     return {"done": 0, "stopped": 130}.get(line.outcome, 1)

@@ -1,4 +1,4 @@
-"""A training's events as lines in a terminal."""
+"""The events of a training, or of an example set's download, as lines in a terminal."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ def progress(event: m.Progress) -> str:
     """E.g. ``"reading images: 1,200 of 2,000"``, ``"downloading resnet50: 12 of 98 MB"``."""
     if event.unit == "bytes":
         return event.what + (f": {megabytes(event.done, event.total)}" if event.total else "")
+    if not event.total:
+        return event.what
     return f"{event.what}: {event.done:,} of {event.total:,}"
 
 
@@ -103,6 +105,9 @@ class ProgressLine:
             self.say(f"{event.message}{best if event.best_epoch else ''} {clock(event.seconds)} in all.")
             if event.best_epoch:
                 self.say(f"The model is in {event.run_folder}/best")
+        elif isinstance(event, m.ExampleReady):
+            self.outcome = "done"
+            self.say(f"{event.name} is in {event.folder}")
         elif isinstance(event, m.CommandFailed):
             self.outcome = "failed"
             self.say(event.message)

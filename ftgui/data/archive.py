@@ -98,6 +98,8 @@ def unpacked(source: Path, job: Job) -> Path:
         if not target.is_dir():
             with _members(source, job) as found:
                 members = list(found)
+                if not any(is_image_name(member.name) for member in members):
+                    raise DatasetError(f"There are no images in “{source.name}”.")
                 _check_size(source, members, state.st_size, base)
                 scratch = paths.scratch_folder(base)
                 try:
@@ -106,6 +108,19 @@ def unpacked(source: Path, job: Job) -> Path:
                 finally:
                     shutil.rmtree(scratch, ignore_errors=True)
     return target / name
+
+
+def unpack_all(source: Path, folder: Path, job: Job) -> None:
+    """Put every file of an archive into a folder, whatever it is: of a data set whose labels lie beside its pictures.
+
+    Raises:
+        DatasetError: as `unpacked`.
+        Cancelled: through `job`; what is unpacked so far is then in the folder.
+    """
+    with _reading(source), _members(source, job, every=True) as found:
+        members = list(found)
+        _check_size(source, members, source.stat().st_size, folder.parent)
+        _write(members, folder, job)
 
 
 @contextmanager
@@ -130,8 +145,6 @@ def _name(archive: Path) -> str:
 
 
 def _check_size(archive: Path, members: list[_Member], packed: int, base: Path) -> None:
-    if not any(is_image_name(member.name) for member in members):
-        raise DatasetError(f"There are no images in “{archive.name}”.")
     total = sum(member.size for member in members)
     if total > MOST_BYTES and total > MOST_TIMES * packed:
         raise DatasetError(
@@ -148,7 +161,7 @@ def _check_size(archive: Path, members: list[_Member], packed: int, base: Path) 
 
 
 def _write(members: list[_Member], folder: Path, job: Job) -> None:
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for done, member in enumerate(members):
         job.progress(done, len(members))
         target = folder.joinpath(*_parts(member.name))
@@ -178,24 +191,24 @@ def _parts(name: str) -> list[str]:
 
 
 @contextmanager
-def _members(archive: Path, job: Job) -> Iterator[Iterator[_Member]]:
-    """Its pictures, which can be opened as long as the context lasts."""
+def _members(archive: Path, job: Job, every: bool = False) -> Iterator[Iterator[_Member]]:
+    """Its pictures, or every file; they can be opened as long as the context lasts."""
     if archive.suffix.lower() == ".zip":
         with zipfile.ZipFile(archive) as zipped:
-            yield _pictures(_zip_members(archive, zipped), job)
+            yield _wanted(_zip_members(archive, zipped), job, every)
     else:
         with tarfile.open(archive) as tar:
-            yield _pictures(_tar_members(tar), job)
+            yield _wanted(_tar_members(tar), job, every)
 
 
-def _pictures(members: Iterator[_Member], job: Job) -> Iterator[_Member]:
+def _wanted(members: Iterator[_Member], job: Job, every: bool) -> Iterator[_Member]:
     for count, member in enumerate(members):
         job.progress(count)
         parts = _parts(member.name)
         path = Path(parts[-1]) if parts else Path()
         # Tables go along: they may say the classes.
-        wanted = is_image_name(path) or path.suffix.lower() in TABLE_EXTENSIONS
-        if wanted and not any(is_junk(part) for part in parts):
+        wanted = every or is_image_name(path) or path.suffix.lower() in TABLE_EXTENSIONS
+        if parts and wanted and not any(is_junk(part) for part in parts):
             yield member
 
 

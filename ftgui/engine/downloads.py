@@ -1,8 +1,9 @@
-"""Fetching pretrained weights: with progress, to be cancelled, going on where a broken download ended, and checked.
+"""Fetching pretrained weights, and what example sets are made of: with progress, to be cancelled, going on where a broken
+download ended, and checked.
 
-Files land where torch and huggingface_hub look for them, so other programs share them. The bytes are fetched here and
+Weights land where torch and huggingface_hub look for them, so other programs share them. The bytes are fetched here and
 not by those libraries: torch.hub and huggingface_hub 1 and later throw a partial file away when a download ends early,
-and neither can be asked to stop.
+and neither can be asked to stop. The same holds for torchvision's data sets.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import huggingface_hub
+import huggingface_hub.constants  # the package loads it only when another part of it needs it
 import torch
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
 
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 
 TORCHVISION_HOST = "https://download.pytorch.org"
 """What a mirror of torchvision's files stands in for."""
+HUB_HOST = "https://huggingface.co"
+"""What a mirror of Hugging Face stands in for."""
 
 WAYS_OUT = "give a weights file, or choose tf_efficientnet_lite0, which comes with ftgui"
 TIMEOUT = 10.0
@@ -67,12 +70,35 @@ class NoSuchFile(Exception):
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """What a download is for, as messages say it."""
+
+    name: str
+    """In progress reports."""
+    things: str
+    """After "the", in the plural."""
+    ways_out: str
+    """What else the person can do."""
+    allow: str
+    """Where downloads are allowed."""
+    mirror: bool = False
+    """Another mirror may help."""
+
+    @staticmethod
+    def weights(name: str) -> Wanted:
+        """Of a model."""
+        return Wanted(name, f"pretrained weights of “{name}”", WAYS_OUT, "in the model chooser", mirror=True)
+
+
+@dataclass(frozen=True)
 class _Source:
     """A file on a server, and what it must turn out to be."""
 
     url: str
     sha256: str = ""
     """Hex digits its SHA-256 starts with; empty = not known."""
+    md5: str = ""
+    """Its MD5 in hex digits, where nothing better is known; empty = not known."""
     size: int = 0
     """Bytes; 0 = not known."""
     secret_headers: dict[str, str] = field(default_factory=dict)
@@ -80,7 +106,7 @@ class _Source:
 
 
 class Downloader:
-    """Finds weights on this computer, or brings them here.
+    """Finds files on this computer, or brings them here.
 
     Args:
         settings: whether and from where.
@@ -100,14 +126,30 @@ class Downloader:
         target = Path(torch.hub.get_dir()) / "checkpoints" / Path(urllib.parse.urlparse(url).path).name
         if target.is_file():
             return target
-        self._allowed(name)
+        wanted = Wanted.weights(name)
+        self._allowed(wanted)
         mirror = self._settings.torchvision_mirror.rstrip("/")
         if mirror and url.startswith(TORCHVISION_HOST):
             url = mirror + url.removeprefix(TORCHVISION_HOST)
         digits = re.search(r"-([0-9a-f]{8,64})\.", target.name)
-        with self._in_words(name, url):
-            self._fetch(name, _Source(url, digits.group(1) if digits else ""), target)
+        with self._in_words(wanted, url):
+            self._fetch(wanted, _Source(url, digits.group(1) if digits else ""), target)
         return target
+
+    def file(self, wanted: Wanted, url: str, target: Path, md5: str = "") -> None:
+        """Any file, unless it is there already: it gets its name only when its checksum is right.
+
+        Raises:
+            EngineError: it can't be had; the message names the ways out.
+        """
+        if target.is_file():
+            return
+        self._allowed(wanted)
+        mirror = self._settings.hub_mirror.rstrip("/")
+        if mirror and url.startswith(HUB_HOST + "/"):
+            url = mirror + url.removeprefix(HUB_HOST)
+        with self._in_words(wanted, url):
+            self._fetch(wanted, _Source(url, md5=md5), target)
 
     def hub(self, name: str, repository: str) -> Path:
         """The weights file of a Hugging Face repository, from huggingface_hub's cache or from the hub (or its mirror).
@@ -119,43 +161,44 @@ class Downloader:
             cached = huggingface_hub.try_to_load_from_cache(repository, filename)
             if isinstance(cached, str):
                 return Path(cached)
-        self._allowed(name)
+        wanted = Wanted.weights(name)
+        self._allowed(wanted)
         endpoint = self._settings.hub_mirror.rstrip("/") or huggingface_hub.constants.ENDPOINT
         for filename in HUB_FILES:
-            with contextlib.suppress(NoSuchFile), self._in_words(name, endpoint):
-                return self._from_hub(name, repository, filename, endpoint)
+            with contextlib.suppress(NoSuchFile), self._in_words(wanted, endpoint):
+                return self._from_hub(wanted, repository, filename, endpoint)
         raise EngineError(f"{_host(endpoint)} has no weights for “{name}” that ftgui can read.")
 
-    def _allowed(self, name: str) -> None:
+    def _allowed(self, wanted: Wanted) -> None:
         if self._settings.offline or huggingface_hub.constants.HF_HUB_OFFLINE:
             raise EngineError(
-                f"The pretrained weights of “{name}” are not on this computer, and ftgui is set to never use the "
-                f"network. Allow downloads in the model chooser, {WAYS_OUT}."
+                f"The {wanted.things} are not on this computer, and ftgui is set to never use the network. Allow "
+                f"downloads {wanted.allow}, {wanted.ways_out}."
             )
 
     @contextlib.contextmanager
-    def _in_words(self, name: str, url: str) -> Any:
+    def _in_words(self, wanted: Wanted, url: str) -> Any:
         """Turn what a failed download raises into one sentence."""
         try:
             yield
         except urllib.error.HTTPError as error:
             error.close()
-            raise EngineError(_refused(name, url, error.code, str(error.reason))) from error
+            raise EngineError(_refused(wanted, url, error.code, str(error.reason))) from error
         except HfHubHTTPError as error:
             code = getattr(getattr(error, "response", None), "status_code", 0)
-            raise EngineError(_refused(name, url, code, "")) from error
+            raise EngineError(_refused(wanted, url, code, "")) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
-            log.warning("%s from %s: %s", name, url, error)
+            log.warning("%s from %s: %s", wanted.name, url, error)
             raise EngineError(
-                f"The pretrained weights of “{name}” are not on this computer and could not be downloaded. Connect to "
-                f"the network once, {WAYS_OUT}."
+                f"The {wanted.things} are not on this computer and could not be downloaded. Connect to the network "
+                f"once, {wanted.ways_out}."
             ) from error
 
     # --- Hugging Face -----------------------------------------------------------------------------------------------
 
-    def _from_hub(self, name: str, repository: str, filename: str, endpoint: str) -> Path:
+    def _from_hub(self, wanted: Wanted, repository: str, filename: str, endpoint: str) -> Path:
         """Put the file's bytes where huggingface_hub keeps them, then let it do its own bookkeeping."""
-        self._report(f"looking for {name}", 0, 0)
+        self._report(f"looking for {wanted.name}", 0, 0)
         # A person's access token is for the address they gave it to, not for a mirror somebody recommended.
         token = None if endpoint == huggingface_hub.constants.ENDPOINT else False
         url = huggingface_hub.hf_hub_url(repository, filename, endpoint=endpoint)
@@ -175,12 +218,12 @@ class Downloader:
             sha256 = about.etag if re.fullmatch(r"[0-9a-f]{64}", about.etag) else ""
             secret = huggingface_hub.get_token() if token is None else None
             headers = {"Authorization": f"Bearer {secret}"} if secret else {}
-            self._fetch(name, _Source(url, sha256, about.size or 0, headers), blob)
+            self._fetch(wanted, _Source(url, sha256, size=about.size or 0, secret_headers=headers), blob)
         return Path(huggingface_hub.hf_hub_download(repository, filename, endpoint=endpoint, token=token))
 
     # --- any file ---------------------------------------------------------------------------------------------------
 
-    def _fetch(self, name: str, source: _Source, target: Path) -> None:
+    def _fetch(self, wanted: Wanted, source: _Source, target: Path) -> None:
         """Download to a ``.part`` file beside the target, check it, and only then give it its name."""
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(target.name + ".part")
@@ -188,7 +231,7 @@ class Downloader:
         while True:
             before = _size(part)
             try:
-                self._receive(name, source, part)
+                self._receive(wanted, source, part)
                 break
             except urllib.error.HTTPError:
                 raise
@@ -196,17 +239,18 @@ class Downloader:
                 fruitless = 0 if _size(part) > before else fruitless + 1
                 if fruitless >= TRIES or not _worth_another_try(error):
                     raise
-                log.info("the connection for %s broke (%s); trying again", name, error)
+                log.info("the connection for %s broke (%s); trying again", wanted.name, error)
                 time.sleep(RETRY_PAUSE)
-        if source.sha256 and not _digest(part).startswith(source.sha256):
+        if not _is_right(part, source):
             part.unlink()
+            mirror = ", use another mirror" if wanted.mirror else ""
             raise EngineError(
-                f"The downloaded weights of “{name}” are damaged or were changed on the way (their checksum is wrong), so "
-                f"they were deleted. Try again, use another mirror, {WAYS_OUT}."
+                f"The downloaded {wanted.things} are damaged or were changed on the way (their checksum is wrong), so "
+                f"they were deleted. Try again{mirror}, {wanted.ways_out}."
             )
         part.replace(target)
 
-    def _receive(self, name: str, source: _Source, part: Path) -> None:
+    def _receive(self, wanted: Wanted, source: _Source, part: Path) -> None:
         """One connection's worth of bytes, appended to what is there.
 
         Raises:
@@ -219,7 +263,7 @@ class Downloader:
             done = done if response.status == http.client.PARTIAL_CONTENT else 0  # it may send everything again
             coming = int(response.headers.get("Content-Length") or 0)
             total = source.size or (done + coming if coming else 0)
-            _room(part, name, total - done)
+            _room(part, wanted, total - done)
             told = 0.0
             with part.open("r+b" if part.exists() else "wb") as file:
                 file.seek(done)
@@ -229,10 +273,10 @@ class Downloader:
                     done += len(chunk)
                     if time.monotonic() - told > REPORT_EVERY:
                         told = time.monotonic()
-                        self._report(f"downloading {name}", done, total)
+                        self._report(f"downloading {wanted.name}", done, total)
         if done < total:
             raise ConnectionError(f"the connection ended after {done:,} of {total:,} bytes")
-        self._report(f"downloading {name}", done, total)
+        self._report(f"downloading {wanted.name}", done, total)
 
 
 def _open(url: str, start: int, secret_headers: dict[str, str]) -> Any:
@@ -262,17 +306,24 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _digest(path: Path) -> str:
+def _is_right(path: Path, source: _Source) -> bool:
+    """As far as a checksum of it is known."""
+    sha256 = not source.sha256 or _digest(path, "sha256").startswith(source.sha256)
+    return sha256 and (not source.md5 or _digest(path, "md5") == source.md5)
+
+
+def _digest(path: Path, kind: str) -> str:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        # It guards against accidents on the way; computers set to trust no MD5 refuse it unless told so.
+        return hashlib.file_digest(file, lambda: hashlib.new(kind, usedforsecurity=False)).hexdigest()
 
 
-def _room(part: Path, name: str, wanted: int) -> None:
+def _room(part: Path, wanted: Wanted, coming: int) -> None:
     free = shutil.disk_usage(part.parent).free
-    if free < wanted:
+    if free < coming:
         raise EngineError(
-            f"The weights of “{name}” need {wanted / 1e6:,.0f} MB more, but the disk of {part.parent} has only "
-            f"{free / 1e6:,.0f} MB left. Free some space and choose the model again; what is downloaded already is kept."
+            f"The {wanted.things} need {coming / 1e6:,.0f} MB more, but the disk of {part.parent} has only "
+            f"{free / 1e6:,.0f} MB left. Free some space and try again; what is downloaded already is kept."
         )
 
 
@@ -280,9 +331,7 @@ def _host(url: str) -> str:
     return urllib.parse.urlparse(url).hostname or url
 
 
-def _refused(name: str, url: str, code: int, reason: str) -> str:
+def _refused(wanted: Wanted, url: str, code: int, reason: str) -> str:
     words = f"{code} {reason or http.client.responses.get(code, '')}".strip()
-    return (
-        f"{_host(url)} refused to give the pretrained weights of “{name}” ({words}). Try again later, set another "
-        f"mirror in the model chooser, {WAYS_OUT}."
-    )
+    mirror = ", set another mirror in the model chooser" if wanted.mirror else ""
+    return f"{_host(url)} refused to give the {wanted.things} ({words}). Try again later{mirror}, {wanted.ways_out}."

@@ -15,7 +15,7 @@ from PIL import Image
 from ftgui.data.catalog import Catalog, CatalogError
 from ftgui.data.formats import ImageError
 from ftgui.data.pixels import center_view, decode
-from ftgui.engine import augment, backbones, devices, rate_test
+from ftgui.engine import augment, backbones, devices, examples, rate_test
 from ftgui.engine import checkpoint as checkpoints
 from ftgui.engine.asking import Asking
 from ftgui.engine.checkpoint import Checkpoint
@@ -43,6 +43,9 @@ _QUESTIONS = (m.Predict, m.Explain, m.ShowViews, m.EndFiles)
 """Answered at once, whatever else goes on."""
 
 
+_NOT_IN_TRAINING = (m.LoadModel, m.Train, m.Continue, m.FindRate, m.Judge, m.FindNearest, m.PrepareExample)
+
+
 class Session:
     """Answers commands with events.
 
@@ -63,6 +66,8 @@ class Session:
         self._downloads = Settings()
         self._postponed: list[m.Command] = []
         """What came in during a download and can wait for its end."""
+        self._preparing = ""
+        """Name of the example set that is being made."""
         self.stop_requested = False
         """Set to end a training between steps; for callers without a command queue (Ctrl-C)."""
         self.shutting_down = False
@@ -118,6 +123,8 @@ class Session:
             self._find_rate(command)
         elif isinstance(command, m.Judge):
             self._judge(command)
+        elif isinstance(command, m.PrepareExample):
+            self._prepare_example(command)
         elif isinstance(command, m.Configure):
             self._downloads = Settings(command.offline, command.hub_mirror, command.torchvision_mirror)
         elif isinstance(command, m.Hello):
@@ -347,6 +354,42 @@ class Session:
             images.append(file.getvalue())
         self._emit(m.Views(command.request, images))
 
+    # --- example sets -----------------------------------------------------------------------------------------------
+
+    def _prepare_example(self, command: m.PrepareExample) -> None:
+        if self._preparing:
+            raise EngineError(f"{self._preparing} is still being prepared. Cancel that first, or wait for it.")
+        self._preparing = command.name
+        self.stop_requested = False
+        try:
+            folder = examples.prepare(command.name, self._downloads, self._example_progress)
+            if command.copy_to:
+                examples.copy(folder, Path(command.copy_to), self._example_progress)
+        finally:
+            self._preparing = ""
+        self._emit(m.ExampleReady(command.request, command.name, command.copy_to or str(folder)))
+
+    def _example_progress(self, what: str, done: int, total: int, unit: str) -> None:
+        """Say how far it is, and do what else was asked for: a set may take an hour, and nobody should wait for it. A
+        download whose connection ends while a training runs goes on afterwards.
+
+        Raises:
+            DownloadCancelled: on `Stop`, `Shutdown` or `stop_requested`.
+        """
+        self._emit(m.Progress(what, done, total, unit))
+        cancelled = DownloadCancelled(
+            f"{self._preparing} was cancelled. What is downloaded already is kept, to go on from."
+        )
+        if self.stop_requested:
+            raise cancelled
+        while (command := self._next_command(False)) is not None:
+            if not isinstance(command, m.Stop | m.Shutdown):
+                self.handle(command)
+            elif isinstance(command, m.Shutdown):
+                self.shutting_down = True
+            if isinstance(command, m.Stop) or self.shutting_down:
+                raise cancelled
+
     # --- training ---------------------------------------------------------------------------------------------------
 
     def _train(self, command: m.Train) -> None:
@@ -456,7 +499,7 @@ class Session:
                 break
             elif isinstance(command, SteerCommand) and training is not None:
                 training.steer(command)
-            elif isinstance(command, m.LoadModel | m.Train | m.Continue | m.FindRate | m.Judge | m.FindNearest):
+            elif isinstance(command, _NOT_IN_TRAINING):
                 self._fail(command, "A training is running; stop it first.")
             else:
                 self.handle(command)

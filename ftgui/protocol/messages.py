@@ -144,6 +144,19 @@ class ShowViews(_Message, frozen=True):
     count: int = 6
 
 
+class PrepareExample(_Message, frozen=True):
+    """Have an example set on this computer, as a folder of class folders; answered by `ExampleReady` or `CommandFailed`.
+
+    Meanwhile every other command is done as it comes, and `Stop` outside a training ends this.
+    """
+
+    request: int
+    name: str
+    """Of an `ExampleSet`."""
+    copy_to: str = ""
+    """A folder to be made with one more copy; empty: none."""
+
+
 class Pause(_Message, frozen=True):
     """Wait after the present step."""
 
@@ -153,7 +166,7 @@ class Resume(_Message, frozen=True):
 
 
 class Stop(_Message, frozen=True):
-    """Finish the present step, keep the best weights so far, end the run; or end a download of weights."""
+    """Finish the present step, keep the best weights so far, end the run; or end a download or `PrepareExample`."""
 
 
 class Predict(_Message, frozen=True):
@@ -224,6 +237,7 @@ Command = (
     | Judge
     | AskPrice
     | ShowViews
+    | PrepareExample
     | Pause
     | Resume
     | Stop
@@ -320,7 +334,7 @@ class Progress(_Message, frozen=True):
     done: int
     total: int
     unit: str = ""
-    """``"bytes"`` of a download, which `Stop` ends; empty: things to be counted."""
+    """``"bytes"`` of a download, ``"files"`` of an example set, both of which `Stop` ends; empty: things to be counted."""
 
 
 class TrainingStarted(_Message, frozen=True):
@@ -550,6 +564,15 @@ class Views(_Message, frozen=True):
     """PNG files, as large as the model's input."""
 
 
+class ExampleReady(_Message, frozen=True):
+    """Answer to `PrepareExample`."""
+
+    request: int
+    name: str
+    folder: str
+    """Complete; the copy, if one was asked for."""
+
+
 class Prediction(_Message, frozen=True):
     """Answer to `Predict`."""
 
@@ -659,6 +682,7 @@ Event = (
     | Judged
     | Price
     | Views
+    | ExampleReady
     | Prediction
     | Explanation
     | Nearest

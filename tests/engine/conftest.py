@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from ftgui.data.project import Project
+from ftgui.engine import downloads
 from ftgui.engine.session import Session
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Augmentation, Backbone, Phase, Recipe, Training
+from tests.engine.mirror import Mirror, serving
 
 TINY = Backbone(name="test_efficientnet", weights="none")
 """timm's own test model: 360,000 parameters, convolutions and BatchNorm as in EfficientNet."""
@@ -45,6 +47,17 @@ class Engine:
 @pytest.fixture
 def engine() -> Engine:
     return Engine()
+
+
+@pytest.fixture
+def mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
+    """A server on this machine, and a downloader that tries again at once and reports every chunk."""
+    monkeypatch.setattr(downloads, "RETRY_PAUSE", 0.01)
+    monkeypatch.setattr(downloads, "REPORT_EVERY", 0.0)
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with serving() as made:
+        yield made
 
 
 @pytest.fixture

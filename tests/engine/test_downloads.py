@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import huggingface_hub
@@ -23,86 +19,10 @@ from ftgui.engine.errors import EngineError
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Backbone
 from tests.engine.conftest import TINY, Engine
+from tests.engine.mirror import COMMIT, Mirror
 
 CONTENT = bytes(range(256)) * 8000  # 2 MB
 URL = downloads.TORCHVISION_HOST + "/models/thing-{}.pth"
-COMMIT = "c" * 40
-
-
-@dataclass
-class Mirror:
-    """A server of files by path; also plays the few endpoints of the hub that a download uses."""
-
-    address: str = ""
-    files: dict[str, bytes] = field(default_factory=dict)
-    cut_after: list[int] = field(default_factory=list)
-    """For each coming answer, how many bytes of it to send before the connection ends."""
-    ranges: bool = True
-    asked: list[tuple[str, str, str]] = field(default_factory=list)
-    """Method, path, Range of every request."""
-    status: int = 0
-    """Answer everything with this error; 0 = no."""
-    etag: str = ""
-    """Instead of the SHA-256."""
-    tokens: set[str] = field(default_factory=set)
-    """Authorization of every request."""
-
-
-def _handler(mirror: Mirror) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_HEAD(self) -> None:
-            self.answer(with_body=False)
-
-        def do_GET(self) -> None:
-            self.answer(with_body=True)
-
-        def answer(self, with_body: bool) -> None:
-            wanted = self.headers.get("Range", "")
-            mirror.asked.append((self.command, self.path, wanted))
-            mirror.tokens.add(self.headers.get("Authorization", ""))
-            content = mirror.files.get(self.path)
-            if mirror.status or content is None:
-                self.send_response(mirror.status or 404)
-                if not mirror.status:
-                    self.send_header("X-Error-Code", "EntryNotFound")
-                self.send_header("Content-Length", "0")
-                self.send_header("Connection", "close")
-                self.end_headers()
-                return
-            start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and mirror.ranges else 0
-            if start >= len(content):
-                self.send_error(416)
-                return
-            self.send_response(206 if start else 200)
-            self.send_header("Content-Length", str(len(content) - start))
-            self.send_header("ETag", f'"{mirror.etag or hashlib.sha256(content).hexdigest()}"')
-            self.send_header("X-Repo-Commit", COMMIT)
-            self.send_header("Connection", "close")
-            self.send_header("X-Linked-Size", str(len(content)))
-            self.end_headers()
-            if with_body:
-                end = start + mirror.cut_after.pop(0) if mirror.cut_after else len(content)
-                self.wfile.write(content[start:end])
-
-        def log_message(self, *_args: object) -> None:
-            pass
-
-    return Handler
-
-
-@pytest.fixture
-def mirror() -> Iterator[Mirror]:
-    made = Mirror()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(made))
-    made.address = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield made
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 @pytest.fixture(autouse=True)
@@ -110,10 +30,6 @@ def own_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(downloads, "RETRY_PAUSE", 0.01)
-    monkeypatch.setattr(downloads, "REPORT_EVERY", 0.0)
-    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
 
 
 def named(content: bytes = CONTENT) -> str:

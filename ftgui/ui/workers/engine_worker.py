@@ -80,6 +80,7 @@ class EngineWorker(QObject):
     judged = Signal(m.Judged)
     priced = Signal(m.Price)
     views = Signal(m.Views)
+    example_ready = Signal(m.ExampleReady)
     predicted = Signal(m.Prediction)
     explained = Signal(m.Explanation)
     nearest = Signal(m.Nearest)
@@ -117,6 +118,7 @@ class EngineWorker(QObject):
             m.Judged: self.judged,
             m.Price: self.priced,
             m.Views: self.views,
+            m.ExampleReady: self.example_ready,
             m.Prediction: self.predicted,
             m.Explanation: self.explained,
             m.Nearest: self.nearest,
