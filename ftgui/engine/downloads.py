@@ -259,7 +259,10 @@ class Downloader:
         done = _size(part)
         if source.size and done == source.size:
             return
-        with _open(source.url, done, source.secret_headers) as response:
+        response = self._from(source, part, done)
+        if response is None:
+            return
+        with response:
             done = done if response.status == http.client.PARTIAL_CONTENT else 0  # it may send everything again
             coming = int(response.headers.get("Content-Length") or 0)
             total = source.size or (done + coming if coming else 0)
@@ -278,6 +281,19 @@ class Downloader:
             raise ConnectionError(f"the connection ended after {done:,} of {total:,} bytes")
         self._report(f"downloading {wanted.name}", done, total)
 
+    def _from(self, source: _Source, part: Path, done: int) -> Any:
+        """The answer with what is missing, or with everything; None if nothing is."""
+        try:
+            return _open(source.url, done, source.secret_headers)
+        except urllib.error.HTTPError as error:
+            if not done or error.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
+                raise
+            error.close()
+        # The part is all of the file, and ftgui ended before it was checked; or it is longer: of something else.
+        if (source.sha256 or source.md5) and _is_right(part, source):
+            return None
+        return _open(source.url, 0, source.secret_headers)
+
 
 def _open(url: str, start: int, secret_headers: dict[str, str]) -> Any:
     request = urllib.request.Request(url, headers={"User-Agent": "ftgui"})
@@ -287,13 +303,7 @@ def _open(url: str, start: int, secret_headers: dict[str, str]) -> Any:
         request.add_header("Range", f"bytes={start}-")
     for key, value in secret_headers.items():
         request.add_unredirected_header(key, value)
-    try:
-        return urllib.request.urlopen(request, timeout=TIMEOUT)
-    except urllib.error.HTTPError as error:
-        if not start or error.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
-            raise
-        error.close()  # the part is longer than the file: it is of something else
-        return _open(url, 0, secret_headers)
+    return urllib.request.urlopen(request, timeout=TIMEOUT)
 
 
 def _worth_another_try(error: Exception) -> bool:

@@ -48,6 +48,7 @@ from ftgui.ui.pricing import Pricing
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.compare_dialog import CompareDialog
 from ftgui.ui.widgets.drop_overlay import DropOverlay
+from ftgui.ui.widgets.example_dialog import ExampleDialog
 from ftgui.ui.widgets.export_dialog import ExportDialog
 from ftgui.ui.widgets.layer_panel import LayerPanel
 from ftgui.ui.widgets.model_chooser import ModelChooser
@@ -151,6 +152,7 @@ class MainWindow(QWidget):
         self._add(menu, "Open images…", QKeySequence("Ctrl+I"), self.choose_image)
         self._add(menu, "Paste", QKeySequence.StandardKey.Paste, self.paste)
         self._add(menu, "Open the sample", None, self.open_sample)
+        self._add(menu, "Example sets…", QKeySequence("Ctrl+E"), self.choose_example)
         menu.addSeparator()
         undo = self._undo = self.workspace.undo_stack.createUndoAction(self, "Undo")
         redo = self._redo = self.workspace.undo_stack.createRedoAction(self, "Redo")
@@ -204,6 +206,7 @@ class MainWindow(QWidget):
         self.top.device_chosen.connect(workspace.choose_device)
         self.data_page.open_wanted.connect(self.choose_folder)
         self.data_page.sample_wanted.connect(self.open_sample)
+        self.data_page.examples_wanted.connect(self.choose_example)
         self.data_page.ask_wanted.connect(workspace.ask)
         self.evaluate_page.why_wanted.connect(self.show_why)
         self.evaluate_page.folder_wanted.connect(self.choose_evaluation_folder)
@@ -394,6 +397,14 @@ class MainWindow(QWidget):
     @Slot()
     def open_sample(self) -> None:
         self.workspace.open_sample()
+
+    @Slot()
+    def choose_example(self) -> None:
+        """A dialog, not modal."""
+        dialog = ExampleDialog(self.theme, self)
+        dialog.chosen.connect(self.workspace.open_example)
+        dialog.downloads_changed.connect(self.workspace.configure_downloads)
+        dialog.show()
 
     @Slot()
     def paste(self) -> None:

@@ -13,6 +13,7 @@ from PySide6.QtGui import QUndoStack
 from ftgui.data.catalog import Catalog
 from ftgui.data.comparison import renamed_since
 from ftgui.data.finished import BEST_FOLDER, ModelError, read_about
+from ftgui.data.example_sets import ExampleSet
 from ftgui.data.headless import run_name
 from ftgui.data.project import OpenRun, Project, splitting_of
 from ftgui.data.records import Contents
@@ -25,6 +26,7 @@ from ftgui.ui import model_settings
 from ftgui.ui.collection import Collection
 from ftgui.ui.curation import Curation
 from ftgui.ui.evaluation import Evaluation
+from ftgui.ui.example_opener import ExampleOpener
 from ftgui.ui.plan import Plan
 from ftgui.ui.questions import Questions
 from ftgui.ui.steering import Steering
@@ -122,6 +124,7 @@ class Workspace(QObject):
         self._worker.moveToThread(self._thread)
         self.steering = Steering(self._worker, self._send.emit, self._next_request, self)
         self.questions = Questions(self._worker, self._send.emit, self._next_request, self)
+        self.examples = ExampleOpener(self._worker, self._send.emit, self._next_request, self)
         self._connect_worker()
         self._connect_collection()
         self.evaluation = Evaluation(self)
@@ -136,6 +139,9 @@ class Workspace(QObject):
         collection.went_wrong.connect(self._dataset_trouble)
         collection.progress.connect(self._dataset_progress)
         self.curation.said.connect(self.message)
+        self.examples.said.connect(self.message)
+        self.examples.ready.connect(self._example_ready)
+        self.examples.over.connect(self._example_over)
 
     # --- what is open -----------------------------------------------------------------------------------------------
 
@@ -239,6 +245,7 @@ class Workspace(QObject):
         self._run_folder = None
         self.steering.engine_gone()
         self.questions.engine_gone()
+        self.examples.engine_gone()
         for asked in self._waiting.values():
             self.not_answered.emit(asked, "The engine ended before it answered.")
         self._waiting.clear()
@@ -327,7 +334,7 @@ class Workspace(QObject):
     def _engine_progress(self, event: m.Progress) -> None:
         if event.unit == "bytes":
             self.downloading.emit(event.what, event.done, event.total)
-        else:
+        elif event.unit != "files":
             self.busy.emit(event.what, event.done, event.total)
 
     @Slot(m.CommandFailed)
@@ -337,6 +344,10 @@ class Workspace(QObject):
             self.not_answered.emit(asked, event.message)
             return
         if self.steering.failed(event) or self.questions.failed(event):
+            return
+        if self.examples.failed(event):
+            self._example_over()
+            self._say_failure(event.message)
             return
         if event.command == "ShowViews":
             self.views_failed.emit(event.request, event.message)
@@ -352,7 +363,10 @@ class Workspace(QObject):
             self.training_event.emit(None)
         elif event.command == "LoadModel":
             self._load_failed(event.message)
-        self.message.emit("info" if self._cancelling else "error", event.message)
+        self._say_failure(event.message)
+
+    def _say_failure(self, sentence: str) -> None:
+        self.message.emit("info" if self._cancelling else "error", sentence)
         self._cancelling = False
 
     def _load_failed(self, sentence: str) -> None:
@@ -391,14 +405,30 @@ class Workspace(QObject):
         """Scan a folder (or some class folders in it), or unpack an archive first, in the background and make it the open
         project."""
         if self._may_open():
+            self.examples.opened_another()
             self.collection.open(source, only, columns)
             self.recipe_changed.emit()
 
     def open_sample(self) -> None:
         """The sample dataset; drawn first if this is the first time."""
         if self._may_open():
+            self.examples.opened_another()
             self.collection.open_sample()
             self.recipe_changed.emit()
+
+    def open_example(self, example: ExampleSet) -> None:
+        """A well-known set; downloaded first if it is not here."""
+        if self._may_open():
+            self.examples.open(example)
+
+    @Slot(Path)
+    def _example_ready(self, folder: Path) -> None:
+        self.open_dataset(folder)
+
+    @Slot()
+    def _example_over(self) -> None:
+        if not (self.engine.busy or self._train_asked or self.collection.working):
+            self.busy.emit("", 0, 0)
 
     def _may_open(self) -> bool:
         if self.engine.busy:
@@ -416,7 +446,9 @@ class Workspace(QObject):
 
     @Slot(str, object, object)
     def _dataset_progress(self, what: str, done: int, total: int) -> None:
-        if not self.engine.busy:  # a training's own progress is what counts then
+        # A training's own progress is what counts then. A download's too: the two would take turns ten times a second.
+        beside = self.examples.preparing is not None and not (self.collection.opening or self.collection.scanning)
+        if not self.engine.busy and not beside:
             self.busy.emit(what, done, total)
 
     @Slot(Recipe)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import threading
 from collections.abc import Iterator
@@ -20,6 +21,9 @@ class Mirror:
     files: dict[str, bytes] = field(default_factory=dict)
     cut_after: list[int] = field(default_factory=list)
     """For each coming answer, how many bytes of it to send before the connection ends."""
+    hold_after: int = 0
+    """Bytes of every answer after which to wait for `go_on`; 0: never."""
+    go_on: threading.Event = field(default_factory=threading.Event)
     ranges: bool = True
     asked: list[tuple[str, str, str]] = field(default_factory=list)
     """Method, path, Range of every request."""
@@ -67,7 +71,12 @@ def _handler(mirror: Mirror) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             if with_body:
                 end = start + mirror.cut_after.pop(0) if mirror.cut_after else len(content)
-                self.wfile.write(content[start:end])
+                middle = min(start + mirror.hold_after, end) if mirror.hold_after else end
+                with contextlib.suppress(OSError):  # who asked may have gone
+                    self.wfile.write(content[start:middle])
+                    if middle < end:
+                        mirror.go_on.wait(30)
+                        self.wfile.write(content[middle:end])
 
         def log_message(self, *_args: object) -> None:
             pass
@@ -86,6 +95,7 @@ def serving() -> Iterator[Mirror]:
     try:
         yield made
     finally:
+        made.go_on.set()
         server.shutdown()
         thread.join()
         server.server_close()

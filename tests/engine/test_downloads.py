@@ -107,6 +107,17 @@ def test_a_part_of_something_longer_is_replaced(mirror: Mirror, tmp_path: Path) 
     assert Downloader(Settings(torchvision_mirror=mirror.address)).checkpoint("thing", named()).read_bytes() == CONTENT
 
 
+def test_a_whole_part_is_not_fetched_again(mirror: Mirror, tmp_path: Path) -> None:
+    """ftgui ended after the last byte came and before it was checked."""
+    mirror.files[path_of(named())] = CONTENT
+    part = tmp_path / "torch/hub/checkpoints" / (Path(named()).name + ".part")
+    part.parent.mkdir(parents=True)
+    part.write_bytes(CONTENT)
+    assert Downloader(Settings(torchvision_mirror=mirror.address)).checkpoint("thing", named()).read_bytes() == CONTENT
+    assert [wanted for _, _, wanted in mirror.asked] == [f"bytes={len(CONTENT)}-"]
+    assert folder(tmp_path) == [Path(named()).name]
+
+
 def test_a_server_that_only_hangs_up_is_given_up(mirror: Mirror) -> None:
     mirror.files[path_of(named())] = CONTENT
     mirror.cut_after = [0] * 20

@@ -41,6 +41,7 @@ class DataPage(QWidget):
 
     open_wanted = Signal()
     sample_wanted = Signal()
+    examples_wanted = Signal()
     ask_wanted = Signal(Path)
     """The model should say what this image is."""
 
@@ -77,8 +78,11 @@ class DataPage(QWidget):
         sample_button = button("Try the sample", "Seven kinds of drawings, ready to train on")
         open_button.clicked.connect(self.open_wanted)
         sample_button.clicked.connect(self.sample_wanted)
+        examples_button = button("Example sets…", "Well-known sets of photos and digits, downloaded by name")
+        examples_button.clicked.connect(self.examples_wanted)
         row.addWidget(open_button)
         row.addWidget(sample_button)
+        row.addWidget(examples_button)
         row.addStretch(1)
         for widget in (self._empty_icon, title, text):
             card.body.addWidget(widget)

@@ -75,6 +75,7 @@ class StatusLine(QWidget):
         workspace.training_offered.connect(self._offer_training)
         self.cancel.clicked.connect(workspace.cancel)
         workspace.downloading.connect(self._downloading)
+        workspace.examples.progress.connect(self._preparing)
         self.restart.clicked.connect(workspace.start_engine)
         workspace.message.connect(self.say)
         workspace.busy.connect(self._busy)
@@ -108,11 +109,15 @@ class StatusLine(QWidget):
         color = {"error": colors.error, "warning": colors.warning}.get(self._severity, colors.muted)
         self.text.setStyleSheet(f"color: {color}")
 
+    @property
+    def _looking(self) -> bool:
+        """Images are searched for, and that is what the button ends."""
+        return self._workspace.collection.opening or self._workspace.collection.scanning
+
     @Slot(str, object, object)
     def _busy(self, what: str, done: int, total: int) -> None:
         """Beside the sentence, never in its place: an error must outlast the next progress report."""
-        looking = self._workspace.collection.opening or self._workspace.collection.scanning
-        self.cancel.setVisible(bool(what) and looking)
+        self.cancel.setVisible(bool(what) and self._looking)
         self.cancel.setText("Stop looking")
         self.cancel.setToolTip("What was found so far stays; opening the folder again goes on from there")
         numbers = f" · {done:,} of {total:,}" if total else (f" · {done:,}" if done else "")
@@ -123,11 +128,21 @@ class StatusLine(QWidget):
 
     @Slot(str, object, object)
     def _downloading(self, what: str, done: int, total: int) -> None:
-        self.left.setText(f"{what} · {megabytes(done, total)}" if total else f"{what}…")
+        text = f"{what} · {megabytes(done, total)}" if total else f"{what}…"
+        self._show_cancellable(text, done, total, "Cancel download")
+
+    @Slot(str, object, object)
+    def _preparing(self, what: str, done: int, total: int) -> None:
+        self._show_cancellable(f"{what} · {done:,} of {total:,}" if total else f"{what}…", done, total, "Cancel")
+
+    def _show_cancellable(self, text: str, done: int, total: int, cancel: str) -> None:
+        if self._looking:
+            return
+        self.cancel.setText(cancel)
+        self.cancel.setToolTip("What is there now stays; what is downloaded already is kept for later")
+        self.left.setText(text)
         self.bar.setVisible(bool(total))
         self.bar.set_value(done / total if total else 0)
-        self.cancel.setText("Cancel download")
-        self.cancel.setToolTip("The model before stays; what is downloaded already is kept for later")
         self.cancel.show()
 
     @Slot(EngineState)
