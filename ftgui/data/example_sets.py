@@ -72,7 +72,7 @@ EXAMPLE_SETS = (
         classes=10,
         images=13_394,
         megabytes=342,
-        licence="ImageNet’s terms: research, not commercial",
+        licence="ImageNet’s: for research",
         splits="comes split into train and val",
         teaches="Ten easy classes of ImageNet: a pretrained model knows them already, so compare it with one from scratch.",
     ),

@@ -148,16 +148,22 @@ def palette(colors: Colors) -> QPalette:
     }
     for key, value in pairs.items():
         result.setColor(key, QColor(value))
+    for key in (role.WindowText, role.Text, role.ButtonText):
+        result.setColor(QPalette.ColorGroup.Disabled, key, _faded(colors))
+    return result
+
+
+def _faded(colors: Colors) -> QColor:
+    """Of words that can't be clicked now."""
     faded = QColor(colors.muted)
     faded.setAlpha(130)
-    for key in (role.WindowText, role.Text, role.ButtonText):
-        result.setColor(QPalette.ColorGroup.Disabled, key, faded)
-    return result
+    return faded
 
 
 def stylesheet(colors: Colors) -> str:
     """Cards, tabs and buttons by object name, and headers (Fusion's gradient does not go with cards); Fusion draws the rest."""
     c = colors
+    faded = _faded(colors).name(QColor.NameFormat.HexArgb)
     return f"""
     QFrame#card {{ background: {c.card}; border: 1px solid {c.border}; border-radius: 8px; }}
     QFrame#phase {{ background: {c.card}; border: 1px solid {c.border}; border-radius: 6px; }}
@@ -170,7 +176,7 @@ def stylesheet(colors: Colors) -> str:
     QToolButton#tab:focus {{ border: 1px solid {c.accent}; padding: 5px 9px; }}
     QToolButton#chip {{ border: 1px solid {c.border}; border-radius: 11px; padding: 2px 10px; color: {c.muted}; }}
     QToolButton#chip:hover {{ background: {c.hover}; }}
-    QToolButton#chip:disabled {{ color: {c.track}; }}
+    QToolButton#chip:disabled {{ color: {faded}; }}
     QToolButton#chip:checked {{ background: {c.hover}; color: {c.text}; border-color: {c.accent}; }}
     QToolButton#chip:focus {{ border-color: {c.text}; }}
     QPushButton#primary, QPushButton#secondary {{ border-radius: 6px; padding: 6px 16px; font-weight: 500; }}

@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QInputDialog,
+    QSizePolicy,
     QStackedLayout,
     QToolButton,
     QVBoxLayout,
@@ -118,6 +119,7 @@ class DataPage(QWidget):
         self.split_bar = SplitBar(self._theme)
         side.body.addWidget(self.split_bar)
         self.split = label("", "muted", wrap=True)
+        self.split.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         self.split.setToolTip(
             "The model learns from train images only. Val images tell whether it understood or just memorised;\n"
             "they also decide which weights are kept. Test images stay untouched until you ask for them."
@@ -127,6 +129,7 @@ class DataPage(QWidget):
         side.body.addWidget(label("Problems", "title"))
         self.problems = ProblemList(self._theme)
         side.body.addWidget(self.problems, 1)
+        side.body.addStretch()  # both lists are as high as their rows at most
         return side
 
     def _make_browser(self) -> QWidget:

@@ -86,7 +86,7 @@ class ExampleDialog(QDialog):
         header = table.horizontalHeader()
         header.setHighlightSections(False)
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((CLASSES, 80), (IMAGES, 90), (SIZE, 130), (LICENCE, 270)):
+        for column, width in ((CLASSES, 72), (IMAGES, 80), (SIZE, 124), (LICENCE, 215)):
             header.resizeSection(column, width)
         header.setSortIndicatorClearable(True)  # the third click on a header brings the list's own order back
         header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)

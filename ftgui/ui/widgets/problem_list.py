@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtWidgets import QSizePolicy, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
 from ftgui.data.findings import KINDS, Group
 from ftgui.ui import icons
@@ -13,6 +13,20 @@ from ftgui.ui.words import plural
 
 _KIND_ROLE = Qt.ItemDataRole.UserRole
 _SEVERITY_ICONS = {"error": "circle-alert", "warning": "triangle-alert", "info": "info"}
+
+
+class _Tree(QTreeWidget):
+    """Wants to be as high as the rows that can be seen."""
+
+    def sizeHint(self) -> QSize:
+        tops = [item for row in range(self.topLevelItemCount()) if (item := self.topLevelItem(row)) is not None]
+        rows = len(tops) + sum(item.childCount() for item in tops if item.isExpanded())
+        return QSize(super().sizeHint().width(), rows * self.sizeHintForRow(0) + 2 if rows else 0)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(
+            super().minimumSizeHint().width(), min(self.sizeHint().height(), 4 * max(self.sizeHintForRow(0), 1))
+        )
 
 
 class ProblemList(QWidget):
@@ -35,7 +49,7 @@ class ProblemList(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         self.note = label("", "muted", wrap=True)
-        self.tree = QTreeWidget()
+        self.tree = _Tree()
         self.tree.setHeaderHidden(True)
         self.tree.setFrameShape(QTreeWidget.Shape.NoFrame)
         self.tree.setIndentation(8)
@@ -45,6 +59,11 @@ class ProblemList(QWidget):
         self.tree.setAccessibleName("Problems")
         self.tree.itemClicked.connect(self._clicked)
         self.tree.itemActivated.connect(self._clicked)
+        self.tree.itemExpanded.connect(self.tree.updateGeometry)
+        self.tree.itemCollapsed.connect(self.tree.updateGeometry)
+        # No higher than its rows: what it does not need, the classes above it can use.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self.tree.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         layout.addWidget(self.note)
         layout.addWidget(self.tree, 1)
         theme.changed.connect(self._fill)
@@ -87,6 +106,7 @@ class ProblemList(QWidget):
                 top.addChild(QTreeWidgetItem([f"and {group.count - len(group.examples):,} more"]))
             tree.addTopLevelItem(top)
             top.setExpanded(group.kind in open_kinds)
+        tree.updateGeometry()
 
     @Slot(QTreeWidgetItem)
     def _clicked(self, item: QTreeWidgetItem) -> None:
