@@ -32,6 +32,8 @@ MAX_PIXELS = 250_000_000
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 # `open_image` refuses above MAX_PIXELS in words; Pillow's own warning at that size would only repeat it.
 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+# What it says of damaged tags is for programmers: a picture either comes of the file, or the person is told.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
 class ImageError(Exception):
