@@ -244,23 +244,28 @@ class Catalog:
         Raises:
             SplitError: the groups can't be made; everything undecided is then for training.
         """
-        with self.transaction() as db:
-            has = {split for (split,) in db.execute("SELECT DISTINCT found_split FROM images")}
-            drawn = [split for split, share in splitting_.shares.items() if share and split not in has]
-            # Where the folders name all splits, only images without one (added by hand, say) are drawn, among themselves.
-            pool = ["", "train"] if drawn else [""]
-            shares = {split: share for split, share in splitting_.shares.items() if split in drawn or not drawn}
-            identity = json.dumps([asdict(splitting_), drawn])
-            stored = self._get("split")
-            if stored is not None and stored != identity:
-                db.execute("UPDATE images SET split = '' WHERE NOT pinned")
-            db.execute(
-                "UPDATE images SET split = found_split WHERE split = '' AND found_split NOT IN (SELECT value FROM json_each(?))",
-                (json.dumps(pool),),
-            )
-            self._assign(pool, splitting_, shares)
-            self._set("split", identity)
-            self._set("split_from_folders", str(int("val" in has)))
+        with self.transaction():
+            self.split_within(splitting_)
+
+    def split_within(self, splitting_: Splitting) -> None:
+        """As `split`, as part of a transaction that goes on."""
+        db = self._db
+        has = {split for (split,) in db.execute("SELECT DISTINCT found_split FROM images")}
+        drawn = [split for split, share in splitting_.shares.items() if share and split not in has]
+        # Where the folders name all splits, only images without one (added by hand, say) are drawn, among themselves.
+        pool = ["", "train"] if drawn else [""]
+        shares = {split: share for split, share in splitting_.shares.items() if split in drawn or not drawn}
+        identity = json.dumps([asdict(splitting_), drawn])
+        stored = self._get("split")
+        if stored is not None and stored != identity:
+            db.execute("UPDATE images SET split = '' WHERE NOT pinned")
+        db.execute(
+            "UPDATE images SET split = found_split WHERE split = '' AND found_split NOT IN (SELECT value FROM json_each(?))",
+            (json.dumps(pool),),
+        )
+        self._assign(pool, splitting_, shares)
+        self._set("split", identity)
+        self._set("split_from_folders", str(int("val" in has)))
 
     def _assign(self, pool: list[str], splitting_: Splitting, shares: dict[str, float]) -> None:
         db = self._db

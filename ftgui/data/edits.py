@@ -7,14 +7,16 @@ Nothing here touches a file.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ftgui.data.catalog import Catalog
 from ftgui.data.formats import is_image_name
+from ftgui.data.job import Job
 from ftgui.data.records import reference
 from ftgui.data.scan import is_text
 
@@ -78,22 +80,39 @@ def rename_class(catalog: Catalog, old: str, new: str) -> Values:
         )
 
 
-def add_images(catalog: Catalog, files: Iterable[Path], class_name: str) -> tuple[array[int], list[Path]]:
+def add_images(
+    catalog: Catalog, files: Sequence[Path], class_name: str, job: Job | None = None
+) -> tuple[array[int], list[Path]]:
     """Take in images from elsewhere, by reference: they stay where they are.
+
+    Args:
+        catalog: to change.
+        files: of the images.
+        class_name: that they belong to.
+        job: progress in files.
 
     Returns:
         ids of the images that are new, and files that are none or were there already.
+
+    Raises:
+        Cancelled: through `job`; nothing was taken in then.
     """
+    job = job or Job()
     root = catalog.root
+    known: list[tuple[Path, str, os.stat_result | None]] = []
+    # All of them before the transaction: a slow disk must not keep others from writing.
+    for done, file in enumerate(files):
+        job.progress(done, len(files))
+        path = reference(file.absolute(), root)
+        try:
+            status = file.stat() if is_image_name(file) and is_text(path) else None
+        except OSError:
+            status = None
+        known.append((file, path, status))
     refused: list[Path] = []
     added: array[int] = array("q")
     with catalog.transaction() as db:
-        for file in files:
-            path = reference(file.absolute(), root)
-            try:
-                status = file.stat() if is_image_name(file) and is_text(path) else None
-            except OSError:
-                status = None
+        for file, path, status in known:
             row = None
             if status is not None:
                 row = db.execute(
@@ -105,7 +124,7 @@ def add_images(catalog: Catalog, files: Iterable[Path], class_name: str) -> tupl
                 refused.append(file)
             else:
                 added.append(row[0])
-    catalog.split(catalog.splitting)
+        catalog.split_within(catalog.splitting)
     return added, refused
 
 

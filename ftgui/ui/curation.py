@@ -5,24 +5,37 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, QThreadPool, Signal, Slot
 from PySide6.QtGui import QUndoStack
 
 from ftgui.data import edits
 from ftgui.data.added import ADDED_FOLDER, keep_copy
-from ftgui.data.catalog import Catalog
+from ftgui.data.catalog import Catalog, CatalogError
 from ftgui.data.edits import Ids, Values
+from ftgui.data.job import Job
 from ftgui.data.records import reference
 from ftgui.data.split import Splitting
 from ftgui.protocol.recipe import Recipe
 from ftgui.ui.collection import Collection
 from ftgui.ui.commands.edit_catalog import EditCatalog, Step
 from ftgui.ui.words import plural
+from ftgui.ui.workers.tasks import Task
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Added:
+    """What came of adding images."""
+
+    catalog_path: Path
+    class_name: str
+    ids: Ids
+    refused: list[Path]
 
 
 class Curation(QObject):
@@ -36,13 +49,29 @@ class Curation(QObject):
 
     said = Signal(str, str)
     """Severity, sentence."""
+    taught = Signal(str)
+    """An image that the model was asked about is of this class in the dataset now: there is something new to learn."""
+    progress = Signal(str, object, object)
+    """What is going on, done, total; an empty text: nothing any more."""
 
     def __init__(self, collection: Collection, undo_stack: QUndoStack, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._collection = collection
         self._undo_stack = undo_stack
         self._former: dict[Splitting, Values] = {}
+        self._pool = QThreadPool(self)
+        self._pool.setMaxThreadCount(1)  # one after the other, in the order they were asked for
+        self._adding: Task | None = None
+        """The newest."""
+        self._taught = Path()
+        """The copy of an image that is being added because the person knows better than the model."""
         collection.opened.connect(self._opened)
+
+    def close(self) -> None:
+        """Images that are not in the catalog yet stay out; those that are being written are all written."""
+        for task in self.findChildren(Task):
+            task.cancel()
+        self._pool.waitForDone()
 
     # --- images -----------------------------------------------------------------------------------------------------
 
@@ -65,48 +94,67 @@ class Curation(QObject):
             self._edit(words, lambda catalog: edits.move(catalog, ids, split))
 
     def add(self, files: Sequence[Path], class_name: str) -> None:
-        """Take images from elsewhere into a class, by reference."""
-        catalog = self._collection.catalog
-        if catalog is None:
+        """Take images from elsewhere into a class, by reference; in the background, for there may be thousands."""
+        project = self._collection.project
+        if project is None or not files:
             return
+        self._adding = Task(partial(_add, project.catalog_path, list(files), class_name), self)
+        self._adding.progress.connect(self._adding_goes_on)
+        self._adding.done.connect(self._added)
+        self._adding.failed.connect(self._not_added)
+        self._adding.start(self._pool)
 
-        refused: list[Path] = []
+    @Slot(object, object)
+    def _adding_goes_on(self, done: int, total: int) -> None:
+        self.progress.emit("adding images", done, total)
 
-        def add() -> Step:
-            added, refused[:] = edits.add_images(catalog, files, class_name)
+    @Slot(str)
+    def _not_added(self, sentence: str) -> None:
+        self.said.emit("error", sentence)
+        self._adding_over()
+
+    def _adding_over(self) -> None:
+        if self.sender() is self._adding:
+            self._adding = None
+            if not self._collection.working:
+                self.progress.emit("", 0, 0)
+
+    @Slot(object)
+    def _added(self, outcome: _Added) -> None:
+        catalog, refused = self._collection.catalog, outcome.refused
+        if catalog is not None and catalog.path == outcome.catalog_path and outcome.ids:
+            # Of another dataset than is open by now they are in its catalog, but no step of this one.
             self._collection.added()
-            return partial(self._remove, catalog, added)
-
-        done = self._try("Add images", add)
-        if done is not None and len(refused) < len(files):
-            self._did(f"Add {plural(len(files) - len(refused), 'image')} to {class_name}", done)
+            words = f"Add {plural(len(outcome.ids), 'image')} to {outcome.class_name}"
+            self._did(words, partial(self._remove, catalog, outcome.ids))
+            if catalog.id_of(reference(self._taught, catalog.root)) in outcome.ids:
+                self.taught.emit(outcome.class_name)
+        self._adding_over()
         if refused:
             names = ", ".join(file.name for file in refused[:3]) + (" …" if len(refused) > 3 else "")
             why = "not an image, unreadable, or there already"
             self.said.emit("warning", f"{plural(len(refused), 'file')} left out ({why}): {names}")
 
-    def should_be(self, source: Path | bytes, class_name: str) -> bool:
+    def should_be(self, source: Path | bytes, class_name: str) -> None:
         """An image that the model was asked about belongs to this class: one of the dataset is relabelled, any other copied
-        into the project, so that it stays, and added.
-
-        Returns:
-            whether there is something new to learn.
+        into the project, so that it stays, and added. `taught` follows.
         """
         catalog, project = self._collection.catalog, self._collection.project
         if catalog is None or project is None:
-            return False
+            return
         if isinstance(source, Path):
             known = catalog.id_of(reference(source.absolute(), catalog.root))
             if known is not None:
                 self.relabel([known], class_name)
-                return True
+                self.taught.emit(class_name)
+                return
         try:
             copy = keep_copy(source, project.folder / ADDED_FOLDER)
         except OSError as error:
             self.said.emit("error", f"The image could not be copied into the project: {error}.")
-            return False
+            return
+        self._taught = copy
         self.add([copy], class_name)
-        return catalog.id_of(reference(copy, catalog.root)) is not None
 
     def _remove(self, catalog: Catalog, ids: Ids) -> Step:
         removed = edits.remove_images(catalog, ids)
@@ -198,3 +246,18 @@ class Curation(QObject):
     def _did(self, words: str, undo: Step) -> None:
         self._undo_stack.push(EditCatalog(words, undo, self._failed))
         self.said.emit("info", f"{words}. Ctrl+Z undoes it.")
+
+
+def _add(catalog_path: Path, files: list[Path], class_name: str, job: Job) -> _Added:
+    """On a thread of the pool.
+
+    Raises:
+        CatalogError: they can't be saved.
+    """
+    try:
+        with Catalog(catalog_path) as catalog:
+            ids, refused = edits.add_images(catalog, files, class_name, job)
+    except sqlite3.Error as error:  # as in `Curation._try`
+        log.warning("adding images failed", exc_info=error)
+        raise CatalogError(f"“Add images” could not be saved: {error}.") from error
+    return _Added(catalog_path, class_name, ids, refused)

@@ -139,6 +139,7 @@ class Workspace(QObject):
         collection.went_wrong.connect(self._dataset_trouble)
         collection.progress.connect(self._dataset_progress)
         self.curation.said.connect(self.message)
+        self.curation.progress.connect(self._dataset_progress)
         self.examples.said.connect(self.message)
         self.examples.ready.connect(self._example_ready)
         self.examples.over.connect(self._example_over)
@@ -206,6 +207,7 @@ class Workspace(QObject):
         self._shut_down.emit()
         self._thread.wait()
         self.evaluation.close()
+        self.curation.close()
         self.collection.close()
 
     def _next_request(self) -> int:

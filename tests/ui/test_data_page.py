@@ -113,7 +113,8 @@ def test_files_from_elsewhere_are_dropped_on_a_class(qtbot, page: DataPage, wind
     drop_on(page.classes.viewport(), row_middle(page, 1), mime)
     qtbot.waitUntil(lambda: counts(page)["red"] == 14)
     drop_on(page.classes.viewport(), row_middle(page, 1), mime)
-    assert "4 files left out" in window.status.text.text() and not window.workspace.undo_stack.canRedo()
+    qtbot.waitUntil(lambda: "4 files left out" in window.status.text.text())
+    assert not window.workspace.undo_stack.canRedo()
     assert counts(page)["red"] == 14
 
 

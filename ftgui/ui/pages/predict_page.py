@@ -239,6 +239,7 @@ class PredictPage(QWidget):
         workspace.not_answered.connect(self._not_answered)
         workspace.project_changed.connect(self._project_changed)
         workspace.model_changed.connect(self._model_changed)
+        workspace.curation.taught.connect(self._taught)
         questions.explained.connect(self._explained)
         questions.not_explained.connect(self._not_explained)
         questions.compared.connect(self.others.show_answer)
@@ -504,10 +505,13 @@ class PredictPage(QWidget):
         if asked is None:
             return
         source: Path | bytes = Path(asked.path) if asked.path else asked.content
-        if self._workspace.curation.should_be(source, class_name):
-            self._workspace.training_offered.emit(
-                f"It is “{class_name}” in the project now (Ctrl+Z undoes it). The model learns it with the next training."
-            )
+        self._workspace.curation.should_be(source, class_name)
+
+    @Slot(str)
+    def _taught(self, class_name: str) -> None:
+        self._workspace.training_offered.emit(
+            f"It is “{class_name}” in the project now (Ctrl+Z undoes it). The model learns it with the next training."
+        )
 
 
 def _load(source: Path | bytes, _job: Job) -> QImage:
