@@ -20,6 +20,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
 
 from ftgui.data.known_models import HUB_FILES
 from ftgui.engine.errors import EngineError
+from ftgui.engine.stream import Stream
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +48,6 @@ TRIES = 3
 """Connections in a row that bring nothing before giving up."""
 REPORT_EVERY = 0.1
 """Seconds between two progress reports."""
-_CHUNK = 1 << 18
 
 Report = Callable[[str, int, int], None]
 """Takes what goes on, bytes done and bytes in all (0 = not known); raises `DownloadCancelled` to end it."""
@@ -259,32 +260,39 @@ class Downloader:
         done = _size(part)
         if source.size and done == source.size:
             return
-        response = self._from(source, part, done)
-        if response is None:
+        stream = self._from(wanted, source, part, done)
+        if stream is None:
             return
-        with response:
-            done = done if response.status == http.client.PARTIAL_CONTENT else 0  # it may send everything again
-            coming = int(response.headers.get("Content-Length") or 0)
-            total = source.size or (done + coming if coming else 0)
+        with stream:
+            done = done if stream.status == http.client.PARTIAL_CONTENT else 0  # it may send everything again
+            total = source.size or (done + stream.coming if stream.coming else 0)
             _room(part, wanted, total - done)
+
+            def tell() -> None:
+                self._report(f"downloading {wanted.name}", done, total)
+
             told = 0.0
             with part.open("r+b" if part.exists() else "wb") as file:
                 file.seek(done)
                 file.truncate()
-                while chunk := response.read1(_CHUNK):
+                while chunk := stream.next(tell):
                     file.write(chunk)
                     done += len(chunk)
                     if time.monotonic() - told > REPORT_EVERY:
                         told = time.monotonic()
-                        self._report(f"downloading {wanted.name}", done, total)
+                        tell()
         if done < total:
             raise ConnectionError(f"the connection ended after {done:,} of {total:,} bytes")
-        self._report(f"downloading {wanted.name}", done, total)
+        tell()
 
-    def _from(self, source: _Source, part: Path, done: int) -> Any:
+    def _from(self, wanted: Wanted, source: _Source, part: Path, done: int) -> Stream | None:
         """The answer with what is missing, or with everything; None if nothing is."""
+
+        def tell() -> None:
+            self._report(f"connecting for {wanted.name}", done, 0)
+
         try:
-            return _open(source.url, done, source.secret_headers)
+            return Stream(partial(_open, source.url, done, source.secret_headers), tell)
         except urllib.error.HTTPError as error:
             if not done or error.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
                 raise
@@ -292,7 +300,7 @@ class Downloader:
         # The part is all of the file, and ftgui ended before it was checked; or it is longer: of something else.
         if (source.sha256 or source.md5) and _is_right(part, source):
             return None
-        return _open(source.url, 0, source.secret_headers)
+        return Stream(partial(_open, source.url, 0, source.secret_headers), tell)
 
 
 def _open(url: str, start: int, secret_headers: dict[str, str]) -> Any:

@@ -163,6 +163,8 @@ class _Helpers:
         self._kept = kept
         self._report = report
         self._downloader = Downloader(settings, lambda what, done, total: report(what, done, total, "bytes"))
+        self._asked: dict[str, int] = {}
+        """File name -> which one it is, from 1."""
         self.failed: EngineError | None = None
         """Why the last download came to nothing."""
 
@@ -200,8 +202,10 @@ class _Helpers:
 
     def _fetch(self, url: str, filename: str | Path | None, md5: str | None) -> Path:
         target = self._kept / Path(filename or url).name
+        self._asked.setdefault(target.name, len(self._asked) + 1)
+        number = self._asked[target.name]
         wanted = Wanted(
-            f"{self._example.title}: {target.name}",
+            self._example.title + (f", file {number}" if number > 1 else ""),
             f"images of “{self._example.title}”",
             WAYS_OUT,
             "under “Downloads…” in the list of example sets",

@@ -27,6 +27,7 @@ from torchvision.datasets import utils
 from ftgui import cli
 from ftgui.data import example_sets
 from ftgui.data.example_sets import EXAMPLE_SETS, find
+from ftgui.data.job import Job
 from ftgui.data.project import Project
 from ftgui.engine import downloads, examples
 from ftgui.engine.downloads import Settings
@@ -171,18 +172,29 @@ def test_the_splits_are_those_of_the_set(mirror: Mirror, monkeypatch: pytest.Mon
 def test_progress_is_in_bytes_then_in_files(engine: Engine, noisy: TinySet) -> None:
     ready = engine.do(m.PrepareExample(7, "DTD"))
     assert ready == m.ExampleReady(7, "DTD", str(find("DTD").folder))
-    coming = [event for event in engine.of(m.Progress) if event.unit == "bytes"]
+    coming = [event for event in engine.of(m.Progress) if event.unit == "bytes" and event.total]
     size = len(noisy.files[TEXTURES])
     assert len(coming) > 5 and coming[-1].done == size and {event.total for event in coming} == {size}
     assert [event.done for event in coming] == sorted(event.done for event in coming)
-    assert coming[0].what == "downloading Describable Textures: dtd-r1.0.1.tar.gz"
-    after = engine.of(m.Progress)[len(coming) :]
+    assert coming[0].what == "downloading Describable Textures"
+    after = [event for event in engine.of(m.Progress) if event.unit != "bytes"]
     assert {event.what for event in after} == {"unpacking Describable Textures", "sorting Describable Textures"}
     assert {event.unit for event in after} == {"files"}
 
 
+def test_several_files_are_numbered(engine: Engine, mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
+    serve(mirror, TINY_SETS["OxfordIIITPet"](), monkeypatch)
+    assert isinstance(engine.do(m.PrepareExample(7, "OxfordIIITPet")), m.ExampleReady)
+    said = dict.fromkeys(event.what for event in engine.of(m.Progress) if event.unit == "bytes" and event.total)
+    assert list(said) == ["downloading Oxford-IIIT Pets", "downloading Oxford-IIIT Pets, file 2"]
+
+
 def test_stop_cancels_and_the_next_time_goes_on(engine: Engine, mirror: Mirror, noisy: TinySet) -> None:
-    engine.queue = [m.Stop()]
+    def stop_in_the_middle(event: m.Event) -> None:
+        if isinstance(event, m.Progress) and event.done > 500_000:
+            engine.queue, engine.on_event = [m.Stop()], lambda _event: None
+
+    engine.on_event = stop_in_the_middle
     failed = engine.do(m.PrepareExample(7, "DTD"))
     assert isinstance(failed, m.CommandFailed) and failed.request == 7
     assert failed.message == "DTD was cancelled. What is downloaded already is kept, to go on from."
@@ -195,14 +207,20 @@ def test_stop_cancels_and_the_next_time_goes_on(engine: Engine, mirror: Mirror, 
     assert tree(find("DTD").folder) == noisy.tree.keys()
 
 
+def told_of_each(what: str, report: examples.Report) -> Job:
+    """Instead of ten times a second."""
+    return Job(lambda done, total: report(what, done, total, "files"), interval=0.0)
+
+
 @pytest.mark.parametrize("stage", ["unpacking", "sorting"])
 def test_cancelling_later_leaves_no_half_set(
     stage: str, mirror: Mirror, noisy: TinySet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop(what: str, _done: int, _total: int, _unit: str) -> None:
-        if what.startswith(stage):
+    def stop(what: str, done: int, _total: int, _unit: str) -> None:
+        if what.startswith(stage) and done == 3:
             raise downloads.DownloadCancelled("enough")
 
+    monkeypatch.setattr(examples, "_job", told_of_each)
     with pytest.raises(EngineError, match="enough"):
         examples.prepare("DTD", Settings(), stop)
     assert not find("DTD").is_here and left_over() == {"downloads"}
@@ -243,7 +261,9 @@ def test_without_a_network_that_is_said(noisy: TinySet, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(downloads, "_open", no_network)
     for name in ("DTD", "MNIST"):  # the second's class catches what the first's lets through
-        with pytest.raises(EngineError, match=r"could not be downloaded\. Connect to the network once, or open"):
+        with pytest.raises(
+            EngineError, match=r"^The images of .* could not be downloaded\. Connect to the network once"
+        ):
             examples.prepare(name, Settings(), quiet)
 
 
@@ -285,6 +305,7 @@ def test_what_is_there_needs_no_network(engine: Engine, mirror: Mirror, noisy: T
 
 KILLED = """
     import sys, time
+    from ftgui.data.job import Job
     from ftgui.engine import downloads, examples
     from torchvision import datasets
 
@@ -292,8 +313,10 @@ KILLED = """
     really = downloads._open
     downloads._open = lambda url, start, headers: really(address + "/" + url.split("/", 3)[3], start, headers)
 
+    examples._job = lambda what, report: Job(lambda done, total: report(what, done, total, "files"), interval=0.0)
+
     def report(what, done, total, unit):
-        if what.startswith("sorting"):
+        if what.startswith("sorting") and done == 3:
             print("now", flush=True)
             time.sleep(60)
 
@@ -352,6 +375,25 @@ def test_other_commands_need_not_wait(
     assert engine.of(m.TrainingFinished)[0].reason == "done"
     units = [event.unit for event in engine.events[order[1] :] if isinstance(event, m.Progress)]
     assert "bytes" in units, "it was in the middle"
+
+
+@pytest.mark.timeout(25)
+def test_a_silent_server_keeps_nobody_waiting(
+    engine: Engine, mirror: Mirror, noisy: TinySet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says nothing for longer than this test may take; meanwhile a model is loaded, and then it is cancelled."""
+    monkeypatch.setattr(downloads, "TIMEOUT", 60.0)
+    mirror.hold_after = 1_000_000
+
+    def when_it_is_silent(event: m.Event) -> None:
+        if isinstance(event, m.Progress) and event.done == 1_000_000:
+            engine.on_event = lambda _event: None
+            engine.queue = [m.LoadModel(1, TINY, ["a", "b"], ["head"], device="cpu"), m.Stop()]
+
+    engine.on_event = when_it_is_silent
+    failed = engine.do(m.PrepareExample(7, "DTD"))
+    assert [event.request for event in engine.of(m.ModelLoaded)] == [1]
+    assert isinstance(failed, m.CommandFailed) and "was cancelled" in failed.message
 
 
 def test_one_at_a_time(engine: Engine, noisy: TinySet) -> None:
