@@ -60,6 +60,9 @@ class ExampleOpener(QObject):
         self._request, self._example, self._wanted = self._next_request(), example, True
         self.said.emit("info", f"Getting {example.title}. Everything else can be used meanwhile.")
         self._send(m.PrepareExample(self._request, example.name))
+        self.progress.emit(
+            "waiting for the engine", 0, 0
+        )  # it may be busy with something else; even then one can cancel
 
     def opened_another(self) -> None:
         """What is on its way still comes, but does not open by itself any more."""

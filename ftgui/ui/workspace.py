@@ -271,7 +271,7 @@ class Workspace(QObject):
 
     def _cancel_download(self) -> None:
         """The model before stays; what is downloaded already is kept for another time."""
-        if self.engine.kind is EngineKind.READY:  # while training, Stop would mean the training
+        if self.engine.alive and not self.engine.busy:  # while training, Stop would mean the training
             self._cancelling = True
             self._send.emit(m.Stop())
 

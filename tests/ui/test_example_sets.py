@@ -171,6 +171,7 @@ def test_progress_cancel_and_what_is_said_then(
 ) -> None:
     command = on_its_way(dialog, fake)
     status = window.status
+    assert status.left.text() == "waiting for the engine…" and status.cancel.isVisible()
     progress(window, m.Progress("downloading Textures: dtd.tar.gz", 12_000_000, 625_000_000, "bytes"))
     qtbot.waitUntil(lambda: status.left.text() == "downloading Textures: dtd.tar.gz · 12 of 625 MB")
     assert status.cancel.isVisible() and status.cancel.text() == "Cancel download"
@@ -226,6 +227,16 @@ def test_an_engine_that_ends_takes_it_along(window: MainWindow, fake: FakeEngine
     fake.become_ready()
     window.workspace.open_example(known("MNIST"))
     assert fake.last(m.PrepareExample).name == "MNIST"
+
+
+def test_it_can_be_wanted_and_cancelled_while_the_engine_starts(
+    window: MainWindow, fake: FakeEngine, dialog: ExampleDialog
+) -> None:
+    fake.state(EngineKind.STARTING)
+    on_its_way(dialog, fake)
+    assert window.status.cancel.isVisible()
+    window.status.cancel.click()
+    assert isinstance(fake.sent[-1], m.Stop)
 
 
 def test_not_while_training(window: MainWindow, fake: FakeEngine, dialog: ExampleDialog) -> None:
