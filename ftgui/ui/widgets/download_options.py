@@ -1,4 +1,4 @@
-"""Whether and from where pretrained weights may be downloaded: three small controls."""
+"""Whether and from where pretrained weights and example sets may be downloaded: three small controls."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ class DownloadOptions(QFrame):
         self.offline = QCheckBox("Never use the network")
         self.offline.setAccessibleName("Never use the network")
         self.offline.setToolTip(
-            "Use only weights that are on this computer. A model whose weights are not is refused with the ways out."
+            "Use only what is on this computer. A model whose weights are not, or an example set that is not, is refused "
+            "with the ways out."
         )
         self.offline.setChecked(present.offline)
         form.addRow("Downloads", self.offline)
