@@ -12,8 +12,8 @@ from PySide6.QtGui import QUndoStack
 
 from ftgui.data.catalog import Catalog
 from ftgui.data.comparison import renamed_since
-from ftgui.data.finished import BEST_FOLDER, ModelError, read_about
 from ftgui.data.example_sets import ExampleSet
+from ftgui.data.finished import BEST_FOLDER, ModelError, read_about
 from ftgui.data.headless import run_name
 from ftgui.data.project import OpenRun, Project, splitting_of
 from ftgui.data.records import Contents

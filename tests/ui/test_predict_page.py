@@ -154,7 +154,7 @@ def test_it_should_be_copies_the_image_into_the_project_and_offers_to_train(
     assert copy.read_bytes() == photo.read_bytes() and copy.parent == window.workspace.project.folder / "added"
     photo.unlink()
     assert catalog.rows([catalog.id_of(added()[0])])[0].class_name == "blue"
-    assert "It is “blue” in the project now" in window.status.text.text()
+    qtbot.waitUntil(lambda: "It is “blue” in the project now" in window.status.text.text())
     qtbot.waitUntil(lambda: not window.workspace.checking)
     assert window.status.train_again.isVisible()
     fake.sent.clear()
