@@ -43,12 +43,13 @@ def calibrate(logits: torch.Tensor, targets: torch.Tensor) -> Calibration:
 def fit_temperature(logits: torch.Tensor, targets: torch.Tensor) -> float:
     """The temperature that makes the targets likeliest.
 
-    With a handful of images that are all right, that would be 0: as sure as can be. So the targets are softened by one
-    imagined image of each class, as Platt does it (1999, "Probabilistic outputs for support vector machines", 2.2).
+    With a handful of images that are all right, that would be 0: as sure as can be. So the targets are softened by two
+    imagined images, one right and one wrong, as Platt does it (1999, "Probabilistic outputs for support vector machines",
+    2.2). One for each class would be too much where there are as many classes as images.
     """
     count, classes = logits.shape
-    soft = torch.full_like(logits, 1 / (count + classes))
-    soft[torch.arange(count), targets] = (count + 1) / (count + classes)
+    soft = torch.full_like(logits, 1 / (count + 2) / max(classes - 1, 1))
+    soft[torch.arange(count), targets] = (count + 1) / (count + 2)
 
     def loss(temperature: float) -> float:
         return float(-(soft * (logits / temperature).log_softmax(1)).sum())

@@ -16,10 +16,10 @@ from tests.conftest import Maker
 from tests.engine.conftest import Engine
 
 
-def drawn(count: int, classes: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+def drawn(count: int, classes: int, seed: int = 0, spread: float = 2.0) -> tuple[torch.Tensor, torch.Tensor]:
     """Logits whose softmax is exactly how probable each target is."""
     generator = torch.Generator().manual_seed(seed)
-    logits = 2 * torch.randn(count, classes, generator=generator)
+    logits = spread * torch.randn(count, classes, generator=generator)
     return logits, torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
 
 
@@ -37,8 +37,8 @@ def test_as_a_general_optimizer_finds_it() -> None:
     logits, targets = drawn(3_000, 7, seed=3)
     logits = logits.double() * 2.5
     count, classes = logits.shape
-    soft = torch.full_like(logits, 1 / (count + classes))
-    soft[torch.arange(count), targets] = (count + 1) / (count + classes)
+    soft = torch.full_like(logits, 1 / (count + 2) / (classes - 1))
+    soft[torch.arange(count), targets] = (count + 1) / (count + 2)
     inverse = torch.ones((), dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS([inverse], max_iter=100, line_search_fn="strong_wolfe")
 
@@ -58,6 +58,13 @@ def test_a_few_images_all_right_are_no_reason_to_be_certain() -> None:
     found = calibrate(logits, targets)
     sure = (logits / found.temperature).softmax(1).max(1).values
     assert COLDEST < found.temperature < WARMEST and sure.max() < 0.995
+
+
+def test_as_many_classes_as_images() -> None:
+    logits, targets = drawn(200, 100, seed=5, spread=6.0)
+    found = calibrate(logits * 0.3, targets)
+    assert found.error_after < 0.1 < found.error_before
+    assert found.temperature == pytest.approx(0.3, rel=0.2)
 
 
 def test_nothing_to_fit_on() -> None:

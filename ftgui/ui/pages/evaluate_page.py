@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, Qt, Signal, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QButtonGroup,
@@ -28,7 +29,7 @@ from ftgui.progress import percent
 from ftgui.ui.evaluation import Shown
 from ftgui.ui.models.class_figures import NAME, SUPPORT, ClassFiguresModel, ShareBars
 from ftgui.ui.theme import Theme
-from ftgui.ui.widgets.basics import Card, button, heading, label
+from ftgui.ui.widgets.basics import Card, button, elided_pair, heading, label
 from ftgui.ui.widgets.image_browser import ImageBrowser
 from ftgui.ui.widgets.matrix_view import MatrixView
 from ftgui.ui.words import plural
@@ -39,7 +40,9 @@ if TYPE_CHECKING:
 
 _SPLITS = {"Validation images": "val", "Test images": "test", "Training images": "train", "All images": ""}
 _PAIRS = 3
-"""Most confused pairs that are offered."""
+"""Most confused pairs that are offered, where there is room."""
+_PAIR_WIDTH = 240
+"""Pixels."""
 MATRIX, CLASSES, CONFIDENCE = range(3)
 
 
@@ -65,6 +68,7 @@ class EvaluatePage(QWidget):
         self._asked = Query(correct=False, order="confidence", descending=True)
         """What the images at the right are, without the split."""
         self._title = ""
+        self._pairs_shown = _PAIRS
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(10)
@@ -86,7 +90,7 @@ class EvaluatePage(QWidget):
 
     def _make_top(self) -> QWidget:
         card = Card()
-        first, second = QHBoxLayout(), QHBoxLayout()
+        row = QHBoxLayout()
         self.headline = heading(wrap=True)
         self.which = QComboBox()
         self.which.addItems(list(_SPLITS))
@@ -102,17 +106,14 @@ class EvaluatePage(QWidget):
         self.train = button(
             "Train again", "Train with the labels as they are now: put mistakes right, then see what it is worth"
         )
-        first.addWidget(self.headline, 1)
-        for widget in (self.which, self.folder):
-            first.addWidget(widget)
+        row.addWidget(self.headline, 1)
+        for widget in (self.which, self.folder, self.look, self.train):
+            row.addWidget(widget)
         self.detail = label("", "muted", wrap=True)
         self.pairs = QHBoxLayout()
         self.pairs.setSpacing(6)
-        second.addWidget(self.detail, 1)
-        for widget in (self.look, self.train):
-            second.addWidget(widget)
-        card.body.addLayout(first)
-        card.body.addLayout(second)
+        card.body.addLayout(row)
+        card.body.addWidget(self.detail)
         card.body.addLayout(self.pairs)
         return card
 
@@ -136,14 +137,6 @@ class EvaluatePage(QWidget):
             self.views.addButton(tab, number)
             row.addWidget(tab)
         row.addStretch(1)
-        self.numbers = QComboBox()
-        self.numbers.addItems(["Counts", "Percent of row"])
-        self.numbers.setAccessibleName("Show counts or percent of the row")
-        self.order = QComboBox()
-        self.order.addItems(["By name", "Most mistakes first"])
-        self.order.setAccessibleName("Order of the classes")
-        row.addWidget(self.numbers)
-        row.addWidget(self.order)
         card.body.addLayout(row)
         self.stack = QStackedWidget()
         self.stack.addWidget(self._make_matrix())
@@ -161,6 +154,17 @@ class EvaluatePage(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         self.matrix = MatrixView(self._theme)
         layout.addWidget(self.matrix, 1)
+        self.numbers = QComboBox()
+        self.numbers.addItems(["Counts", "Percent of row"])
+        self.numbers.setAccessibleName("Show counts or percent of the row")
+        self.order = QComboBox()
+        self.order.addItems(["By name", "Most mistakes first"])
+        self.order.setAccessibleName("Order of the classes")
+        row = QHBoxLayout()
+        row.addWidget(self.numbers)
+        row.addWidget(self.order)
+        row.addStretch(1)
+        layout.addLayout(row)
         text = "Rows: what it is. Columns: what the model said. Click a cell for its images."
         layout.addWidget(label(text, "muted", wrap=True))
         return page
@@ -220,6 +224,9 @@ class EvaluatePage(QWidget):
         self.why.setText("Show why")
         self.why.setAccessibleName("Show why the model says so")
         self.why.setToolTip("Show which places of the selected image speak for the model’s answer")
+        self.browser.foot.removeWidget(self.browser.selected)
+        self.browser.card.body.insertWidget(self.browser.card.body.count() - 1, self.browser.selected)
+        self.browser.foot.insertStretch(0, 1)
         self.browser.foot.insertWidget(1, self.why)
         self.browser.setMinimumWidth(280)
         return self.browser
@@ -262,8 +269,6 @@ class EvaluatePage(QWidget):
     def show_view(self, number: int) -> None:
         """`MATRIX`, `CLASSES` or `CONFIDENCE`."""
         self.views.button(number).setChecked(True)
-        for widget in (self.numbers, self.order):
-            widget.setVisible(number == MATRIX)
         if number == CONFIDENCE:
             self.stack.setCurrentWidget(self.confidence)
             self._show_confidence()
@@ -368,7 +373,8 @@ class EvaluatePage(QWidget):
             if widget is not None:
                 widget.hide()  # until it is deleted it would be painted where it was
                 widget.deleteLater()
-        pairs = confused_pairs(shown.confusion, _PAIRS) if shown else []
+        self._pairs_shown = self._pairs_that_fit()
+        pairs = confused_pairs(shown.confusion, self._pairs_shown) if shown else []
         if shown is None:
             return
         self.pairs.addWidget(label("Most confused:" if pairs else "Every image is recognised.", "muted"))
@@ -376,13 +382,24 @@ class EvaluatePage(QWidget):
             names = shown.class_names[row], shown.class_names[column]
             chip = QToolButton()
             chip.setObjectName("chip")
-            full = f"{names[0]} → {names[1]}  {count}×"
-            chip.setText(self.fontMetrics().elidedText(full, Qt.TextElideMode.ElideMiddle, 190))
+            chip.setText(
+                f"{elided_pair(self.fontMetrics(), names[0], ' → ', names[1], _PAIR_WIDTH - 60)}  {count}×".replace(
+                    "&", "&&"
+                )
+            )
             chip.setToolTip(f"{plural(count, 'image')} of “{names[0]}” called “{names[1]}”; a click shows them")
             chip.setAccessibleName(f"{names[0]} called {names[1]}, {count} times")
             chip.clicked.connect(lambda _checked=False, names=names: self._pair_chosen(*names))
             self.pairs.addWidget(chip)
         self.pairs.addStretch(1)
+
+    def _pairs_that_fit(self) -> int:
+        return min(max((self.width() - _PAIR_WIDTH // 2) // _PAIR_WIDTH, 1), _PAIRS)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self._pairs_that_fit() != self._pairs_shown:
+            self._show_pairs(self._evaluation.shown)
 
     def _show_confidence(self) -> None:
         shown, run = self._evaluation.shown, self._evaluation.run

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Slot
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -87,6 +87,21 @@ class ElidedLabel(QLabel):
 
     def _elide(self) -> None:
         self.setText(self.fontMetrics().elidedText(self._full, Qt.TextElideMode.ElideMiddle, max(self.width(), 40)))
+
+
+def elided_pair(metrics: QFontMetrics, first: str, joint: str, second: str, width: int) -> str:
+    """Two names in so many pixels: where there is too little room each is cut for itself, so that both can be told."""
+    whole = f"{first}{joint}{second}"
+    if metrics.horizontalAdvance(whole) <= width:
+        return whole
+    room = width - metrics.horizontalAdvance(joint)
+    half, wide = room // 2, [metrics.horizontalAdvance(name) for name in (first, second)]
+    left = max(half, room - wide[1]) if wide[1] < half else min(half, wide[0])
+    parts = [
+        metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, space)
+        for name, space in ((first, left), (second, room - left))
+    ]
+    return joint.join(parts)
 
 
 def button(text: str, tooltip: str, primary: bool = False) -> QPushButton:

@@ -33,6 +33,7 @@ from ftgui.data.catalog import Catalog
 from ftgui.data.records import ImageRow
 from ftgui.ui.models.image_list import ROW_ROLE, ImageListModel, is_missing
 from ftgui.ui.theme import Theme
+from ftgui.ui.widgets.basics import elided_pair
 from ftgui.ui.workers.thumbnails import Thumbnails
 
 SIZES = {"Small": 96, "Medium": 156, "Large": 240}
@@ -85,8 +86,10 @@ class _Tile(QStyledItemDelegate):
             painter.drawRoundedRect(frame.adjusted(-2, -2, 2, 2), 7, 7)
             painter.drawRoundedRect(frame.adjusted(-1, -1, 1, 1), 6, 6)
         painter.setPen(QColor(colors.muted if row.excluded else colors.error if row.wrong else colors.text))
-        said = f"{row.class_name} – {row.prediction}?" if row.wrong else row.class_name
-        text = option.fontMetrics.elidedText(said, Qt.TextElideMode.ElideMiddle, side)
+        if row.wrong:
+            text = elided_pair(option.fontMetrics, row.class_name, " – ", f"{row.prediction}?", side)
+        else:
+            text = option.fontMetrics.elidedText(row.class_name, Qt.TextElideMode.ElideMiddle, side)
         below = QRectF(left, frame.bottom() + 4, side, 20)
         painter.drawText(below, int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignVCenter), text)
         painter.restore()

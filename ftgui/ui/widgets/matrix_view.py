@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QRect, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QKeyEvent, QPainter, QResizeEvent
+from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QPainter, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from ftgui.data.figures import Counts
@@ -12,44 +12,57 @@ from ftgui.ui.theme import Theme
 
 _NARROWEST, _WIDEST = 18, 140
 """Sides of a cell, pixels: below, neither its shade nor the class beside it could be read."""
+_SMALL = 24
+"""Smaller cells have smaller writing."""
+_LINE = 26
 _LONGEST_NAME = 130
 _UPRIGHT_BELOW = 60
 """Narrower columns have their names written upwards."""
 
 
-class _TopHeader(QHeaderView):
-    """Column names, upwards where columns are narrow."""
+class _Names(QHeaderView):
+    """Class names: at the left, or above, and there upwards where columns are narrow. Painted here, because the style's
+    padding would cut small ones."""
 
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(Qt.Orientation.Horizontal, parent)
+    def __init__(self, orientation: Qt.Orientation, theme: Theme, parent: QWidget) -> None:
+        super().__init__(orientation, parent)
+        self._theme = theme
         self.setSectionsClickable(False)
+        self.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.setMinimumSectionSize(_NARROWEST)
 
     @property
-    def _upright(self) -> bool:
-        return self.defaultSectionSize() < _UPRIGHT_BELOW
+    def upright(self) -> bool:
+        """Names are written upwards."""
+        return self.orientation() == Qt.Orientation.Horizontal and self.defaultSectionSize() < _UPRIGHT_BELOW
+
+    def longest(self) -> int:
+        """Pixels that the longest name takes, at most `_LONGEST_NAME`."""
+        model, metrics = self.model(), QFontMetrics(self.font())
+        names = (str(model.headerData(section, self.orientation()) or "") for section in range(self.count()))
+        return min(max((metrics.horizontalAdvance(name) for name in names), default=0) + 14, _LONGEST_NAME)
 
     def sizeHint(self) -> QSize:
-        size = super().sizeHint()
-        if self._upright and self.model() is not None:
-            names = (
-                self.model().headerData(section, Qt.Orientation.Horizontal) or "" for section in range(self.count())
-            )
-            longest = max((self.fontMetrics().horizontalAdvance(name) for name in names), default=0)
-            size.setHeight(min(longest + 14, _LONGEST_NAME))
-        return size
+        if self.orientation() == Qt.Orientation.Vertical:
+            return QSize(self.longest(), super().sizeHint().height())
+        return QSize(super().sizeHint().width(), self.longest() if self.upright else _LINE)
 
     def paintSection(self, painter: QPainter, rect: QRect, section: int) -> None:
-        if not self._upright:
-            super().paintSection(painter, rect, section)
-            return
-        name = str(self.model().headerData(section, Qt.Orientation.Horizontal))
+        name = str(self.model().headerData(section, self.orientation()) or "")
         painter.save()
-        painter.setPen(self.palette().color(self.foregroundRole()))
-        painter.translate(rect.left(), rect.bottom())
-        painter.rotate(-90)
-        area = QRect(6, 0, rect.height() - 8, rect.width())
-        text = self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, area.width())
-        painter.drawText(area, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
+        painter.setFont(self.font())
+        painter.setPen(QColor(self._theme.colors.muted))
+        align = Qt.AlignmentFlag.AlignRight
+        if self.upright:
+            painter.translate(rect.left(), rect.bottom())
+            painter.rotate(-90)
+            rect = QRect(0, 0, rect.height(), rect.width())
+            align = Qt.AlignmentFlag.AlignLeft
+        elif self.orientation() == Qt.Orientation.Horizontal:
+            align = Qt.AlignmentFlag.AlignHCenter
+        area = rect.adjusted(6, 0, -6, 0)
+        text = QFontMetrics(self.font()).elidedText(name, Qt.TextElideMode.ElideMiddle, area.width())
+        painter.drawText(area, align | Qt.AlignmentFlag.AlignVCenter, text)
         painter.restore()
 
 
@@ -68,7 +81,10 @@ class MatrixView(QTableView):
         self._theme = theme
         self.matrix = ConfusionModel(theme, self)
         self.setModel(self.matrix)
-        self.setHorizontalHeader(_TopHeader(self))
+        self._above = _Names(Qt.Orientation.Horizontal, theme, self)
+        self._beside = _Names(Qt.Orientation.Vertical, theme, self)
+        self.setHorizontalHeader(self._above)
+        self.setVerticalHeader(self._beside)
         self.setFrameShape(QTableView.Shape.NoFrame)
         self.setAcceptDrops(False)
         self.setShowGrid(False)
@@ -80,13 +96,6 @@ class MatrixView(QTableView):
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setTextElideMode(Qt.TextElideMode.ElideNone)
-        for header in (self.horizontalHeader(), self.verticalHeader()):
-            header.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-            header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-            header.setMinimumSectionSize(_NARROWEST)
-            header.setHighlightSections(True)
-        self.verticalHeader().setMaximumWidth(_LONGEST_NAME)
-        self.verticalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.clicked.connect(self._chosen)
         theme.changed.connect(self.viewport().update)
 
@@ -117,22 +126,20 @@ class MatrixView(QTableView):
         count = self.matrix.rowCount()
         if not count:
             return
-        names = (self.matrix.headerData(row, Qt.Orientation.Vertical) or "" for row in range(count))
-        longest = max(self.fontMetrics().horizontalAdvance(name) for name in names)
-        beside = min(longest + 16, _LONGEST_NAME)
-        self.verticalHeader().setFixedWidth(beside)
-        side = min(max((self.width() - beside - 4) // count, _NARROWEST), _WIDEST)
-        above = 26 if side >= _UPRIGHT_BELOW else min(longest + 14, _LONGEST_NAME)
-        side = min(side, max((self.height() - above - 4) // count, _NARROWEST))
+        room = self.viewport().width() + self._beside.width(), self.viewport().height() + self._above.height()
+        # Names are smaller where cells are, and the room they take decides how large cells can be: twice is enough.
+        for _ in range(2):
+            above = self._above.longest() if self._above.upright else _LINE
+            side = min((room[0] - self._beside.longest()) // count, (room[1] - above) // count)
+            side = min(max(side, _NARROWEST), _WIDEST)
+            for header in (self._above, self._beside):
+                font = header.font()
+                font.setPixelSize(11 if side < _SMALL else 13)
+                header.setFont(font)
+                header.setDefaultSectionSize(side)
         font = self.font()
-        font.setPixelSize(9 if side < 24 else 13)
+        font.setPixelSize(9 if side < _SMALL else 13)
         self.setFont(font)
-        header_font = self.horizontalHeader().font()
-        header_font.setPixelSize(11 if side < 24 else 13)
-        self.horizontalHeader().setFont(header_font)
-        self.verticalHeader().setFont(header_font)
-        self.horizontalHeader().setDefaultSectionSize(side)
-        self.verticalHeader().setDefaultSectionSize(side)
         self.updateGeometries()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
