@@ -729,3 +729,16 @@ def test_a_changed_file_gets_a_new_thumbnail_and_the_others_keep_theirs(
     window.workspace.collection.rescan()
     qtbot.waitUntil(lambda: shown(0).toImage().pixelColor(60, 60).red() > 180)
     assert shown(1).cacheKey() == other and len(thumbnails._kept) >= kept
+
+
+def test_classes_take_the_room_that_problems_do_not_need(
+    qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker
+) -> None:
+    window.resize(1100, 700)
+    open_project(qtbot, window, fake, make_dataset(tuple(f"class {n}" for n in range(12)), count=6))
+    page = window.data_page
+    rows = page.problems.tree.topLevelItemCount()
+    assert rows < 5
+    # With half the height each, most of the twelve would be out of sight beside an empty half.
+    qtbot.waitUntil(lambda: page.classes.height() > 2 * page.problems.height())
+    assert page.problems.tree.height() <= (rows + 1) * max(page.problems.tree.sizeHintForRow(0), 1)
