@@ -32,6 +32,76 @@ class History:
     """Step, what was done."""
 
 
+@dataclass(frozen=True)
+class Epoch:
+    """What is known at the end of one. NaN: no figure."""
+
+    epoch: int
+    """From 1 over the whole run."""
+    step: int
+    time: float
+    """Seconds since 1970."""
+    train_loss: float
+    train_accuracy: float
+    val_loss: float
+    val_accuracy: float
+
+
+@dataclass
+class Course:
+    """A run's epochs, and when it was first and last heard of."""
+
+    epochs: list[Epoch] = field(default_factory=list)
+    first: float = 0.0
+    """Seconds since 1970; 0 when nothing was written."""
+    last: float = 0.0
+    damaged: int = 0
+    """Lines that can't be read; a last line that is not whole does not count."""
+
+
+_EPOCH = b'"kind": "epoch"'
+
+
+def read_course(run_folder: Path) -> Course:
+    """The epochs of a run. Of a file with a million steps only the lines about epochs are taken apart.
+
+    Raises:
+        OSError: the file can't be read.
+    """
+    course = Course()
+    decoder = msgspec.json.Decoder(dict[str, Any])
+    with (run_folder / METRICS_FILE).open("rb") as lines:
+        first = last = b""
+        for line in lines:
+            if not line.endswith(b"\n"):
+                break
+            first = first or line
+            last = line
+            if _EPOCH in line:
+                _take_epoch(course, decoder, line)
+            elif not line.startswith(b"{") or not line.endswith(b"}\n"):
+                course.damaged += 1
+    course.first, course.last = _time(decoder, first), _time(decoder, last)
+    return course
+
+
+def _take_epoch(course: Course, decoder: msgspec.json.Decoder[dict[str, Any]], line: bytes) -> None:
+    try:
+        found = decoder.decode(line)
+        names = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
+        figures = [_figure(found.get(name)) for name in names]
+        course.epochs.append(Epoch(int(found["epoch"]), int(found["step"]), float(found["time"]), *figures))
+    except (msgspec.DecodeError, KeyError, TypeError, ValueError):
+        course.damaged += 1
+
+
+def _time(decoder: msgspec.json.Decoder[dict[str, Any]], line: bytes) -> float:
+    try:
+        return float(decoder.decode(line)["time"])
+    except (msgspec.DecodeError, KeyError, TypeError, ValueError):
+        return 0.0
+
+
 def read_history(run_folder: Path, last_step: int, job: Job) -> History:
     """Read a run's metrics.
 

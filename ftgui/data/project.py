@@ -66,10 +66,7 @@ class Project:
     @staticmethod
     def for_dataset(dataset: Path, only: Sequence[str] = ()) -> Project:
         """The untitled project of a dataset folder, or of some folders in it: the same dropped again finds its runs again."""
-        resolved = dataset.resolve()
-        identity = "\n".join([str(resolved), *sorted(only)])
-        digest = hashlib.blake2b(identity.encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
-        folder = paths.data_dir() / "projects" / f"{slug(resolved.name)}-{digest}"
+        folder = project_place(dataset, only)
         folder.mkdir(parents=True, exist_ok=True)
         return Project(folder)
 
@@ -193,13 +190,7 @@ class Project:
         if not self.runs_folder.is_dir():
             return None
         newest = max(self.runs_folder.iterdir(), key=run_number, default=None)
-        if newest is None:
-            return None
-        result = read_result(newest)
-        plain = read_checkpoint(newest)
-        if plain is None or (result is not None and result.get("reason") not in ("stopped", "failed")):
-            return None
-        return OpenRun(newest, run_number(newest), int(plain["at"]["step"]), crashed=result is None)
+        return continuable(newest) if newest is not None else None
 
     def last_finished_run(self, backbone: Backbone | None = None) -> Path | None:
         """The newest run that left usable weights; of this model only, if one is given: a comparison from scratch is not
@@ -209,6 +200,14 @@ class Project:
         runs = sorted(self.runs_folder.iterdir(), key=run_number, reverse=True)
         usable = (run for run in runs if (run / BEST_FOLDER / WEIGHTS_FILE).is_file())
         return next((run for run in usable if backbone is None or read_run_backbone(run) in (None, backbone)), None)
+
+
+def project_place(dataset: Path, only: Sequence[str] = ()) -> Path:
+    """Where the untitled project of a dataset folder is, if there is one. See `Project.for_dataset`."""
+    resolved = dataset.resolve()
+    identity = "\n".join([str(resolved), *sorted(only)])
+    digest = hashlib.blake2b(identity.encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
+    return paths.data_dir() / "projects" / f"{slug(resolved.name)}-{digest}"
 
 
 @dataclass(frozen=True)
@@ -221,6 +220,15 @@ class OpenRun:
     """Of its checkpoint."""
     crashed: bool
     """It left no result: the engine, or the computer, went away in the middle."""
+
+
+def continuable(run_folder: Path) -> OpenRun | None:
+    """The run in a folder, if it ended without being done and can go on from a checkpoint."""
+    result = read_result(run_folder)
+    plain = read_checkpoint(run_folder)
+    if plain is None or (result is not None and result.get("reason") not in ("stopped", "failed")):
+        return None
+    return OpenRun(run_folder, run_number(run_folder), int(plain["at"]["step"]), crashed=result is None)
 
 
 def read_checkpoint(run_folder: Path) -> dict[str, Any] | None:

@@ -1,0 +1,139 @@
+"""All runs of a project, quickly: ``runs/index.sqlite`` keeps what their folders said when they were last read.
+
+The folders are the truth. The database only spares reading them again: whatever is wrong with it, it is made anew.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from ftgui.data.about_run import ABOUT_FILE
+from ftgui.data.comparison import SAMPLES_FILE
+from ftgui.data.finished import BEST_FOLDER, WEIGHTS_FILE
+from ftgui.data.history import METRICS_FILE
+from ftgui.data.job import Job
+from ftgui.data.project import CHECKPOINT_FILE, run_number
+from ftgui.data.run_record import RECIPE_FILE, RESULT_FILE, RunRecord, read_record
+
+log = logging.getLogger(__name__)
+
+INDEX_FILE = "index.sqlite"
+"""In the folder of all runs."""
+
+INDEX_VERSION = 1
+"""Another one in the file: it is made anew. Raised whenever `RunRecord`, or what is read into it, changes."""
+
+_READ = (ABOUT_FILE, RECIPE_FILE, RESULT_FILE, SAMPLES_FILE, METRICS_FILE)
+_THERE = (Path(BEST_FOLDER) / WEIGHTS_FILE, CHECKPOINT_FILE)
+
+_Known = dict[str, tuple[str, bytes]]
+"""Folder name -> state, record as msgpack."""
+
+
+def list_runs(runs_folder: Path, job: Job | None = None) -> list[RunRecord]:
+    """Every run, oldest first. Only folders that changed since the last time are read.
+
+    Args:
+        runs_folder: of a project; need not exist.
+        job: progress in runs.
+
+    Raises:
+        Cancelled: through `job`.
+        OSError: the folder can't be listed.
+    """
+    job = job or Job()
+    if not runs_folder.is_dir():
+        return []
+    folders = sorted(
+        (f for f in runs_folder.iterdir() if run_number(f) and f.is_dir()), key=lambda f: (run_number(f), f.name)
+    )
+    known = _load(runs_folder)
+    records: list[RunRecord] = []
+    fresh: _Known = {}
+    for done, folder in enumerate(folders):
+        job.progress(done, len(folders))
+        state = _state(folder)
+        record = _decode(known.get(folder.name), state, folder)
+        if record is None:
+            record = read_record(folder)
+            fresh[folder.name] = (state, msgspec.msgpack.encode(record))
+        records.append(record)
+    gone = known.keys() - {folder.name for folder in folders}
+    if fresh or gone:
+        _keep(runs_folder, fresh, gone)
+    return records
+
+
+def _state(folder: Path) -> str:
+    """Changes whenever a record read from the folder could."""
+    parts = []
+    for name in _READ:
+        try:
+            status = (folder / name).stat()
+            parts.append(f"{status.st_size}.{status.st_mtime_ns}")
+        except OSError:
+            parts.append("-")
+    return " ".join([*parts, *("+" if (folder / path).exists() else "-" for path in _THERE)])
+
+
+def _decode(row: tuple[str, bytes] | None, state: str, folder: Path) -> RunRecord | None:
+    if row is None or row[0] != state:
+        return None
+    try:
+        record = msgspec.msgpack.decode(row[1], type=RunRecord)
+    except msgspec.DecodeError:
+        return None
+    return msgspec.structs.replace(record, folder=str(folder))  # the whole project may have been moved
+
+
+# --- the database ---------------------------------------------------------------------------------------------------
+
+
+def _load(runs_folder: Path) -> _Known:
+    try:
+        with _database(runs_folder) as db:
+            return {name: (state, record) for name, state, record in db.execute("SELECT * FROM runs")}
+    except sqlite3.OperationalError:  # locked, read-only, a full disk: the folders are read instead
+        log.info("the index of %s can't be used", runs_folder, exc_info=True)
+    except sqlite3.DatabaseError:
+        log.info("the index of %s is damaged and made anew", runs_folder, exc_info=True)
+        try:
+            (runs_folder / INDEX_FILE).unlink(missing_ok=True)
+        except OSError:  # another program has it open, where that matters
+            log.info("it can't be removed", exc_info=True)
+    return {}
+
+
+def _keep(runs_folder: Path, fresh: _Known, gone: set[str]) -> None:
+    try:
+        with _database(runs_folder) as db:
+            db.executemany("DELETE FROM runs WHERE name = ?", [(name,) for name in gone])
+            rows = [(name, state, record) for name, (state, record) in fresh.items()]
+            db.executemany("INSERT OR REPLACE INTO runs VALUES (?, ?, ?)", rows)
+    except sqlite3.Error:  # nothing is lost: the folders are read again next time
+        log.info("the index of %s can't be written", runs_folder, exc_info=True)
+
+
+@contextmanager
+def _database(runs_folder: Path) -> Iterator[sqlite3.Connection]:
+    """One transaction; window and terminal may come at the same time, then one waits."""
+    db = sqlite3.connect(runs_folder / INDEX_FILE, timeout=5, isolation_level=None)
+    try:
+        db.execute("PRAGMA synchronous = OFF")  # what a power cut destroys is made again
+        db.execute("BEGIN IMMEDIATE")
+        if db.execute("PRAGMA user_version").fetchone()[0] != INDEX_VERSION:
+            db.execute("DROP TABLE IF EXISTS runs")
+            db.execute(f"PRAGMA user_version = {INDEX_VERSION}")
+        db.execute(
+            "CREATE TABLE IF NOT EXISTS runs (name TEXT PRIMARY KEY, state TEXT NOT NULL, record BLOB NOT NULL) STRICT"
+        )
+        yield db
+        db.execute("COMMIT")
+    finally:
+        db.close()
