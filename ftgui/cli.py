@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import signal
 import sys
 from pathlib import Path
@@ -28,6 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _train(options.recipe, options.project, options.device)
     if options.command == "example":
         return _example(options.name, options.folder)
+    if options.command in ("runs", "report"):
+        return _runs(options)
     from ftgui.ui import app
 
     if options.command == "sample":
@@ -54,7 +58,48 @@ def _parser() -> argparse.ArgumentParser:
     example.add_argument(
         "folder", nargs="?", type=Path, help="a new folder to copy it to; else it only says where it is"
     )
+    _add_runs(commands)
     return parser
+
+
+def _add_runs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    runs = commands.add_parser("runs", help="list runs with their figures")
+    runs.add_argument(
+        "folder", nargs="?", type=Path, help="of a project or dataset (default: here, or else all of your projects)"
+    )
+    runs.add_argument("--json", action="store_true", help="for programs: a list of all that is known of each run")
+    runs.add_argument(
+        "--tensorboard", type=Path, metavar="FOLDER", help="write event files there, for tensorboard --logdir"
+    )
+    report = commands.add_parser("report", help="write a run's report, one HTML file to be sent to someone")
+    report.add_argument("run", help="a run's folder, or its number in the project here")
+    report.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: named after the run, here")
+
+
+def _runs(options: argparse.Namespace) -> int:
+    from ftgui.data import runs_headless as runs
+
+    try:
+        if options.command == "report":
+            return _say(str(runs.report(options.run, options.output)))
+        projects = runs.list_projects(options.folder)
+        if options.tensorboard:
+            return _say(runs.write_tensorboard(projects, options.tensorboard))
+        return _say(runs.as_json(projects) if options.json else runs.table(projects))
+    except runs.RunsError as error:
+        print(f"ftgui: {error}", file=sys.stderr)
+        return 1
+
+
+def _say(text: str) -> int:
+    """Print what was asked for; whoever reads may have had enough (``| head``), or not know a letter."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at the end
+    return 0
 
 
 def _train(recipe_path: Path, project_folder: Path | None, device: str) -> int:
