@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ftgui.data.words import plural, rate
 from ftgui.protocol.recipe import FROM_SCRATCH, PRETRAINED, Backbone, Dataset, Phase, Recipe, Training
 
@@ -15,7 +17,7 @@ _BALANCE = {"loss": "rare classes' errors weigh more", "sampler": "rare classes'
 
 
 def in_words(recipe: Recipe) -> list[tuple[str, str]]:
-    """Subject and sentence, most important first."""
+    """Subject and sentence, most important first. Nothing that only concerns this computer: reports are sent away."""
     phases = [(f"Phase {number}: {phase.name}", _phase(phase)) for number, phase in enumerate(recipe.phases, 1)]
     return [
         ("Model", backbone_words(recipe.backbone)),
@@ -24,7 +26,7 @@ def in_words(recipe: Recipe) -> list[tuple[str, str]]:
         ("Batches", _batches(recipe.training)),
         ("Early stop", _early_stop(recipe.training)),
         ("Classes", _BALANCE.get(recipe.training.balance, "all images count the same")),
-        ("Data", recipe.dataset.folder or "not named"),
+        ("Data", Path(recipe.dataset.folder).name or "not named"),
         ("Split", _split(recipe.dataset)),
         ("Seed and device", f"{recipe.seed}, {recipe.device}"),
     ]
@@ -40,7 +42,7 @@ def _phase(phase: Phase) -> str:
     layers = ", ".join(phase.train) or "nothing"
     falloff = f", each stage towards the input ×{phase.falloff:g}" if phase.falloff != 1 else ""
     off = "switched off: " if not phase.enabled else ""
-    return f"{off}{layers} learns, up to {plural(phase.epochs, 'epoch')} at {rate(phase.lr)}{falloff}"
+    return f"{off}{layers}; up to {plural(phase.epochs, 'epoch')} at {rate(phase.lr)}{falloff}"
 
 
 def _augmentation(recipe: Recipe) -> str:

@@ -85,7 +85,7 @@ def page(facts: Facts, job: Job) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body><main>\n"
         + "\n".join(filter(None, sections))
-        + f"\n<footer>Made by ftgui {escape(ftgui.__version__)} from {escape(record.folder)}</footer></main></body></html>\n"
+        + f"\n<footer>Made by ftgui {escape(ftgui.__version__)} from {escape(record.path.name)}</footer></main></body></html>\n"
     )
 
 
@@ -194,7 +194,8 @@ def _confusion(facts: Facts) -> str:
     if len(names) > MOST_CLASSES:
         return f"<p>The most frequent mistakes; a table of {plural(len(names), 'class')} could not be read.</p>{often}"
     chart = confusion_chart(names, facts.confusion)
-    return f'<p>Rows: what it is. Columns: what the model said.</p><div class="wide">{chart}</div>{often}'
+    words = "<p>Rows: what it is. Columns: what the model said.</p>"
+    return f'{words}<div class="beside"><div class="wide">{chart}</div>{often}</div>'
 
 
 def _errors(facts: Facts, job: Job) -> str:

@@ -26,7 +26,9 @@ th, td { padding:4px 14px 4px 0; border-bottom:1px solid var(--border); vertical
 .fill { display:block; height:4px; border-radius:2px; background:var(--accent); }
 dl { display:grid; grid-template-columns:max-content 1fr; gap:4px 18px; margin:0; } dt { color:var(--muted); }
 dt { max-width:26ch; overflow-wrap:anywhere; } dd { margin:0; overflow-wrap:anywhere; } code { font-size:12px; }
-.curves { display:flex; flex-wrap:wrap; gap:12px; } figure { margin:0; } .curves figure { flex:1 1 420px; min-width:0; }
+.curves { display:grid; grid-template-columns:repeat(auto-fill,minmax(min(420px,100%),1fr)); gap:12px; }
+figure { margin:0; } .beside { display:flex; flex-wrap:wrap; gap:12px 40px; align-items:flex-start; }
+.beside .wide + .wide { margin:0; }
 .curves svg { width:100%; height:auto; } .legend span { margin-right:16px; } .legend .train { color:var(--accent); }
 .legend .val { color:var(--second); } figcaption { font-weight:500; }
 .errors { display:grid; grid-template-columns:repeat(auto-fill,minmax(176px,1fr)); gap:14px; }

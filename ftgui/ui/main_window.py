@@ -62,9 +62,10 @@ from ftgui.ui.workers.tasks import Task
 from ftgui.ui.workspace import Asked, Workspace
 
 if TYPE_CHECKING:
+    from ftgui.ui.pages.runs_page import RunsPage
     from ftgui.ui.pages.train_page import TrainPage
 
-DATA, TRAIN, EVALUATE, PREDICT = range(4)
+DATA, TRAIN, EVALUATE, PREDICT, RUNS = range(5)
 
 MOST_SIDE_BY_SIDE = 30
 """Images asked about one by one; of more the answers are a table."""
@@ -98,8 +99,14 @@ class MainWindow(QWidget):
         self.evaluate_page = EvaluatePage(self.workspace, self.theme)
         self.predict_page = PredictPage(self.workspace, self.theme)
         self.pages = QStackedWidget()
-        self._train_placeholder = QWidget()
-        for page in (self.data_page, self._train_placeholder, self.evaluate_page, self.predict_page):
+        self._train_placeholder, self._runs_placeholder = QWidget(), QWidget()
+        for page in (
+            self.data_page,
+            self._train_placeholder,
+            self.evaluate_page,
+            self.predict_page,
+            self._runs_placeholder,
+        ):
             self.pages.addWidget(page)
         self.layers = LayerPanel(self.theme)
         self.pricing = Pricing(self.workspace, self)
@@ -136,14 +143,31 @@ class MainWindow(QWidget):
 
         page = TrainPage(self.workspace, self.theme)
         page.rate_test_wanted.connect(self.find_rate)
-        self.pages.insertWidget(TRAIN, page)
-        self.pages.removeWidget(self._train_placeholder)
-        self._train_placeholder.deleteLater()
+        self._replace(TRAIN, self._train_placeholder, page)
         return page
+
+    @cached_property
+    def runs_page(self) -> RunsPage:
+        """Likewise."""
+        from ftgui.ui.pages.runs_page import RunsPage
+
+        page = RunsPage(self.workspace, self.theme)
+        page.going_on.connect(self._show_training)
+        self._replace(RUNS, self._runs_placeholder, page)
+        return page
+
+    def _replace(self, number: int, placeholder: QWidget, page: QWidget) -> None:
+        self.pages.insertWidget(number, page)
+        self.pages.removeWidget(placeholder)
+        placeholder.deleteLater()
 
     @Slot()
     def _complete(self) -> None:
-        _ = self.train_page
+        _ = self.train_page, self.runs_page
+
+    @Slot()
+    def _show_training(self) -> None:
+        self.show_page(TRAIN)
 
     def _make_actions(self) -> None:
         menu = QMenu(self)
@@ -574,5 +598,7 @@ class MainWindow(QWidget):
         self.data_page.close_threads()
         self.evaluate_page.close_threads()
         self.predict_page.close_threads()
+        if "runs_page" in self.__dict__:  # not made for a window that closes at once
+            self.runs_page.close_threads()
         self.workspace.close()
         event.accept()

@@ -12,8 +12,8 @@ from ftgui.protocol.recipe import HEAD, LAST_STAGE, Backbone, Phase, Recipe
 from ftgui.ui.commands.edit_recipe import EditRecipe, State
 from ftgui.ui.templates import PORTABLE, Template, new_phase, phase_name
 
-_EDITED = ("dataset", "seed", "phases", "augmentation", "training", "threshold")
-"""What undo gives back. The model and the device are chosen elsewhere and stay as they are."""
+_EDITED = ("dataset", "backbone", "seed", "phases", "augmentation", "training", "threshold")
+"""What undo gives back. The device is chosen elsewhere and stays as it is."""
 
 
 class Plan(QObject):
@@ -26,6 +26,10 @@ class Plan(QObject):
 
     changed = Signal()
     """The recipe, or which phase is selected."""
+    backbone_changing = Signal()
+    """A step, done or undone, is about to take another model…"""
+    backbone_changed = Signal()
+    """… and has done so; `changed` came between."""
 
     def __init__(self, undo_stack: QUndoStack, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -89,7 +93,12 @@ class Plan(QObject):
         """What `EditRecipe` does and undoes."""
         recipe, selected = state
         edited = {name: getattr(recipe, name) for name in _EDITED}
+        other = recipe.backbone != self._recipe.backbone
+        if other:
+            self.backbone_changing.emit()
         self._show(msgspec.structs.replace(self._recipe, **edited), selected)
+        if other:
+            self.backbone_changed.emit()
 
     def _show(self, recipe: Recipe, selected: int) -> None:
         if (recipe, selected) != (self._recipe, self._selected):
@@ -159,6 +168,11 @@ class Plan(QObject):
         """Another set of phases altogether."""
         phases = list(template.phases)
         self._push(phases, len(phases) - 1, f"Plan {template.title}")
+
+    def use_recipe(self, recipe: Recipe, words: str) -> None:
+        """All of another recipe, its model too; but the dataset and the device stay, for they are what is here now."""
+        after = msgspec.structs.replace(recipe, dataset=self._recipe.dataset, device=self._recipe.device)
+        self._push_recipe(after, _last_enabled(after), words, "")
 
     def _with(self, phase: Phase) -> list[Phase]:
         phases = list(self._recipe.phases)

@@ -28,6 +28,7 @@ from ftgui.ui.curation import Curation
 from ftgui.ui.evaluation import Evaluation
 from ftgui.ui.example_opener import ExampleOpener
 from ftgui.ui.plan import Plan
+from ftgui.ui.present_run import PresentRun
 from ftgui.ui.questions import Questions
 from ftgui.ui.steering import Steering
 from ftgui.ui.workers.engine_worker import EngineKind, EngineState, EngineWorker
@@ -99,7 +100,6 @@ class Workspace(QObject):
         self._request = 0
         self._load_request = 0
         self._loaded_classes: list[str] | None = None
-        self._asked_run: Path | None = None
         self._load_wanted = False
         self._load_problem = ""
         self._cancelling = False
@@ -110,14 +110,15 @@ class Workspace(QObject):
         self._train_asked = False
         self.model_is_trained = False
         """What it says means something."""
-        self.model_run: Path | None = None
-        """Where its weights are from, if from a run."""
         self._run_folder: Path | None = None
         self._held_ticks: list[list[str]] = []
         """What the engine lets learn, as it was asked for and as it calls it; empty: a training's doing, or not known."""
         self._ticks_request = 0
         self._waiting: dict[int, Asked] = {}
+        self.present = PresentRun(self)
         self.plan.changed.connect(self._plan_changed)
+        self.plan.backbone_changing.connect(self._backbone_changing)
+        self.plan.backbone_changed.connect(self.load_model)
         self._thread = QThread(self)
         self._thread.setObjectName("engine worker")
         self._worker = EngineWorker()
@@ -194,6 +195,11 @@ class Workspace(QObject):
             worker.phase_finished,
         ):
             signal.connect(self._pass_on)
+
+    @property
+    def model_run(self) -> Path | None:
+        """Where the model's weights are from, if from a run."""
+        return self.present.folder if self.model_is_trained else None
 
     # --- engine -----------------------------------------------------------------------------------------------------
 
@@ -290,7 +296,7 @@ class Workspace(QObject):
         self._cancelling = False
         self.steering.stop_side_work()
         classes = self.contents.class_names if self.contents else []
-        trained = self._asked_run = self.project.last_finished_run(self.recipe.backbone) if self.project else None
+        trained = self.present.to_load(self.project, self.recipe.backbone)
         self._load_request = self._next_request()
         self._loaded_classes = classes
         self._held_ticks = [self.ticks]
@@ -304,11 +310,11 @@ class Workspace(QObject):
                 device=self.recipe.device,
                 seed=self.recipe.seed,
                 trained_weights=str(trained / BEST_FOLDER) if trained else "",
-                trained_names=self._names_now(trained) if trained else [],
+                trained_names=self.names_now(trained) if trained else [],
             )
         )
 
-    def _names_now(self, run: Path) -> list[str]:
+    def names_now(self, run: Path) -> list[str]:
         """What a run's classes are called now, if some were renamed since; empty: as then, or other ones."""
         try:
             then = read_about(run / BEST_FOLDER).class_names
@@ -325,7 +331,6 @@ class Workspace(QObject):
             return
         self.model = event
         self.model_is_trained = event.trained
-        self.model_run = self._asked_run if event.trained else None
         self._recipe_before = None
         self.freezing = None  # what it was, was another model's
         self.busy.emit("", 0, 0)
@@ -555,6 +560,18 @@ class Workspace(QObject):
         self.plan.choose_backbone(backbone)
         self.load_model()
 
+    @Slot()
+    def _backbone_changing(self) -> None:
+        """An old run's recipe is taken, or that is undone: nothing of it is for the model that is still loaded."""
+        if self._recipe_before is None:
+            self._recipe_before = self.recipe
+        self._load_wanted = True
+
+    def use_run(self, run_folder: Path) -> None:
+        """From now on an old run's model, of the recipe's backbone, is asked; until another is chosen or a training ends."""
+        self.present.choose(run_folder)
+        self.load_model()
+
     def choose_device(self, device: str) -> None:
         """Compute elsewhere."""
         if device != self.recipe.device and not self.engine.busy:
@@ -711,12 +728,13 @@ class Workspace(QObject):
         self.busy.emit("", 0, 0)
         if not event.steps:
             self._discard_run()
-        elif event.reason != "failed" and not self.comparing and self.contents is not None:
-            self.model_is_trained = True
-            self.model_run = Path(event.run_folder)
-            self.evaluation.want()
         self._run_folder = None
+        learned = event.steps and event.reason != "failed" and not self.comparing
+        if learned:
+            self.model_is_trained = True
         self.training_event.emit(event)
+        if learned:
+            self.evaluation.want()
         severity = {"done": "info", "stopped": "info"}.get(event.reason, "error")
         self.message.emit(severity, event.message)
 

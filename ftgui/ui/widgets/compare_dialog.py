@@ -54,6 +54,12 @@ class CompareDialog(QDialog):
         made.currentIndexChanged.connect(self._refresh)
         return made
 
+    def show_runs(self, before: Path, after: Path) -> None:
+        """Choose these two; one that does not say which images it used stays unchosen."""
+        for combo, run in ((self.before, before), (self.after, after)):
+            if run in self._runs:
+                combo.setCurrentIndex(self._runs.index(run))
+
     @Slot()
     def _refresh(self) -> None:
         self.tree.clear()

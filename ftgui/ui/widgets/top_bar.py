@@ -18,6 +18,7 @@ _PAGES = (
     ("Train", "activity", "How it learns (Ctrl+2)"),
     ("Evaluate", "grid-3x3", "How good it is (Ctrl+3)"),
     ("Predict", "scan-eye", "Ask it about an image (Ctrl+4)"),
+    ("Runs", "history", "All trainings of these images: compare, use, continue (Ctrl+5)"),
 )
 
 

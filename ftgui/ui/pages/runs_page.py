@@ -1,0 +1,457 @@
+"""The Runs page: every training of the open dataset, to be compared, used, continued and put away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, QModelIndex, QPoint, Qt, QThreadPool, QUrl, Signal, Slot
+from PySide6.QtGui import QAction, QDesktopServices, QKeySequence, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QFileDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QLineEdit,
+    QMenu,
+    QMessageBox,
+    QPushButton,
+    QSplitter,
+    QStackedLayout,
+    QTableView,
+    QWidget,
+)
+
+from ftgui.data.report import default_name
+from ftgui.data.run_details import Details, read_details
+from ftgui.data.run_record import RunRecord
+from ftgui.ui.models.run_table import (
+    ACCURACY,
+    DATA,
+    DURATION,
+    ENDED,
+    MODEL,
+    NAME,
+    NUMBER,
+    STAR,
+    STARTED,
+    AccuracyBars,
+    RunTable,
+)
+from ftgui.ui.runs import Runs
+from ftgui.ui.theme import Theme
+from ftgui.ui.widgets.basics import Card, ElidedLabel, button, heading, label
+from ftgui.ui.widgets.compare_dialog import CompareDialog
+from ftgui.ui.widgets.note_dialog import NoteDialog
+from ftgui.ui.widgets.run_curves import MOST, RunCurves
+from ftgui.ui.widgets.run_differences import RunDifferences
+from ftgui.ui.words import plural
+from ftgui.ui.workers.tasks import Task
+from ftgui.ui.workspace import Workspace
+
+_WIDTHS = {STAR: 30, NUMBER: 46, ACCURACY: 112, MODEL: 150, DATA: 86, DURATION: 66, ENDED: 76, STARTED: 126}
+_NARROW = 780
+"""Pixels of the table: below, the date is left to the tooltip and the model's column is smaller."""
+
+
+class RunsPage(QWidget):
+    """Shows the open project's runs."""
+
+    going_on = Signal()
+    """A run was asked to be continued."""
+
+    def __init__(self, workspace: Workspace, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._workspace = workspace
+        self._theme = theme
+        self.runs = Runs(workspace, self)
+        self._pool = QThreadPool(self)
+        self._pool.setMaxThreadCount(1)
+        self._detailing: Task | None = None
+        self._wanted: list[str] = []
+        """Folders of the selected runs; a reset of the table forgets them."""
+        self._report: Path | None = None
+        self.actions_: dict[str, QAction] = {}
+        self.buttons: dict[str, QPushButton] = {}
+        self._stack = QStackedLayout(self)
+        self._stack.addWidget(self._make_empty())
+        self._stack.addWidget(self._make_full())
+        self._make_actions()
+        self.runs.changed.connect(self._runs_changed)
+        self.runs.said.connect(workspace.message)
+        self.runs.reported.connect(self._reported)
+        theme.changed.connect(self.table.viewport().update)
+        self._runs_changed()
+
+    # --- making -----------------------------------------------------------------------------------------------------
+
+    def _make_empty(self) -> QWidget:
+        card = Card()
+        card.body.addStretch(1)
+        self.empty_title = heading()
+        self.empty_text = label("", "muted")
+        for widget in (self.empty_title, self.empty_text):
+            widget.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            card.body.addWidget(widget)
+        card.body.addStretch(1)
+        return card
+
+    def _make_full(self) -> QWidget:
+        self.splitter = QSplitter(Qt.Orientation.Vertical)
+        self.splitter.setAccessibleName("List above, what is selected below")
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.setHandleWidth(10)
+        self.splitter.addWidget(self._make_list())
+        self.curves = RunCurves(self._theme)
+        self.differences = RunDifferences()
+        lower = QWidget()
+        row = QHBoxLayout(lower)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(10)
+        row.addWidget(self.curves, 1)
+        row.addWidget(self.differences, 1)
+        self.splitter.addWidget(lower)
+        self.splitter.setSizes([460, 400])
+        return self.splitter
+
+    def _make_list(self) -> QWidget:
+        card = Card()
+        self._bar = QHBoxLayout()
+        self._bar.setSpacing(6)
+        self.search = QLineEdit()
+        self.search.setPlaceholderText("Find runs")
+        self.search.setClearButtonEnabled(True)
+        self.search.setAccessibleName("Find runs")
+        self.search.setToolTip("By name, note, model, number or how they ended (Ctrl+F)")
+        self.search.setMinimumWidth(90)
+        self._bar.addWidget(self.search, 1)
+        card.body.addLayout(self._bar)
+        self.model = RunTable(self._theme, self)
+        self.table = self._make_table()
+        card.body.addWidget(self.table, 1)
+        row = QHBoxLayout()
+        self.said = ElidedLabel()
+        self.open_report = button("Open the report", "Shows it in your browser")
+        self.open_report.hide()
+        self.open_report.clicked.connect(self._open_report)
+        row.addWidget(self.said, 1)
+        row.addWidget(self.open_report)
+        card.body.addLayout(row)
+        self.search.textChanged.connect(self._search)
+        self.model.renamed.connect(lambda record, name: self.runs.say(record, name=name))
+        return card
+
+    def _make_table(self) -> QTableView:
+        table = QTableView()
+        table.setModel(self.model)
+        table.setItemDelegateForColumn(ACCURACY, AccuracyBars(self._theme, table))
+        table.setFrameShape(QTableView.Shape.NoFrame)
+        table.setShowGrid(False)
+        table.setAcceptDrops(False)
+        table.setWordWrap(False)
+        table.setAccessibleName("Runs")
+        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        table.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)
+        table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        table.setTabKeyNavigation(False)
+        table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        table.customContextMenuRequested.connect(self._context_menu)
+        table.verticalHeader().hide()
+        table.verticalHeader().setDefaultSectionSize(28)
+        header = table.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
+        header.setMinimumSectionSize(24)
+        for column, width in _WIDTHS.items():
+            header.resizeSection(column, width)
+        header.setSortIndicator(NUMBER, Qt.SortOrder.DescendingOrder)
+        table.setSortingEnabled(True)
+        table.clicked.connect(self._clicked)
+        table.installEventFilter(self)
+        table.selectionModel().selectionChanged.connect(self._selected)
+        self.model.modelReset.connect(self._select_again)
+        return table
+
+    def _make_actions(self) -> None:
+        """Each is in the context menu; those used most have a button, all others are behind "More"."""
+        one = self._only
+        self._action("use", "Use its model", "", lambda: one(self._use_model), "Ask and judge with this run's model")
+        self._action("continue", "Continue", "", lambda: one(self._go_on), "Go on from its checkpoint, as it was")
+        self._action(
+            "recipe", "Use its recipe", "", lambda: one(self.runs.use_recipe), "Train again as this run was told"
+        )
+        self._action("report", "Report…", "", lambda: one(self._write_report), "One file to be sent to someone")
+        self._action("rename", "Rename", "F2", lambda: one(self._rename), "Another name for the run; its folder stays")
+        self._action("note", "Note…", "", lambda: one(self._write_note), "What you tried, what came of it")
+        self._action("star", "Star", "S", self._star, "For runs to remember; again takes it away")
+        self._action("data", "Compare data…", "", self._compare, "Which images two runs did not have in common")
+        self._action("tensorboard", "TensorBoard files…", "", self._tensorboard, "The curves, for TensorBoard")
+        self._action("trash", "Move to trash…", "Del", self._trash, "The runs' folders, models and curves")
+        self.more = button("More", "Rename, note, star, compare data, TensorBoard files, trash")
+        self.more.setMenu(self._menu(("rename", "note", "star", "data", "tensorboard", "trash")))
+        self._bar.addWidget(self.more)
+        find = QAction(self)
+        find.setShortcut(QKeySequence.StandardKey.Find)
+        find.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        find.triggered.connect(self.search.setFocus)
+        self.addAction(find)
+
+    def _action(self, key: str, text: str, shortcut: str, do: Callable[[], object], tip: str) -> None:
+        action = QAction(text, self)
+        action.setData(tip)
+        if shortcut:
+            action.setShortcut(QKeySequence(shortcut))
+            # In the table only: in the search field S is a letter and Del deletes one.
+            action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+            self.table.addAction(action)
+        action.triggered.connect(do)
+        self.actions_[key] = action
+        if key in ("use", "continue", "recipe", "report"):
+            made = self.buttons[key] = button(text, tip)
+            made.clicked.connect(action.trigger)
+            self._bar.addWidget(made)
+
+    def _menu(self, keys: tuple[str, ...]) -> QMenu:
+        menu = QMenu(self)
+        menu.setToolTipsVisible(True)
+        for key in keys:
+            if key == "trash":
+                menu.addSeparator()
+            menu.addAction(self.actions_[key])
+        return menu
+
+    # --- what is shown ----------------------------------------------------------------------------------------------
+
+    @Slot()
+    def _runs_changed(self) -> None:
+        records = self.runs.records
+        self._stack.setCurrentIndex(1 if records else 0)
+        if not records:
+            self._show_empty()
+        before = self._chosen_states()
+        self.model.show_runs(records, self.runs.present, self.runs.training)
+        if before != self._chosen_states():
+            self._read_details()
+        self._show_actions()
+
+    def _show_empty(self) -> None:
+        if self._workspace.project is None:
+            title, text = "No dataset is open", "Drop a folder of images on the window; its trainings are listed here."
+        elif not self.runs.read:
+            title, text = "Looking for runs…", ""
+        else:
+            title = "No runs yet"
+            text = (
+                "Tick layers at the right and press Train. Every training is kept and listed here,\n"
+                "to be compared, used again, continued, or sent to someone as a report."
+            )
+        self.empty_title.setText(title)
+        self.empty_text.setText(text)
+
+    def _chosen_states(self) -> list[RunRecord]:
+        return [record for record in self.model.rows if record.folder in self._wanted]
+
+    def chosen(self) -> list[RunRecord]:
+        """The selected runs, in the table's order."""
+        rows = sorted(index.row() for index in self.table.selectionModel().selectedRows())
+        return [self.model.rows[row] for row in rows]
+
+    @Slot()
+    def _selected(self) -> None:
+        self._wanted = [record.folder for record in self.chosen()]
+        self._show_actions()
+        self._read_details()
+
+    @Slot()
+    def _select_again(self) -> None:
+        """After a reset: what was selected and is still there, or else the first run."""
+        rows = [row for row in map(self.model.row_of, self._wanted) if row >= 0]
+        selection = self.table.selectionModel()
+        flags = selection.SelectionFlag.Select | selection.SelectionFlag.Rows
+        for row in rows or [0] * bool(self.model.rows):
+            selection.select(self.model.index(row, 0), flags)
+        if rows or self.model.rows:
+            selection.setCurrentIndex(self.model.index((rows or [0])[0], NAME), selection.SelectionFlag.NoUpdate)
+        else:
+            self._selected()
+
+    @Slot(str)
+    def _search(self, text: str) -> None:
+        self.model.search(text)
+        self._show_actions()
+
+    def _read_details(self) -> None:
+        if self._detailing is not None:
+            self._detailing.cancel()
+        records = self.chosen()
+        self._detailing = Task(lambda job: read_details(records, MOST, job), self)
+        self._detailing.done.connect(self._detailed)
+        self._detailing.failed.connect(self._not_detailed)
+        self._detailing.start(self._pool)
+
+    @Slot(object)
+    def _detailed(self, details: Details) -> None:
+        if self.sender() is self._detailing:
+            self._detailing = None
+            self.curves.show_details(details)
+            self.differences.show_details(details)
+
+    @Slot(str)
+    def _not_detailed(self, why: str) -> None:
+        self._detailing = None
+        self._workspace.message.emit("error", f"The selected runs can't be shown: {why}")
+
+    def _show_actions(self) -> None:
+        """What can't be done now is off, and its tooltip says why."""
+        chosen = self.chosen()
+        first = chosen[0] if len(chosen) == 1 else None
+        pick = "Select one run first." if not chosen else "Select one run only."
+        training = "It is training." if first is not None and first.path == self.runs.training else ""
+        reasons = {
+            "use": self.runs.no_model_because(first) if first else pick,
+            "continue": self.runs.no_going_on_because(first) if first else pick,
+            "recipe": self.runs.no_recipe_because(first) if first else pick,
+            "report": training if first else pick,
+            "rename": "" if first else pick,
+            "note": "" if first else pick,
+            "star": "" if chosen else "Select runs first.",
+            "data": "" if len(chosen) == 2 else "Select two runs first.",
+            "tensorboard": "" if chosen else "Select runs first.",
+            "trash": self.runs.no_trash_because(chosen),
+        }
+        for key, why in reasons.items():
+            action = self.actions_[key]
+            action.setEnabled(not why)
+            action.setToolTip(why or str(action.data()))
+            if key in self.buttons:
+                self.buttons[key].setEnabled(not why)
+                self.buttons[key].setToolTip(why or str(action.data()))
+        shown, total = len(self.model.rows), len(self.runs.records)
+        found = plural(total, "run") if shown == total else f"{shown:,} of {plural(total, 'run')}"
+        self.said.set_full(found + (f" · {len(chosen)} selected" if len(chosen) > 1 else ""))
+
+    # --- hands ------------------------------------------------------------------------------------------------------
+
+    def _only(self, do: Callable[[RunRecord], None]) -> None:
+        chosen = self.chosen()
+        if len(chosen) == 1:
+            do(chosen[0])
+
+    @Slot(QPoint)
+    def _context_menu(self, place: QPoint) -> None:
+        menu = self._menu(tuple(self.actions_))
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(self.table.viewport().mapToGlobal(place))
+
+    @Slot(QModelIndex)
+    def _clicked(self, index: QModelIndex) -> None:
+        if index.column() == STAR:
+            record = self.model.rows[index.row()]
+            self.runs.say(record, starred=not record.starred)
+
+    def _star(self) -> None:
+        chosen = self.chosen()
+        starred = not all(record.starred for record in chosen)
+        for record in chosen:
+            self.runs.say(record, starred=starred)
+
+    def _rename(self, record: RunRecord) -> None:
+        index = self.model.index(self.model.row_of(record.folder), NAME)
+        self.table.setCurrentIndex(index)
+        self.table.edit(index)
+
+    def _write_note(self, record: RunRecord) -> None:
+        dialog = NoteDialog(record, self)
+        dialog.written.connect(lambda written, note: self.runs.say(written, note=note))
+        dialog.show()
+
+    def _use_model(self, record: RunRecord) -> None:
+        why = self.runs.other_classes(record)
+        if why:
+            self._workspace.message.emit("warning", why)
+            return
+        other = self.runs.other_backbone(record)
+        if other:
+            answer = QMessageBox.question(
+                self, "Use its model", f"{other}\nUse its recipe too? Ctrl+Z gives the present one back."
+            )
+            if answer is not QMessageBox.StandardButton.Yes:
+                return
+        self.runs.use_model(record)
+
+    def _go_on(self, record: RunRecord) -> None:
+        self.runs.go_on(record)
+        self.going_on.emit()
+
+    def _write_report(self, record: RunRecord) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Write report", default_name(record.path), "HTML (*.html)")
+        if path:
+            self.open_report.hide()
+            self.runs.write_report(record, Path(path))
+
+    @Slot(Path)
+    def _reported(self, target: Path) -> None:
+        self._report = target
+        self.open_report.show()
+
+    @Slot()
+    def _open_report(self) -> None:
+        if self._report is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._report)))
+
+    def _compare(self) -> None:
+        project, chosen = self._workspace.project, sorted(self.chosen(), key=lambda record: record.number)
+        if project is not None and len(chosen) == 2:
+            dialog = CompareDialog(project, self)
+            dialog.show_runs(chosen[0].path, chosen[1].path)
+            dialog.show()
+
+    def _tensorboard(self) -> None:
+        chosen = self.chosen()
+        folder = QFileDialog.getExistingDirectory(self, f"Folder for the curves of {plural(len(chosen), 'run')}")
+        if folder and chosen:
+            self.runs.write_event_files(chosen, Path(folder))
+
+    def _trash(self) -> None:
+        """Asks with the number."""
+        chosen = self.chosen()
+        if not chosen or self.runs.no_trash_because(chosen):
+            return
+        what = f"run {chosen[0].number} “{chosen[0].name}”" if len(chosen) == 1 else plural(len(chosen), "run")
+        answer = QMessageBox.question(
+            self,
+            "Move to trash",
+            f"Move {what} to the system's trash, with {'its' if len(chosen) == 1 else 'their'} model and curves?\n"
+            "Your images stay where they are.",
+        )
+        if answer is QMessageBox.StandardButton.Yes:
+            self.runs.trash(chosen)
+
+    # --- Qt's side --------------------------------------------------------------------------------------------------
+
+    def eventFilter(self, watched: object, event: QEvent) -> bool:
+        if watched is self.table and event.type() is QEvent.Type.Resize:
+            self._fit()
+        return False
+
+    def _fit(self) -> None:
+        narrow = self.table.width() < _NARROW
+        self.table.setColumnHidden(STARTED, narrow)
+        self.table.horizontalHeader().resizeSection(MODEL, 96 if narrow else _WIDTHS[MODEL])
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.runs.refresh()  # another program may have trained meanwhile
+
+    def close_threads(self) -> None:
+        """Before the window goes."""
+        if self._detailing is not None:
+            self._detailing.cancel()
+        self._pool.waitForDone()
+        self.runs.close_threads()

@@ -1,0 +1,78 @@
+"""Which run's weights the model has, and which run is training. No widgets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from ftgui.data.finished import BEST_FOLDER, WEIGHTS_FILE
+from ftgui.data.project import Project, read_run_backbone
+from ftgui.protocol import messages as m
+from ftgui.protocol.recipe import Backbone
+
+if TYPE_CHECKING:
+    from ftgui.ui.workspace import Workspace
+
+
+class PresentRun(QObject):
+    """Part of a `Workspace`: the newest run of the present model, unless the person chose another."""
+
+    changed = Signal()
+
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__(workspace)
+        self._workspace = workspace
+        self._chosen: Path | None = None
+        self.folder: Path | None = None
+        """Whose weights the engine has, or was asked to load; None: none, the head is untrained."""
+        self.training: Path | None = None
+        """The run that goes on."""
+        workspace.project_changed.connect(self._project_changed)
+        workspace.training_event.connect(self._event)
+
+    def choose(self, run_folder: Path) -> None:
+        """Of all runs, this one is to be loaded."""
+        self._chosen = run_folder
+
+    def to_load(self, project: Project | None, backbone: Backbone) -> Path | None:
+        """The run whose finished model fits; it counts as loaded from now on."""
+        self._set(self._find(project, backbone))
+        return self.folder
+
+    def _find(self, project: Project | None, backbone: Backbone) -> Path | None:
+        if project is None:
+            return None
+        chosen = self._chosen
+        if chosen is not None and _usable(chosen) and read_run_backbone(chosen) in (None, backbone):
+            return chosen
+        return project.last_finished_run(backbone)
+
+    def _set(self, folder: Path | None) -> None:
+        if folder != self.folder:
+            self.folder = folder
+            self.changed.emit()
+
+    @Slot()
+    def _project_changed(self) -> None:
+        self._chosen = None
+        self._set(None)
+
+    @Slot(object)
+    def _event(self, event: object) -> None:
+        if isinstance(event, m.TrainingStarted):
+            self.training = Path(event.run_folder)
+        elif isinstance(event, m.TrainingFinished):
+            self.training = None
+            run = Path(event.run_folder)
+            # Of a comparison the engine holds the model now, but the project's own is loaded again.
+            if event.steps and event.reason != "failed" and not self._workspace.comparing:
+                self._chosen = run if _usable(run) else None  # the disk may not have taken it
+                self._set(run)
+        elif event is None:
+            self.training = None
+
+
+def _usable(run_folder: Path) -> bool:
+    return (run_folder / BEST_FOLDER / WEIGHTS_FILE).is_file()
