@@ -54,7 +54,7 @@ def everything(record: RunRecord) -> list[Difference]:
     pairs = [
         *((("Note", record.note),) if record.note else ()),
         ("Ended", record.message or "It has no end: it was killed, or goes on."),
-        *(("Damaged", sentence) for sentence in record.problems),
+        *(("Problem", sentence) for sentence in record.problems),
     ]
     if record.images:
         splits = ", ".join(f"{count:,} {split}" for split, count in record.counts.items())

@@ -11,7 +11,7 @@ from PySide6.QtCore import QFile, QObject, QThreadPool, Signal, Slot
 from ftgui.data.about_run import write_words
 from ftgui.data.finished import BEST_FOLDER, ModelError, read_about
 from ftgui.data.job import Job
-from ftgui.data.project import continuable
+from ftgui.data.project import continuable, run_number
 from ftgui.data.report import write_report
 from ftgui.data.run_index import list_runs
 from ftgui.data.run_record import RECIPE_FILE, RunRecord
@@ -34,7 +34,9 @@ class Runs(QObject):
     """
 
     changed = Signal()
-    """`records`, or what may be done with them."""
+    """`records`, or which of them is in use or goes on."""
+    allowed = Signal()
+    """What may be done with them."""
     said = Signal(str, str)
     """Severity, sentence."""
     reported = Signal(Path)
@@ -56,8 +58,8 @@ class Runs(QObject):
         workspace.project_changed.connect(self._project_changed)
         workspace.training_event.connect(self._event)
         workspace.present.changed.connect(self.changed)
-        workspace.engine_changed.connect(self.changed)
-        workspace.recipe_changed.connect(self.changed)
+        workspace.engine_changed.connect(self.allowed)
+        workspace.recipe_changed.connect(self.allowed)
         workspace.model_changed.connect(self._model_changed)
         workspace.model_failed.connect(self._model_failed)
         self.refresh()
@@ -249,9 +251,12 @@ class Runs(QObject):
         contents = self._workspace.contents
         if self._judge_wanted and contents is not None:
             self._judge_wanted = False
+            present = self.present
+            if present is not None and self._workspace.model_is_trained:
+                self.said.emit("info", f"The model is that of run {run_number(present)} now.")
             if sum(splits.total() for splits in contents.counts.values()) <= MOST_JUDGED:
                 self._workspace.judge_all()
-        self.changed.emit()
+        self.allowed.emit()
 
     @Slot()
     def _model_failed(self) -> None:

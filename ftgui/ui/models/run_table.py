@@ -231,5 +231,8 @@ class AccuracyBars(QStyledItemDelegate):
         share = index.data(SHARE)
         if not math.isnan(share) and area.width() > _TEXT_WIDTH + 12:
             bar = QRectF(text.right(), area.center().y() - _BAR_HEIGHT / 2, area.width() - _TEXT_WIDTH, _BAR_HEIGHT)
-            paint_bar(painter, bar, share, colors.on_accent if selected else colors.accent, colors.track)
+            filled, track = (
+                (colors.on_accent, f"#40{colors.on_accent[1:]}") if selected else (colors.accent, colors.track)
+            )
+            paint_bar(painter, bar, share, filled, track)
         painter.restore()

@@ -5,53 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QModelIndex, QPoint, Qt, QThreadPool, QUrl, Signal, Slot
-from PySide6.QtGui import QAction, QDesktopServices, QKeySequence, QResizeEvent, QShowEvent
+from PySide6.QtCore import QPoint, Qt, QThreadPool, QUrl, Signal, Slot
+from PySide6.QtGui import QAction, QDesktopServices, QKeySequence, QShowEvent
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QFileDialog,
     QHBoxLayout,
-    QHeaderView,
-    QLineEdit,
     QMenu,
     QMessageBox,
     QPushButton,
     QSplitter,
     QStackedLayout,
-    QTableView,
     QWidget,
 )
 
 from ftgui.data.report import default_name
 from ftgui.data.run_details import Details, read_details
 from ftgui.data.run_record import RunRecord
-from ftgui.ui.models.run_table import (
-    ACCURACY,
-    DATA,
-    DURATION,
-    ENDED,
-    MODEL,
-    NAME,
-    NUMBER,
-    STAR,
-    STARTED,
-    AccuracyBars,
-    RunTable,
-)
 from ftgui.ui.runs import Runs
 from ftgui.ui.theme import Theme
-from ftgui.ui.widgets.basics import Card, ElidedLabel, button, heading, label
+from ftgui.ui.widgets.basics import Card, button, heading, label
 from ftgui.ui.widgets.compare_dialog import CompareDialog
 from ftgui.ui.widgets.note_dialog import NoteDialog
 from ftgui.ui.widgets.run_curves import MOST, RunCurves
 from ftgui.ui.widgets.run_differences import RunDifferences
+from ftgui.ui.widgets.run_list import RunList
 from ftgui.ui.words import plural
 from ftgui.ui.workers.tasks import Task
 from ftgui.ui.workspace import Workspace
-
-_WIDTHS = {STAR: 30, NUMBER: 46, ACCURACY: 112, MODEL: 150, DATA: 86, DURATION: 66, ENDED: 76, STARTED: 126}
-_NARROW = 780
-"""Pixels of the table: below, the date is left to the tooltip and the model's column is smaller."""
 
 
 class RunsPage(QWidget):
@@ -68,8 +48,6 @@ class RunsPage(QWidget):
         self._pool = QThreadPool(self)
         self._pool.setMaxThreadCount(1)
         self._detailing: Task | None = None
-        self._wanted: list[str] = []
-        """Folders of the selected runs; a reset of the table forgets them."""
         self._report: Path | None = None
         self.actions_: dict[str, QAction] = {}
         self.buttons: dict[str, QPushButton] = {}
@@ -78,9 +56,13 @@ class RunsPage(QWidget):
         self._stack.addWidget(self._make_full())
         self._make_actions()
         self.runs.changed.connect(self._runs_changed)
+        self.runs.allowed.connect(self._show_actions)
         self.runs.said.connect(workspace.message)
         self.runs.reported.connect(self._reported)
-        theme.changed.connect(self.table.viewport().update)
+        self.list.selected.connect(self._selected)
+        self.list.renamed.connect(lambda record, name: self.runs.say(record, name=name))
+        self.list.star_toggled.connect(lambda record: self.runs.say(record, starred=not record.starred))
+        self.list.table.customContextMenuRequested.connect(self._context_menu)
         self._runs_changed()
 
     # --- making -----------------------------------------------------------------------------------------------------
@@ -101,7 +83,12 @@ class RunsPage(QWidget):
         self.splitter.setAccessibleName("List above, what is selected below")
         self.splitter.setChildrenCollapsible(False)
         self.splitter.setHandleWidth(10)
-        self.splitter.addWidget(self._make_list())
+        self.list = RunList(self._theme)
+        self.open_report = button("Open the report", "Shows it in your browser")
+        self.open_report.hide()
+        self.open_report.clicked.connect(self._open_report)
+        self.list.footer.addWidget(self.open_report)
+        self.splitter.addWidget(self.list)
         self.curves = RunCurves(self._theme)
         self.differences = RunDifferences()
         lower = QWidget()
@@ -114,66 +101,6 @@ class RunsPage(QWidget):
         self.splitter.setSizes([460, 400])
         return self.splitter
 
-    def _make_list(self) -> QWidget:
-        card = Card()
-        self._bar = QHBoxLayout()
-        self._bar.setSpacing(6)
-        self.search = QLineEdit()
-        self.search.setPlaceholderText("Find runs")
-        self.search.setClearButtonEnabled(True)
-        self.search.setAccessibleName("Find runs")
-        self.search.setToolTip("By name, note, model, number or how they ended (Ctrl+F)")
-        self.search.setMinimumWidth(90)
-        self._bar.addWidget(self.search, 1)
-        card.body.addLayout(self._bar)
-        self.model = RunTable(self._theme, self)
-        self.table = self._make_table()
-        card.body.addWidget(self.table, 1)
-        row = QHBoxLayout()
-        self.said = ElidedLabel()
-        self.open_report = button("Open the report", "Shows it in your browser")
-        self.open_report.hide()
-        self.open_report.clicked.connect(self._open_report)
-        row.addWidget(self.said, 1)
-        row.addWidget(self.open_report)
-        card.body.addLayout(row)
-        self.search.textChanged.connect(self._search)
-        self.model.renamed.connect(lambda record, name: self.runs.say(record, name=name))
-        return card
-
-    def _make_table(self) -> QTableView:
-        table = QTableView()
-        table.setModel(self.model)
-        table.setItemDelegateForColumn(ACCURACY, AccuracyBars(self._theme, table))
-        table.setFrameShape(QTableView.Shape.NoFrame)
-        table.setShowGrid(False)
-        table.setAcceptDrops(False)
-        table.setWordWrap(False)
-        table.setAccessibleName("Runs")
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        table.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)
-        table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        table.setTabKeyNavigation(False)
-        table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        table.customContextMenuRequested.connect(self._context_menu)
-        table.verticalHeader().hide()
-        table.verticalHeader().setDefaultSectionSize(28)
-        header = table.horizontalHeader()
-        header.setHighlightSections(False)
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
-        header.setMinimumSectionSize(24)
-        for column, width in _WIDTHS.items():
-            header.resizeSection(column, width)
-        header.setSortIndicator(NUMBER, Qt.SortOrder.DescendingOrder)
-        table.setSortingEnabled(True)
-        table.clicked.connect(self._clicked)
-        table.installEventFilter(self)
-        table.selectionModel().selectionChanged.connect(self._selected)
-        self.model.modelReset.connect(self._select_again)
-        return table
-
     def _make_actions(self) -> None:
         """Each is in the context menu; those used most have a button, all others are behind "More"."""
         one = self._only
@@ -183,7 +110,9 @@ class RunsPage(QWidget):
             "recipe", "Use its recipe", "", lambda: one(self.runs.use_recipe), "Train again as this run was told"
         )
         self._action("report", "Report…", "", lambda: one(self._write_report), "One file to be sent to someone")
-        self._action("rename", "Rename", "F2", lambda: one(self._rename), "Another name for the run; its folder stays")
+        self._action(
+            "rename", "Rename", "F2", lambda: one(self.list.edit_name), "Another name for the run; its folder stays"
+        )
         self._action("note", "Note…", "", lambda: one(self._write_note), "What you tried, what came of it")
         self._action("star", "Star", "S", self._star, "For runs to remember; again takes it away")
         self._action("data", "Compare data…", "", self._compare, "Which images two runs did not have in common")
@@ -191,12 +120,7 @@ class RunsPage(QWidget):
         self._action("trash", "Move to trash…", "Del", self._trash, "The runs' folders, models and curves")
         self.more = button("More", "Rename, note, star, compare data, TensorBoard files, trash")
         self.more.setMenu(self._menu(("rename", "note", "star", "data", "tensorboard", "trash")))
-        self._bar.addWidget(self.more)
-        find = QAction(self)
-        find.setShortcut(QKeySequence.StandardKey.Find)
-        find.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        find.triggered.connect(self.search.setFocus)
-        self.addAction(find)
+        self.list.bar.addWidget(self.more)
 
     def _action(self, key: str, text: str, shortcut: str, do: Callable[[], object], tip: str) -> None:
         action = QAction(text, self)
@@ -205,13 +129,13 @@ class RunsPage(QWidget):
             action.setShortcut(QKeySequence(shortcut))
             # In the table only: in the search field S is a letter and Del deletes one.
             action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
-            self.table.addAction(action)
+            self.list.table.addAction(action)
         action.triggered.connect(do)
         self.actions_[key] = action
         if key in ("use", "continue", "recipe", "report"):
             made = self.buttons[key] = button(text, tip)
             made.clicked.connect(action.trigger)
-            self._bar.addWidget(made)
+            self.list.bar.addWidget(made)
 
     def _menu(self, keys: tuple[str, ...]) -> QMenu:
         menu = QMenu(self)
@@ -230,10 +154,7 @@ class RunsPage(QWidget):
         self._stack.setCurrentIndex(1 if records else 0)
         if not records:
             self._show_empty()
-        before = self._chosen_states()
-        self.model.show_runs(records, self.runs.present, self.runs.training)
-        if before != self._chosen_states():
-            self._read_details()
+        self.list.show_runs(records, self.runs.present, self.runs.training)
         self._show_actions()
 
     def _show_empty(self) -> None:
@@ -250,42 +171,15 @@ class RunsPage(QWidget):
         self.empty_title.setText(title)
         self.empty_text.setText(text)
 
-    def _chosen_states(self) -> list[RunRecord]:
-        return [record for record in self.model.rows if record.folder in self._wanted]
-
-    def chosen(self) -> list[RunRecord]:
-        """The selected runs, in the table's order."""
-        rows = sorted(index.row() for index in self.table.selectionModel().selectedRows())
-        return [self.model.rows[row] for row in rows]
-
     @Slot()
     def _selected(self) -> None:
-        self._wanted = [record.folder for record in self.chosen()]
         self._show_actions()
         self._read_details()
-
-    @Slot()
-    def _select_again(self) -> None:
-        """After a reset: what was selected and is still there, or else the first run."""
-        rows = [row for row in map(self.model.row_of, self._wanted) if row >= 0]
-        selection = self.table.selectionModel()
-        flags = selection.SelectionFlag.Select | selection.SelectionFlag.Rows
-        for row in rows or [0] * bool(self.model.rows):
-            selection.select(self.model.index(row, 0), flags)
-        if rows or self.model.rows:
-            selection.setCurrentIndex(self.model.index((rows or [0])[0], NAME), selection.SelectionFlag.NoUpdate)
-        else:
-            self._selected()
-
-    @Slot(str)
-    def _search(self, text: str) -> None:
-        self.model.search(text)
-        self._show_actions()
 
     def _read_details(self) -> None:
         if self._detailing is not None:
             self._detailing.cancel()
-        records = self.chosen()
+        records = self.list.chosen()
         self._detailing = Task(lambda job: read_details(records, MOST, job), self)
         self._detailing.done.connect(self._detailed)
         self._detailing.failed.connect(self._not_detailed)
@@ -303,9 +197,10 @@ class RunsPage(QWidget):
         self._detailing = None
         self._workspace.message.emit("error", f"The selected runs can't be shown: {why}")
 
+    @Slot()
     def _show_actions(self) -> None:
         """What can't be done now is off, and its tooltip says why."""
-        chosen = self.chosen()
+        chosen = self.list.chosen()
         first = chosen[0] if len(chosen) == 1 else None
         pick = "Select one run first." if not chosen else "Select one run only."
         training = "It is training." if first is not None and first.path == self.runs.training else ""
@@ -328,14 +223,11 @@ class RunsPage(QWidget):
             if key in self.buttons:
                 self.buttons[key].setEnabled(not why)
                 self.buttons[key].setToolTip(why or str(action.data()))
-        shown, total = len(self.model.rows), len(self.runs.records)
-        found = plural(total, "run") if shown == total else f"{shown:,} of {plural(total, 'run')}"
-        self.said.set_full(found + (f" · {len(chosen)} selected" if len(chosen) > 1 else ""))
 
     # --- hands ------------------------------------------------------------------------------------------------------
 
     def _only(self, do: Callable[[RunRecord], None]) -> None:
-        chosen = self.chosen()
+        chosen = self.list.chosen()
         if len(chosen) == 1:
             do(chosen[0])
 
@@ -343,24 +235,13 @@ class RunsPage(QWidget):
     def _context_menu(self, place: QPoint) -> None:
         menu = self._menu(tuple(self.actions_))
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.popup(self.table.viewport().mapToGlobal(place))
-
-    @Slot(QModelIndex)
-    def _clicked(self, index: QModelIndex) -> None:
-        if index.column() == STAR:
-            record = self.model.rows[index.row()]
-            self.runs.say(record, starred=not record.starred)
+        menu.popup(self.list.table.viewport().mapToGlobal(place))
 
     def _star(self) -> None:
-        chosen = self.chosen()
+        chosen = self.list.chosen()
         starred = not all(record.starred for record in chosen)
         for record in chosen:
             self.runs.say(record, starred=starred)
-
-    def _rename(self, record: RunRecord) -> None:
-        index = self.model.index(self.model.row_of(record.folder), NAME)
-        self.table.setCurrentIndex(index)
-        self.table.edit(index)
 
     def _write_note(self, record: RunRecord) -> None:
         dialog = NoteDialog(record, self)
@@ -402,21 +283,21 @@ class RunsPage(QWidget):
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._report)))
 
     def _compare(self) -> None:
-        project, chosen = self._workspace.project, sorted(self.chosen(), key=lambda record: record.number)
+        project, chosen = self._workspace.project, sorted(self.list.chosen(), key=lambda record: record.number)
         if project is not None and len(chosen) == 2:
             dialog = CompareDialog(project, self)
             dialog.show_runs(chosen[0].path, chosen[1].path)
             dialog.show()
 
     def _tensorboard(self) -> None:
-        chosen = self.chosen()
+        chosen = self.list.chosen()
         folder = QFileDialog.getExistingDirectory(self, f"Folder for the curves of {plural(len(chosen), 'run')}")
         if folder and chosen:
             self.runs.write_event_files(chosen, Path(folder))
 
     def _trash(self) -> None:
         """Asks with the number."""
-        chosen = self.chosen()
+        chosen = self.list.chosen()
         if not chosen or self.runs.no_trash_because(chosen):
             return
         what = f"run {chosen[0].number} “{chosen[0].name}”" if len(chosen) == 1 else plural(len(chosen), "run")
@@ -430,20 +311,6 @@ class RunsPage(QWidget):
             self.runs.trash(chosen)
 
     # --- Qt's side --------------------------------------------------------------------------------------------------
-
-    def eventFilter(self, watched: object, event: QEvent) -> bool:
-        if watched is self.table and event.type() is QEvent.Type.Resize:
-            self._fit()
-        return False
-
-    def _fit(self) -> None:
-        narrow = self.table.width() < _NARROW
-        self.table.setColumnHidden(STARTED, narrow)
-        self.table.horizontalHeader().resizeSection(MODEL, 96 if narrow else _WIDTHS[MODEL])
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._fit()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

@@ -17,6 +17,9 @@ from ftgui.ui.widgets.curve_plot import AXIS_WIDTH
 MOST = 6
 """Runs that are drawn; more could not be told apart."""
 
+_MOST_SYMBOLS = 40
+"""Epochs; more symbols would hide the line."""
+
 _STYLES = (
     (Qt.PenStyle.SolidLine, "o"),
     (Qt.PenStyle.DashLine, "s"),
@@ -77,6 +80,8 @@ class RunCurves(Card):
         self._legend = QGridLayout()
         self._legend.setHorizontalSpacing(12)
         self._legend.setVerticalSpacing(2)
+        for column in range(2):
+            self._legend.setColumnStretch(column, 1)
         self.body.addLayout(self._legend)
         self.names: list[ElidedLabel] = []
         self._holders: list[QWidget] = []
@@ -120,10 +125,11 @@ class RunCurves(Card):
             [x for x, _ in points],
             [y for _, y in points],
             pen=pg.mkPen(color, width=2, style=style),
-            symbol=symbol,
+            symbol=symbol if len(points) <= _MOST_SYMBOLS else None,
             symbolSize=6,
             symbolBrush=color,
             symbolPen=pg.mkPen(color),
+            antialias=True,
         )
 
     def _say(self, drawn: int) -> None:

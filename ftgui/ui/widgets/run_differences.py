@@ -69,11 +69,10 @@ class RunDifferences(Card):
         self.table.setWordWrap(single)
         rows = self.table.verticalHeader()
         rows.setMinimumSectionSize(22)
-        rows.setSectionResizeMode(
-            QHeaderView.ResizeMode.ResizeToContents if single else QHeaderView.ResizeMode.Interactive
-        )
+        rows.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents if single else QHeaderView.ResizeMode.Fixed)
         if not single:
-            rows.setDefaultSectionSize(24)
+            for row in range(self.table.rowCount()):
+                self.table.setRowHeight(row, 24)  # those left from a single run have the height of its text
 
 
 def _words(details: Details) -> str:
