@@ -1,0 +1,531 @@
+"""The Runs page, with an engine that the test plays and runs that were never trained."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import msgspec
+import pytest
+from PySide6.QtCore import QFile, Qt
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QMessageBox
+
+from ftgui.data.about_run import write_words
+from ftgui.data.project import Project
+from ftgui.protocol import messages as m
+from ftgui.protocol import recipe as recipes
+from ftgui.protocol.recipe import Backbone, Phase, Recipe, Training
+from ftgui.ui.main_window import EVALUATE, RUNS, TRAIN, MainWindow
+from ftgui.ui.models import run_table
+from ftgui.ui.pages.runs_page import RunsPage
+from ftgui.ui.widgets.compare_dialog import CompareDialog
+from ftgui.ui.widgets.note_dialog import NoteDialog
+from ftgui.ui.workers.engine_worker import EngineKind
+from tests.conftest import Maker
+from tests.made_runs import make_run
+from tests.ui.conftest import FakeEngine
+
+
+@pytest.fixture
+def dataset(make_dataset: Maker) -> Path:
+    return make_dataset(count=10)
+
+
+@pytest.fixture
+def runs_folder(dataset: Path) -> Path:
+    """Three runs: 1 good, 2 of another recipe and better, 3 stopped with a checkpoint."""
+    runs = Project.for_dataset(dataset).runs_folder
+    make_run(runs, 1, accuracies=(0.5, 0.75))
+    other = msgspec.structs.replace(Recipe(seed=4), training=Training(batch_size=64))
+    make_run(runs, 2, name="head-last-stage", accuracies=(0.5, 0.875, 0.75), recipe=other)
+    make_run(runs, 3, accuracies=(0.25,), reason="stopped", checkpoint=True)
+    return runs
+
+
+@pytest.fixture
+def page(qtbot, window: MainWindow, fake: FakeEngine, dataset: Path, runs_folder: Path) -> RunsPage:
+    return opened(qtbot, window, fake, dataset)
+
+
+def opened(qtbot, window: MainWindow, fake: FakeEngine, dataset: Path) -> RunsPage:
+    workspace = window.workspace
+    with qtbot.waitSignal(workspace.project_changed):
+        workspace.open_dataset(dataset)
+    qtbot.waitUntil(lambda: not workspace.checking)
+    window.show_page(RUNS)
+    fake.become_ready()
+    page = window.runs_page
+    qtbot.waitUntil(lambda: page.runs.read)
+    settled(qtbot, page)
+    return page
+
+
+def settled(qtbot, page: RunsPage) -> None:
+    qtbot.waitUntil(lambda: page._detailing is None and page.runs._reading is None and not page.runs._errands)
+
+
+def select(qtbot, page: RunsPage, *numbers: int) -> None:
+    selection = page.list.table.selectionModel()
+    selection.clearSelection()
+    for row, record in enumerate(page.list.model.rows):
+        if record.number in numbers:
+            selection.select(
+                page.list.model.index(row, 0), selection.SelectionFlag.Select | selection.SelectionFlag.Rows
+            )
+    settled(qtbot, page)
+
+
+def column(page: RunsPage, number: int) -> list[str]:
+    model = page.list.model
+    return [model.index(row, number).data() for row in range(model.rowCount())]
+
+
+def differences(page: RunsPage) -> dict[str, list[str]]:
+    table = page.differences.table
+    return {
+        table.item(row, 0).text(): [table.item(row, c).text() for c in range(1, table.columnCount())]
+        for row in range(table.rowCount())
+    }
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, yes: bool) -> list[str]:
+    asked: list[str] = []
+
+    def question(_parent, _title, text):
+        asked.append(text)
+        return QMessageBox.StandardButton.Yes if yes else QMessageBox.StandardButton.No
+
+    monkeypatch.setattr(QMessageBox, "question", question)
+    return asked
+
+
+def trash_into(monkeypatch: pytest.MonkeyPatch, bin_: Path) -> None:
+    """In place of the system's."""
+    monkeypatch.setattr(QFile, "moveToTrash", lambda path: bool(shutil.move(path, bin_ / Path(path).name)))
+    bin_.mkdir()
+
+
+# --- the list -------------------------------------------------------------------------------------------------------
+
+
+def test_every_run_with_its_figures_the_newest_first(page: RunsPage) -> None:
+    assert column(page, run_table.NUMBER) == ["3", "2", "1"]
+    assert column(page, run_table.NAME) == ["head", "head last stage", "head"]
+    assert column(page, run_table.ACCURACY) == ["25.0 %", "87.5 %", "75.0 %"]
+    assert column(page, run_table.DATA) == ["2 · 8"] * 3 and column(page, run_table.DURATION) == ["1:05"] * 3
+    assert column(page, run_table.ENDED) == ["stopped", "done", "done"]
+    assert page.list.said.full == "3 runs"
+
+
+def test_it_is_sorted_by_a_click_and_found_by_typing(qtbot, page: RunsPage) -> None:
+    select(qtbot, page, 1)
+    header = page.list.table.horizontalHeader()
+    x = header.sectionViewportPosition(run_table.ACCURACY) + 20
+    place = header.viewport().rect().center()
+    place.setX(x)
+    for expected in (["3", "1", "2"], ["2", "1", "3"]):
+        qtbot.mouseClick(header.viewport(), Qt.MouseButton.LeftButton, pos=place)
+        assert column(page, run_table.NUMBER) == expected
+    assert [record.number for record in page.list.chosen()] == [1], "what was selected stays so"
+    qtbot.keyClicks(page.list.search, "last stage")
+    assert column(page, run_table.NUMBER) == ["2"] and page.list.said.full == "1 of 3 runs"
+    page.list.search.setText("stopped")
+    assert column(page, run_table.NUMBER) == ["3"]
+    page.list.search.setText("no such run")
+    assert page.list.said.full == "0 of 3 runs" and not page.buttons["report"].isEnabled()
+
+
+def test_without_runs_it_says_what_to_do(qtbot, window: MainWindow, fake: FakeEngine, dataset: Path) -> None:
+    window.show_page(RUNS)
+    page = window.runs_page
+    assert page.empty_title.text() == "No dataset is open" and page._stack.currentIndex() == 0
+    opened(qtbot, window, fake, dataset)
+    assert page.empty_title.text() == "No runs yet" and "press Train" in page.empty_text.text()
+
+
+def test_a_run_half_deleted_is_a_sentence(
+    qtbot, window: MainWindow, fake: FakeEngine, dataset: Path, runs_folder: Path
+) -> None:
+    (runs_folder / "0002-head-last-stage" / "recipe.toml").unlink()
+    shutil.rmtree(runs_folder / "0002-head-last-stage" / "best")
+    page = opened(qtbot, window, fake, dataset)
+    select(qtbot, page, 2)
+    assert differences(page)["Recipe"][0].startswith("There is no recipe at")
+    assert page.buttons["use"].toolTip() == "Run 2 left no model."
+    assert page.buttons["recipe"].toolTip() == "The recipe of run 2 can't be read."
+    tip = page.list.model.index(1, run_table.NAME).data(Qt.ItemDataRole.ToolTipRole)
+    assert "recipe.toml is missing." in tip and "Its model is gone" in tip
+
+
+# --- what is selected -----------------------------------------------------------------------------------------------
+
+
+def test_curves_of_selected_runs_and_what_differs(qtbot, page: RunsPage) -> None:
+    select(qtbot, page, 1, 2)
+    curves = {tuple(item.yData) for item in page.curves.plot.getPlotItem().listDataItems()}
+    assert curves == {(0.5, 0.75), (0.5, 0.875, 0.75)}
+    styles = {item.opts["pen"].style() for item in page.curves.plot.getPlotItem().listDataItems()}
+    assert len(styles) == 2, "told apart without colour"
+    assert [name.full for name in page.curves.names] == ["2 · head last stage", "1 · head"]
+    found = differences(page)
+    assert found["seed"] == ["4", "0"] and found["training.batch_size"] == ["64", "32"]
+    assert "backbone.name" not in found and "data, against run 2" not in found
+    page.curves.chips["Loss"].click()
+    assert {tuple(item.yData) for item in page.curves.plot.getPlotItem().listDataItems()} == {
+        (0.5, 0.25),
+        (0.5, 0.125, 0.25),
+    }
+
+
+def test_one_run_in_words(qtbot, page: RunsPage) -> None:
+    select(qtbot, page, 1)
+    assert page.differences.title.text() == "Run 1"
+    said = differences(page)
+    assert said["Ended"] == ["It was done."] and said["Phase 1: Head"] == ["head; up to 2 epochs at 1e-3"]
+    select(qtbot, page)
+    assert "Select two or more" in page.differences.said.text() and "Select runs above" in page.curves.said.text()
+
+
+def test_more_runs_than_can_be_told_apart(
+    qtbot, window: MainWindow, fake: FakeEngine, dataset: Path, runs_folder: Path
+) -> None:
+    for number in range(4, 10):
+        make_run(runs_folder, number)
+    page = opened(qtbot, window, fake, dataset)
+    select(qtbot, page, *range(1, 10))
+    assert len(page.curves.plot.getPlotItem().listDataItems()) == 6
+    assert page.curves.said.text() == "The first 6 of 9 selected runs; more could not be told apart."
+
+
+# --- the person's words ---------------------------------------------------------------------------------------------
+
+
+def test_rename_in_its_cell_with_f2(qtbot, page: RunsPage, runs_folder: Path) -> None:
+    select(qtbot, page, 2)
+    page.actions_["rename"].trigger()
+    editor = page.list.table.findChild(QLineEdit)
+    assert editor.text() == "head last stage"
+    editor.setText("Größer 頭")
+    qtbot.keyClick(editor, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: column(page, run_table.NAME)[1] == "Größer 頭")
+    assert json.loads((runs_folder / "0002-head-last-stage" / "about.json").read_text("utf-8"))["name"] == "Größer 頭"
+    assert [record.number for record in page.list.chosen()] == [2]
+
+
+def test_keys_do_their_work_in_the_table_only(qtbot, page: RunsPage, window: MainWindow) -> None:
+    window.activateWindow()
+    select(qtbot, page, 1, 2)
+    page.list.table.setFocus()
+    qtbot.keyClick(page.list.table, Qt.Key.Key_S)
+    qtbot.waitUntil(lambda: column(page, run_table.STAR) == ["☆", "★", "★"])
+    page.list.search.setFocus()
+    qtbot.keyClicks(page.list.search, "s")
+    settled(qtbot, page)
+    assert page.list.search.text() == "s"
+    page.list.search.clear()
+    assert column(page, run_table.STAR) == ["☆", "★", "★"]
+    rect = page.list.table.visualRect(page.list.model.index(2, run_table.STAR))
+    qtbot.mouseClick(page.list.table.viewport(), Qt.MouseButton.LeftButton, pos=rect.center())
+    qtbot.waitUntil(lambda: column(page, run_table.STAR) == ["☆", "★", "☆"])
+
+
+def test_a_note(qtbot, page: RunsPage) -> None:
+    select(qtbot, page, 1)
+    page.actions_["note"].trigger()
+    dialog = page.findChild(NoteDialog)
+    assert not dialog.isModal()
+    dialog.text.setPlainText("tried\nmore")
+    dialog._accept()
+    qtbot.waitUntil(lambda: "Note" in differences(page))
+    assert differences(page)["Note"] == ["tried\nmore"]
+    page.list.search.setText("tried")
+    assert column(page, run_table.NUMBER) == ["1"]
+
+
+# --- the trash ------------------------------------------------------------------------------------------------------
+
+
+def test_trash_asks_and_moves_the_folders(
+    qtbot, page: RunsPage, runs_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trash_into(monkeypatch, tmp_path / "bin")
+    select(qtbot, page, 1, 2)
+    asked = answer(monkeypatch, yes=False)
+    page.actions_["trash"].trigger()
+    assert "Move 2 runs to the system's trash" in asked[0] and len(list(runs_folder.glob("0*"))) == 3
+    answer(monkeypatch, yes=True)
+    page.actions_["trash"].trigger()
+    qtbot.waitUntil(lambda: column(page, run_table.NUMBER) == ["3"])
+    assert sorted(path.name for path in (tmp_path / "bin").iterdir()) == ["0001-head", "0002-head-last-stage"]
+    assert (tmp_path / "bin" / "0001-head" / "best" / "model.safetensors").exists()
+
+
+def test_the_run_in_use_or_in_training_is_not_thrown_away(
+    qtbot, page: RunsPage, fake: FakeEngine, runs_folder: Path
+) -> None:
+    select(qtbot, page, 3)
+    assert page.runs.present == runs_folder / "0003-head", "the newest with a model"
+    trash = page.actions_["trash"]
+    assert not trash.isEnabled() and trash.toolTip().startswith("Run 3's model is the one in use.")
+    select(qtbot, page, 1)
+    assert trash.isEnabled()
+    start(fake, runs_folder / "0001-head")
+    settled(qtbot, page)
+    assert not trash.isEnabled() and trash.toolTip() == "Run 1 is training. Stop it first."
+
+
+def test_what_can_not_be_moved_is_said(
+    qtbot, page: RunsPage, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(QFile, "moveToTrash", lambda path: False)
+    answer(monkeypatch, yes=True)
+    select(qtbot, page, 1)
+    page.actions_["trash"].trigger()
+    qtbot.waitUntil(lambda: "Not moved to the trash: run 1" in window.status.text.text())
+    assert column(page, run_table.NUMBER) == ["3", "2", "1"]
+
+
+# --- using an old run -----------------------------------------------------------------------------------------------
+
+
+def test_an_old_runs_model_is_asked_until_a_training_ends(
+    qtbot, page: RunsPage, window: MainWindow, fake: FakeEngine, runs_folder: Path
+) -> None:
+    select(qtbot, page, 1)
+    page.buttons["use"].click()
+    command = fake.last(m.LoadModel)
+    assert command.trained_weights == str(runs_folder / "0001-head" / "best")
+    answer_trained(fake)
+    assert "The model is that of run 1 now." in window.status.text.text()
+    assert isinstance(fake.last(m.Judge), m.Judge), "what another model said of the images no longer counts"
+    assert page.buttons["use"].toolTip() == "Run 1's model is the one in use."
+    assert "Run 1, weights of epoch 2" in window.evaluate_page.detail.text()
+    window.workspace.load_model()
+    assert fake.last(m.LoadModel).trained_weights == str(runs_folder / "0001-head" / "best"), "remembered"
+    answer_trained(fake)
+    newest = make_run(runs_folder, 4)
+    start(fake, newest)
+    finish(fake, newest)
+    assert page.runs.present == newest
+    window.workspace.load_model()
+    assert fake.last(m.LoadModel).trained_weights == str(newest / "best")
+
+
+def test_a_model_of_another_backbone_takes_its_recipe_along(
+    qtbot,
+    window: MainWindow,
+    fake: FakeEngine,
+    dataset: Path,
+    runs_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    resnet = Recipe(backbone=Backbone(name="resnet18"), seed=9)
+    make_run(runs_folder, 4, recipe=resnet)
+    page = opened(qtbot, window, fake, dataset)
+    workspace, before = window.workspace, window.workspace.recipe
+    loads = sum(isinstance(command, m.LoadModel) for command in fake.sent)
+    select(qtbot, page, 4)
+    asked = answer(monkeypatch, yes=False)
+    page.buttons["use"].click()
+    assert "Run 4 trained resnet18" in asked[0] and "present recipe is for tf_efficientnet_lite0" in asked[0]
+    assert sum(isinstance(command, m.LoadModel) for command in fake.sent) == loads
+    answer(monkeypatch, yes=True)
+    page.buttons["use"].click()
+    command = fake.last(m.LoadModel)
+    assert command.backbone.name == "resnet18" and command.trained_weights == str(runs_folder / "0004-head" / "best")
+    assert sum(isinstance(c, m.LoadModel) for c in fake.sent) == loads + 1, "loaded once"
+    assert workspace.recipe.seed == 9 and workspace.recipe.dataset == before.dataset
+    answer_trained(fake)
+    workspace.undo_stack.undo()
+    assert workspace.recipe == before and fake.last(m.LoadModel).backbone.name == "tf_efficientnet_lite0"
+    assert fake.last(m.LoadModel).trained_weights == str(runs_folder / "0003-head" / "best")
+
+
+def test_an_old_recipe_whose_model_can_not_be_loaded_gives_the_present_one_back(
+    qtbot, window: MainWindow, fake: FakeEngine, dataset: Path, runs_folder: Path
+) -> None:
+    everything = Phase(name="All", train=["everything"], epochs=2, lr=1e-4)
+    make_run(runs_folder, 4, recipe=Recipe(backbone=Backbone(name="resnet18"), phases=[everything]))
+    page = opened(qtbot, window, fake, dataset)
+    before = window.workspace.recipe
+    select(qtbot, page, 4)
+    page.buttons["recipe"].click()
+    assert not any(isinstance(command, m.SetTrainable) for command in fake.sent), "the old model need not know of it"
+    request = fake.last(m.LoadModel).request
+    window.workspace._command_failed(m.CommandFailed(request, "LoadModel", "It is not on this computer."))
+    assert window.workspace.recipe == before and not window.workspace.obstacles()
+
+
+def test_a_model_for_other_classes_is_refused_in_a_sentence(
+    qtbot, window: MainWindow, fake: FakeEngine, dataset: Path, runs_folder: Path
+) -> None:
+    make_run(runs_folder, 4, classes=("ants", "blue"))
+    page = opened(qtbot, window, fake, dataset)
+    loads = sum(isinstance(command, m.LoadModel) for command in fake.sent)
+    select(qtbot, page, 4)
+    page._use_model(page.list.chosen()[0])
+    said = window.status.text.text()
+    assert said == (
+        "Run 4's model is for other classes: it knows “ants”, which the data has no more and it has never seen “red”."
+    )
+    assert sum(isinstance(command, m.LoadModel) for command in fake.sent) == loads
+
+
+def test_its_recipe_becomes_the_present_one_as_one_step(qtbot, page: RunsPage, window: MainWindow) -> None:
+    workspace, before = window.workspace, window.workspace.recipe
+    select(qtbot, page, 2)
+    page.buttons["recipe"].click()
+    assert (workspace.recipe.seed, workspace.recipe.training.batch_size) == (4, 64)
+    assert workspace.recipe.dataset == before.dataset, "what is here now"
+    assert recipes.load(workspace.project.recipe_path).seed == 4
+    assert workspace.undo_stack.undoText() == "Use recipe of run 2" and workspace.undo_stack.count() == 1
+    workspace.undo_stack.undo()
+    assert workspace.recipe == before
+
+
+def test_only_what_was_not_done_can_be_continued(
+    qtbot, page: RunsPage, window: MainWindow, fake: FakeEngine, runs_folder: Path
+) -> None:
+    select(qtbot, page, 2)
+    assert not page.buttons["continue"].isEnabled()
+    assert page.buttons["continue"].toolTip() == "Run 2 has come to its end, or left nothing to go on from."
+    make_run(runs_folder, 4)  # so that it is not the newest
+    select(qtbot, page, 3)
+    page.buttons["continue"].click()
+    assert fake.last(m.Continue).run_folder == str(runs_folder / "0003-head")
+    assert window.pages.currentIndex() == TRAIN
+
+
+# --- trainings ------------------------------------------------------------------------------------------------------
+
+
+def test_it_follows_a_training(qtbot, page: RunsPage, fake: FakeEngine, runs_folder: Path) -> None:
+    run = make_run(runs_folder, 4, accuracies=(0.5,), reason="", model=False)
+    start(fake, run)
+    qtbot.waitUntil(lambda: column(page, run_table.NUMBER) == ["4", "3", "2", "1"])
+    assert column(page, run_table.ENDED)[0] == "training" and column(page, run_table.ACCURACY)[0] == "50.0 %"
+    select(qtbot, page, 4)
+    assert page.buttons["report"].toolTip() == "It is training."
+    shutil.rmtree(run)
+    make_run(runs_folder, 4, accuracies=(0.5, 0.625), reason="", model=False)
+    fake.workspace._pass_on(epoch())
+    qtbot.waitUntil(lambda: column(page, run_table.ACCURACY)[0] == "62.5 %")
+    settled(qtbot, page)
+    assert tuple(page.curves.plot.getPlotItem().listDataItems()[0].yData) == (0.5, 0.625), "its curve too"
+    fake.state(EngineKind.CRASHED, exit_code=-1)
+    qtbot.waitUntil(lambda: column(page, run_table.ENDED)[0] == "crashed")
+
+
+def test_another_program_may_have_trained(qtbot, page: RunsPage, window: MainWindow, runs_folder: Path) -> None:
+    write_words(make_run(runs_folder, 4), name="from a terminal")
+    window.show_page(EVALUATE)
+    window.show_page(RUNS)
+    qtbot.waitUntil(lambda: column(page, run_table.NAME)[0] == "from a terminal")
+
+
+# --- taking away ----------------------------------------------------------------------------------------------------
+
+
+def test_a_report_is_written_and_offered(
+    qtbot, page: RunsPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, shown = tmp_path / "my report.html", []
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: shown.append(url.toLocalFile()))
+    select(qtbot, page, 2)
+    page.buttons["report"].click()
+    qtbot.waitUntil(page.open_report.isVisible)
+    assert "Run 2 · head last stage" in target.read_text(encoding="utf-8") and shown == []
+    page.open_report.click()
+    assert shown == [str(target)]
+
+
+def test_a_report_that_can_not_be_written_is_said(
+    qtbot, page: RunsPage, window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("x")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "file" / "r.html"), ""))
+    select(qtbot, page, 2)
+    page.buttons["report"].click()
+    qtbot.waitUntil(lambda: window.status.text.text().startswith("That did not work"))
+    assert not page.open_report.isVisible()
+
+
+@pytest.mark.filterwarnings("ignore")  # TensorBoard's own
+def test_event_files(
+    qtbot, page: RunsPage, window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "tb"))
+    select(qtbot, page, 1, 2)
+    page.actions_["tensorboard"].trigger()
+    qtbot.waitUntil(lambda: "2 runs written" in window.status.text.text())
+    assert len(list((tmp_path / "tb").glob("*/events*"))) == 2
+
+
+def test_comparing_data_begins_with_the_two(qtbot, page: RunsPage) -> None:
+    assert not page.actions_["data"].isEnabled()
+    select(qtbot, page, 1, 2)
+    page.actions_["data"].trigger()
+    dialog = page.findChild(CompareDialog)
+    assert (dialog.before.currentText(), dialog.after.currentText()) == ("1 · head", "2 · head-last-stage")
+
+
+def test_everything_can_be_reached_and_has_a_name(page: RunsPage, window: MainWindow) -> None:
+    assert window.top.tabs[RUNS].accessibleName() == "Runs"
+    for made in (*page.buttons.values(), page.more, page.list.search, page.list.table, page.curves.plot):
+        assert (made.accessibleName() and made.focusPolicy() & Qt.FocusPolicy.TabFocus) or made is page.curves.plot
+    menu = {action.text() for action in page.more.menu().actions() if action.text()}
+    assert menu == {"Rename", "Note…", "Star", "Compare data…", "TensorBoard files…", "Move to trash…"}
+    assert all(action.toolTip() for action in page.actions_.values())
+
+
+@pytest.mark.parametrize("size", [(1100, 700), (1440, 900)])
+def test_two_hundred_runs_with_long_names_fit(
+    qtbot, window: MainWindow, fake: FakeEngine, dataset: Path, runs_folder: Path, size: tuple[int, int]
+) -> None:
+    for number in range(4, 200):
+        folder = make_run(runs_folder, number, name="x" * 40, accuracies=(0.5,))
+        if number % 9 == 0:
+            write_words(folder, name="A name that says all of what was tried " * 4)
+    window.resize(*size)
+    page = opened(qtbot, window, fake, dataset)
+    QApplication.processEvents()
+    assert window.width() == size[0], "nothing widens the window"
+    table = page.list.table
+    assert not table.horizontalScrollBar().isVisible() and table.columnWidth(run_table.NAME) > 110
+    for made in (*page.buttons.values(), page.more):
+        assert made.width() >= made.sizeHint().width() and made.geometry().right() <= page.list.width()
+    assert page.curves.plot.height() >= 70 and table.height() >= 5 * 28
+
+
+# --- what the engine would say --------------------------------------------------------------------------------------
+
+
+def answer_trained(fake: FakeEngine) -> None:
+    from tests.ui.conftest import loaded
+
+    command = fake.last(m.LoadModel)
+    event = loaded([5], tuple(command.class_names), command.request)
+    fake.workspace._model_loaded(msgspec.structs.replace(event, trained=True, backbone=command.backbone))
+
+
+def start(fake: FakeEngine, run: Path) -> None:
+    fake.state(EngineKind.TRAINING)
+    fake.workspace._pass_on(
+        m.TrainingStarted(
+            run_folder=str(run), run=4, phases=["Head"], epochs=2, train_samples=4, val_samples=4, device="cpu"
+        )
+    )
+
+
+def epoch() -> m.EpochFinished:
+    return m.EpochFinished(0, 2, 16, 0.5, 0.9, 0.4, 0.625, True, 1.0, [0.5, 0.75])
+
+
+def finish(fake: FakeEngine, run: Path) -> None:
+    fake.workspace._training_finished(
+        m.TrainingFinished(str(run), "done", "Training is done.", 2, 0.75, 16, 65.0, None)
+    )
+    fake.state(EngineKind.READY)
