@@ -22,7 +22,6 @@ from ftgui.data.report_facts import Facts, PhaseProof, gather
 from ftgui.data.report_look import STYLE
 from ftgui.data.words import plural
 from ftgui.progress import clock, percent
-from ftgui.protocol.recipe import write_atomically
 
 MOST_ERRORS = 24
 """Pictures of the worst errors."""
@@ -31,6 +30,8 @@ MOST_CLASSES = 150
 """In the confusion table; of more, only the most frequent mistakes are listed."""
 
 _MOST_PAIRS = 12
+_MOST_ROWS = 24
+"""Of a table on the screen; longer ones scroll, but not on paper."""
 _THUMBNAIL = 176
 _MOST_POINTS = 600
 _SMOOTHING = 0.8
@@ -51,7 +52,18 @@ def write_report(folder: Path, target: Path, job: Job | None = None) -> None:
     """
     job = job or Job()
     text = page(gather(folder, job), job)
-    write_atomically(target, text.encode("utf-8", "replace"))
+    _replace(target, text.encode("utf-8", "replace"))
+
+
+def _replace(target: Path, content: bytes) -> None:
+    """Like `write_atomically`, but readable for others where new files are: it is there to be passed on."""
+    temporary = target.with_name(f".{target.name}.part")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def default_name(folder: Path) -> str:
@@ -97,7 +109,7 @@ def _list(sentences: Sequence[str]) -> str:
     return f'<ul class="problems">{"".join(f"<li>{escape(s)}</li>" for s in sentences)}</ul>' if sentences else ""
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]], numbers: int = 0) -> str:
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]], numbers: int = 0) -> str:
     """Args: cells are HTML already; the last `numbers` columns are right-aligned."""
     first = len(header) - numbers
     head = "".join(f"<th{' class=n' if i >= first else ''}>{escape(h)}</th>" for i, h in enumerate(header))
@@ -105,7 +117,8 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]], numbers: int = 
         "<tr>" + "".join(f"<td{' class=n' if i >= first else ''}>{c}</td>" for i, c in enumerate(row)) + "</tr>"
         for row in rows
     )
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+    tall = " tall" if numbers and len(rows) > _MOST_ROWS else ""
+    return f'<div class="wide{tall}"><table><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
 
 
 def _pairs(pairs: Iterable[tuple[str, str]]) -> str:

@@ -134,8 +134,8 @@ _MOST_LETTERS = 22
 def confusion_chart(names: Sequence[str], confusion: Counts) -> str:
     """Rows: what it is; columns: what the model said. Numbers where there is room; every cell has a tooltip."""
     count = len(names)
-    cell = 52 if count <= 8 else 30 if count <= 24 else 13
-    letter = 12 if cell > 13 else 9
+    cell = 52 if count <= 8 else 30 if count <= 24 else 13 if count <= 70 else 10
+    letter = {52: 12, 30: 12, 13: 9, 10: 8}[cell]
     short = [name if len(name) <= _MOST_LETTERS else f"{name[: _MOST_LETTERS - 1]}…" for name in names]
     room = round(max(map(len, short)) * letter * 0.58) + 12
     totals = confusion.sum(1)

@@ -19,6 +19,7 @@ section > p { color:var(--muted); max-width:80ch; } .star { color:var(--second);
 .note { white-space:pre-wrap; color:var(--text) !important; overflow-wrap:anywhere; }
 .problems { margin:0; padding-left:18px; color:var(--error); }
 .wide { overflow-x:auto; max-width:100%; } .wide + .wide { margin-top:12px; }
+.tall { max-height:560px; overflow-y:auto; } .tall th { position:sticky; top:0; background:var(--card); }
 table { border-collapse:collapse; } th { color:var(--muted); font-weight:500; text-align:left; }
 th, td { padding:4px 14px 4px 0; border-bottom:1px solid var(--border); vertical-align:top; max-width:44ch;
   overflow-wrap:anywhere; } .n { text-align:right; white-space:nowrap; font-variant-numeric:tabular-nums; }
@@ -48,5 +49,5 @@ svg .number.on { fill:var(--on); }
 @media print { :root { --window:#fff; --card:#fff; --border:#ccc; --text:#000; --muted:#444; --accent:#1f6feb; --on:#fff;
   --second:#c77700; --error:#cf2e35; --track:#ddd; } main { max-width:none; padding:0; }
   section { break-inside:auto; border:none; padding:8px 0; } figure, tr, svg { break-inside:avoid; }
-  .wide { overflow:visible; } .wide > svg { max-width:100%; height:auto; } * { print-color-adjust:exact; } }
+  .wide { overflow:visible; max-height:none; } .wide > svg { max-width:100%; height:auto; } * { print-color-adjust:exact; } }
 """

@@ -183,8 +183,10 @@ def test_a_locked_database_delays_but_stops_nobody(runs: Path, monkeypatch: pyte
     monkeypatch.setattr(run_index.sqlite3, "connect", lambda *args, **more: real(*args, **more | {"timeout": 0.05}))
     other = real(runs / INDEX_FILE, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
+    file = (runs / INDEX_FILE).stat().st_ino
     try:
         assert list_runs(runs) == first
+        assert (runs / INDEX_FILE).stat().st_ino == file, "what another program works with is not thrown away"
     finally:
         other.close()
 
