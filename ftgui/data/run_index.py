@@ -64,7 +64,10 @@ def list_runs(runs_folder: Path, job: Job | None = None) -> list[RunRecord]:
         state = _state(folder)
         record = _decode(known.get(folder.name), state, folder)
         if record is None:
-            record = read_record(folder)
+            try:
+                record = read_record(folder)
+            except OSError:  # deleted this moment
+                continue
             fresh[folder.name] = (state, msgspec.msgpack.encode(record))
         records.append(record)
     gone = known.keys() - {folder.name for folder in folders}

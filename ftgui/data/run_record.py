@@ -82,9 +82,15 @@ def folder_title(folder: Path) -> str:
 
 
 def read_record(folder: Path) -> RunRecord:
-    """What a run's folder says of it."""
+    """What a run's folder says of it.
+
+    Raises:
+        OSError: the folder is gone, or can't be listed.
+    """
     found: dict[str, Any] = {"folder": str(folder), "number": run_number(folder), "name": folder_title(folder)}
     problems: list[str] = []
+    if not any(folder.iterdir()):
+        return RunRecord(**found, problems=["There is nothing in its folder: it was about to begin, or was deleted."])
     _words(folder, found, problems)
     _recipe(folder, found, problems)
     _samples(folder, found, problems)

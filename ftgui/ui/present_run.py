@@ -11,6 +11,7 @@ from ftgui.data.finished import BEST_FOLDER, WEIGHTS_FILE
 from ftgui.data.project import Project, read_run_backbone
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Backbone
+from ftgui.ui.workers.engine_worker import EngineState
 
 if TYPE_CHECKING:
     from ftgui.ui.workspace import Workspace
@@ -28,9 +29,10 @@ class PresentRun(QObject):
         self.folder: Path | None = None
         """Whose weights the engine has, or was asked to load; None: none, the head is untrained."""
         self.training: Path | None = None
-        """The run that goes on."""
+        """The run that goes on, or was asked to begin."""
         workspace.project_changed.connect(self._project_changed)
         workspace.training_event.connect(self._event)
+        workspace.engine_changed.connect(self._engine)
 
     def choose(self, run_folder: Path) -> None:
         """Of all runs, this one is to be loaded."""
@@ -59,11 +61,14 @@ class PresentRun(QObject):
         self._chosen = None
         self._set(None)
 
+    @Slot(EngineState)
+    def _engine(self, state: EngineState) -> None:
+        if not state.alive:  # it may have gone before it began
+            self.training = None
+
     @Slot(object)
     def _event(self, event: object) -> None:
-        if isinstance(event, m.TrainingStarted):
-            self.training = Path(event.run_folder)
-        elif isinstance(event, m.TrainingFinished):
+        if isinstance(event, m.TrainingFinished):
             self.training = None
             run = Path(event.run_folder)
             # Of a comparison the engine holds the model now, but the project's own is loaded again.

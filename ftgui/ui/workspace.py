@@ -657,6 +657,7 @@ class Workspace(QObject):
         if self.comparing:
             self._load_wanted = True  # after it, the project's own model again
         self._train_asked = True  # until the worker's state says so: two quick clicks are one wish
+        self.present.training = Path(command.run_folder)
         self.busy.emit("preparing", 0, 0)
         self.steering.stop_side_work()  # before the command, or Stop would end the training
         self._send.emit(command)

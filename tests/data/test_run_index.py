@@ -94,7 +94,8 @@ def test_what_is_missing_or_damaged_is_a_sentence_and_the_rest_is_there(
 def test_an_empty_folder_is_a_run_of_which_nothing_is_known(runs: Path) -> None:
     (runs / "0003-head").mkdir(parents=True)
     (record,) = list_runs(runs)
-    assert record.number == 3 and math.isnan(record.best_accuracy) and len(record.problems) == 3
+    assert record.number == 3 and math.isnan(record.best_accuracy)
+    assert record.problems == ["There is nothing in its folder: it was about to begin, or was deleted."]
 
 
 # --- the person's words ---------------------------------------------------------------------------------------------

@@ -418,6 +418,21 @@ def test_it_follows_a_training(qtbot, page: RunsPage, fake: FakeEngine, runs_fol
     qtbot.waitUntil(lambda: column(page, run_table.ENDED)[0] == "crashed")
 
 
+def test_a_run_that_is_about_to_begin_has_not_crashed(
+    qtbot, page: RunsPage, window: MainWindow, fake: FakeEngine
+) -> None:
+    window.train_or_pause()
+    window.show_page(RUNS)
+    qtbot.waitUntil(lambda: column(page, run_table.NUMBER)[0] == "4")
+    assert column(page, run_table.ENDED)[0] == "training" and page.runs.training is not None
+    fake.state(EngineKind.TRAINING)
+    fake.state(EngineKind.READY)
+    window.workspace._command_failed(m.CommandFailed(fake.last(m.Train).request, "Train", "No."))
+    page.runs.refresh()
+    qtbot.waitUntil(lambda: column(page, run_table.NUMBER) == ["3", "2", "1"])
+    assert page.runs.training is None
+
+
 def test_another_program_may_have_trained(qtbot, page: RunsPage, window: MainWindow, runs_folder: Path) -> None:
     write_words(make_run(runs_folder, 4), name="from a terminal")
     window.show_page(EVALUATE)
@@ -512,6 +527,7 @@ def answer_trained(fake: FakeEngine) -> None:
 
 
 def start(fake: FakeEngine, run: Path) -> None:
+    fake.workspace._begin(m.Continue(99, "", str(run)), fake.workspace.recipe)
     fake.state(EngineKind.TRAINING)
     fake.workspace._pass_on(
         m.TrainingStarted(

@@ -190,7 +190,7 @@ class RunTable(QAbstractTableModel):
             bad = record.path != self._training and record.reason in ("", "failed", "exploded")
             return colors.error if bad else colors.good if record.path == self._training else colors.muted
         if column == NAME:
-            return colors.warning if record.problems else ""
+            return colors.warning if record.problems and record.path != self._training else ""
         return "" if column == ACCURACY else colors.muted
 
     def _tip(self, record: RunRecord, column: int) -> str:
