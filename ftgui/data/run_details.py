@@ -61,8 +61,9 @@ def everything(record: RunRecord) -> list[Difference]:
         pairs.append(("Images", f"{splits} in {plural(record.classes, 'class')}; list {record.data}"))
     if record.started:
         pairs.append(("Started", time.strftime("%Y-%m-%d %H:%M", time.localtime(record.started))))
-    try:
-        pairs += in_words(recipes.load(record.path / RECIPE_FILE))
-    except RecipeError as error:
-        pairs.append(("Recipe", str(error)))
+    if record.model:  # or else a problem says so
+        try:
+            pairs += in_words(recipes.load(record.path / RECIPE_FILE))
+        except RecipeError as error:
+            pairs.append(("Problem", str(error)))
     return [Difference(name, [text]) for name, text in pairs]

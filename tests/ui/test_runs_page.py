@@ -152,7 +152,9 @@ def test_a_run_half_deleted_is_a_sentence(
     shutil.rmtree(runs_folder / "0002-head-last-stage" / "best")
     page = opened(qtbot, window, fake, dataset)
     select(qtbot, page, 2)
-    assert differences(page)["Recipe"][0].startswith("There is no recipe at")
+    table = page.differences.table
+    said = [table.item(row, 1).text() for row in range(table.rowCount()) if table.item(row, 0).text() == "Problem"]
+    assert said == ["recipe.toml is missing.", "Its model is gone: best/model.safetensors is missing."]
     assert page.buttons["use"].toolTip() == "Run 2 left no model."
     assert page.buttons["recipe"].toolTip() == "The recipe of run 2 can't be read."
     tip = page.list.model.index(1, run_table.NAME).data(Qt.ItemDataRole.ToolTipRole)
@@ -225,6 +227,9 @@ def test_keys_do_their_work_in_the_table_only(qtbot, page: RunsPage, window: Mai
     settled(qtbot, page)
     assert page.list.search.text() == "s"
     page.list.search.clear()
+    page.curves.chips["Loss"].setFocus()
+    qtbot.keyClick(page.curves.chips["Loss"], Qt.Key.Key_S)
+    settled(qtbot, page)
     assert column(page, run_table.STAR) == ["☆", "★", "★"]
     rect = page.list.table.visualRect(page.list.model.index(2, run_table.STAR))
     qtbot.mouseClick(page.list.table.viewport(), Qt.MouseButton.LeftButton, pos=rect.center())

@@ -127,7 +127,7 @@ class RunsPage(QWidget):
         action.setData(tip)
         if shortcut:
             action.setShortcut(QKeySequence(shortcut))
-            # In the table only: in the search field S is a letter and Del deletes one.
+            # In the table only: whoever presses Del elsewhere in the window does not mean runs.
             action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
             self.list.table.addAction(action)
         action.triggered.connect(do)

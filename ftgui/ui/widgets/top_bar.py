@@ -22,7 +22,7 @@ _PAGES = (
 )
 
 
-_NARROW = 1240
+_NARROW, _NARROWEST = 1240, 1020
 """Pixels of window width."""
 
 
@@ -159,6 +159,10 @@ class TopBar(QWidget):
         """A narrow window keeps what can be pressed and gives up what can be read elsewhere."""
         narrow = self.width() < _NARROW
         self.summary.setVisible(not narrow)
+        styles = Qt.ToolButtonStyle
+        style = styles.ToolButtonTextOnly if self.width() < _NARROWEST else styles.ToolButtonTextBesideIcon
+        for tab in self.tabs:
+            tab.setToolButtonStyle(style)
         room = 130 if narrow else 230
         self.model.setText(self.fontMetrics().elidedText(self._title, Qt.TextElideMode.ElideMiddle, room))
 
