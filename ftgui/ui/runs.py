@@ -22,7 +22,7 @@ from ftgui.protocol.recipe import Recipe, RecipeError
 from ftgui.ui.words import plural
 from ftgui.ui.workers.engine_worker import EngineKind
 from ftgui.ui.workers.tasks import Task
-from ftgui.ui.workspace import MOST_JUDGED, Workspace
+from ftgui.ui.workspace import Workspace
 
 
 class Runs(QObject):
@@ -218,13 +218,13 @@ class Runs(QObject):
         except ModelError as error:
             return str(error)
         now = contents.class_names if contents else []
-        if known == now:
+        if sorted(self._workspace.names_now(record.path) or known) == sorted(now):
             return ""
         gone = [name for name in known if name not in now]
         new = [name for name in now if name not in known]
         parts = [f"it knows {_few(gone)}, which the data has no more"] if gone else []
         parts += [f"it has never seen {_few(new)}"] if new else []
-        return f"Run {record.number}'s model is for other classes: {' and '.join(parts) or 'in another order'}."
+        return f"Run {record.number}'s model is for other classes: {' and '.join(parts)}."
 
     def other_backbone(self, record: RunRecord) -> str:
         """What stands in the way of using a run's model with the present recipe, in a sentence; empty: nothing."""
@@ -248,14 +248,12 @@ class Runs(QObject):
     @Slot()
     def _model_changed(self) -> None:
         """What another model said of the images no longer counts, so this one looks at them; of many only when asked."""
-        contents = self._workspace.contents
-        if self._judge_wanted and contents is not None:
+        if self._judge_wanted:
             self._judge_wanted = False
-            present = self.present
-            if present is not None and self._workspace.model_is_trained:
+            present = self._workspace.model_run
+            if present is not None:
                 self.said.emit("info", f"The model is that of run {run_number(present)} now.")
-            if sum(splits.total() for splits in contents.counts.values()) <= MOST_JUDGED:
-                self._workspace.judge_all()
+                self._workspace.evaluation.want()
         self.allowed.emit()
 
     @Slot()
