@@ -62,8 +62,10 @@ def test_here_or_all(
     assert "There are no runs yet" in capsys.readouterr().out
     for name in ("one", "two"):
         make_run(Project.for_dataset(tmp_path / name).runs_folder)
+    Project.for_dataset(tmp_path / "three").runs_folder.mkdir()
     assert main(["runs"]) == 0
-    assert capsys.readouterr().out.count(" · 1 run\n") == 2
+    said = capsys.readouterr().out
+    assert said.count(" · 1 run\n") == 2 and said.count(" run") == 4, "a project without runs is not worth a line"
 
 
 def test_by_dataset(make_dataset: Maker, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

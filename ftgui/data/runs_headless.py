@@ -116,7 +116,7 @@ def table(projects: Sequence[Listed]) -> str:
     if not any(listed.records for listed in projects):
         return "There are no runs yet. `ftgui train recipe.toml` makes one, and so does Train in the window."
     parts = []
-    for listed in projects:
+    for listed in (listed for listed in projects if listed.records):
         rows = [_HEADER, *(_row(record) for record in listed.records)]
         widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADER))]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
