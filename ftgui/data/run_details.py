@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from ftgui.data.job import Job
 from ftgui.data.recipe_words import in_words
 from ftgui.data.run_record import RECIPE_FILE, RunRecord
 from ftgui.data.words import plural
+from ftgui.progress import clock
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import RecipeError
 
@@ -61,6 +63,8 @@ def everything(record: RunRecord) -> list[Difference]:
         pairs.append(("Images", f"{splits} in {plural(record.classes, 'class')}; list {record.data}"))
     if record.started:
         pairs.append(("Started", time.strftime("%Y-%m-%d %H:%M", time.localtime(record.started))))
+    if not math.isnan(record.seconds):
+        pairs.append(("Took", clock(record.seconds)))
     if record.model:  # or else a problem says so
         try:
             pairs += in_words(recipes.load(record.path / RECIPE_FILE))

@@ -497,7 +497,8 @@ def test_everything_can_be_reached_and_has_a_name(page: RunsPage, window: MainWi
     for made in (*page.buttons.values(), page.more, page.list.search, page.list.table, page.curves.plot):
         assert (made.accessibleName() and made.focusPolicy() & Qt.FocusPolicy.TabFocus) or made is page.curves.plot
     menu = {action.text() for action in page.more.menu().actions() if action.text()}
-    assert menu == {"Rename", "Note…", "Star", "Compare data…", "TensorBoard files…", "Move to trash…"}
+    more = {"Rename", "Note…", "Star", "Compare data…", "TensorBoard files…", "Move to trash…"}
+    assert menu == more | {made.text() for made in page.buttons.values()}
     assert all(action.toolTip() for action in page.actions_.values())
 
 
@@ -518,6 +519,16 @@ def test_two_hundred_runs_with_long_names_fit(
     for made in (*page.buttons.values(), page.more):
         assert made.width() >= made.sizeHint().width() and made.geometry().right() <= page.list.width()
     assert page.curves.plot.height() >= 70 and table.height() >= 5 * 28
+
+
+def test_in_the_smallest_window_the_buttons_are_in_the_menu(qtbot, page: RunsPage, window: MainWindow) -> None:
+    window.resize(900, 560)
+    qtbot.waitUntil(lambda: not page.buttons["use"].isVisible())
+    assert window.size().width() == 900 and page.more.isVisible()
+    qtbot.waitUntil(lambda: page.list.search.width() > 90)
+    assert not page.list.table.horizontalScrollBar().isVisible()
+    window.resize(1100, 700)
+    qtbot.waitUntil(page.buttons["use"].isVisible)
 
 
 # --- what the engine would say --------------------------------------------------------------------------------------

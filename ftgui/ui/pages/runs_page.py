@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, Qt, QThreadPool, QUrl, Signal, Slot
-from PySide6.QtGui import QAction, QDesktopServices, QKeySequence, QShowEvent
+from PySide6.QtGui import QAction, QDesktopServices, QKeySequence, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
@@ -32,6 +32,9 @@ from ftgui.ui.widgets.run_list import RunList
 from ftgui.ui.words import plural
 from ftgui.ui.workers.tasks import Task
 from ftgui.ui.workspace import Workspace
+
+_ROOM_FOR_BUTTONS = 640
+"""Pixels of the page."""
 
 
 class RunsPage(QWidget):
@@ -102,7 +105,7 @@ class RunsPage(QWidget):
         return self.splitter
 
     def _make_actions(self) -> None:
-        """Each is in the context menu; those used most have a button, all others are behind "More"."""
+        """All are in the context menu and behind "More"; those used most have a button, where there is room for it."""
         one = self._only
         self._action("use", "Use its model", "", lambda: one(self._use_model), "Ask and judge with this run's model")
         self._action("continue", "Continue", "", lambda: one(self._go_on), "Go on from its checkpoint, as it was")
@@ -118,8 +121,8 @@ class RunsPage(QWidget):
         self._action("data", "Compare data…", "", self._compare, "Which images two runs did not have in common")
         self._action("tensorboard", "TensorBoard files…", "", self._tensorboard, "The curves, for TensorBoard")
         self._action("trash", "Move to trash…", "Del", self._trash, "The runs' folders, models and curves")
-        self.more = button("More", "Rename, note, star, compare data, TensorBoard files, trash")
-        self.more.setMenu(self._menu(("rename", "note", "star", "data", "tensorboard", "trash")))
+        self.more = button("More", "Everything that can be done with the selected runs")
+        self.more.setMenu(self._menu())
         self.list.bar.addWidget(self.more)
 
     def _action(self, key: str, text: str, shortcut: str, do: Callable[[], object], tip: str) -> None:
@@ -137,13 +140,13 @@ class RunsPage(QWidget):
             made.clicked.connect(action.trigger)
             self.list.bar.addWidget(made)
 
-    def _menu(self, keys: tuple[str, ...]) -> QMenu:
+    def _menu(self) -> QMenu:
         menu = QMenu(self)
         menu.setToolTipsVisible(True)
-        for key in keys:
-            if key == "trash":
+        for key, action in self.actions_.items():
+            if key in ("rename", "trash"):
                 menu.addSeparator()
-            menu.addAction(self.actions_[key])
+            menu.addAction(action)
         return menu
 
     # --- what is shown ----------------------------------------------------------------------------------------------
@@ -233,7 +236,7 @@ class RunsPage(QWidget):
 
     @Slot(QPoint)
     def _context_menu(self, place: QPoint) -> None:
-        menu = self._menu(tuple(self.actions_))
+        menu = self._menu()
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.popup(self.list.table.viewport().mapToGlobal(place))
 
@@ -311,6 +314,11 @@ class RunsPage(QWidget):
             self.runs.trash(chosen)
 
     # --- Qt's side --------------------------------------------------------------------------------------------------
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        for made in self.buttons.values():
+            made.setVisible(self.width() >= _ROOM_FOR_BUTTONS)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

@@ -31,6 +31,8 @@ _WIDTHS = {STAR: 30, NUMBER: 46, ACCURACY: 112, MODEL: 150, DATA: 86, DURATION: 
 _NARROW = 780
 """Pixels of the table: below, the date is left to the details and the model's column is smaller."""
 _NARROW_MODEL = 96
+_NARROWEST = 560
+"""Below, the model and the duration are left to the details too."""
 
 
 class RunList(Card):
@@ -171,5 +173,7 @@ class RunList(Card):
         if watched is self.table and event.type() is QEvent.Type.Resize:
             narrow = self.table.width() < _NARROW
             self.table.setColumnHidden(STARTED, narrow)
+            for column in (MODEL, DURATION):
+                self.table.setColumnHidden(column, self.table.width() < _NARROWEST)
             self.table.horizontalHeader().resizeSection(MODEL, _NARROW_MODEL if narrow else _WIDTHS[MODEL])
         return False
