@@ -138,7 +138,7 @@ def test_a_dropped_image_is_asked_about(qtbot, window: MainWindow, fake: FakeEng
     assert window.predict_page.timing.text() == "answered in 31 ms · weights of step 12"
     shown = [row.name.full for row in window.predict_page.bars._rows if not row.isHidden()]
     assert shown == ["b", "a", "c"]
-    qtbot.waitUntil(lambda: not window.predict_page.picture.pixmap().isNull())
+    qtbot.waitUntil(lambda: not window.predict_page.picture._picture.isNull())
 
 
 def test_before_training_the_answer_is_called_a_guess(window: MainWindow, fake: FakeEngine, tmp_path: Path) -> None:
