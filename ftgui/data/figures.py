@@ -69,8 +69,13 @@ class ClassFigures:
 
 def class_figures(confusion: Counts) -> ClassFigures:
     """Args: confusion (K, K), rows true."""
-    hits = np.diag(confusion).astype(np.float64)
-    support, called = confusion.sum(1), confusion.sum(0)
+    return class_figures_from(np.diag(confusion), confusion.sum(1), confusion.sum(0))
+
+
+def class_figures_from(right: Counts, support: Counts, called: Counts) -> ClassFigures:
+    """What `class_figures` needs of a confusion table, (K,) each: images recognised, images that are of the class, images
+    called so."""
+    hits = right.astype(np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
         precision = np.where(called > 0, hits / called, np.nan)
         recall = np.where(support > 0, hits / support, np.nan)

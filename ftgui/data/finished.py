@@ -10,6 +10,7 @@ import msgspec
 MODEL_FORMAT = 1
 WEIGHTS_FILE = "model.safetensors"
 DESCRIPTION_FILE = "ftgui.json"
+CARD_FILE = "README.md"
 BEST_FOLDER = "best"
 """In a run's folder: its finished model."""
 
@@ -42,6 +43,12 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
 def model_folder(given: Path) -> Path:
     """The finished model's folder: the given one, or that in it if a run's folder is given."""
     return given / BEST_FOLDER if (given / BEST_FOLDER).is_dir() else given
+
+
+def run_folder_of(model: Path) -> Path | None:
+    """The run's folder of a finished model, if it still lies there."""
+    inside = model.name == BEST_FOLDER and (model.parent / "samples.csv").is_file()
+    return model.parent if inside else None
 
 
 def read_about(folder: Path) -> About:

@@ -246,6 +246,13 @@ def read_checkpoint(run_folder: Path) -> dict[str, Any] | None:
     return plain if isinstance(plain, dict) and isinstance(plain.get("at"), dict) else None
 
 
+def catalog_beside(run_folder: Path) -> Path | None:
+    """The catalog of the project that a run's folder lies in, if it does."""
+    project = Project(run_folder.absolute().parent.parent)
+    is_in = run_folder.absolute().parent == project.runs_folder
+    return project.catalog_path if is_in and project.catalog_path.is_file() else None
+
+
 def read_run_backbone(run_folder: Path) -> Backbone | None:
     """The model that a run trained, or None where its recipe can't be read."""
     try:

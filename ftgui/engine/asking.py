@@ -291,7 +291,7 @@ class Asking:
         built = loaded.built
         table = _Table(Path(command.table)) if command.table else None
         try:
-            items = ((path, path) for path in _files_below(given))
+            items = ((path, path) for path in files_below(given))
             looks = look_at(built.model, built.heads[0], items, built.preprocessing, loaded.device, lambda: None, batch)
             with closing(looks):
                 while not self._no_more_files:
@@ -365,7 +365,7 @@ class _Table:
         self._file.close()
 
 
-def _files_below(given: Sequence[Path]) -> Iterator[Path]:
+def files_below(given: Sequence[Path]) -> Iterator[Path]:
     """Images, folder by folder, without holding them all."""
     for path in given:
         if not path.is_dir():

@@ -129,7 +129,7 @@ def _build_timm(backbone: Backbone, classes: int, downloader: Downloader) -> Bui
     if not classes:
         class_names = _imagenet_names(int(model.num_classes)) if weights == PRETRAINED else []
         class_names = class_names or [f"output {index}" for index in range(int(model.num_classes))]
-    return BuiltBackbone(model, from_timm(config), heads, _title(name, weights), class_names, config)
+    return BuiltBackbone(model, from_timm(config), heads, title_of(name, weights), class_names, config)
 
 
 def _fetch_timm(name: str, config: PretrainedCfg | None, downloader: Downloader) -> None:
@@ -208,7 +208,7 @@ def _build_torchvision(backbone: Backbone, classes: int, downloader: Downloader)
         interpolation=transform.interpolation.value,
     )
     kept = list(best.meta["categories"]) if weights == PRETRAINED else [f"output {i}" for i in range(outputs or 1000)]
-    return BuiltBackbone(model, preprocessing, [head], _title(name, weights), kept, None)
+    return BuiltBackbone(model, preprocessing, [head], title_of(name, weights), kept, None)
 
 
 def _outputs(module: nn.Module) -> int:
@@ -299,7 +299,8 @@ def _shape(tensor: torch.Tensor) -> str:
     return "×".join(map(str, tensor.shape)) or "a single number"
 
 
-def _title(name: str, weights: str) -> str:
+def title_of(name: str, weights: str) -> str:
+    """For people, e.g. ``"EfficientNet-Lite0 · ImageNet"``."""
     shown = "EfficientNet-Lite0" if name == PACKAGED else name.removeprefix(TORCHVISION)
     return f"{shown} · " + {PRETRAINED: "ImageNet", FROM_SCRATCH: "from scratch"}.get(weights, Path(weights).name)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from torch import nn
 
 from ftgui.engine.calibration import Calibration
 from ftgui.engine.checkpoint import Checkpoint
-from ftgui.engine.export import Description, write_model
+from ftgui.engine.export import Description, figures_for, write_model
 from ftgui.engine.metrics import Figures
 from ftgui.engine.phases import Average
 
@@ -107,9 +106,7 @@ class BestWeights:
             return
         if at_once or time.monotonic() - self._written_at >= BEST_SECONDS:
             state = {**self._model.state_dict(), **self._state()}
-            accuracy = self.best.figures.accuracy
-            known = self.judged and math.isfinite(accuracy)
-            about = {"val_accuracy": accuracy if known else None, "epoch": self.best.epoch}
+            about = figures_for(self.best.epoch, self.judged, self.best.figures)
             write_model(self._folder, self._model, self._description, about, state, self.temperature)
             self._unwritten = False
             self._written_at = time.monotonic()

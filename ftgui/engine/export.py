@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,11 @@ import torch
 from torch import nn
 
 import ftgui
-from ftgui.data.finished import DESCRIPTION_FILE, WEIGHTS_FILE, About
+from ftgui.data.card import Made, RunFacts, card
+from ftgui.data.finished import BEST_FOLDER, CARD_FILE, DESCRIPTION_FILE, WEIGHTS_FILE, About, ModelError, read_about
 from ftgui.data.pixels import Preprocessing
+from ftgui.data.run_facts import run_facts
+from ftgui.engine.metrics import Figures
 from ftgui.protocol.recipe import Backbone, Recipe, dumps, write_atomically
 
 
@@ -38,6 +42,8 @@ def write_model(
     figures: dict[str, Any],
     state: dict[str, torch.Tensor] | None = None,
     temperature: float = 1.0,
+    threshold: float = 0.0,
+    facts: RunFacts | None = None,
 ) -> None:
     """Write or replace a model folder.
 
@@ -47,9 +53,11 @@ def write_model(
         folder: made if it does not exist.
         model: of which the weights are written.
         description: what goes beside them.
-        figures: for the model card.
+        figures: how good it is; see `figures_for`.
         state: other parameters and buffers of that model, instead of the present ones.
         temperature: that logits are divided by before the softmax.
+        threshold: an answer of less probability is "don't know".
+        facts: of its run, for the model card; see `write_card`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if description.timm_config is not None:
@@ -61,12 +69,64 @@ def write_model(
         class_names=description.class_names,
         preprocessing=description.preprocessing.as_dict(),
         temperature=temperature,
+        threshold=threshold,
         figures=figures,
     )
     write_atomically(folder / DESCRIPTION_FILE, msgspec.json.format(msgspec.json.encode(about), indent=1))
     write_atomically(folder / "recipe.toml", dumps(description.recipe).encode("utf-8"))
-    write_atomically(folder / "README.md", _card(description, figures).encode("utf-8"))
+    write_card(folder, about, description, facts or RunFacts())
     write_weights(folder / WEIGHTS_FILE, state if state is not None else model.state_dict())
+
+
+def write_card(
+    folder: Path, about: About, description: Description, facts: RunFacts, beside: tuple[str, ...] = ()
+) -> None:
+    """Write or replace a folder's model card.
+
+    Args:
+        beside: names of other files there that it should tell about.
+    """
+    made = Made(description.title, description.heads, description.timm_config is not None, beside)
+    text = card(about, description.recipe, made, facts)
+    write_atomically(folder / CARD_FILE, text.encode("utf-8", "surrogateescape"))
+
+
+def complete_card(run_folder: Path, description: Description) -> None:
+    """When a run is over: its finished model's card with all that the run's folder tells.
+
+    Raises:
+        OSError: it can't be written.
+    """
+    folder = run_folder / BEST_FOLDER
+    try:
+        about = read_about(folder)
+    except ModelError:
+        return  # nothing was learned, or the disk was full: there is no model to have a card
+    write_card(folder, about, description, run_facts(run_folder))
+
+
+def figures_for(epoch: int, judged: bool, figures: Figures) -> dict[str, Any]:
+    """What a finished model says of how good it is.
+
+    Args:
+        epoch: its weights are of.
+        judged: the figures are of validation images.
+        figures: with the confusion (K, K); of which three numbers a class are kept, because K may be thousands.
+    """
+    if not judged or not math.isfinite(figures.accuracy):
+        return {"val_accuracy": None, "epoch": epoch}
+    confusion, calibration = figures.confusion, figures.calibration
+    errors = (calibration.error_before, calibration.error_after)
+    before, after = (error if math.isfinite(error) else None for error in errors)
+    return {
+        "val_accuracy": figures.accuracy,
+        "epoch": epoch,
+        "right": confusion.diag().tolist(),
+        "support": confusion.sum(1).tolist(),
+        "called": confusion.sum(0).tolist(),
+        "calibration_error_before": before,
+        "calibration_error": after,
+    }
 
 
 def write_weights(path: Path, state: dict[str, torch.Tensor]) -> None:
@@ -87,44 +147,6 @@ def _timm_config(model: nn.Module, description: Description) -> dict[str, Any]:
         "label_names": description.class_names,
         "pretrained_cfg": pretrained | {"num_classes": len(description.class_names), "tag": "ftgui"},
     }
-
-
-def _card(description: Description, figures: dict[str, Any]) -> str:
-    preprocessing = description.preprocessing
-    accuracy = figures.get("val_accuracy")
-    result = f"Validation accuracy {accuracy:.1%}" if accuracy is not None else "No validation figures"
-    if description.timm_config is not None:
-        use = (
-            "import timm, torch\n"
-            "from PIL import Image\n\n"
-            'model = timm.create_model("local-dir:PATH/OF/THIS/FOLDER", pretrained=True).eval()\n'
-            "transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model))\n"
-            'image = transform(Image.open("picture.jpg").convert("RGB"))[None]\n'
-            "with torch.inference_mode():\n"
-            "    print(model(image).softmax(1))\n"
-        )
-    else:
-        name = description.backbone.name.removeprefix("torchvision/")
-        head, count = description.heads[0], len(description.class_names)
-        use = (
-            "import torchvision\n"
-            "from safetensors.torch import load_file\n\n"
-            f'weights = load_file("PATH/OF/THIS/FOLDER/{WEIGHTS_FILE}")\n'
-            f'model = torchvision.models.get_model("{name}")  # then give {head} {count} outputs\n'
-            "model.load_state_dict(weights)\n"
-        )
-    classes = "\n".join(f"{index}. {name}" for index, name in enumerate(description.class_names))
-    return (
-        f"# {description.title}, fine-tuned for {len(description.class_names)} classes\n\n"
-        f"{result}. Made with ftgui {ftgui.__version__} from `{description.backbone.name}` "
-        f"(weights: {description.backbone.weights}).\n\n"
-        f"## Use\n\n```python\n{use}```\n\n"
-        f"Preprocessing: EXIF orientation applied, RGB, shorter side to {preprocessing.resize} pixels "
-        f"({preprocessing.interpolation}), middle {preprocessing.size}×{preprocessing.size}, values 0…1, "
-        f"mean {list(preprocessing.mean)}, std {list(preprocessing.std)}.\n\n"
-        f"## Classes, in output order\n\n{classes}\n\n"
-        "`recipe.toml` repeats the training: `ftgui train recipe.toml`.\n"
-    )
 
 
 def _write_json(path: Path, value: Any) -> None:

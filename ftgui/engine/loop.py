@@ -25,7 +25,7 @@ from ftgui.engine.best import BestWeights
 from ftgui.engine.checkpoint import Checkpoint
 from ftgui.engine.errors import EngineError
 from ftgui.engine.explosion import ExplosionWatch, LossExploded
-from ftgui.engine.export import Description, write_model, write_weights
+from ftgui.engine.export import Description, complete_card, write_model, write_weights
 from ftgui.engine.features import FeatureStore
 from ftgui.engine.feeds import Feed, Source, make_feed
 from ftgui.engine.freezing import Freezer, check_trainable
@@ -701,6 +701,7 @@ class Training:
             result = _fields(finished)
             if finished.evaluation is not None:
                 result["evaluation"] = _fields(finished.evaluation)
+            self._to_disk(lambda: complete_card(self._folder, self.description))
             self._to_disk(lambda: self._run.write_result(result))
         return finished
 

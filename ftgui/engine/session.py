@@ -22,6 +22,7 @@ from ftgui.engine.checkpoint import Checkpoint
 from ftgui.engine.downloads import DownloadCancelled, Downloader, Settings
 from ftgui.engine.errors import EngineError
 from ftgui.engine.export import Description
+from ftgui.engine.exporting import Exporter
 from ftgui.engine.features import FeatureStore
 from ftgui.engine.freezing import Freezer
 from ftgui.engine.layers import build_tree, output_shapes
@@ -43,7 +44,10 @@ _QUESTIONS = (m.Predict, m.Explain, m.ShowViews, m.EndFiles)
 """Answered at once, whatever else goes on."""
 
 
-_NOT_IN_TRAINING = (m.LoadModel, m.Train, m.Continue, m.FindRate, m.Judge, m.FindNearest, m.PrepareExample)
+_NOT_IN_TRAINING = (
+    *(m.LoadModel, m.Train, m.Continue, m.FindRate),
+    *(m.Judge, m.FindNearest, m.PrepareExample, m.Export),
+)
 
 
 class Session:
@@ -90,7 +94,7 @@ class Session:
         except Exception as error:
             log.exception("command %s failed", type(command).__name__)
             self._fail(command, f"Unexpected {type(error).__name__}: {error}. Details are in the log.")
-        if isinstance(command, m.Train | m.Continue | m.FindRate):
+        if isinstance(command, m.Train | m.Continue | m.FindRate | m.Export):
             return_freed_memory()
 
     def _fail(self, command: m.Command, message: str) -> None:
@@ -125,6 +129,8 @@ class Session:
             self._judge(command)
         elif isinstance(command, m.PrepareExample):
             self._prepare_example(command)
+        elif isinstance(command, m.Export):
+            self._export(command)
         elif isinstance(command, m.Configure):
             self._downloads = Settings(command.offline, command.hub_mirror, command.torchvision_mirror)
         elif isinstance(command, m.Hello):
@@ -284,6 +290,10 @@ class Session:
         self._require()
         self.stop_requested = False
         self._asking.judge(command, partial(self._poll_beside, (*_QUESTIONS, m.SetTrainable, m.AskPrice)))
+
+    def _export(self, command: m.Export) -> None:
+        self.stop_requested = False
+        Exporter(command, self._emit, partial(self._poll_beside, (*_QUESTIONS, m.SetTrainable, m.AskPrice))).run()
 
     def _find_nearest(self, command: m.FindNearest) -> None:
         self.stop_requested = False

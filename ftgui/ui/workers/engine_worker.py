@@ -85,6 +85,8 @@ class EngineWorker(QObject):
     explained = Signal(m.Explanation)
     nearest = Signal(m.Nearest)
     predicted_files = Signal(m.PredictedFiles)
+    exported = Signal(m.Exported)
+    export_finished = Signal(m.ExportFinished)
     command_failed = Signal(m.CommandFailed)
     logged = Signal(m.Log)
 
@@ -123,6 +125,8 @@ class EngineWorker(QObject):
             m.Explanation: self.explained,
             m.Nearest: self.nearest,
             m.PredictedFiles: self.predicted_files,
+            m.Exported: self.exported,
+            m.ExportFinished: self.export_finished,
             m.CommandFailed: self.command_failed,
             m.Log: self.logged,
         }

@@ -1,0 +1,100 @@
+"""The program's own functions as files that stand alone: what an exported model takes along is the same text, so it can't do
+anything else."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+from importlib import resources
+from types import ModuleType
+
+import ftgui
+from ftgui.data import formats, pixels
+from ftgui.engine import augment, order
+from ftgui.protocol import schedule
+
+PIXELS_FILE = "pixels.py"
+DRAWS_FILE = "draws.py"
+PREDICT_FILE = "predict.py"
+
+_FUTURE = "from __future__ import annotations"
+
+
+def pixels_source() -> str:
+    """From a file to the pixels a model sees; needs Pillow and numpy only."""
+    return _merged("From an image file to the pixels a model sees.", [formats, pixels], {})
+
+
+def draws_source() -> str:
+    """What a training draws: views, the order of an epoch, and the learning rate of a step."""
+    about = "What a training draws: views of images, the order of an epoch; and the learning rate of a step."
+    return _merged(about, [augment, order, schedule], {"ftgui.data.pixels": "pixels"})
+
+
+def template(name: str) -> str:
+    """A script's text with places to be filled, written as ``@@NAME@@``."""
+    return resources.files(ftgui).joinpath("engine", "templates", f"{name}.txt").read_text(encoding="utf-8")
+
+
+def predict_source() -> str:
+    """A script that asks the model beside it."""
+    return template(PREDICT_FILE).replace("@@VERSION@@", ftgui.__version__)
+
+
+def _merged(about: str, modules: list[ModuleType], beside: dict[str, str]) -> str:
+    """Modules as one file: their imports once, then their texts as they are.
+
+    Args:
+        about: first words of the file.
+        modules: in an order in which each stands on those before it.
+        beside: modules of ftgui that are other files there, and their names.
+    """
+    imports: dict[str, set[str]] = {}
+    bodies = []
+    for module in modules:
+        text = inspect.getsource(module)
+        tree = ast.parse(text)
+        statements = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+        for node in statements:
+            _note_import(node, beside, imports)
+        after = max(node.end_lineno or 0 for node in statements)
+        words = "\n".join(f"# {line}".rstrip() for line in (ast.get_docstring(tree) or "").splitlines())
+        body = "\n".join(text.splitlines()[after:]).strip("\n")
+        bodies.append(f"# --- {module.__name__} ---\n#\n{words}\n\n\n{body}")
+    names = ", ".join(module.__name__ for module in modules)
+    head = (
+        f'"""{about}\n\n'
+        f"These are ftgui {ftgui.__version__}'s own functions, word for word, and Apache-2.0:\n{names}.\n"
+        '"""'
+    )
+    return "\n\n".join([head, "from __future__ import annotations", *_grouped(imports), "\n\n\n".join(bodies)]) + "\n"
+
+
+def _note_import(node: ast.Import | ast.ImportFrom, beside: dict[str, str], imports: dict[str, set[str]]) -> None:
+    """Module -> names from it; the module itself, with its other name, as ``" as other"``."""
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            imports.setdefault(alias.name, set()).add(f" as {alias.asname}" if alias.asname else " ")
+        return
+    name = node.module or ""
+    if name.startswith("ftgui") and name not in beside:
+        return  # it is in this file
+    if name != "__future__":
+        imports.setdefault(beside.get(name, name), set()).update(alias.name for alias in node.names)
+
+
+def _grouped(imports: dict[str, set[str]]) -> list[str]:
+    """The standard library's, then others'; in each, whole modules first."""
+    groups: list[str] = []
+    for standard in (True, False):
+        lines = []
+        for module, names in imports.items():
+            if (module.partition(".")[0] in sys.stdlib_module_names) is not standard:
+                continue
+            lines += [f"import {module}{name}".rstrip() for name in names if name.startswith(" ")]
+            named = sorted(name for name in names if not name.startswith(" "))
+            lines += [f"from {module} import {', '.join(named)}"] if named else []
+        if lines:
+            groups.append("\n".join(sorted(lines, key=lambda line: (line.startswith("from"), line.lower()))))
+    return groups
