@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ftgui
+from ftgui.headless import evaluate, export, predict
+
+_HEADLESS = (evaluate, predict, export)
 
 if TYPE_CHECKING:
     from ftgui.engine.session import Session
@@ -26,6 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
 
         return child.main()
     options = _parser().parse_args(given)
+    if hasattr(options, "do"):
+        return int(options.do(options))
     if options.command == "train":
         return _train(options.recipe, options.project, options.device)
     if options.command == "example":
@@ -59,6 +64,8 @@ def _parser() -> argparse.ArgumentParser:
         "folder", nargs="?", type=Path, help="a new folder to copy it to; else it only says where it is"
     )
     _add_runs(commands)
+    for module in _HEADLESS:
+        module.add_to(commands)
     return parser
 
 

@@ -116,7 +116,7 @@ class ProgressLine:
 
     def say(self, text: str) -> None:
         """A line of its own."""
-        self._clear()
+        self.clear()
         self._stream.write(text + "\n")
         self._stream.flush()
 
@@ -128,7 +128,8 @@ class ProgressLine:
         self._stream.flush()
         self._width = len(text)
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """Take the rewritten line away: something else is going to be written on the terminal."""
         if self._width:
             self._stream.write("\r" + " " * self._width + "\r")
             self._width = 0

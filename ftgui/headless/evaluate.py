@@ -1,0 +1,225 @@
+"""``ftgui evaluate``: how good is a model on labelled images? The figures are those of the window (`ftgui.data.figures`)."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ftgui.headless.terminal import ends_well, say, write
+
+_PAIRS = 10
+"""Of classes that are taken for each other, the most frequent."""
+
+Labelled = tuple[Path, str]
+
+
+def add_to(commands: Any) -> None:
+    """Its part of the command line."""
+    parser = commands.add_parser("evaluate", help="measure a model on labelled images")
+    parser.add_argument("model", type=Path, metavar="MODEL_OR_RUN", help="folder of a finished model, or of a run")
+    parser.add_argument(
+        "folder", nargs="?", type=Path, metavar="FOLDER", help="labelled images (default: those of the run's project)"
+    )
+    parser.add_argument("--split", help="only these: train, val or test (default: val of a run, all of a folder)")
+    parser.add_argument("--json", action="store_true", help="the figures as JSON")
+    parser.add_argument("--device", default="auto", help="auto, cpu, mps, cuda, cuda:1 … (default: auto)")
+    parser.set_defaults(do=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Exit status: 1 too if no image could be judged."""
+    return ends_well(lambda: _evaluate(options))
+
+
+@dataclass
+class _Said:
+    """What the model said."""
+
+    answers: list[tuple[str, str, float]] = field(default_factory=list)
+    """Label, answer, its probability."""
+    unreadable: int = 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from ftgui.data.finished import model_folder, read_about
+    from ftgui.engine.errors import EngineError
+
+    if options.split not in (None, "train", "val", "test"):
+        raise EngineError(f"There is no split “{options.split}”: it is train, val or test.")
+    folder = model_folder(options.model)
+    about = read_about(folder)  # before torch, whose import takes seconds
+    where, images = _of_folder(options) if options.folder else _of_run(options.model, options.split or "val")
+    known = set(about.class_names)
+    unknown = Counter(name for _, name in images if name not in known)
+    for name, count in sorted(unknown.items()):
+        say(f"left out: {count:,} images of “{name}”, a class the model does not know")
+    images = [image for image in images if image[1] in known]
+    if not images:
+        raise EngineError(f"There is nothing to judge in {where}: no images of the model's classes.")
+    said = _Said()
+    for label, answer, sure in _look(folder, images, options.device, said):
+        said.answers.append((label, answer, sure))
+    if not said.answers:
+        raise EngineError(f"None of the {len(images):,} images in {where} can be read.")
+    figures = figures_of(said, about.class_names)
+    if options.json:
+        write(json.dumps({"images_of": where, **figures}, ensure_ascii=False, indent=1))
+    else:
+        _print(where, figures)
+    return 0
+
+
+# --- which images ---------------------------------------------------------------------------------------------------
+
+
+def _of_folder(options: argparse.Namespace) -> tuple[str, list[Labelled]]:
+    from ftgui.data.scan import FoundImage, scan
+
+    images: list[Labelled] = []
+    splits: Counter[str] = Counter()
+
+    def take(batch: list[FoundImage]) -> None:
+        for image in batch:
+            splits[image.split] += 1
+            if options.split in (None, image.split):
+                images.append((Path(image.path), image.class_name))
+
+    found = scan(options.folder, take=take)
+    if options.split and not splits[options.split]:
+        from ftgui.data.scan import DatasetError
+
+        raise DatasetError(f"{options.folder} has no images of the split “{options.split}”.")
+    return str(options.folder), [(found.root / path, name) for path, name in images]
+
+
+def _of_run(given: Path, split: str) -> tuple[str, list[Labelled]]:
+    """As the project has them now, else as the run listed them."""
+    from ftgui.data.catalog import Catalog
+    from ftgui.data.comparison import SAMPLES_FILE, read_samples
+    from ftgui.data.finished import run_folder_of
+    from ftgui.data.project import catalog_beside
+    from ftgui.engine.errors import EngineError
+    from ftgui.protocol import recipe as recipes
+
+    folder = given if (given / SAMPLES_FILE).is_file() else run_folder_of(given)
+    if folder is None:
+        raise EngineError(f"{given} is a model without its run: name a folder of labelled images to judge it by.")
+    where = f"the {split} images of {folder.name}"
+    catalog = catalog_beside(folder)
+    if catalog is not None:
+        with Catalog(catalog, read_only=True) as opened:
+            root = opened.root
+            return where, [(root / path, name) for path, name, _ in opened.usable([split])]
+    root = Path(recipes.load(folder / "recipe.toml").dataset.folder)
+    try:
+        samples = read_samples(folder)
+    except ValueError as error:
+        raise EngineError(f"{error}.") from error
+    return where, [(root / path, name) for path, (name, its) in samples.items() if its == split]
+
+
+# --- what the model says --------------------------------------------------------------------------------------------
+
+
+def _look(folder: Path, images: list[Labelled], device_name: str, said: _Said) -> Iterator[tuple[str, str, float]]:
+    from ftgui.engine import devices
+    from ftgui.engine.judging import look_at
+    from ftgui.engine.loaded import open_finished
+    from ftgui.engine.memory import keep_freed_memory
+    from ftgui.progress import ProgressLine
+    from ftgui.protocol import messages as m
+
+    keep_freed_memory()
+    device = devices.pick(device_name)
+    built, about = open_finished(folder)
+    built.model.to(device)
+    line = ProgressLine(sys.stderr)
+    items = ((image, image[0]) for image in images)
+    done = 0
+    with closing(look_at(built.model, built.heads[0], items, built.preprocessing, device, lambda: None)) as looks:
+        for looked in looks:
+            for (path, _), why in looked.unreadable:
+                line.say(f"left out: {path}: {why}")
+            said.unreadable += len(looked.unreadable)
+            if looked.items:
+                sure, best = (looked.logits / about.temperature).softmax(1).max(1)
+                for (_, label), share, index in zip(looked.items, sure.tolist(), best.tolist(), strict=True):
+                    yield label, about.class_names[index], share
+            done += len(looked.items) + len(looked.unreadable)
+            line.show(m.Progress("looking at the images", done, len(images)))
+    line.clear()
+
+
+# --- figures --------------------------------------------------------------------------------------------------------
+
+
+def figures_of(said: _Said, class_names: list[str]) -> dict[str, Any]:
+    """Plain values; null where nothing can be said."""
+    from ftgui.data import figures
+
+    answers = figures.answers_from(said.answers, said.unreadable)
+    confusion = answers.confusion()
+    total, right = len(answers.labels), int(answers.right.sum())
+    low, high = figures.interval(right, total)
+    each = figures.class_figures(confusion)
+    place = {name: number for number, name in enumerate(answers.class_names)}
+    names = answers.class_names
+    return {
+        "images": total,
+        "unreadable": said.unreadable,
+        "right": right,
+        "accuracy": right / total,
+        "interval": [low, high],
+        "calibration_error": figures.calibration_error(figures.reliability(answers.confidences, answers.right)),
+        "classes": [
+            {
+                "class": name,
+                "precision": _known(each.precision[place[name]]),
+                "recall": _known(each.recall[place[name]]),
+                "f1": _known(each.f1[place[name]]),
+                "support": int(each.support[place[name]]),
+            }
+            for name in class_names
+            if name in place
+        ],
+        "confused": [
+            {"is": names[true], "called": names[answered], "images": count}
+            for count, true, answered in figures.confused_pairs(confusion, _PAIRS)
+        ],
+    }
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+def _print(where: str, figures: dict[str, Any]) -> None:
+    from ftgui.progress import percent
+
+    low, high = figures["interval"]
+    write(
+        f"{where}: {figures['images']:,} images"
+        + (f", {figures['unreadable']:,} unreadable" * bool(figures["unreadable"]))
+    )
+    write(
+        f"accuracy {percent(figures['accuracy'])} ({figures['right']:,} right; 95 % confidence interval {percent(low)} to "
+        f"{percent(high)})"
+    )
+    write(f"calibration error {percent(figures['calibration_error'])}")
+    width = max(5, *(len(one["class"]) for one in figures["classes"]))
+    write(f"\n{'class':{width}}  precision  recall      F1  images")
+    for one in figures["classes"]:
+        shares = [percent(math.nan if one[key] is None else one[key]) for key in ("precision", "recall", "f1")]
+        write(f"{one['class']:{width}}  {shares[0]:>9}  {shares[1]:>6}  {shares[2]:>6}  {one['support']:>6,}")
+    if figures["confused"]:
+        write("\nmost confused")
+    for one in figures["confused"]:
+        write(f"{one['images']:,} × “{one['is']}” taken for “{one['called']}”")

@@ -1,0 +1,123 @@
+"""``ftgui predict``: what do these pictures show? One row each on stdout, as soon as it is known."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ftgui.headless.terminal import ends_well, say
+
+Row = dict[str, Any]
+
+
+def add_to(commands: Any) -> None:
+    """Its part of the command line."""
+    parser = commands.add_parser("predict", help="say what images show, as CSV or JSON lines")
+    parser.add_argument("model", type=Path, metavar="MODEL_OR_RUN", help="folder of a finished model, or of a run")
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE_OR_FOLDER", help="folders are searched")
+    parser.add_argument("--format", choices=("csv", "jsonl"), default="csv", help="default: csv")
+    parser.add_argument(
+        "--threshold", type=float, help="less probable answers are “don't know” (default: as the model says)"
+    )
+    parser.add_argument("--top", type=int, default=1, metavar="K", help="the K most probable classes (default: 1)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, mps, cuda, cuda:1 … (default: auto)")
+    parser.set_defaults(do=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Exit status: 1 too if an image could not be read."""
+    return ends_well(lambda: _predict(options))
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from ftgui.data.finished import model_folder, read_about
+    from ftgui.data.job import Job
+    from ftgui.data.scan import count_images
+    from ftgui.engine.errors import EngineError
+    from ftgui.progress import ProgressLine
+    from ftgui.protocol import messages as m
+
+    folder = model_folder(options.model)
+    about = read_about(folder)  # before torch, whose import takes seconds
+    threshold = about.threshold if options.threshold is None else options.threshold
+    if not 0 <= threshold <= 1:
+        raise EngineError(f"A threshold is a probability, from 0 to 1, not {threshold:g}.")
+    top = min(max(options.top, 1), len(about.class_names))
+    total = sum(count_images(path, Job()) if path.is_dir() else 1 for path in options.images)
+    line = ProgressLine(sys.stderr)
+    put = _csv(top) if options.format == "csv" else _json
+    done = unreadable = 0
+    for rows in _answers(folder, options, threshold, top):
+        line.clear()
+        for row in rows:
+            put(row)
+        sys.stdout.flush()
+        done += len(rows)
+        unreadable += sum("problem" in row for row in rows)
+        line.show(m.Progress("looking at the images", done, max(total, done)))
+    line.clear()
+    say(f"{done:,} images" + (f", {unreadable:,} of them can't be read" if unreadable else ""))
+    return 1 if unreadable else 0
+
+
+def _answers(folder: Path, options: argparse.Namespace, threshold: float, top: int) -> Iterator[list[Row]]:
+    """Some at a time, in the order given; the memory used does not depend on how many there are."""
+    from contextlib import closing
+
+    from ftgui.engine import devices
+    from ftgui.engine.asking import DONT_KNOW, files_below
+    from ftgui.engine.judging import look_at
+    from ftgui.engine.loaded import open_finished
+    from ftgui.engine.memory import keep_freed_memory
+
+    keep_freed_memory()
+    device = devices.pick(options.device)
+    built, about = open_finished(folder)
+    built.model.to(device)
+    items = ((path, path) for path in files_below(options.images))
+    looks = look_at(built.model, built.heads[0], items, built.preprocessing, device, lambda: None)
+    with closing(looks):
+        for looked in looks:
+            rows: list[Row] = [{"path": str(path), "problem": why} for path, why in looked.unreadable]
+            if looked.items:
+                sure, best = (looked.logits / about.temperature).softmax(1).topk(top, 1)
+                for path, shares, classes in zip(looked.items, sure.tolist(), best.tolist(), strict=True):
+                    named = [about.class_names[index] for index in classes]
+                    rows.append(
+                        {
+                            "path": str(path),
+                            "answer": named[0] if shares[0] >= threshold else DONT_KNOW,
+                            "probability": shares[0],
+                            "top": [{"class": n, "probability": s} for n, s in zip(named, shares, strict=True)],
+                        }
+                    )
+            yield rows
+
+
+def _json(row: Row) -> None:
+    sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def _csv(top: int) -> Callable[[Row], None]:
+    """Writes the header now, and rows when called."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    more = (
+        [name for place in range(1, top + 1) for name in (f"class_{place}", f"probability_{place}")] if top > 1 else []
+    )
+    writer.writerow(["path", "answer", "probability", "problem", *more])
+
+    def put(row: Row) -> None:
+        sure = row.get("probability", math.nan)
+        said = [row["path"], row.get("answer", ""), "" if math.isnan(sure) else f"{sure:.4f}", row.get("problem", "")]
+        if top > 1:
+            for one in row.get("top", []):
+                said += [one["class"], f"{one['probability']:.4f}"]
+        writer.writerow(said)
+
+    return put

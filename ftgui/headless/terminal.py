@@ -1,0 +1,70 @@
+"""What all commands in a terminal share: results on stdout, everything else on stderr, and how a command ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from ftgui.data.catalog import CatalogError
+from ftgui.data.finished import ModelError
+from ftgui.data.scan import DatasetError
+from ftgui.engine.errors import EngineError
+from ftgui.protocol.recipe import RecipeError
+
+STOPPED = 130
+
+
+def ends_well(work: Callable[[], int]) -> int:
+    """Run a command.
+
+    Returns:
+        its exit status: 1 with a sentence on stderr if it could not be done, 130 after Ctrl-C, 0 where whoever reads the
+        answers (``| head``) has enough of them.
+    """
+    try:
+        status = work()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What Python flushes at its end would complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return STOPPED
+    except (EngineError, ModelError, RecipeError, DatasetError, CatalogError, OSError) as error:
+        say(f"ftgui: {error}")
+        return 1
+    return status
+
+
+def say(text: str) -> None:
+    """A line for the person, beside the results."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def write(text: str) -> None:
+    """A line of the results; at once, because somebody may be waiting for it."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+@contextmanager
+def ctrl_c(stop: Callable[[], None]) -> Iterator[None]:
+    """Ctrl-C calls this once; a second one ends at once. Elsewhere than on the main thread nothing is changed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(_signal: int, _frame: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        stop()
+
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
