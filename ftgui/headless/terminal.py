@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
 import signal
 import sys
@@ -25,6 +27,10 @@ def ends_well(work: Callable[[], int]) -> int:
         its exit status: 1 with a sentence on stderr if it could not be done, 130 after Ctrl-C, 0 where whoever reads the
         answers (``| head``) has enough of them.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file's name may hold what no encoding knows: on UTF-8 it goes out as it came in.
+        utf8 = codecs.lookup(sys.stdout.encoding).name == "utf-8"
+        sys.stdout.reconfigure(errors="surrogateescape" if utf8 else "backslashreplace")
     try:
         status = work()
         sys.stdout.flush()

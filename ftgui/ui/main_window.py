@@ -55,6 +55,7 @@ from ftgui.ui.widgets.model_chooser import ModelChooser
 from ftgui.ui.widgets.recipe_panel import RecipePanel
 from ftgui.ui.widgets.status_line import StatusLine
 from ftgui.ui.widgets.table_dialog import TableDialog
+from ftgui.ui.widgets.take_away_dialog import TakeAwayDialog
 from ftgui.ui.widgets.top_bar import TopBar
 from ftgui.ui.words import plural
 from ftgui.ui.workers.engine_worker import EngineKind, EngineState
@@ -185,6 +186,7 @@ class MainWindow(QWidget):
         menu.addActions([undo, redo])
         self.addActions([undo, redo])
         menu.addSeparator()
+        self._add(menu, "Take the model away…", QKeySequence("Ctrl+E"), self.take_away)
         self._add(menu, "Export cleaned copy…", None, self.export_data)
         self._add(menu, "Compare data of two runs…", None, self.compare_data)
         menu.addSeparator()
@@ -254,6 +256,7 @@ class MainWindow(QWidget):
         workspace.catalog_changed.connect(self._refresh)
         workspace.recipe_changed.connect(self._recipe_changed)
         workspace.engine_changed.connect(self._engine_changed)
+        workspace.taking_away.changed.connect(self._refresh)
         workspace.model_changed.connect(self._model_changed)
         workspace.model_failed.connect(self._model_failed)
         workspace.freezing_changed.connect(self._freezing_changed)
@@ -455,6 +458,16 @@ class MainWindow(QWidget):
         dialog = open_ones[0] if open_ones else RateTestDialog(self.workspace, self.theme, self)
         dialog.show()
         dialog.activateWindow()
+
+    @Slot()
+    def take_away(self) -> None:
+        """The model of the newest run that left one; a dialog, not modal."""
+        project = self.workspace.project
+        run = project.last_finished_run() if project is not None else None
+        if run is None:
+            self.status.say("warning", "There is no trained model yet; train one first.")
+            return
+        TakeAwayDialog(self.workspace, run, self.theme, self).show()
 
     @Slot()
     def export_data(self) -> None:

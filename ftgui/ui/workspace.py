@@ -31,6 +31,7 @@ from ftgui.ui.plan import Plan
 from ftgui.ui.present_run import PresentRun
 from ftgui.ui.questions import Questions
 from ftgui.ui.steering import Steering
+from ftgui.ui.taking_away import TakingAway
 from ftgui.ui.workers.engine_worker import EngineKind, EngineState, EngineWorker
 
 log = logging.getLogger(__name__)
@@ -126,6 +127,8 @@ class Workspace(QObject):
         self.steering = Steering(self._worker, self._send.emit, self._next_request, self)
         self.questions = Questions(self._worker, self._send.emit, self._next_request, self)
         self.examples = ExampleOpener(self._worker, self._send.emit, self._next_request, self)
+        self.taking_away = TakingAway(self._worker, self._send.emit, self._next_request, self)
+        self.taking_away.changed.connect(self._side_work_is_over)
         self._connect_worker()
         self._connect_collection()
         self.evaluation = Evaluation(self)
@@ -254,6 +257,7 @@ class Workspace(QObject):
         self.steering.engine_gone()
         self.questions.engine_gone()
         self.examples.engine_gone()
+        self.taking_away.engine_gone()
         for asked in self._waiting.values():
             self.not_answered.emit(asked, "The engine ended before it answered.")
         self._waiting.clear()
@@ -350,7 +354,7 @@ class Workspace(QObject):
         if asked is not None:
             self.not_answered.emit(asked, event.message)
             return
-        if self.steering.failed(event) or self.questions.failed(event):
+        if self.steering.failed(event) or self.questions.failed(event) or self.taking_away.refused(event):
             return
         if self.examples.failed(event):
             self._example_over()
@@ -610,6 +614,8 @@ class Workspace(QObject):
             found.append(Problem("error", "no-model", self._load_problem))
         elif self.model is None or self.model.request != self._load_request:
             found.append(Problem("info", "loading", "The engine is still loading the model."))
+        elif self.taking_away.working:
+            found.append(Problem("info", "exporting", "A model is being written; train when that is done."))
         return found
 
     # --- training ---------------------------------------------------------------------------------------------------
