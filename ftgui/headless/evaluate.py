@@ -60,16 +60,15 @@ def _evaluate(options: argparse.Namespace) -> int:
     known = set(about.class_names)
     unknown = Counter(name for _, name in images if name not in known)
     for name, count in sorted(unknown.items()):
-        say(f"left out: {count:,} images of “{name}”, a class the model does not know")
-    images = [image for image in images if image[1] in known]
-    if not images:
+        say(f"{count:,} images of “{name}”, a class the model does not know, count as mistakes")
+    if sum(unknown.values()) == len(images):
         raise EngineError(f"There is nothing to judge in {where}: no images of the model's classes.")
     said = _Said()
     for label, answer, sure in _look(folder, images, options.device, said):
         said.answers.append((label, answer, sure))
     if not said.answers:
         raise EngineError(f"None of the {len(images):,} images in {where} can be read.")
-    figures = figures_of(said, about.class_names)
+    figures = figures_of(said)
     if options.json:
         write(json.dumps({"images_of": where, **figures}, ensure_ascii=False, indent=1))
     else:
@@ -161,7 +160,7 @@ def _look(folder: Path, images: list[Labelled], device_name: str, said: _Said) -
 # --- figures --------------------------------------------------------------------------------------------------------
 
 
-def figures_of(said: _Said, class_names: list[str]) -> dict[str, Any]:
+def figures_of(said: _Said) -> dict[str, Any]:
     """Plain values; null where nothing can be said."""
     from ftgui.data import figures
 
@@ -170,7 +169,6 @@ def figures_of(said: _Said, class_names: list[str]) -> dict[str, Any]:
     total, right = len(answers.labels), int(answers.right.sum())
     low, high = figures.interval(right, total)
     each = figures.class_figures(confusion)
-    place = {name: number for number, name in enumerate(answers.class_names)}
     names = answers.class_names
     return {
         "images": total,
@@ -182,13 +180,12 @@ def figures_of(said: _Said, class_names: list[str]) -> dict[str, Any]:
         "classes": [
             {
                 "class": name,
-                "precision": _known(each.precision[place[name]]),
-                "recall": _known(each.recall[place[name]]),
-                "f1": _known(each.f1[place[name]]),
-                "support": int(each.support[place[name]]),
+                "precision": _known(each.precision[place]),
+                "recall": _known(each.recall[place]),
+                "f1": _known(each.f1[place]),
+                "support": int(each.support[place]),
             }
-            for name in class_names
-            if name in place
+            for place, name in enumerate(names)
         ],
         "confused": [
             {"is": names[true], "called": names[answered], "images": count}

@@ -15,6 +15,7 @@ from ftgui.data.catalog import CatalogError
 from ftgui.data.finished import ModelError
 from ftgui.data.scan import DatasetError
 from ftgui.engine.errors import EngineError
+from ftgui.protocol.messages import Command
 from ftgui.protocol.recipe import RecipeError
 
 STOPPED = 130
@@ -56,6 +57,35 @@ def write(text: str) -> None:
     """A line of the results; at once, because somebody may be waiting for it."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def do(command: Command, stopping: str) -> int:
+    """Do a command in this process and show how it goes on stdout; Ctrl-C stops it in good order.
+
+    Args:
+        command: for the engine.
+        stopping: said then.
+
+    Returns:
+        the exit status.
+    """
+    from ftgui.engine.memory import keep_freed_memory
+    from ftgui.engine.session import Session
+    from ftgui.progress import ProgressLine
+
+    keep_freed_memory()
+    line = ProgressLine(sys.stdout)
+    session = Session(line.show)
+
+    def stop() -> None:
+        session.stop_requested = True
+        say(f"\nftgui: {stopping}; Ctrl-C again ends at once")
+
+    with ctrl_c(stop):
+        session.handle(command)
+    if session.stop_requested and line.outcome == "failed":  # e.g. a download that was wanted no longer
+        return STOPPED
+    return {"done": 0, "stopped": STOPPED}.get(line.outcome, 1)
 
 
 @contextmanager

@@ -154,6 +154,7 @@ class MainWindow(QWidget):
 
         page = RunsPage(self.workspace, self.theme)
         page.going_on.connect(self._show_training)
+        page.take_away_wanted.connect(self.take_away_run)
         self._replace(RUNS, self._runs_placeholder, page)
         return page
 
@@ -177,7 +178,7 @@ class MainWindow(QWidget):
         self._add(menu, "Open images…", QKeySequence("Ctrl+I"), self.choose_image)
         self._add(menu, "Paste", QKeySequence.StandardKey.Paste, self.paste)
         self._add(menu, "Open the sample", None, self.open_sample)
-        self._add(menu, "Example sets…", QKeySequence("Ctrl+E"), self.choose_example)
+        self._add(menu, "Example sets…", None, self.choose_example)
         menu.addSeparator()
         undo = self._undo = self.workspace.undo_stack.createUndoAction(self, "Undo")
         redo = self._redo = self.workspace.undo_stack.createRedoAction(self, "Redo")
@@ -461,12 +462,17 @@ class MainWindow(QWidget):
 
     @Slot()
     def take_away(self) -> None:
-        """The model of the newest run that left one; a dialog, not modal."""
+        """The present model, or the newest there is; a dialog, not modal."""
         project = self.workspace.project
-        run = project.last_finished_run() if project is not None else None
+        run = self.workspace.model_run or (project.last_finished_run() if project is not None else None)
         if run is None:
             self.status.say("warning", "There is no trained model yet; train one first.")
             return
+        self.take_away_run(run)
+
+    @Slot(object)
+    def take_away_run(self, run: Path) -> None:
+        """The model of a run; a dialog, not modal."""
         TakeAwayDialog(self.workspace, run, self.theme, self).show()
 
     @Slot()

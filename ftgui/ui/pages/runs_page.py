@@ -42,6 +42,8 @@ class RunsPage(QWidget):
 
     going_on = Signal()
     """A run was asked to be continued."""
+    take_away_wanted = Signal(object)
+    """The model in this run's folder."""
 
     def __init__(self, workspace: Workspace, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -111,6 +113,9 @@ class RunsPage(QWidget):
         self._action("continue", "Continue", "", lambda: one(self._go_on), "Go on from its checkpoint, as it was")
         self._action(
             "recipe", "Use its recipe", "", lambda: one(self.runs.use_recipe), "Train again as this run was told"
+        )
+        self._action(
+            "take-away", "Take away…", "", lambda: one(self._take_away), "Its model for other programs, and scripts"
         )
         self._action("report", "Report…", "", lambda: one(self._write_report), "One file to be sent to someone")
         self._action(
@@ -211,6 +216,7 @@ class RunsPage(QWidget):
             "use": self.runs.no_model_because(first) if first else pick,
             "continue": self.runs.no_going_on_because(first) if first else pick,
             "recipe": self.runs.no_recipe_because(first) if first else pick,
+            "take-away": self._no_taking_away_because(first) if first else pick,
             "report": training if first else pick,
             "rename": "" if first else pick,
             "note": "" if first else pick,
@@ -268,6 +274,13 @@ class RunsPage(QWidget):
     def _go_on(self, record: RunRecord) -> None:
         self.runs.go_on(record)
         self.going_on.emit()
+
+    @staticmethod
+    def _no_taking_away_because(record: RunRecord) -> str:
+        return "" if record.has_model else f"Run {record.number} left no model."
+
+    def _take_away(self, record: RunRecord) -> None:
+        self.take_away_wanted.emit(record.path)
 
     def _write_report(self, record: RunRecord) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Write report", default_name(record.path), "HTML (*.html)")

@@ -8,7 +8,6 @@ from PySide6.QtCore import Qt, QUrl, Slot
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QCheckBox, QDialog, QDoubleSpinBox, QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
-from ftgui.data.finished import ModelError, model_folder, read_about
 from ftgui.protocol import messages as m
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import Bar, button, label
@@ -100,10 +99,7 @@ class TakeAwayDialog(QDialog):
         self.threshold.setToolTip(
             "An answer of less probability than this becomes “don't know”; the files keep the number"
         )
-        try:
-            self.threshold.setValue(read_about(model_folder(self._run_folder)).threshold * 100)
-        except ModelError:
-            self.threshold.setValue(0)  # the engine will say why it can't be taken away
+        self.threshold.setValue(self._workspace.recipe.threshold * 100)
         caption = label("Say “don't know” below a probability of")
         caption.setBuddy(self.threshold)
         row.addWidget(caption)
