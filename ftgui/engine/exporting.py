@@ -270,6 +270,8 @@ def _images(run_folder: Path, catalog: Path | None, folder: Path) -> tuple[Path,
                 return root, [root / path for path, _, _ in opened.usable(["val"])]
         except CatalogError:
             pass  # of another version: the run's own list tells as much
+    if folder == Path():
+        return folder, []
     try:
         samples = read_samples(run_folder)
     except (OSError, ValueError):

@@ -118,6 +118,10 @@ def _of_run(given: Path, split: str) -> tuple[str, list[Labelled]]:
             root = opened.root
             return where, [(root / path, name) for path, name, _ in opened.usable([split])]
     root = Path(recipes.load(folder / "recipe.toml").dataset.folder)
+    if root == Path():
+        raise EngineError(
+            f"{folder} does not say where its images are: name a folder of labelled images to judge it by."
+        )
     try:
         samples = read_samples(folder)
     except ValueError as error:

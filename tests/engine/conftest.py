@@ -11,7 +11,7 @@ from ftgui.data.project import Project
 from ftgui.engine import downloads
 from ftgui.engine.session import Session
 from ftgui.protocol import messages as m
-from ftgui.protocol.recipe import Augmentation, Backbone, Phase, Recipe, Training
+from ftgui.protocol.recipe import Augmentation, Backbone, Dataset, Phase, Recipe, Training
 from tests.engine.mirror import Mirror, serving
 
 TINY = Backbone(name="test_efficientnet", weights="none")
@@ -78,6 +78,7 @@ def train_command() -> Callable[..., m.Train]:
         recipe = Recipe(
             seed=seed,
             device="cpu",
+            dataset=Dataset(folder=str(dataset)),
             backbone=backbone,
             phases=phases or [Phase(name="Head", train=["head"], epochs=2, lr=1e-2)],
             augmentation=Augmentation(preset=augmentation, views=views),
