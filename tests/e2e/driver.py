@@ -51,7 +51,7 @@ class Driver:
         seconds: for any one condition.
     """
 
-    def __init__(self, script: Script, seconds: float = 45) -> None:
+    def __init__(self, script: Script, seconds: float = 120) -> None:
         self._script = script
         self._seconds = seconds
         self.failure = ""

@@ -18,7 +18,7 @@ from tests.e2e.driver import click, drop, is_ready
 
 Steps = Iterator[Callable[[], bool]]
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 def click_cell(window: MainWindow, label: str, answer: str) -> None:

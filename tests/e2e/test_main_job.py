@@ -26,7 +26,7 @@ from tests.e2e.driver import Watchdog, click, drop, is_ready
 ROOT = Path(__file__).resolve().parents[2]
 Steps = Iterator[Callable[[], bool]]
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 def click_tick(window: MainWindow, name: str) -> None:
@@ -115,7 +115,7 @@ def test_drop_tick_train_watch_ask(run_window, make_dataset: Maker, tmp_path: Pa
         assert "answered in" in page.timing.text()
 
     assert run_window(script) == 0
-    runs = list((tmp_path / "ftgui-data" / "projects").glob("*/runs/*"))
+    runs = list((tmp_path / "ftgui-data" / "projects").glob("*/runs/0*"))
     assert [run.name for run in runs] == ["0001-head"]
     result = json.loads((runs[0] / "result.json").read_text(encoding="utf-8"))
     assert result["reason"] == "done" and result["best_accuracy"] == 1.0
@@ -218,7 +218,7 @@ def test_steered_killed_and_continued(run_window, make_dataset: Maker, tmp_path:
         assert not page.banner.isVisible() and not page.steer.go_on.isVisible()
 
     assert run_window(script, "window", str(dataset)) == 0
-    (run,) = (tmp_path / "ftgui-data" / "projects").glob("*/runs/*")
+    (run,) = (tmp_path / "ftgui-data" / "projects").glob("*/runs/0*")
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     done = [line["step"] for line in lines if line["kind"] == "step"]
     assert done == list(range(1, len(done) + 1)), "no step is missing or there twice"
