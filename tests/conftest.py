@@ -115,3 +115,8 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("needs ../shared/data, which is not here")
     return SHARED
+
+
+def plain(label) -> str:
+    """What a label says, with ordinary spaces."""
+    return label.text().replace("\N{NO-BREAK SPACE}", " ")

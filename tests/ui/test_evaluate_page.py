@@ -18,7 +18,7 @@ from ftgui.ui.evaluation import MOST_JUDGED
 from ftgui.ui.main_window import EVALUATE, PREDICT, MainWindow
 from ftgui.ui.pages.evaluate_page import CLASSES, CONFIDENCE, MATRIX, EvaluatePage
 from ftgui.ui.workers.engine_worker import EngineKind
-from tests.conftest import Maker
+from tests.conftest import Maker, plain
 from tests.ui.conftest import FakeEngine
 from tests.ui.test_main_window import drop, finish, hover, open_project, start_training, urls
 
@@ -66,8 +66,8 @@ def page(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> Ev
 
 
 def test_the_figures_and_the_surest_mistakes_first(page: EvaluatePage) -> None:
-    assert "Run 1 on the validation images · 6 of 8" in page.detail.text()
-    assert "mean F1 75.0 %" in page.detail.text()
+    assert "Run 1 on the validation images · 6 of 8" in plain(page.detail)
+    assert "mean F1 75.0 %" in plain(page.detail)
     assert shown_paths(page) == ["val/red/red0.jpg", "val/blue/blue1.jpg"]
     assert page.shown.text() == "Mistakes, the surest first · 2 images"
     cells = [[page.matrix.matrix.index(row, column).data() for column in range(2)] for row in range(2)]
@@ -113,7 +113,7 @@ def test_a_wrong_label_is_put_right_from_the_matrix_and_given_back(
     qtbot.waitUntil(lambda: shown_paths(page) == ["val/red/red0.jpg"])
     page.browser.grid.choose(list(page.browser.grid.images.ids))
     QTest.keyClick(page.browser.grid, Qt.Key.Key_Delete)
-    qtbot.waitUntil(lambda: "6 of 7" in page.detail.text())
+    qtbot.waitUntil(lambda: "6 of 7" in plain(page.detail))
     qtbot.waitUntil(lambda: shown_paths(page) == [])
 
 
@@ -168,11 +168,11 @@ def test_splits_and_all_images(qtbot, page: EvaluatePage, window: MainWindow, fa
     page.which.setCurrentIndex(2)
     page.which.activated.emit(2)
     qtbot.waitUntil(lambda: page.headline.text() == "100.0 % right")
-    assert "the training images · 8 of 8" in page.detail.text()
+    assert "the training images · 8 of 8" in plain(page.detail)
     page.which.setCurrentIndex(1)
     page.which.activated.emit(1)
     qtbot.waitUntil(page.empty.isVisible)
-    assert "not looked at any test images yet, or there are none" in page.detail.text()
+    assert "not looked at any test images yet, or there are none" in plain(page.detail)
     page.which.setCurrentIndex(3)
     page.which.activated.emit(3)
     qtbot.waitUntil(lambda: page.headline.text() == "87.5 % right")
@@ -187,7 +187,7 @@ def test_before_the_images_are_looked_at_the_figures_are_those_of_the_run(
     page = window.evaluate_page
     window.show_page(EVALUATE)
     qtbot.waitUntil(lambda: page.headline.text() == "87.5 % right")
-    assert page.look.isVisible() and "loss 0.300" in page.detail.text()
+    assert page.look.isVisible() and "loss 0.300" in plain(page.detail)
     qtbot.waitUntil(lambda: page.browser.nothing.text().startswith("The model has not looked"))
 
 
@@ -248,7 +248,7 @@ def test_another_folder_is_judged_and_left_alone(
     assert question.run_folder == "" and "evaluations" in question.catalog
     answer_all(window, fake, {f"green/green{n}.jpg": ("blue", 0.8) for n in range(3)})
     qtbot.waitUntil(lambda: page.headline.text() == "50.0 % right")
-    assert "on “field trip”" in page.detail.text() and page.which.currentText() == "“field trip”"
+    assert "on “field trip”" in plain(page.detail) and page.which.currentText() == "“field trip”"
     qtbot.waitUntil(lambda: len(shown_paths(page)) == 3)
     grid = page.browser.grid
     grid.choose(list(grid.images.ids))

@@ -16,7 +16,7 @@ from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import Backbone
 from ftgui.ui.main_window import DATA, EVALUATE, PREDICT, TRAIN, MainWindow
 from ftgui.ui.workers.engine_worker import EngineKind
-from tests.conftest import Maker, picture
+from tests.conftest import Maker, picture, plain
 from tests.ui.conftest import FakeEngine
 
 
@@ -362,7 +362,7 @@ def test_a_run_from_train_to_evaluate(qtbot, window: MainWindow, fake: FakeEngin
     assert window.top.train.text().strip() == "Train" and window.top.train.isEnabled()
     window.show_page(EVALUATE)
     qtbot.waitUntil(lambda: window.evaluate_page.headline.text() == "87.5 % right")
-    assert "Run 1 on the validation images · 7 of 8 · 95 % interval 53 to 98 %" in window.evaluate_page.detail.text()
+    assert "Run 1 on the validation images · 7 of 8 · 95 % interval 53 to 98 %" in plain(window.evaluate_page.detail)
     assert window.evaluate_page.matrix.matrix.index(0, 1).data() == "1"
 
 

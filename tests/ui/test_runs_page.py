@@ -23,7 +23,7 @@ from ftgui.ui.pages.runs_page import RunsPage
 from ftgui.ui.widgets.compare_dialog import CompareDialog
 from ftgui.ui.widgets.note_dialog import NoteDialog
 from ftgui.ui.workers.engine_worker import EngineKind
-from tests.conftest import Maker
+from tests.conftest import Maker, plain
 from tests.made_runs import make_run
 from tests.ui.conftest import FakeEngine
 
@@ -306,7 +306,7 @@ def test_an_old_runs_model_is_asked_until_a_training_ends(
     assert "The model is that of run 1 now." in window.status.text.text()
     assert isinstance(fake.last(m.Judge), m.Judge), "what another model said of the images no longer counts"
     assert page.buttons["use"].toolTip() == "Run 1's model is the one in use."
-    qtbot.waitUntil(lambda: window.evaluate_page.detail.text().startswith("Run 1 on the validation images"))
+    qtbot.waitUntil(lambda: plain(window.evaluate_page.detail).startswith("Run 1 on the validation images"))
     window.workspace.load_model()
     assert fake.last(m.LoadModel).trained_weights == str(runs_folder / "0001-head" / "best"), "remembered"
     answer_trained(fake)

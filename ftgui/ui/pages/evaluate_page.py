@@ -365,7 +365,7 @@ class EvaluatePage(QWidget):
                 parts.append(f"{plural(shown.answers.unanswered, 'image')} not looked at")
         elif not math.isnan(shown.loss):
             parts.append(f"loss {shown.loss:.3f}")
-        self.detail.setText(" · ".join(parts))
+        self.detail.setText(" · ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts))
 
     def _show_pairs(self, shown: Shown | None) -> None:
         while (item := self.pairs.takeAt(0)) is not None:

@@ -86,7 +86,7 @@ class PredictPage(QWidget):
     def _buttons(self) -> QHBoxLayout:
         row = QHBoxLayout()
         for text, tip, signal in (
-            ("Open images…", "Choose images to ask about (Ctrl+I)", self.open_wanted),
+            ("Open…", "Choose images to ask about (Ctrl+I)", self.open_wanted),
             ("Paste", "Ask about the image or file in the clipboard (Ctrl+V)", self.paste_wanted),
             ("Folder…", "Ask about all images in a folder, and save the answers as a table", self.folder_wanted),
         ):

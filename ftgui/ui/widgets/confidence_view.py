@@ -130,13 +130,11 @@ class ConfidenceView(QWidget):
         row.addWidget(self.show_unknown)
         self._legend = label()
         self._legend.setTextFormat(Qt.TextFormat.RichText)
-        title = QHBoxLayout()
-        title.addWidget(label("When should it say “don’t know”?", "title"), 1)
-        title.addWidget(self._legend)
-        layout.addLayout(title)
+        layout.addWidget(label("When should it say “don’t know”?", "title"))
         layout.addLayout(row)
         layout.addWidget(self.consequence)
         layout.addWidget(self.chart, 1)
+        layout.addWidget(self._legend)
 
     # --- showing ----------------------------------------------------------------------------------------------------
 

@@ -16,7 +16,10 @@ from ftgui.ui.workspace import Workspace
 
 _KINDS = {
     "folder": ("Model folder", "Weights, classes and a model card; loads with timm or PyTorch, in other programs too."),
-    "onnx": ("ONNX", "One file for phones, browsers, C++ and C#; preprocessing is in it. Needs no PyTorch to run."),
+    "onnx": (
+        "ONNX",
+        "One file for phones, browsers, C++ and C#, without PyTorch. How pixels get in is described beside it.",
+    ),
     "torch": ("PyTorch program", "One file for torch.export.load: the whole model without its Python code."),
     "script": (
         "Script that repeats the training",
