@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
+from ftgui import cli
 from ftgui.ui.main_window import EVALUATE, MainWindow
 from ftgui.ui.pages.predict_page import COMPARE, SIMILAR
 from ftgui.ui.workers.engine_worker import EngineKind
@@ -49,6 +52,7 @@ def test_a_planted_wrong_label_is_found_relabelled_and_gone_after_the_next_train
         yield is_ready(window)
         next(action for action in window.recipe.plans.menu().actions() if action.text() == "Head only").trigger()
         yield is_ready(window)
+        workspace.plan.change_phase(0, epochs=6)
         click(window.top.train)
         yield lambda: workspace.engine.busy
         yield lambda: workspace.engine.kind is EngineKind.READY
@@ -92,3 +96,26 @@ def test_a_planted_wrong_label_is_found_relabelled_and_gone_after_the_next_train
     accuracies = [json.loads((run / "result.json").read_text(encoding="utf-8"))["best_accuracy"] for run in runs]
     assert accuracies[0] == pytest.approx(36 / 37) and accuracies[1] == 1
     assert {path: path.read_bytes() for path in dataset.rglob("*.jpg")} == before, "no file was touched"
+    _take_it_away(runs[1], tmp_path)
+
+
+def _take_it_away(run: Path, tmp_path: Path) -> None:
+    """As ONNX, asked in a process that has no torch; and as a script that comes to the same accuracy."""
+    assert cli.main(["export", str(run), "--to", str(tmp_path / "away"), "--kinds", "onnx,script"]) == 0
+    (folder,) = (tmp_path / "away").iterdir()
+    proof = json.loads((folder / "proof.json").read_text(encoding="utf-8"))
+    differences = proof["largest_difference_in_probability"]["model.onnx"]
+    assert {"batches of 1", "batches of 7"} <= set(differences) and max(differences.values()) < 1e-3
+    for number, color in enumerate([(200, 40, 40), (40, 180, 60), (40, 60, 200)]):
+        picture(color, 4321 + number).save(tmp_path / f"{number}.png")
+    without_torch = (
+        "import runpy, sys\nfor name in ('torch', 'timm', 'ftgui'): sys.modules[name] = None\n"
+        f"sys.path.insert(0, {str(folder)!r})\nrunpy.run_path({str(folder / 'predict.py')!r}, run_name='__main__')"
+    )
+    pictures = [str(tmp_path / f"{number}.png") for number in range(3)]
+    asked = [sys.executable, "-c", without_torch, "--json", *pictures]
+    said = subprocess.run(asked, capture_output=True, encoding="utf-8", timeout=120, check=True, cwd=tmp_path)
+    assert [json.loads(line)["answer"] for line in said.stdout.splitlines()] == ["red", "green", "blue"]
+    script = [sys.executable, str(folder / "train.py"), "--device", "cpu"]
+    repeated = subprocess.run(script, capture_output=True, encoding="utf-8", timeout=300, check=True, cwd=tmp_path)
+    assert "Best validation accuracy 100.0%" in repeated.stdout
