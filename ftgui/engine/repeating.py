@@ -105,14 +105,14 @@ def _steered(facts: RunFacts) -> str:
 
 def _settings(root: Path, built: BuiltBackbone, about: About, recipe: Recipe, facts: RunFacts) -> str:
     training = recipe.training
-    preprocessing = ", ".join(f"{name}={value!r}" for name, value in built.preprocessing.as_dict().items())
+    preprocessing = "".join(f"    {name}={value!r},\n" for name, value in built.preprocessing.as_dict().items())
     weights = about.weights if about.weights not in (PRETRAINED, FROM_SCRATCH) else ""
     lines = [
         f"IMAGES = {str(root)!r}",
         f"MODEL = {about.backbone.removeprefix(TORCHVISION)!r}",
         *([f"WEIGHTS = {weights!r}"] if weights else []),
         f"CLASSES = {_shown(about.class_names)}",
-        f"PREPROCESSING = Preprocessing({preprocessing})",
+        f"PREPROCESSING = Preprocessing(\n{preprocessing})",
         f"SEED = {recipe.seed}",
         f'AUGMENTATION = {recipe.augmentation.preset!r}  # of draws.PRESETS, or "none"',
         f"BATCH_SIZE = {training.batch_size}",

@@ -98,18 +98,26 @@ def start(*arguments: object) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",
-        env=dict(os.environ, PYTHONPATH=str(ROOT), PYTHONIOENCODING="utf-8"),
+        env=dict(os.environ, PYTHONPATH=str(ROOT), PYTHONIOENCODING="utf-8", PYTHONUNBUFFERED=""),
     )
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="SIGINT to one process")
+@pytest.mark.timeout(120)
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGINT to one process, FIFOs")
 def test_predict_streams_and_ends_quietly(run: m.Train, pictures: Path) -> None:
+    blocking = pictures / "slow.png"
+    os.mkfifo(blocking)  # whoever opens it waits for a writer
+    process = start("predict", run.run_folder, *[pictures / "a.png"] * 40, blocking)
+    assert process.stdout is not None and process.stderr is not None
+    assert process.stdout.readline() == "path,answer,probability,problem\n"
+    assert "a.png" in process.stdout.readline()  # while the last image still can't be looked at
+    blocking.open("wb").close()
+    out, _ = process.communicate(timeout=60)
+    assert len(out.splitlines()) == 40 and process.returncode == 1
     again = [pictures / "a.png"] * 4000
     process = start("predict", run.run_folder, *again)
     assert process.stdout is not None and process.stderr is not None
-    assert process.stdout.readline() == "path,answer,probability,problem\n"
     process.stdout.readline()
-    assert process.poll() is None  # the first row comes while others are still to be looked at
     process.stdout.close()  # as `head` does
     assert process.stderr.read() == ""
     assert process.wait(60) == 0

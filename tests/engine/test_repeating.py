@@ -207,3 +207,26 @@ def test_shortest_names() -> None:
     assert shortest({"blocks.0.a", "blocks.1.a"}, names) == ["blocks.0.a", "blocks.1"]
     assert shortest({"head.weight"}, names) == ["head.weight"]
     assert shortest(set(names), names) == ["stem", "blocks", "head"]
+
+
+def test_a_phase_begins_with_the_best_weights(
+    engine: Engine,
+    make_dataset: Maker,
+    train_command: Callable[..., m.Train],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    command = train_command(make_dataset(), phases=TWO)
+    engine.do(command)
+    folder, _ = export(engine, command.run_folder, tmp_path / "out", "script")
+    script = load(folder / "train.py", monkeypatch)
+    model = script.build_model()
+    best = {name: value + 1 for name, value in model.state_dict().items()}
+    pictures = script.Pictures(Path(script.IMAGES), torch.device("cpu"))
+    training = script.Training(model, pictures, torch.device("cpu"), tmp_path)
+    training.best = script.Best((1.0, 0.0), 1, best)
+    phase = script.PHASES[1]
+    phase.epochs = 0
+    training.run_phase(phase)
+    pictures.pool.shutdown()
+    assert all(torch.equal(value, best[name]) for name, value in model.state_dict().items())
