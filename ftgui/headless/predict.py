@@ -80,24 +80,22 @@ def _answers(folder: Path, options: argparse.Namespace, threshold: float, top: i
     device = devices.pick(options.device)
     built, about = open_finished(folder)
     built.model.to(device)
-    items = ((path, path) for path in files_below(options.images))
+    items = ((numbered, numbered[1]) for numbered in enumerate(files_below(options.images)))
     looks = look_at(built.model, built.heads[0], items, built.preprocessing, device, lambda: None)
     with closing(looks):
         for looked in looks:
-            rows: list[Row] = [{"path": str(path), "problem": why} for path, why in looked.unreadable]
+            rows = {number: Row(path=str(path), problem=why) for (number, path), why in looked.unreadable}
             if looked.items:
                 sure, best = (looked.logits / about.temperature).softmax(1).topk(top, 1)
-                for path, shares, classes in zip(looked.items, sure.tolist(), best.tolist(), strict=True):
+                for (number, path), shares, classes in zip(looked.items, sure.tolist(), best.tolist(), strict=True):
                     named = [about.class_names[index] for index in classes]
-                    rows.append(
-                        {
-                            "path": str(path),
-                            "answer": named[0] if shares[0] >= threshold else DONT_KNOW,
-                            "probability": shares[0],
-                            "top": [{"class": n, "probability": s} for n, s in zip(named, shares, strict=True)],
-                        }
+                    rows[number] = Row(
+                        path=str(path),
+                        answer=named[0] if shares[0] >= threshold else DONT_KNOW,
+                        probability=shares[0],
+                        top=[{"class": n, "probability": s} for n, s in zip(named, shares, strict=True)],
                     )
-            yield rows
+            yield [rows[number] for number in sorted(rows)]
 
 
 def _json(row: Row) -> None:

@@ -81,7 +81,9 @@ def test_predict_says_dont_know_and_what_it_cannot_read(
     model = str(Path(run.run_folder, "best"))
     assert cli.main(["predict", model, str(pictures), str(pictures / "gone.png"), "--threshold", "1"]) == 1
     out, err = capsys.readouterr()
-    rows = {Path(row["path"]).name: row for row in csv.DictReader(io.StringIO(out))}
+    in_order = list(csv.DictReader(io.StringIO(out)))
+    rows = {Path(row["path"]).name: row for row in in_order}
+    assert list(rows) == ["a.png", "c.jpg", "bä.jpg", "gone.png"]  # as given: what can't be read has its place too
     assert rows["a.png"]["answer"] == rows["bä.jpg"]["answer"] == "don't know"
     assert "not an image" in rows["c.jpg"]["problem"] and "no longer there" in rows["gone.png"]["problem"]
     assert "4 images, 2 of them can't be read" in err
@@ -112,8 +114,10 @@ def test_predict_streams_and_ends_quietly(run: m.Train, pictures: Path) -> None:
     assert process.stdout.readline() == "path,answer,probability,problem\n"
     assert "a.png" in process.stdout.readline()  # while the last image still can't be looked at
     blocking.open("wb").close()
-    out, _ = process.communicate(timeout=60)
-    assert len(out.splitlines()) == 40 and process.returncode == 1
+    rest = process.stdout.read().splitlines()
+    assert len(rest) == 40 and "slow.png" in rest[-1] and process.wait(60) == 1
+    process.stdout.close()
+    process.stderr.close()
     again = [pictures / "a.png"] * 4000
     process = start("predict", run.run_folder, *again)
     assert process.stdout is not None and process.stderr is not None
