@@ -104,7 +104,7 @@ def test_all_of_it(
     play(fake, m.ExportFinished(command.request, str(tmp_path / "new"), stopped=False))
     qtbot.waitUntil(lambda: "The model is in" in dialog.said.text())
     first, second, third = results(dialog)
-    assert first.startswith("✓ Model folder: run on 64 images") and "more than 2e-07" in first
+    assert first.startswith("✓ Model folder: run on 64 images") and "answers 2.0e-07" in first
     assert second == "✗ ONNX: It takes onnx." and third == "✓ Script that repeats the training: train.py, draws.py."
     assert "What failed is not in it." in dialog.said.text()
     assert dialog.show_folder.isVisible() and dialog.go.isEnabled() and dialog.end.text() == "Close"

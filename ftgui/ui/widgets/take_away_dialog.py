@@ -16,10 +16,7 @@ from ftgui.ui.workspace import Workspace
 
 _KINDS = {
     "folder": ("Model folder", "Weights, classes and a model card; loads with timm or PyTorch, in other programs too."),
-    "onnx": (
-        "ONNX",
-        "One file for phones, browsers, C++ and C#, without PyTorch. How pixels get in is described beside it.",
-    ),
+    "onnx": ("ONNX", "One file for phones, browsers, C++ and C#; takes pixels, gives probabilities. Needs no PyTorch."),
     "torch": ("PyTorch program", "One file for torch.export.load: the whole model without its Python code."),
     "script": (
         "Script that repeats the training",
@@ -51,7 +48,7 @@ class TakeAwayDialog(QDialog):
         self._layout.addWidget(label(f"The model of {run_folder.name}", "title"))
         self._layout.addWidget(
             label(
-                "Every file is run on validation images before it is called done, and its answers are compared with the "
+                "Every model file is run on validation images before it is called done, and its answers are compared with the "
                 "program's. Beside it come a model card and a short script that says what pictures show.",
                 "muted",
                 wrap=True,
@@ -189,8 +186,8 @@ class TakeAwayDialog(QDialog):
         if event.differences:
             largest = max(event.differences.values())
             proof = (
-                f": run on {plural(event.images, 'image')} ({event.on}), alone and in batches; no probability differs by more "
-                f"than {largest:.1g} from the program's"
+                f": run on {plural(event.images, 'image')} ({event.on}), alone and in batches; largest difference in "
+                f"probability from the program's answers {largest:.1e}"
             )
         self.results.addWidget(label(f"✓ {name}{proof}.", "", wrap=True))
 
