@@ -233,7 +233,7 @@ def test_alike(qtbot, page: PredictPage, window: MainWindow, fake: FakeEngine, p
     neighbors = [m.Neighbor("red/red0.jpg", "red", 0.91), m.Neighbor("blue/blue1.jpg", "blue", 0.5)]
     window.workspace._worker.nearest.emit(m.Nearest(question.request, neighbors))
     assert [page.neighbors.item(i).text() for i in range(2)] == ["red\n91% alike", "blue\n50% alike"]
-    qtbot.waitUntil(lambda: not page.neighbors._tasks)
+    qtbot.waitUntil(lambda: not page.neighbors.loading)
     page.neighbors.itemActivated.emit(page.neighbors.item(1))
     assert fake.last(m.Predict).path.endswith("blue1.jpg")
     window.workspace._command_failed(m.CommandFailed(fake.last(m.FindNearest).request, "FindNearest", "Not now."))
@@ -262,7 +262,7 @@ def test_several_images_are_asked_about_side_by_side(
     assert page.name.full == "2.png"
     page.strip.clicked.emit(page.strip.model().index(1, 0))
     assert fake.last(m.Predict).path == str(paths[1]) and page.strip.count() == 3
-    qtbot.waitUntil(lambda: not page.strip._tasks)
+    qtbot.waitUntil(lambda: not page.strip.loading)
 
 
 def rows_event(window: MainWindow, request: int, count: int, done: int, total: int, over: bool = False, **more) -> None:

@@ -11,7 +11,6 @@ from PySide6.QtCore import QModelIndex, Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QButtonGroup,
     QComboBox,
     QHBoxLayout,
     QHeaderView,
@@ -29,7 +28,7 @@ from ftgui.progress import percent
 from ftgui.ui.evaluation import Shown
 from ftgui.ui.models.class_figures import NAME, SUPPORT, ClassFiguresModel, ShareBars
 from ftgui.ui.theme import Theme
-from ftgui.ui.widgets.basics import Card, button, elided_pair, heading, label
+from ftgui.ui.widgets.basics import Card, Tabs, button, elided_pair, heading, label
 from ftgui.ui.widgets.image_browser import ImageBrowser
 from ftgui.ui.widgets.matrix_view import MatrixView
 from ftgui.ui.words import plural
@@ -119,25 +118,14 @@ class EvaluatePage(QWidget):
 
     def _make_figures(self) -> QWidget:
         card = Card()
-        row = QHBoxLayout()
-        self.views = QButtonGroup(self)
-        for number, (name, tip) in enumerate(
+        self.views = Tabs(
             (
                 ("Matrix", "What is taken for what"),
                 ("Classes", "Precision, recall and F1 of every class"),
                 ("Confidence", "Whether it is as sure as it is right, and when it should rather not answer"),
             )
-        ):
-            tab = QToolButton()
-            tab.setObjectName("tab")
-            tab.setText(name)
-            tab.setToolTip(tip)
-            tab.setAccessibleName(name)
-            tab.setCheckable(True)
-            self.views.addButton(tab, number)
-            row.addWidget(tab)
-        row.addStretch(1)
-        card.body.addLayout(row)
+        )
+        card.body.addWidget(self.views)
         self.stack = QStackedWidget()
         self.stack.addWidget(self._make_matrix())
         self.stack.addWidget(self._make_classes())
@@ -145,7 +133,6 @@ class EvaluatePage(QWidget):
         self.stack.addWidget(self._confidence_placeholder)
         card.body.addWidget(self.stack, 1)
         card.setMinimumWidth(300)
-        self.views.button(MATRIX).setChecked(True)
         return card
 
     def _make_matrix(self) -> QWidget:
@@ -253,7 +240,7 @@ class EvaluatePage(QWidget):
         self.folder.clicked.connect(self.folder_wanted)
         self.look.clicked.connect(self._evaluation.look)
         self.train.clicked.connect(self.train_wanted)
-        self.views.idClicked.connect(self.show_view)
+        self.views.chosen.connect(self.show_view)
         self.numbers.activated.connect(self._show_as)
         self.order.activated.connect(self._show_as)
         self.matrix.cell_chosen.connect(self.show_cell)
@@ -268,7 +255,7 @@ class EvaluatePage(QWidget):
     @Slot(int)
     def show_view(self, number: int) -> None:
         """`MATRIX`, `CLASSES` or `CONFIDENCE`."""
-        self.views.button(number).setChecked(True)
+        self.views.choose(number)
         if number == CONFIDENCE:
             self.stack.setCurrentWidget(self.confidence)
             self._show_confidence()
@@ -312,7 +299,7 @@ class EvaluatePage(QWidget):
         self.matrix.show_matrix(shown.class_names, shown.confusion)
         self.figures.show_figures(shown.class_names, class_figures(shown.confusion))
         self._show_pairs(shown)
-        if self.views.checkedId() == CONFIDENCE:
+        if self.views.current == CONFIDENCE:
             self._show_confidence()
         self._browse()
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from PySide6.QtCore import Qt, QThreadPool, Signal, Slot
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import (
-    QButtonGroup,
     QHBoxLayout,
     QInputDialog,
     QMenu,
@@ -30,7 +29,7 @@ from ftgui.ui import icons
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.answer_strip import AnswerStrip
 from ftgui.ui.widgets.bars import ProbabilityBars
-from ftgui.ui.widgets.basics import Card, ElidedLabel, button, heading, label
+from ftgui.ui.widgets.basics import Card, ElidedLabel, Tabs, button, heading, label
 from ftgui.ui.widgets.beside import Neighbors, OtherModels
 from ftgui.ui.widgets.files_view import FilesView
 from ftgui.ui.widgets.heat_picture import HeatPicture
@@ -166,26 +165,14 @@ class PredictPage(QWidget):
 
     def _make_right(self) -> QWidget:
         right = Card()
-        row = QHBoxLayout()
-        self.views = QButtonGroup(self)
-        for number, (name, tip) in enumerate(
+        self.views = Tabs(
             (
                 ("Answer", "What the model says"),
                 ("Before and after", "What the untouched model says of it, and earlier runs"),
                 ("Alike", "Which training images are like it to the model: what it learned from"),
             )
-        ):
-            tab = QToolButton()
-            tab.setObjectName("tab")
-            tab.setText(name)
-            tab.setToolTip(tip)
-            tab.setAccessibleName(name)
-            tab.setCheckable(True)
-            self.views.addButton(tab, number)
-            row.addWidget(tab)
-        row.addStretch(1)
-        self.views.button(ANSWER).setChecked(True)
-        right.body.addLayout(row)
+        )
+        right.body.addWidget(self.views)
         self.pages = QStackedWidget()
         self.pages.addWidget(self._make_answer())
         self.others = OtherModels(self._theme)
@@ -248,7 +235,7 @@ class PredictPage(QWidget):
         questions.no_neighbors.connect(self._no_neighbors)
         self.others.wanted.connect(self._compare)
         self.neighbors.look_wanted.connect(workspace.ask)
-        self.views.idClicked.connect(self.show_view)
+        self.views.chosen.connect(self.show_view)
         self.why.toggled.connect(self._why_toggled)
         self.strength.valueChanged.connect(lambda value: self.picture.set_strength(value / 100))
         self.bars.class_chosen.connect(self._explain_class)
@@ -431,7 +418,7 @@ class PredictPage(QWidget):
     @Slot(int)
     def show_view(self, number: int) -> None:
         """`ANSWER`, `COMPARE` or `SIMILAR`."""
-        self.views.button(number).setChecked(True)
+        self.views.choose(number)
         self.pages.setCurrentIndex(number)
         self._show_beside()
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Slot
+from collections.abc import Sequence
+
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
+    QButtonGroup,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -112,6 +115,44 @@ def button(text: str, tooltip: str, primary: bool = False) -> QPushButton:
     made.setAccessibleName(text.strip())
     made.setCursor(Qt.CursorShape.PointingHandCursor)
     return made
+
+
+class Tabs(QWidget):
+    """A row of names, one of which is chosen: for the parts of a card.
+
+    Args:
+        parts: name and tooltip of each; the first is chosen.
+    """
+
+    chosen = Signal(int)
+    """The person chose this one."""
+
+    def __init__(self, parts: Sequence[tuple[str, str]]) -> None:
+        super().__init__()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        self.group = QButtonGroup(self)
+        for number, (name, tip) in enumerate(parts):
+            tab = QToolButton()
+            tab.setObjectName("tab")
+            tab.setText(name)
+            tab.setToolTip(tip)
+            tab.setAccessibleName(name)
+            tab.setCheckable(True)
+            self.group.addButton(tab, number)
+            row.addWidget(tab)
+        row.addStretch(1)
+        self.choose(0)
+        self.group.idClicked.connect(self.chosen)
+
+    @property
+    def current(self) -> int:
+        """Which is chosen."""
+        return self.group.checkedId()
+
+    def choose(self, number: int) -> None:
+        """Without telling."""
+        self.group.button(number).setChecked(True)
 
 
 class IconButton(QToolButton):

@@ -5,26 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QSize, Qt, QThreadPool, Signal, Slot
-from PySide6.QtGui import QIcon, QImage, QPixmap
+from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
     QListView,
-    QListWidget,
     QListWidgetItem,
     QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
-from ftgui.data.job import Job
 from ftgui.protocol import messages as m
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.bars import ProbabilityBars
 from ftgui.ui.widgets.basics import label
-from ftgui.ui.workers.tasks import Task
-from ftgui.ui.workers.thumbnails import load_thumbnail
+from ftgui.ui.widgets.thumbnail_items import ThumbnailItems
 
 _SIDE = 84
 
@@ -116,24 +112,16 @@ class OtherModels(QScrollArea):
         self.ask()
 
 
-class Neighbors(QListWidget):
+class Neighbors(ThumbnailItems):
     """The training images most like an image, most alike first."""
 
     look_wanted = Signal(Path)
 
     def __init__(self) -> None:
-        super().__init__()
-        self._pool = QThreadPool(self)
-        self._tasks: dict[Task, QListWidgetItem] = {}
-        self.setViewMode(QListView.ViewMode.IconMode)
-        self.setMovement(QListView.Movement.Static)
+        super().__init__(_SIDE)
         self.setResizeMode(QListView.ResizeMode.Adjust)
-        self.setIconSize(QSize(_SIDE, _SIDE))
         self.setGridSize(QSize(_SIDE + 16, _SIDE + 44))
-        self.setFrameShape(QListView.Shape.NoFrame)
         self.setWordWrap(True)
-        self.setAcceptDrops(False)
-        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setAccessibleName("Training images most like this one")
         self.itemActivated.connect(self._activated)
 
@@ -141,46 +129,10 @@ class Neighbors(QListWidget):
         """Other ones."""
         self.forget()
         for neighbor in event.neighbors:
-            item = QListWidgetItem(f"{neighbor.class_name}\n{neighbor.similarity:.0%} alike")
+            words = f"{neighbor.class_name}\n{neighbor.similarity:.0%} alike"
+            item = self.add_picture(root / neighbor.path, words)
             item.setToolTip(f"{neighbor.path}\n{neighbor.class_name}\nDouble-click to ask about it.")
             item.setData(Qt.ItemDataRole.UserRole, str(root / neighbor.path))
-            blank = QPixmap(_SIDE, _SIDE)
-            blank.fill(Qt.GlobalColor.transparent)
-            item.setIcon(QIcon(blank))
-            self.addItem(item)
-            self._load(root / neighbor.path, item)
-
-    def forget(self) -> None:
-        """Show none."""
-        for task in self._tasks:
-            task.cancel()
-        self._tasks.clear()
-        self.clear()
-
-    def close_threads(self) -> None:
-        """Before the program ends."""
-        self.forget()
-        self._pool.waitForDone()
-
-    def _load(self, file: Path, item: QListWidgetItem) -> None:
-        side = round(_SIDE * self.devicePixelRatioF())
-
-        def load(_job: Job) -> QImage:
-            return load_thumbnail(file, side)
-
-        task = Task(load, self)
-        self._tasks[task] = item
-        task.done.connect(self._loaded)
-        task.start(self._pool)
-
-    @Slot(object)
-    def _loaded(self, image: QImage) -> None:
-        task = self.sender()
-        item = self._tasks.pop(task, None) if isinstance(task, Task) else None
-        if item is not None and not image.isNull() and self.row(item) >= 0:
-            picture = QPixmap.fromImage(image)
-            picture.setDevicePixelRatio(self.devicePixelRatioF())
-            item.setIcon(QIcon(picture))
 
     @Slot(QListWidgetItem)
     def _activated(self, item: QListWidgetItem) -> None:
