@@ -497,7 +497,7 @@ def test_everything_can_be_reached_and_has_a_name(page: RunsPage, window: MainWi
     for made in (*page.buttons.values(), page.more, page.list.search, page.list.table, page.curves.plot):
         assert (made.accessibleName() and made.focusPolicy() & Qt.FocusPolicy.TabFocus) or made is page.curves.plot
     menu = {action.text() for action in page.more.menu().actions() if action.text()}
-    more = {"Rename", "Note…", "Star", "Compare data…", "TensorBoard files…", "Move to trash…"}
+    more = {"Take away…", "Rename", "Note…", "Star", "Compare data…", "TensorBoard files…", "Move to trash…"}
     assert menu == more | {made.text() for made in page.buttons.values()}
     assert all(action.toolTip() for action in page.actions_.values())
 
