@@ -15,13 +15,14 @@ from typing import TextIO
 import torch
 
 from ftgui.data.catalog import Catalog
+from ftgui.data.finished import WEIGHTS_FILE
 from ftgui.data.formats import is_image_name, open_image, orientation_of
 from ftgui.data.job import Job
 from ftgui.data.pixels import Preprocessing, center_view, decode, seen_area
 from ftgui.data.predictions import PREDICTIONS_FILE, Predicted, table_of
-from ftgui.data.records import reference
 from ftgui.data.scan import count_images, is_junk
 from ftgui.engine import backbones
+from ftgui.engine.downloads import Downloader
 from ftgui.engine.errors import EngineError
 from ftgui.engine.explain import explain
 from ftgui.engine.judging import Looked, forward, look_at
@@ -50,12 +51,20 @@ class Asking:
         emit: takes every event.
         present: the present model; raises `EngineError` if there is none.
         training: that runs now, if one does.
+        downloader: for weights that are not on this computer.
     """
 
-    def __init__(self, emit: Emit, present: Callable[[], Loaded], training: Callable[[], Training | None]) -> None:
+    def __init__(
+        self,
+        emit: Emit,
+        present: Callable[[], Loaded],
+        training: Callable[[], Training | None],
+        downloader: Callable[[], Downloader],
+    ) -> None:
         self._emit = emit
         self._present = present
         self._training = training
+        self._downloader = downloader
         self._others: OrderedDict[str, Opened] = OrderedDict()
         self._files: Generator[None, None, None] | None = None
         self._no_more_files = False
@@ -105,14 +114,15 @@ class Asking:
     def _other(self, name: str) -> Opened:
         """The untouched backbone, or a finished model; the latest few stay."""
         backbone = self._present().backbone
-        key = f"{name} {backbone}" if name == m.UNTOUCHED else name
+        # The same folder holds other weights after a run went on.
+        key = f"{name} {backbone}" if name == m.UNTOUCHED else f"{name} {_state(Path(name) / WEIGHTS_FILE)}"
         if key not in self._others:
             if name == m.UNTOUCHED:
                 if backbone.weights != PRETRAINED:
                     raise EngineError(
                         "The model did not start from published weights, so there is nothing untouched to ask."
                     )
-                built = backbones.build(backbone, [])
+                built = backbones.build(backbone, [], downloader=self._downloader())
                 self._others[key] = Opened(built, 1.0, built.title)
             else:
                 built, about = open_finished(Path(name))
@@ -161,11 +171,11 @@ class Asking:
             raise EngineError("What the model finds alike is known when the training is over.")
         with Catalog(Path(command.catalog), read_only=True) as catalog:
             root = catalog.root
-            classes = {path: name for path, name, _ in catalog.usable(["train"])}
+            images = {str(root / path): (path, name) for path, name, _ in catalog.usable(["train"])}
         built, embeddings = loaded.built, loaded.embeddings
         batch = _batch(command, built.preprocessing, loaded.device)
-        missing = embeddings.missing(list(classes))
-        items = [(path, root / path) for path in missing]
+        missing = embeddings.missing(list(images))
+        items = [(file, Path(file)) for file in missing]
         done = 0
         try:
             with closing(
@@ -180,9 +190,9 @@ class Asking:
             raise EngineError("Stopped before all training images were looked at.") from stopped
         built.model.eval()
         _, own = forward(built.model, built.heads[0], batch)
-        asked = reference(Path(command.path), root) if command.path else ""
-        found = embeddings.nearest(own[0], [path for path in classes if path != asked], command.count)
-        self._emit(m.Nearest(command.request, [m.Neighbor(path, classes[path], cosine) for path, cosine in found]))
+        asked = str(Path(command.path).absolute()) if command.path else ""
+        found = embeddings.nearest(own[0], [file for file in images if file != asked], command.count)
+        self._emit(m.Nearest(command.request, [m.Neighbor(*images[file], cosine) for file, cosine in found]))
 
     @contextmanager
     def _eval_mode(self, loaded: Loaded) -> Iterator[None]:
@@ -215,8 +225,11 @@ class Asking:
             ) as looks:
                 for looked in looks:
                     portion = _judged(looked, names, index, loaded.temperature)
-                    if portion:
-                        loaded.embeddings.add([one.path for one in portion], looked.embeddings)
+                    # Only of those that "alike" compares with, under names that are the same in every catalog.
+                    rows = [row for row, one in enumerate(portion) if one.split == "train"]
+                    if rows:
+                        paths = [str(root / portion[row].path) for row in rows]
+                        loaded.embeddings.add(paths, looked.embeddings[rows])
                     done += len(portion)
                     said += portion
                     self._emit_judged(command.request, portion, done, len(images), over=False)
@@ -315,10 +328,13 @@ class Asking:
         self._emit_files(command.request, [], done, max(total, done), over=True)
 
     def _emit_files(self, request: int, rows: list[Row], done: int, total: int, over: bool = False) -> None:
+        training = self._training()
+        trained = self._present().trained or (training is not None and training.at.step > 0)
         self._emit(
             m.PredictedFiles(
                 request,
-                [path for path, *_ in rows],
+                # A name that is not valid text can't travel in a message; in the table it is as it is.
+                [path.encode("utf-8", "replace").decode("utf-8") for path, *_ in rows],
                 [answer for _, answer, *_ in rows],
                 [sure for _, _, sure, _ in rows],
                 [problem for *_, problem in rows],
@@ -326,6 +342,7 @@ class Asking:
                 total,
                 over,
                 over and self._no_more_files,
+                trained,
             )
         )
 
@@ -393,6 +410,15 @@ def _judged(
         loss = 1e9 if math.isinf(loss) else loss
         found.append(Predicted(path, class_name, split, names[int(best[row])], float(sure[row]), loss))
     return found
+
+
+def _state(file: Path) -> tuple[int, int]:
+    """Size and time of change; zeros for a file that is not there."""
+    try:
+        status = file.stat()
+    except OSError:
+        return 0, 0
+    return status.st_size, status.st_mtime_ns
 
 
 def _source(command: m.Predict | m.Explain | m.FindNearest) -> Path | bytes:

@@ -70,7 +70,9 @@ def build(
         EngineError: unknown name, weights that can't be had, or a file that does not fit.
     """
     downloader = downloader or Downloader()
-    with torch.random.fork_rng(devices=[]):
+    # Also of the GPUs: a model may be built beside a training, which draws from the same generators.
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()  # type: ignore[no-untyped-call]
+    with torch.random.fork_rng(devices=list(devices)):
         torch.manual_seed(seed)
         if _is_torchvision(backbone.name):
             built = _build_torchvision(backbone, len(class_names), downloader)

@@ -82,7 +82,9 @@ def forward(model: nn.Module, head: str, images: torch.Tensor) -> tuple[torch.Te
     with torch.inference_mode(), _head_input(model, head) as seen:
         logits = as_logits(model(images))
     given = seen[0] if seen else logits  # a head that is not called as a module
-    return logits.float().cpu(), given.reshape(len(images), -1).float().cpu()
+    if given.ndim > 2:  # a head of convolutions (SqueezeNet) pools itself; its whole map would be 90,000 numbers
+        given = given.flatten(2).mean(2)
+    return logits.float().cpu(), given.float().cpu()
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from torch import nn
 from torch.nn import functional
 
 from ftgui.data.finished import BEST_FOLDER, WEIGHTS_FILE
+from ftgui.data.predictions import PREDICTIONS_FILE
 from ftgui.data.project import run_number
 from ftgui.data.records import Sample, reference
 from ftgui.engine import checkpoint as checkpoints
@@ -203,6 +204,8 @@ class Training:
         return "done", "Training is done."
 
     def _start(self, checkpoint: Checkpoint | None) -> None:
+        # What an earlier part of the run said of the images is not what its model will say.
+        self._to_disk(lambda: (self._folder / PREDICTIONS_FILE).unlink(missing_ok=True))
         if checkpoint is None:
             self._run.write_start(self.recipe, self._images.samples, self._root, self.device)
         else:
@@ -696,6 +699,7 @@ class Training:
             evaluation=evaluation,
             phase=max(self.at.phase, 0),
             suggested_lr=self._optimizer.peak / 10 if reason == "exploded" else 0.0,
+            usable=self.usable,
         )
         if not as_it_was:
             result = _fields(finished)

@@ -64,7 +64,7 @@ class Session:
         self._next_command = next_command or (lambda _wait: None)
         self._loaded: Loaded | None = None
         self._training: Training | None = None
-        self._asking = Asking(emit, self._require, lambda: self._training)
+        self._asking = Asking(emit, self._require, lambda: self._training, self._downloader)
         self._files_command: m.PredictFiles | None = None
         self._store = FeatureStore()
         self._downloads = Settings()
@@ -177,11 +177,17 @@ class Session:
 
     def _build(self, backbone: Backbone, class_names: list[str], device_name: str, seed: int) -> Loaded:
         device = devices.pick(device_name)
-        built = backbones.build(backbone, class_names, seed, Downloader(self._downloads, self._download_progress))
+        built = backbones.build(backbone, class_names, seed, self._downloader())
         tree = build_tree(built.model, built.heads)
         nodes = tree.nodes(output_shapes(built.model, built.preprocessing.size))
         built.model.to(device)
         return Loaded(backbone, built, Freezer(built.model, tree), nodes, device, seed, trained=not class_names)
+
+    def _downloader(self) -> Downloader:
+        """For weights that may have to be fetched. In a training nothing is: what comes in is meant for that."""
+        if self._training is not None:
+            return Downloader(Settings(True, self._downloads.hub_mirror, self._downloads.torchvision_mirror))
+        return Downloader(self._downloads, self._download_progress)
 
     def _download_progress(self, what: str, done: int, total: int) -> None:
         """Say how far a download is, and look whether it is still wanted.
@@ -323,8 +329,13 @@ class Session:
             self._asking.some_files()
         except (EngineError, ImageError) as error:
             self._fail(command, str(error))
+        except BrokenPipeError:
+            raise  # there is nobody to tell
         except OSError as error:
             self._fail(command, f"The table can't be written: {error}")
+        except Exception as error:  # a training may be going on, which has nothing to do with it
+            log.exception("looking at files failed")
+            self._fail(command, f"Unexpected {type(error).__name__}: {error}. Details are in the log.")
 
     def _poll_beside(self, answered: tuple[type[m.Command], ...], ended_by: tuple[type[m.Command], ...] = ()) -> None:
         """Between steps of what is done beside a training: some commands are answered, Stop ends it, all else waits.
@@ -496,7 +507,14 @@ class Session:
         self._some_files()
         paused_since = math.nan
         training = self._training
-        while (command := self._next_command(not math.isnan(paused_since))) is not None:
+        while True:
+            waits = not math.isnan(paused_since)
+            command = self._next_command(waits and not self._asking.files_wait)
+            if command is None and not (waits and self._asking.files_wait):
+                break
+            if command is None:  # a pause is no reason to let files wait
+                self._some_files()
+                continue
             if isinstance(command, m.Stop | m.Shutdown):
                 self.shutting_down = isinstance(command, m.Shutdown)
                 raise StopRequested

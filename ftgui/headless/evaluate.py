@@ -56,15 +56,18 @@ def _evaluate(options: argparse.Namespace) -> int:
         raise EngineError(f"There is no split “{options.split}”: it is train, val or test.")
     folder = model_folder(options.model)
     about = read_about(folder)  # before torch, whose import takes seconds
-    where, images = _of_folder(options) if options.folder else _of_run(options.model, options.split or "val")
-    known = set(about.class_names)
+    if options.folder:
+        where, images, names = *_of_folder(options), about.class_names
+    else:
+        where, images, names = _of_run(options.model, options.split or "val", about.class_names)
+    known = set(names)
     unknown = Counter(name for _, name in images if name not in known)
     for name, count in sorted(unknown.items()):
         say(f"{count:,} images of “{name}”, a class the model does not know, count as mistakes")
     if sum(unknown.values()) == len(images):
         raise EngineError(f"There is nothing to judge in {where}: no images of the model's classes.")
     said = _Said()
-    for label, answer, sure in _look(folder, images, options.device, said):
+    for label, answer, sure in _look(folder, images, options.device, said, names):
         said.answers.append((label, answer, sure))
     if not said.answers:
         raise EngineError(f"None of the {len(images):,} images in {where} can be read.")
@@ -99,10 +102,10 @@ def _of_folder(options: argparse.Namespace) -> tuple[str, list[Labelled]]:
     return str(options.folder), [(found.root / path, name) for path, name in images]
 
 
-def _of_run(given: Path, split: str) -> tuple[str, list[Labelled]]:
-    """As the project has them now, else as the run listed them."""
+def _of_run(given: Path, split: str, class_names: list[str]) -> tuple[str, list[Labelled], list[str]]:
+    """As the project has them now, else as the run listed them; and what the model's classes are called there."""
     from ftgui.data.catalog import Catalog
-    from ftgui.data.comparison import SAMPLES_FILE, read_samples
+    from ftgui.data.comparison import SAMPLES_FILE, read_samples, renamed_since
     from ftgui.data.finished import run_folder_of
     from ftgui.data.project import catalog_beside
     from ftgui.engine.errors import EngineError
@@ -116,7 +119,8 @@ def _of_run(given: Path, split: str) -> tuple[str, list[Labelled]]:
     if catalog is not None:
         with Catalog(catalog, read_only=True) as opened:
             root = opened.root
-            return where, [(root / path, name) for path, name, _ in opened.usable([split])]
+            names = renamed_since(folder, opened, class_names) if (folder / SAMPLES_FILE).is_file() else []
+            return where, [(root / path, name) for path, name, _ in opened.usable([split])], names or class_names
     root = Path(recipes.load(folder / "recipe.toml").dataset.folder)
     if root == Path():
         raise EngineError(
@@ -126,13 +130,15 @@ def _of_run(given: Path, split: str) -> tuple[str, list[Labelled]]:
         samples = read_samples(folder)
     except ValueError as error:
         raise EngineError(f"{error}.") from error
-    return where, [(root / path, name) for path, (name, its) in samples.items() if its == split]
+    return where, [(root / path, name) for path, (name, its) in samples.items() if its == split], class_names
 
 
 # --- what the model says --------------------------------------------------------------------------------------------
 
 
-def _look(folder: Path, images: list[Labelled], device_name: str, said: _Said) -> Iterator[tuple[str, str, float]]:
+def _look(
+    folder: Path, images: list[Labelled], device_name: str, said: _Said, names: list[str]
+) -> Iterator[tuple[str, str, float]]:
     from ftgui.engine import devices
     from ftgui.engine.judging import look_at
     from ftgui.engine.loaded import open_finished
@@ -155,7 +161,7 @@ def _look(folder: Path, images: list[Labelled], device_name: str, said: _Said) -
             if looked.items:
                 sure, best = (looked.logits / about.temperature).softmax(1).max(1)
                 for (_, label), share, index in zip(looked.items, sure.tolist(), best.tolist(), strict=True):
-                    yield label, about.class_names[index], share
+                    yield label, names[index], share
             done += len(looked.items) + len(looked.unreadable)
             line.show(m.Progress("looking at the images", done, len(images)))
     line.clear()

@@ -522,6 +522,8 @@ class TrainingFinished(_Message, frozen=True):
     """Index in `Recipe.active_phases` of the phase it ended in."""
     suggested_lr: float = 0.0
     """For that phase, a tenth of the rate that was too high; 0 unless the reason is ``"exploded"``."""
+    usable: bool = True
+    """The model holds what this run learned. False: it learned nothing, and the model is what it was before."""
 
 
 class RateTested(_Message, frozen=True):
@@ -665,6 +667,8 @@ class PredictedFiles(_Message, frozen=True):
     """There are no more."""
     stopped: bool = False
     """… because the person did not want them."""
+    trained: bool = True
+    """False: the head has learned nothing yet, the answers are guesses."""
 
 
 class Exported(_Message, frozen=True):

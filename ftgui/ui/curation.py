@@ -153,6 +153,11 @@ class Curation(QObject):
         except OSError as error:
             self.said.emit("error", f"The image could not be copied into the project: {error}.")
             return
+        known = catalog.id_of(reference(copy, catalog.root))
+        if known is not None:  # taught before, perhaps wrongly
+            self.relabel([known], class_name)
+            self.taught.emit(class_name)
+            return
         self._taught = copy
         self.add([copy], class_name)
 

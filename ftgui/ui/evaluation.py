@@ -182,6 +182,8 @@ class Evaluation(QObject):
     def open_folder(self, path: Path) -> None:
         """Judge the model on a folder of labelled images, which stays what it is: nothing of it is learned."""
         project, why = self._workspace.project, self.not_now_because()
+        if not why and self._workspace.steering.judging:
+            why = "The model is still looking at other images; wait until it has seen them."
         if project is None or why:
             self._workspace.message.emit("warning", why or "Open a dataset first.")
             return
@@ -204,6 +206,9 @@ class Evaluation(QObject):
             return
         self._opening = None
         self._workspace.busy.emit("", 0, 0)
+        if self._workspace.steering.judging or self.not_now_because():
+            self._workspace.message.emit("warning", "The model is busy with something else by now; try again after it.")
+            return
         self._leave_folder()
         path, catalog_path = outcome
         self.folder = Folder(path, Catalog(catalog_path))

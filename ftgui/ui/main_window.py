@@ -473,6 +473,12 @@ class MainWindow(QWidget):
     @Slot(object)
     def take_away_run(self, run: Path) -> None:
         """The model of a run; a dialog, not modal."""
+        # One at a time: all would hear of the same export.
+        for dialog in self.findChildren(TakeAwayDialog):
+            if self.workspace.taking_away.working:
+                dialog.activateWindow()
+                return
+            dialog.close()
         TakeAwayDialog(self.workspace, run, self.theme, self).show()
 
     @Slot()

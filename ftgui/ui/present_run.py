@@ -26,8 +26,10 @@ class PresentRun(QObject):
         super().__init__(workspace)
         self._workspace = workspace
         self._chosen: Path | None = None
+        self._chosen_before: Path | None = None
+        self._asked: Path | None = None
         self.folder: Path | None = None
-        """Whose weights the engine has, or was asked to load; None: none, the head is untrained."""
+        """Whose weights the engine has; None: none, the head is untrained."""
         self.training: Path | None = None
         """The run that goes on, or was asked to begin."""
         workspace.project_changed.connect(self._project_changed)
@@ -36,12 +38,21 @@ class PresentRun(QObject):
 
     def choose(self, run_folder: Path) -> None:
         """Of all runs, this one is to be loaded."""
-        self._chosen = run_folder
+        self._chosen_before, self._chosen = self._chosen, run_folder
 
     def to_load(self, project: Project | None, backbone: Backbone) -> Path | None:
-        """The run whose finished model fits; it counts as loaded from now on."""
-        self._set(self._find(project, backbone))
-        return self.folder
+        """The run whose finished model fits; `loaded` or `not_loaded` follows."""
+        self._asked = self._find(project, backbone)
+        return self._asked
+
+    def loaded(self, trained: bool) -> None:
+        """The engine has the model that was asked for last, with what it learned or without."""
+        self._chosen_before = self._chosen
+        self._set(self._asked if trained else None)
+
+    def not_loaded(self) -> None:
+        """It could not have it: what it has, it still has."""
+        self._chosen = self._chosen_before
 
     def _find(self, project: Project | None, backbone: Backbone) -> Path | None:
         if project is None:
@@ -72,7 +83,7 @@ class PresentRun(QObject):
             self.training = None
             run = Path(event.run_folder)
             # Of a comparison the engine holds the model now, but the project's own is loaded again.
-            if event.steps and event.reason != "failed" and not self._workspace.comparing:
+            if event.steps and event.usable and not self._workspace.comparing:
                 self._chosen = run if _usable(run) else None  # the disk may not have taken it
                 self._set(run)
         elif event is None:

@@ -48,6 +48,11 @@ class Questions(QObject):
 
     # --- one image --------------------------------------------------------------------------------------------------
 
+    def forget_image(self) -> None:
+        """Another image is asked about: what still comes of the one before is of no use."""
+        self._explain_request = self._nearest_request = 0
+        self._compared.clear()
+
     def explain(self, path: str, content: bytes, class_name: str, layer: str) -> None:
         """What speaks for a class (empty: for the answer), as seen by a layer (empty: the last with places)?"""
         self._explain_request = self._next_request()

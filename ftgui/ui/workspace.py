@@ -335,6 +335,7 @@ class Workspace(QObject):
             return
         self.model = event
         self.model_is_trained = event.trained
+        self.present.loaded(event.trained)
         self._recipe_before = None
         self.freezing = None  # what it was, was another model's
         self.busy.emit("", 0, 0)
@@ -386,6 +387,7 @@ class Workspace(QObject):
         The recipe on disk is never changed for a failure: its model may only be offline today.
         """
         before, self._recipe_before = self._recipe_before, None
+        self.present.not_loaded()
         if before is not None:
             self._held_ticks = []
             self.plan.take(before)
@@ -736,7 +738,7 @@ class Workspace(QObject):
         if not event.steps:
             self._discard_run()
         self._run_folder = None
-        learned = event.steps and event.reason != "failed" and not self.comparing
+        learned = event.steps > 0 and event.usable and not self.comparing
         if learned:
             self.model_is_trained = True
         self.training_event.emit(event)
@@ -749,7 +751,7 @@ class Workspace(QObject):
 
     def ask(self, path: Path | None = None, content: bytes = b"", preview: bool = False) -> None:
         """What is this image? Answered by `answered` or `not_answered`."""
-        if path is not None and not _is_text(path):
+        if path is not None and not is_text(path):
             content = _read(path)
             path = None
         asked = Asked(self._next_request(), str(path or ""), content, preview)
@@ -773,7 +775,7 @@ class Workspace(QObject):
             self.answered.emit(asked, event)
 
 
-def _is_text(path: Path) -> bool:
+def is_text(path: Path) -> bool:
     """Whether the name can travel in a message; names from old archives may not be valid text."""
     return str(path).encode("utf-8", "replace").decode("utf-8") == str(path)
 

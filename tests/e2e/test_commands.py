@@ -101,6 +101,8 @@ def start(*arguments: object) -> subprocess.Popen[str]:
         text=True,
         encoding="utf-8",
         env=dict(os.environ, PYTHONPATH=str(ROOT), PYTHONIOENCODING="utf-8", PYTHONUNBUFFERED=""),
+        # What a shell starts in the background is born deaf to it, and so are these tests' children then.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 

@@ -14,6 +14,7 @@ from PySide6.QtTest import QTest
 from ftgui.data.catalog import Catalog
 from ftgui.data.figures import class_figures
 from ftgui.protocol import messages as m
+from ftgui.protocol.recipe import Backbone
 from ftgui.ui.evaluation import MOST_JUDGED
 from ftgui.ui.main_window import EVALUATE, PREDICT, MainWindow
 from ftgui.ui.pages.evaluate_page import CLASSES, CONFIDENCE, MATRIX, EvaluatePage
@@ -312,3 +313,51 @@ def test_figures_that_are_not_known_are_dashes(page: EvaluatePage) -> None:
     assert sorted(rows) == [["a", "100%", "100%", "100%", "2"], ["b", "–", "–", "–", "0"]]
     assert math.isnan(class_figures(np.array([[2, 0], [0, 0]])).f1[1])
     page.show_view(MATRIX)
+
+
+def test_a_run_that_learned_nothing_does_not_stand_for_the_model(
+    page: EvaluatePage, window: MainWindow, fake: FakeEngine
+) -> None:
+    before = window.workspace.model_run
+    run = start_training(window, fake)
+    fake.sent.clear()
+    fake.state(EngineKind.READY)
+    window.workspace._training_finished(
+        m.TrainingFinished(str(run), "exploded", "Too high.", 0, math.nan, 2, 1.0, None, usable=False)
+    )
+    assert window.workspace.model_run == before
+    assert not [command for command in fake.sent if isinstance(command, m.Judge)]
+
+
+def test_a_run_that_failed_after_it_had_learned_something_stands_for_the_model(
+    page: EvaluatePage, window: MainWindow, fake: FakeEngine
+) -> None:
+    run = start_training(window, fake)
+    fake.state(EngineKind.READY)
+    window.workspace._training_finished(
+        m.TrainingFinished(str(run), "failed", "No memory.", 1, 0.9, 9, 1.0, None, usable=True)
+    )
+    assert window.workspace.model_run == run
+    assert fake.last(m.Judge).run_folder == str(run)
+
+
+def test_a_model_that_does_not_load_leaves_the_run_of_the_one_before(
+    page: EvaluatePage, window: MainWindow, fake: FakeEngine
+) -> None:
+    before = window.workspace.model_run
+    window.workspace.choose_backbone(Backbone(name="resnet18"))
+    assert window.workspace.model_run == before
+    command = fake.last(m.LoadModel)
+    window.workspace._command_failed(m.CommandFailed(command.request, "LoadModel", "There is no network."))
+    assert window.workspace.model_run == before
+
+
+def test_another_folder_waits_until_the_images_were_looked_at(
+    page: EvaluatePage, window: MainWindow, fake: FakeEngine, make_dataset: Maker
+) -> None:
+    other = make_dataset(count=3, name="field trip")
+    window.workspace.evaluation.look()
+    fake.sent.clear()
+    drop(window, urls(other))
+    assert "still looking at other images" in window.status.text.text()
+    assert not fake.sent and window.workspace.evaluation.folder is None

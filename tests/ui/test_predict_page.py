@@ -167,6 +167,39 @@ def test_it_should_be_copies_the_image_into_the_project_and_offers_to_train(
     assert len(added()) == 1
 
 
+def test_taught_twice_is_relabelled(
+    qtbot, page: PredictPage, window: MainWindow, fake: FakeEngine, photo: Path
+) -> None:
+    window.workspace.ask(photo)
+    answer(window, fake)
+    page.should_be("blue")
+    catalog = window.workspace.catalog
+    qtbot.waitUntil(lambda: len(catalog.usable()) == 13)
+    qtbot.waitUntil(lambda: window.workspace.undo_stack.undoText() == "Add 1 image to blue")
+    page.should_be("red")
+    (name,) = (name for path, name, _ in catalog.usable() if Path(path).is_absolute())
+    assert name == "red" and len(catalog.usable()) == 13
+    window.workspace.undo_stack.undo()
+    (name,) = (name for path, name, _ in catalog.usable() if Path(path).is_absolute())
+    assert name == "blue"
+
+
+def test_what_comes_late_is_not_shown_under_another_image(
+    qtbot, page: PredictPage, window: MainWindow, fake: FakeEngine, photo: Path
+) -> None:
+    window.workspace.ask(photo)
+    answer(window, fake)
+    page.why.setChecked(True)
+    late = fake.last(m.Explain).request
+    page.show_view(SIMILAR)
+    neighbors = fake.last(m.FindNearest).request
+    window.workspace.ask(photo.parent / "gone.jpg")
+    explanation(window, late)
+    window.workspace._worker.nearest.emit(m.Nearest(neighbors, [m.Neighbor("red/red0.jpg", "red", 0.9)]))
+    qtbot.wait(20)
+    assert not page.picture.has_heat and page.neighbors.count() == 0
+
+
 def test_an_image_of_the_dataset_is_relabelled_instead(
     qtbot, page: PredictPage, window: MainWindow, fake: FakeEngine
 ) -> None:
@@ -236,6 +269,7 @@ def test_alike(qtbot, page: PredictPage, window: MainWindow, fake: FakeEngine, p
     qtbot.waitUntil(lambda: not page.neighbors.loading)
     page.neighbors.itemActivated.emit(page.neighbors.item(1))
     assert fake.last(m.Predict).path.endswith("blue1.jpg")
+    answer(window, fake)
     window.workspace._command_failed(m.CommandFailed(fake.last(m.FindNearest).request, "FindNearest", "Not now."))
     assert page.similar_words.text() == "Not now." and page.neighbors.count() == 0
 
@@ -313,8 +347,13 @@ def test_a_folder_is_a_table_that_can_be_saved(
     qtbot.waitUntil(lambda: "saved.csv" in window.status.text.text())
     view.save_to(tmp_path / "not there" / "saved.csv")
     qtbot.waitUntil(lambda: "could not be saved" in window.status.text.text())
+    assert not view.back.isVisible(), "there is nothing to go back to"
+    view.table.activated.emit(view.answers.index(1, 0))
+    assert not view.isVisible() and fake.last(m.Predict).path == "/far/1.jpg"
+    page.to_table.click()
+    assert view.isVisible() and view.answers.rowCount() == MOST_ROWS, "nothing of it is lost"
     view.back.click()
-    assert not view.isVisible()
+    assert not view.isVisible() and page.to_table.isVisible()
 
 
 def test_a_second_folder_waits_and_a_broken_engine_is_told(

@@ -270,6 +270,8 @@ def test_trash_asks_and_moves_the_folders(
 def test_the_run_in_use_or_in_training_is_not_thrown_away(
     qtbot, page: RunsPage, fake: FakeEngine, runs_folder: Path
 ) -> None:
+    fake.workspace.load_model()
+    answer_trained(fake)
     select(qtbot, page, 3)
     assert page.runs.present == runs_folder / "0003-head", "the newest with a model"
     trash = page.actions_["trash"]

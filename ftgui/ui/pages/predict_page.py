@@ -35,7 +35,7 @@ from ftgui.ui.widgets.files_view import FilesView
 from ftgui.ui.widgets.heat_picture import HeatPicture
 from ftgui.ui.workers.tasks import Task
 from ftgui.ui.workers.thumbnails import load_picture
-from ftgui.ui.workspace import Asked, Workspace
+from ftgui.ui.workspace import Asked, Workspace, is_text
 
 LONGEST = 1600
 """Pixels of the picture kept for showing."""
@@ -156,7 +156,15 @@ class PredictPage(QWidget):
         self.layer.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         left.body.addWidget(self.picture, 1)
         row = QHBoxLayout()
+        self.to_table = QToolButton()
+        self.to_table.setObjectName("chip")
+        self.to_table.setText("Back to the table")
+        self.to_table.setAccessibleName("Back to the table of answers")
+        self.to_table.setToolTip("The answers about many files")
+        self.to_table.clicked.connect(self._show_table)
+        self.to_table.hide()
         row.addWidget(self.name, 1)
+        row.addWidget(self.to_table)
         row.addWidget(self.strength)
         row.addWidget(self.why)
         left.body.addWidget(self.layer)
@@ -262,18 +270,30 @@ class PredictPage(QWidget):
         if self._workspace.model is None:
             self._workspace.message.emit("warning", "There is no model to ask yet; try again in a moment.")
             return
-        self._stack.setCurrentIndex(_FILES)
+        unsayable = [path for path in paths if not is_text(path)]
+        paths = [path for path in paths if is_text(path)]
+        if unsayable:
+            self._workspace.message.emit("warning", "Names that are not valid text were left out. Rename them.")
+        if not paths:
+            return
+        self._show_table()
         self.files.look_at(paths)
 
     @Slot()
+    def _show_table(self) -> None:
+        self.files.back.setVisible(self._asked_now is not None)
+        self._stack.setCurrentIndex(_FILES)
+
+    @Slot()
     def _leave_files(self) -> None:
-        self._workspace.questions.stop_files()
+        self.to_table.setVisible(self.files.in_use)
         self._stack.setCurrentIndex(_EMPTY if self._asked_now is None else _SINGLE)
 
     @Slot(Asked)
     def _asked(self, asked: Asked) -> None:
         self._asked_now, self._answer, self._class_name = asked, None, ""
         self._stack.setCurrentIndex(_SINGLE)
+        self.to_table.setVisible(self.files.in_use)
         self.strip.add(asked)
         self.strip_card.setVisible(self.strip.count() > 1)
         self.name.set_full(Path(asked.path).name if asked.path else "from the clipboard")
@@ -284,6 +304,11 @@ class PredictPage(QWidget):
         self.bars.clear()
         self.layer.set_full("")
         self.should.setEnabled(False)
+        self._workspace.questions.forget_image()
+        self.picture.show_heat(None)
+        self.others.clear()
+        self.neighbors.forget()
+        self.similar_words.clear()
         if self._task is not None:
             self._task.cancel()
         self._task = Task(partial(_load, Path(asked.path) if asked.path else asked.content), self)

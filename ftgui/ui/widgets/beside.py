@@ -78,11 +78,18 @@ class OtherModels(QScrollArea):
         self.earlier.setCurrentIndex(max(self.earlier.findData(chosen), 0))
         self.earlier.setEnabled(bool(runs))
 
+    def clear(self) -> None:
+        """Nothing is known yet of another image."""
+        for bars in (self.before, self.now, self.earlier_bars):
+            bars.clear()
+        self.before_trouble.clear()
+        self.earlier_trouble.clear()
+
     def ask(self) -> None:
         """About another image."""
-        self.before.clear()
+        for bars in (self.before, self.earlier_bars):
+            bars.clear()
         self.before_trouble.clear()
-        self.earlier_bars.clear()
         self.earlier_trouble.clear()
         self.wanted.emit([m.UNTOUCHED, *([self.earlier.currentData()] if self.earlier.currentData() else [])])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 from functools import partial
@@ -47,7 +48,7 @@ class FilesView(Card):
         self.bar.setFixedWidth(140)
         self.stop = button("Stop", "What was answered so far stays and can be saved")
         self.save = button("Save as CSV…", "All answers as a table: path, answer, probability, problem", primary=True)
-        self.back = button("Back", "To single images")
+        self.back = button("Back", "To the single image; the table stays, and goes on filling")
         top = QHBoxLayout()
         top.addWidget(self.name, 1)
         for widget in (self.state, self.bar, self.stop, self.save, self.back):
@@ -96,6 +97,11 @@ class FilesView(Card):
         self._table_file = Path(handle.name)
         self._workspace.questions.look_at_files(paths, self._table_file, self._workspace.recipe.threshold)
 
+    @property
+    def in_use(self) -> bool:
+        """There are answers, or some are on their way."""
+        return bool(self._table_file.name)
+
     def close_threads(self) -> None:
         """Before the program ends."""
         self._pool.waitForDone()
@@ -103,7 +109,10 @@ class FilesView(Card):
 
     def _forget_file(self) -> None:
         if self._table_file.name:
-            self._table_file.unlink(missing_ok=True)
+            with contextlib.suppress(
+                OSError
+            ):  # Windows keeps a file that the engine still writes; it is small, and no loss
+                self._table_file.unlink()
             self._table_file = Path()
 
     def _show_buttons(self, busy: bool) -> None:
@@ -118,9 +127,10 @@ class FilesView(Card):
         self._unreadable += sum(bool(problem) for problem in event.problems)
         self.bar.set_value(event.done / max(event.total, 1))
         shown = f" · the first {MOST_ROWS:,} shown" if event.done > MOST_ROWS else ""
+        guesses = "" if event.trained else "guesses: nothing was learned yet · "
         bad = f" · {self._unreadable:,} can’t be read" if self._unreadable else ""
         of = f"{event.done:,} of {event.total:,}" if not event.over else plural(event.done, "image")
-        self.state.setText(of + (" · stopped" if event.stopped else "") + bad + shown)
+        self.state.setText(guesses + of + (" · stopped" if event.stopped else "") + bad + shown)
         if event.over:
             self._show_buttons(busy=False)
 

@@ -44,6 +44,8 @@ class TakeAwayDialog(QDialog):
         self._run_folder = run_folder
         self._folder = ""
         self._problems = 0
+        self._began = False
+        """This dialog has asked for an export."""
         self._layout = QVBoxLayout(self)
         self._layout.addWidget(label(f"The model of {run_folder.name}", "title"))
         self._layout.addWidget(
@@ -149,6 +151,7 @@ class TakeAwayDialog(QDialog):
         inside = project is not None and project.folder in self._run_folder.parents
         catalog = project.catalog_path if project is not None and inside else None
         threshold = self.threshold.value() / 100
+        self._began = True
         self._workspace.taking_away.export(self._run_folder, self.kinds, destination, catalog, threshold)
 
     @Slot()
@@ -224,5 +227,6 @@ class TakeAwayDialog(QDialog):
 
     def done(self, result: int) -> None:
         """However it is closed: writing stops."""
-        self._workspace.taking_away.stop()
+        if self._began:
+            self._workspace.taking_away.stop()
         super().done(result)
