@@ -94,15 +94,18 @@ def test_predict_says_dont_know_and_what_it_cannot_read(
 
 
 def start(*arguments: object) -> subprocess.Popen[str]:
+    # What a shell starts in the background is born deaf to Ctrl-C, and so would be these tests' children.
+    program = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from ftgui.cli import main; raise SystemExit(main())"
+    )
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "ftgui", *map(str, arguments)],
+        [sys.executable, "-P", "-c", program, *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",
         env=dict(os.environ, PYTHONPATH=str(ROOT), PYTHONIOENCODING="utf-8", PYTHONUNBUFFERED=""),
-        # What a shell starts in the background is born deaf to it, and so are these tests' children then.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
