@@ -315,7 +315,10 @@ class Catalog:
     def forget_judged(self, by: str = "") -> None:
         """What a model said of the images no longer counts; what comes next is said by that run's."""
         with self.transaction() as db:
-            db.execute("UPDATE images SET prediction = NULL, confidence = NULL, loss = NULL, judged_class = NULL")
+            db.execute(
+                """UPDATE images SET prediction = NULL, confidence = NULL, loss = NULL, judged_class = NULL
+                WHERE prediction IS NOT NULL"""
+            )
             self._set("judged_by", by)
 
     def record_judged(self, said: Iterable[Judgement]) -> None:

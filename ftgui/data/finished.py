@@ -51,6 +51,11 @@ def run_folder_of(model: Path) -> Path | None:
     return model.parent if inside else None
 
 
+def has_model(run_folder: Path) -> bool:
+    """Whether a run left weights that can be used."""
+    return (run_folder / BEST_FOLDER / WEIGHTS_FILE).is_file()
+
+
 def read_about(folder: Path) -> About:
     """What a finished model says of itself.
 

@@ -16,7 +16,7 @@ import msgspec
 
 from ftgui import paths
 from ftgui.data.catalog import Catalog
-from ftgui.data.finished import BEST_FOLDER, WEIGHTS_FILE
+from ftgui.data.finished import BEST_FOLDER, has_model
 from ftgui.data.job import Job
 from ftgui.data.scan import Columns, Found, FoundImage, dataset_root, scan
 from ftgui.data.split import SplitError, Splitting
@@ -195,19 +195,28 @@ class Project:
     def last_finished_run(self, backbone: Backbone | None = None) -> Path | None:
         """The newest run that left usable weights; of this model only, if one is given: a comparison from scratch is not
         what the project has learned."""
-        if not self.runs_folder.is_dir():
-            return None
-        runs = sorted(self.runs_folder.iterdir(), key=run_number, reverse=True)
-        usable = (run for run in runs if (run / BEST_FOLDER / WEIGHTS_FILE).is_file())
+        usable = self.finished_runs()
         return next((run for run in usable if backbone is None or read_run_backbone(run) in (None, backbone)), None)
 
+    def finished_runs(self) -> list[Path]:
+        """Those that left usable weights, newest first."""
+        if not self.runs_folder.is_dir():
+            return []
+        return sorted(filter(has_model, self.runs_folder.iterdir()), key=run_number, reverse=True)
 
-def project_place(dataset: Path, only: Sequence[str] = ()) -> Path:
-    """Where the untitled project of a dataset folder is, if there is one. See `Project.for_dataset`."""
+
+def project_place(dataset: Path, only: Sequence[str] = (), below: Path | None = None) -> Path:
+    """Where the untitled project of a dataset folder is, if there is one. See `Project.for_dataset`.
+
+    Args:
+        dataset: the folder.
+        only: names of the folders in it that count; empty: all.
+        below: None: the folder of all projects.
+    """
     resolved = dataset.resolve()
     identity = "\n".join([str(resolved), *sorted(only)])
     digest = hashlib.blake2b(identity.encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
-    return paths.data_dir() / "projects" / f"{slug(resolved.name)}-{digest}"
+    return (below or paths.data_dir() / "projects") / f"{slug(resolved.name)}-{digest}"
 
 
 @dataclass(frozen=True)

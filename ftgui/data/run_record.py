@@ -13,7 +13,7 @@ import msgspec
 
 from ftgui.data.about_run import read_words
 from ftgui.data.comparison import SAMPLES_FILE, read_samples
-from ftgui.data.finished import BEST_FOLDER, WEIGHTS_FILE
+from ftgui.data.finished import has_model
 from ftgui.data.history import Course, read_course
 from ftgui.data.project import continuable, run_number
 from ftgui.protocol import recipe as recipes
@@ -95,7 +95,7 @@ def read_record(folder: Path) -> RunRecord:
     _recipe(folder, found, problems)
     _samples(folder, found, problems)
     course = _course(folder, problems)
-    found["has_model"] = (folder / BEST_FOLDER / WEIGHTS_FILE).is_file()
+    found["has_model"] = has_model(folder)
     result = _result(folder, found, problems)
     _figures(found, result, course)
     found["can_continue"] = continuable(folder) is not None

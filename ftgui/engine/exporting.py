@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -44,6 +45,8 @@ from ftgui.engine.telling import Emit
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import Backbone, Recipe, write_atomically
+
+log = logging.getLogger(__name__)
 
 PROOF_FILE = "proof.json"
 FACTS_FILE = "model.json"
@@ -268,8 +271,8 @@ def _images(run_folder: Path, catalog: Path | None, folder: Path) -> tuple[Path,
             with Catalog(catalog, read_only=True) as opened:
                 root = opened.root
                 return root, [root / path for path, _, _ in opened.usable(["val"])]
-        except CatalogError:
-            pass  # of another version: the run's own list tells as much
+        except CatalogError as error:
+            log.info("the run's own list is taken instead: %s", error)  # e.g. a catalog of another version
     if folder == Path():
         return folder, []
     try:

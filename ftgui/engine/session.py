@@ -43,6 +43,9 @@ log = logging.getLogger(__name__)
 _QUESTIONS = (m.Predict, m.Explain, m.ShowViews, m.EndFiles)
 """Answered at once, whatever else goes on."""
 
+_BESIDE = (*_QUESTIONS, m.SetTrainable, m.AskPrice)
+"""Answered also where the model is only asked, not changed."""
+
 
 _NOT_IN_TRAINING = (
     *(m.LoadModel, m.Train, m.Continue, m.FindRate),
@@ -276,7 +279,7 @@ class Session:
             loaded.built.preprocessing,
             recipe,
             loaded.device,
-            partial(self._poll_beside, (m.Predict, m.Explain, m.ShowViews)),
+            partial(self._poll_beside, _QUESTIONS),
         )
         source.progress = lambda what, done, total: self._emit(m.Progress(what, done, total))
         self.stop_requested = False
@@ -295,11 +298,11 @@ class Session:
     def _judge(self, command: m.Judge) -> None:
         self._require()
         self.stop_requested = False
-        self._asking.judge(command, partial(self._poll_beside, (*_QUESTIONS, m.SetTrainable, m.AskPrice)))
+        self._asking.judge(command, partial(self._poll_beside, _BESIDE))
 
     def _export(self, command: m.Export) -> None:
         self.stop_requested = False
-        Exporter(command, self._emit, partial(self._poll_beside, (*_QUESTIONS, m.SetTrainable, m.AskPrice))).run()
+        Exporter(command, self._emit, partial(self._poll_beside, _BESIDE)).run()
 
     def _find_nearest(self, command: m.FindNearest) -> None:
         self.stop_requested = False

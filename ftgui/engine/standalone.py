@@ -18,8 +18,6 @@ PIXELS_FILE = "pixels.py"
 DRAWS_FILE = "draws.py"
 PREDICT_FILE = "predict.py"
 
-_FUTURE = "from __future__ import annotations"
-
 
 def pixels_source() -> str:
     """From a file to the pixels a model sees; needs Pillow and numpy only."""

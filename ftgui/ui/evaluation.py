@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +15,7 @@ from PySide6.QtCore import QObject, QThreadPool, Signal, Slot
 from ftgui.data.catalog import Catalog
 from ftgui.data.figures import Answers, Counts
 from ftgui.data.job import Job
-from ftgui.data.project import Project, read_evaluation, run_number, slug
+from ftgui.data.project import Project, project_place, read_evaluation, run_number
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Recipe
 from ftgui.ui.workers.engine_worker import EngineKind
@@ -175,6 +174,9 @@ class Evaluation(QObject):
 
     @Slot(str)
     def _trouble(self, sentence: str) -> None:
+        if self.sender() is self._opening:
+            self._opening = None
+            self._workspace.side_work_over()
         self._workspace.message.emit("error", sentence)
 
     # --- another folder ---------------------------------------------------------------------------------------------
@@ -198,14 +200,14 @@ class Evaluation(QObject):
     @Slot(object, object)
     def _scanning(self, done: int, total: int) -> None:
         if self.sender() is self._opening:
-            self._workspace.busy.emit("looking through the folder", done, total)
+            self._workspace.show_side_work("looking through the folder", done, total)
 
     @Slot(object)
     def _opened(self, outcome: tuple[Path, Path]) -> None:
         if self.sender() is not self._opening:
             return
         self._opening = None
-        self._workspace.busy.emit("", 0, 0)
+        self._workspace.side_work_over()
         if self._workspace.steering.judging or self.not_now_because():
             self._workspace.message.emit("warning", "The model is busy with something else by now; try again after it.")
             return
@@ -312,8 +314,7 @@ def _count(catalog_path: Path, split: str, job: Job) -> tuple[Answers, str]:
 
 def _scan(project: Project, folder: Path, job: Job) -> tuple[Path, Path]:
     """Take a folder in as a collection of its own, below the project."""
-    digest = hashlib.blake2b(str(folder.resolve()).encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
-    own = Project(project.folder / "evaluations" / f"{slug(folder.name)}-{digest}")
+    own = Project(project_place(folder, below=project.folder / "evaluations"))
     own.folder.mkdir(parents=True, exist_ok=True)
     recipe = Recipe()
     # Nobody trains on these, so none need be held out.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from ftgui.data.finished import BEST_FOLDER, WEIGHTS_FILE
+from ftgui.data.finished import has_model
 from ftgui.data.project import Project, read_run_backbone
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Backbone
@@ -58,7 +58,7 @@ class PresentRun(QObject):
         if project is None:
             return None
         chosen = self._chosen
-        if chosen is not None and _usable(chosen) and read_run_backbone(chosen) in (None, backbone):
+        if chosen is not None and has_model(chosen) and read_run_backbone(chosen) in (None, backbone):
             return chosen
         return project.last_finished_run(backbone)
 
@@ -84,11 +84,7 @@ class PresentRun(QObject):
             run = Path(event.run_folder)
             # Of a comparison the engine holds the model now, but the project's own is loaded again.
             if event.steps and event.usable and not self._workspace.comparing:
-                self._chosen = run if _usable(run) else None  # the disk may not have taken it
+                self._chosen = run if has_model(run) else None  # the disk may not have taken it
                 self._set(run)
         elif event is None:
             self.training = None
-
-
-def _usable(run_folder: Path) -> bool:
-    return (run_folder / BEST_FOLDER / WEIGHTS_FILE).is_file()

@@ -128,7 +128,7 @@ class Workspace(QObject):
         self.questions = Questions(self._worker, self._send.emit, self._next_request, self)
         self.examples = ExampleOpener(self._worker, self._send.emit, self._next_request, self)
         self.taking_away = TakingAway(self._worker, self._send.emit, self._next_request, self)
-        self.taking_away.changed.connect(self._side_work_is_over)
+        self.taking_away.changed.connect(self.side_work_over)
         self._connect_worker()
         self._connect_collection()
         self.evaluation = Evaluation(self)
@@ -185,11 +185,11 @@ class Workspace(QObject):
         worker.paused.connect(self._paused)
         worker.resumed.connect(self._resumed)
         worker.training_finished.connect(self._training_finished)
-        self.questions.neighbors_found.connect(self._side_work_is_over)
-        self.questions.no_neighbors.connect(self._side_work_is_over)
+        self.questions.neighbors_found.connect(self.side_work_over)
+        self.questions.no_neighbors.connect(self.side_work_over)
         self.steering.rate_tested.connect(self._rate_test_goes_on)
-        self.steering.rate_test_finished.connect(self._side_work_is_over)
-        self.steering.rate_test_failed.connect(self._side_work_is_over)
+        self.steering.rate_test_finished.connect(self.side_work_over)
+        self.steering.rate_test_failed.connect(self.side_work_over)
         for signal in (
             worker.training_started,
             worker.phase_started,
@@ -440,8 +440,8 @@ class Workspace(QObject):
 
     @Slot()
     def _example_over(self) -> None:
-        if not (self.engine.busy or self._train_asked or self.collection.working):
-            self.busy.emit("", 0, 0)
+        """Unlike `side_work_over` while a model is loading too: a set may be cancelled before the engine has begun."""
+        self.show_side_work("", 0, 0)
 
     def _may_open(self) -> bool:
         if self.engine.busy:
@@ -697,14 +697,11 @@ class Workspace(QObject):
         self.show_side_work("trying learning rates", 0, 0)
 
     @Slot()
-    def _side_work_is_over(self) -> None:
-        self.side_work_over()
-
     def side_work_over(self) -> None:
         """What it was reading is no longer being read; but something else may have begun."""
         loading = self.model is None or self.model.request != self._load_request
-        if not (self.engine.busy or self._train_asked or self.collection.working or loading):
-            self.busy.emit("", 0, 0)
+        if not loading:
+            self.show_side_work("", 0, 0)
 
     def pause_or_resume(self) -> None:
         """Takes effect after the present step."""

@@ -269,6 +269,7 @@ def test_another_folder_is_judged_and_left_alone(
 def test_a_hopeless_folder_is_refused_in_words(qtbot, page: EvaluatePage, window: MainWindow, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     drop(window, urls(tmp_path / "empty"))
+    window.workspace.evaluation._opening.progress.emit(1, 0)  # it had begun to tell how far it is
     qtbot.waitUntil(lambda: "is empty" in window.status.text.text())
     assert page.headline.text() == "75.0 % right" and window.status.left.text() == ""
 

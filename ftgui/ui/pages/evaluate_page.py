@@ -199,7 +199,6 @@ class EvaluatePage(QWidget):
 
     def _make_images(self) -> QWidget:
         self.browser = ImageBrowser(self._workspace, self._theme)
-        self.browser.grid.set_size("Medium")
         self.shown = label("", "title", wrap=True)
         self.all_errors = button("All mistakes", "Show every image that the model gets wrong, the surest first")
         row = QHBoxLayout()

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ftgui.data.finished import BEST_FOLDER, WEIGHTS_FILE
+from ftgui.data.finished import BEST_FOLDER
 from ftgui.data.job import Job
 from ftgui.data.project import run_number
 from ftgui.protocol import messages as m
@@ -465,13 +465,10 @@ class PredictPage(QWidget):
     def _runs(self) -> list[tuple[str, Path]]:
         """Those with a model, newest first, without the present one."""
         project = self._workspace.project
-        if project is None or not project.runs_folder.is_dir():
-            return []
-        runs = sorted(project.runs_folder.iterdir(), key=run_number, reverse=True)
         return [
             (f"Run {run_number(run)}: {run.name.partition('-')[2]}", run / BEST_FOLDER)
-            for run in runs
-            if run != self._workspace.model_run and (run / BEST_FOLDER / WEIGHTS_FILE).is_file()
+            for run in (project.finished_runs() if project else [])
+            if run != self._workspace.model_run
         ]
 
     @Slot(list)

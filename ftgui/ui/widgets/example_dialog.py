@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QModelIndex, QObject, Qt, Signal, Slot
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtCore import QModelIndex, Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QApplication,
     QDialog,
     QHBoxLayout,
     QHeaderView,
@@ -24,6 +22,7 @@ from ftgui.ui.models.model_table import file_size
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import Card, button, label
 from ftgui.ui.widgets.download_options import DownloadOptions
+from ftgui.ui.widgets.search_keys import SearchKeys
 from ftgui.ui.words import plural
 
 OFFLINE = (
@@ -68,7 +67,6 @@ class ExampleDialog(QDialog):
         self.search.setAccessibleName("Search example sets")
         self.search.setToolTip("Down goes to the list, Enter takes what is selected there")
         self.search.textChanged.connect(self._search)
-        self.search.installEventFilter(self)
         layout.addWidget(self.search)
 
     def _make_table(self, layout: QVBoxLayout, theme: Theme) -> None:
@@ -93,7 +91,7 @@ class ExampleDialog(QDialog):
         table.setSortingEnabled(True)
         table.doubleClicked.connect(self._double_clicked)
         table.selectionModel().currentRowChanged.connect(self._selected)
-        table.installEventFilter(self)
+        SearchKeys(self.search, table)
         layout.addWidget(table, 1)
 
     def _make_details(self, layout: QVBoxLayout) -> None:
@@ -141,18 +139,6 @@ class ExampleDialog(QDialog):
         """The set of the current row."""
         index = self.table.currentIndex()
         return self.model.rows[index.row()] if index.isValid() else None
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Down leads from the search into the table; whatever is typed there goes on in the search."""
-        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
-            if watched is self.search and event.key() in (Qt.Key.Key_Down, Qt.Key.Key_PageDown):
-                self.table.setFocus()
-                return self.table.currentIndex().row() == 0  # from the top, the first press only enters
-            if watched is self.table and event.text().isprintable() and event.text().strip():
-                self.search.setFocus()
-                QApplication.sendEvent(self.search, event)
-                return True
-        return super().eventFilter(watched, event)
 
     # --- details ----------------------------------------------------------------------------------------------------
 

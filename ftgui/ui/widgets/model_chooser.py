@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPalette
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, Signal, Slot
+from PySide6.QtGui import QColor, QPainter, QPalette
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QApplication,
     QComboBox,
     QDialog,
     QFileDialog,
@@ -33,6 +32,7 @@ from ftgui.ui.models.model_table import FILTERS, INPUT, LICENCE, NAME, PARAMETER
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import Card, button, label
 from ftgui.ui.widgets.download_options import DownloadOptions
+from ftgui.ui.widgets.search_keys import SearchKeys
 from ftgui.ui.words import count
 
 WEIGHTS_FILTER = "Weights (*.safetensors *.pth *.pt *.bin)"
@@ -83,7 +83,6 @@ class ModelChooser(QDialog):
         self.search.setAccessibleName("Search models")
         self.search.setToolTip("Down goes to the list, Enter takes what is selected there")
         self.search.textChanged.connect(self._search)
-        self.search.installEventFilter(self)
         layout.addWidget(self.search)
         row = QHBoxLayout()
         row.setSpacing(6)
@@ -130,7 +129,7 @@ class ModelChooser(QDialog):
         table.doubleClicked.connect(self._double_clicked)
         table.selectionModel().currentRowChanged.connect(self._selected)
         self.model.modelReset.connect(self._span_headings)
-        table.installEventFilter(self)
+        SearchKeys(self.search, table, first_row=1)
         layout.addWidget(table, 1)
 
     def _make_details(self, layout: QVBoxLayout) -> None:
@@ -223,19 +222,6 @@ class ModelChooser(QDialog):
         index = self.table.currentIndex()
         row = self.model.rows[index.row()] if index.isValid() else ""
         return row if isinstance(row, KnownModel) else None
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Down leads from the search into the table; whatever is typed there goes on in the search."""
-        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
-            down = event.key() in (Qt.Key.Key_Down, Qt.Key.Key_PageDown)
-            if watched is self.search and down:
-                self.table.setFocus()
-                return self.table.currentIndex().row() <= 1  # from the top, the first press only enters
-            if watched is self.table and event.text().isprintable() and event.text().strip():
-                self.search.setFocus()
-                QApplication.sendEvent(self.search, event)
-                return True
-        return super().eventFilter(watched, event)
 
     # --- details and weights ----------------------------------------------------------------------------------------
 
