@@ -1,4 +1,4 @@
-"""Preparing a training without a window: recipe file in, `Train` command out."""
+"""Preparing a training without a window: recipe file in, `Train` command out; run folder in, `Continue` command out."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from pathlib import Path
 import msgspec
 
 from ftgui.data.archive import unpacked
+from ftgui.data.finished import has_model
 from ftgui.data.job import Job
-from ftgui.data.project import Project
+from ftgui.data.project import CHECKPOINT_FILE, Project, catalog_beside, continuable, read_checkpoint, read_result
 from ftgui.data.scan import DatasetError
 from ftgui.protocol import recipe as recipes
-from ftgui.protocol.messages import Train
+from ftgui.protocol.messages import Continue, Train
 from ftgui.protocol.problem import Problem
 
 
@@ -56,6 +57,58 @@ def prepare(recipe_path: Path, project_folder: Path | None = None, device: str =
     run_folder = project.new_run_folder(run_name(recipe))
     command = Train(1, recipe, str(project.catalog_path), str(run_folder))
     return Prepared(command, problems, found.summary(), run_folder)
+
+
+class RunError(Exception):
+    """A run that can't be continued; the text says why and what to do, in words."""
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """What `to_continue` found."""
+
+    command: Continue
+    step: int
+    """Optimizer steps done at the checkpoint."""
+
+
+def to_continue(run_folder: Path) -> Continuation:
+    """Look at a run that was stopped or killed, and make the command that goes on with it.
+
+    Args:
+        run_folder: lies in the ``runs/`` of its project, whose catalog knows the images.
+
+    Raises:
+        RunError: it is no run, is done, or has nothing to go on from.
+    """
+    run_folder = run_folder.absolute()
+    if not run_folder.is_dir():
+        raise RunError(f"There is no folder {run_folder}. Name the folder of a run, e.g. runs/0001-head.")
+    open_run = continuable(run_folder)
+    if open_run is None:
+        raise RunError(_why_not_continuable(run_folder))
+    catalog = catalog_beside(run_folder)
+    if catalog is None:
+        raise RunError(
+            f"{run_folder.name} is not in the runs/ folder of a project with its catalog.sqlite, so which images it "
+            "learns from is not known. Put it back, or train anew."
+        )
+    return Continuation(Continue(1, str(catalog), str(run_folder)), open_run.step)
+
+
+def _why_not_continuable(run_folder: Path) -> str:
+    result = read_result(run_folder)
+    reason = result.get("reason") if result is not None else None
+    if reason == "done":
+        return f"{run_folder.name} is done; there is nothing to continue. Its model is in {run_folder / 'best'}."
+    if reason == "exploded":
+        return f"The loss of {run_folder.name} exploded, so it is not continued. Train anew at a lower learning rate."
+    if (run_folder / CHECKPOINT_FILE).is_file() and read_checkpoint(run_folder) is None:
+        return f"The checkpoint of {run_folder.name} is damaged, so it can't be continued. Train anew."
+    if not (run_folder / "recipe.toml").is_file():
+        return f"{run_folder} is not a run's folder: there is no recipe.toml in it."
+    kept = " Its best weights so far are kept." if has_model(run_folder) else ""
+    return f"{run_folder.name} ended before its first checkpoint, so there is nothing to go on from. Train anew.{kept}"
 
 
 def run_name(recipe: recipes.Recipe) -> str:

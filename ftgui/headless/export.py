@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ftgui.headless.terminal import STOPPED, ctrl_c, ends_well, say, write
+from ftgui.headless.terminal import STOPPED, ends_well, say, stop_signals, write
 from ftgui.protocol import messages as m
 
 
@@ -61,7 +61,7 @@ def _export(options: argparse.Namespace) -> int:
     def stop() -> None:
         session.stop_requested = True
 
-    with ctrl_c(stop):
+    with stop_signals(stop):
         session.handle(command)
     end = events[-1]
     if isinstance(end, m.CommandFailed):

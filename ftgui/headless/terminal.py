@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 from ftgui.data.catalog import CatalogError
 from ftgui.data.finished import ModelError
+from ftgui.data.headless import RunError
 from ftgui.data.scan import DatasetError
 from ftgui.engine.errors import EngineError
 from ftgui.protocol.messages import Command
@@ -41,7 +42,7 @@ def ends_well(work: Callable[[], int]) -> int:
         return 0
     except KeyboardInterrupt:
         return STOPPED
-    except (EngineError, ModelError, RecipeError, DatasetError, CatalogError, OSError) as error:
+    except (EngineError, ModelError, RecipeError, DatasetError, CatalogError, RunError, OSError) as error:
         say(f"ftgui: {error}")
         return 1
     return status
@@ -81,7 +82,7 @@ def do(command: Command, stopping: str) -> int:
         session.stop_requested = True
         say(f"\nftgui: {stopping}; Ctrl-C again ends at once")
 
-    with ctrl_c(stop):
+    with stop_signals(stop):
         session.handle(command)
     if session.stop_requested and line.outcome == "failed":  # e.g. a download that was wanted no longer
         return STOPPED
@@ -89,18 +90,21 @@ def do(command: Command, stopping: str) -> int:
 
 
 @contextmanager
-def ctrl_c(stop: Callable[[], None]) -> Iterator[None]:
-    """Ctrl-C calls this once; a second one ends at once. Elsewhere than on the main thread nothing is changed."""
+def stop_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Ctrl-C, and SIGTERM (a batch system's or `kill`'s way to say so), call this once; a second one ends at once.
+    Elsewhere than on the main thread nothing is changed."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def handle(_signal: int, _frame: object) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         stop()
 
-    before = signal.signal(signal.SIGINT, handle)
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

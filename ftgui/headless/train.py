@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import Any
 
 from ftgui.headless.terminal import do, ends_well, say, write
+from ftgui.protocol.messages import Continue, Train
 
 
 def add_to(commands: Any) -> None:
     """Its part of the command line."""
-    parser = commands.add_parser("train", help="train as a recipe says, without a window")
-    parser.add_argument("recipe", type=Path, help="a recipe.toml")
+    parser = commands.add_parser("train", help="train as a recipe says, or go on with a run, without a window")
+    parser.add_argument("recipe", nargs="?", type=Path, help="a recipe.toml")
+    parser.add_argument(
+        "--continue",
+        dest="run_folder",
+        type=Path,
+        metavar="RUN",
+        help="go on with a run that was stopped or killed, as if nothing had happened; in place of a recipe",
+    )
     parser.add_argument("--device", default="", help="overrides the recipe's: auto, cpu, mps, cuda, cuda:1 …")
     parser.add_argument("--project", type=Path, help="where catalog and runs/ go (default: the recipe's folder)")
-    parser.set_defaults(do=run)
+    parser.set_defaults(do=run, refuse=parser.error)
 
 
 def run(options: argparse.Namespace) -> int:
     """Exit status."""
+    if (options.recipe is None) == (options.run_folder is None):
+        options.refuse("give either a recipe or --continue RUN")
+    if options.run_folder is not None:
+        if options.device or options.project:
+            options.refuse("a continued run keeps its device and its project")
+        return ends_well(lambda: _continue(options.run_folder))
     return ends_well(lambda: _train(options))
 
 
@@ -32,4 +47,21 @@ def _train(options: argparse.Namespace) -> int:
         where = f"{problem.path}: " if problem.path else ""
         say(f"{problem.severity}: {where}{problem.message} {problem.fix}".rstrip())
     write(f"{prepared.summary}; run {prepared.run_folder}")
-    return do(prepared.command, "stopping after this step")
+    return _do(prepared.command)
+
+
+def _continue(run_folder: Path) -> int:
+    from ftgui.data import headless
+
+    continuation = headless.to_continue(run_folder)
+    write(f"run {continuation.command.run_folder} goes on after step {continuation.step:,}")
+    return _do(continuation.command)
+
+
+def _do(command: Train | Continue) -> int:
+    from ftgui.data.project import continuable
+
+    status = do(command, "stopping after this step")
+    if status != 0 and continuable(Path(command.run_folder)) is not None:
+        say(f"ftgui: to go on with it: ftgui train --continue {shlex.quote(command.run_folder)}")
+    return status

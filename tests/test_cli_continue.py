@@ -1,0 +1,122 @@
+"""`ftgui train --continue RUN`: a run that was stopped or killed in a terminal goes on in one."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+from safetensors.numpy import load_file
+
+from ftgui import cli
+from ftgui.data import headless
+from ftgui.data.project import CHECKPOINT_FILE, read_result
+from ftgui.engine import loop
+from ftgui.engine.session import Session
+from ftgui.protocol import messages as m
+from tests.conftest import Maker
+
+RECIPE = """
+[dataset]
+folder = "{folder}"
+[backbone]
+name = "test_efficientnet"
+weights = "none"
+[training]
+batch_size = 4
+[[phases]]
+name = "Head"
+train = ["head"]
+epochs = 3
+lr = 0.01
+"""
+
+
+class KilledError(BaseException):
+    """In place of kill -9: nothing in the engine catches it."""
+
+
+@pytest.fixture
+def recipe(make_dataset: Maker, tmp_path: Path) -> Path:
+    path = tmp_path / "recipe.toml"
+    path.write_text(RECIPE.format(folder=make_dataset(count=10).as_posix()), encoding="utf-8")
+    return path
+
+
+def interrupted(recipe: Path, project: Path, killed: bool) -> Path:
+    """A run that ended with its second epoch, of three."""
+    prepared = headless.prepare(recipe, project)
+
+    def see(event: m.Event) -> None:
+        if isinstance(event, m.EpochFinished) and event.epoch == 2:
+            if killed:
+                raise KilledError
+            session.stop_requested = True
+
+    session = Session(see)
+    if killed:
+        with pytest.raises(KilledError):
+            session.handle(prepared.command)
+    else:
+        session.handle(prepared.command)
+    session.close()
+    return prepared.run_folder
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_it_ends_as_if_it_had_never_been_interrupted(
+    recipe: Path,
+    tmp_path: Path,
+    killed: bool,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "CHECKPOINT_SHARE", math.inf)  # after every step
+    assert cli.main(["train", str(recipe), "--project", str(tmp_path / "undisturbed")]) == 0
+    (whole,) = (tmp_path / "undisturbed" / "runs").iterdir()
+    run = interrupted(recipe, tmp_path / "project", killed)
+    capsys.readouterr()
+
+    assert cli.main(["train", "--continue", str(run)]) == 0
+
+    out = capsys.readouterr().out
+    assert "goes on after step" in out and "epoch 3 of 3" in out and "epoch 1 of 3: train" not in out
+    result = read_result(run)
+    assert result is not None and result["reason"] == "done"
+    for name in ("best", "last"):
+        expected, weights = (load_file(folder / name / "model.safetensors") for folder in (whole, run))
+        assert all((weights[key] == value).all() for key, value in expected.items()), name
+
+
+def test_what_can_not_be_continued_is_a_sentence(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["train", str(recipe)]) == 0
+    (done,) = (tmp_path / "runs").iterdir()
+    stopped = interrupted(recipe, tmp_path / "project", killed=False)
+    elsewhere = tmp_path / "elsewhere" / stopped.name
+    elsewhere.parent.mkdir()
+    stopped.rename(elsewhere)
+    damaged = interrupted(recipe, tmp_path / "second", killed=True)
+    (damaged / CHECKPOINT_FILE).write_bytes(b"nothing")
+    (tmp_path / "empty").mkdir()
+    capsys.readouterr()
+    for folder, sentence in (
+        (done, "is done; there is nothing to continue"),
+        (elsewhere, "which images it learns from is not known"),
+        (damaged, "The checkpoint of 0001-scratch-head is damaged"),
+        (tmp_path / "empty", "is not a run's folder"),
+        (tmp_path / "nowhere", "There is no folder"),
+    ):
+        assert cli.main(["train", "--continue", str(folder)]) == 1
+        assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["recipe.toml", "--continue", "run"], ["--continue", "run", "--device", "cpu"]]
+)
+def test_a_recipe_or_a_run_not_both(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main(["train", *arguments])
+    assert end.value.code == 2
