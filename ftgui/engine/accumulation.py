@@ -18,7 +18,6 @@ class Accumulation:
     Args:
         part: images that go through the model at once in the beginning.
         device: of the model.
-        class_weights: (K,) of the loss, or None for all the same.
         label_smoothing: 0 to 1.
         make_room: called after running out of memory, before the next try.
     """
@@ -27,13 +26,13 @@ class Accumulation:
         self,
         part: int,
         device: torch.device,
-        class_weights: torch.Tensor | None,
         label_smoothing: float,
         make_room: Callable[[int], None],
     ) -> None:
         self.part = part
         self._device = device
-        self._class_weights = class_weights
+        self.class_weights: torch.Tensor | None = None
+        """(K,) of the loss, on the device; None for all the same."""
         self._label_smoothing = label_smoothing
         self._make_room = make_room
 
@@ -75,7 +74,7 @@ class Accumulation:
 
     def _in_parts(self, batch: Batch, feed: Feed, optimizer: PhaseOptimizer) -> torch.Tensor:
         optimizer.zero_gradients()
-        targets, weights = batch.targets, self._class_weights
+        targets, weights = batch.targets, self.class_weights
         total = float(len(targets)) if weights is None else weights[targets].sum()
         logits = []
         for part in cut(range(len(targets)), self.part):

@@ -13,7 +13,7 @@ from ftgui.engine import backbones
 from ftgui.engine.errors import EngineError
 from ftgui.engine.freezing import Freezer
 from ftgui.engine.nearest import Embeddings
-from ftgui.engine.price import Profile
+from ftgui.engine.price import Profiler
 from ftgui.protocol.messages import LayerNode
 from ftgui.protocol.recipe import FROM_SCRATCH, Backbone
 
@@ -32,8 +32,8 @@ class Loaded:
     """The head means something: it was trained here, loaded from a run, or came with the weights."""
     temperature: float = 1.0
     """That logits are divided by before the softmax."""
-    profile: Profile | None = None
-    """Made when somebody first asks for a price."""
+    profiler: Profiler = field(default_factory=Profiler)
+    """Measures it when somebody first asks for a price."""
     embeddings: Embeddings = field(default_factory=Embeddings)
     """Of the weights as they are now."""
 

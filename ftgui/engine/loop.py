@@ -149,6 +149,8 @@ class Training:
         self._folder = run_folder
         self._best = BestWeights(model, run_folder / BEST_FOLDER, description)
         self._explosion_watch = ExplosionWatch(len(description.class_names))
+        training = recipe.training
+        self._accumulation = Accumulation(training.batch_size, device, training.label_smoothing, self._make_room)
         self._steering: list[SteerCommand] = []
         self._early_stop = recipe.training.early_stop
         self._in_phase = False
@@ -198,12 +200,13 @@ class Training:
             return "failed", str(error)
         except Exception as error:
             if out_of_memory(error):
-                return "failed", _out_of_memory_sentence(self._accumulation.part)
+                return "failed", self._out_of_memory_sentence()
             log.exception("training failed")
             return "failed", f"The training failed: {type(error).__name__}: {error}"
         return "done", "Training is done."
 
     def _start(self, checkpoint: Checkpoint | None) -> None:
+        self._poll()  # it may be wanted no longer: the model took seconds to build
         # What an earlier part of the run said of the images is not what its model will say.
         self._to_disk(lambda: (self._folder / PREDICTIONS_FILE).unlink(missing_ok=True))
         if checkpoint is None:
@@ -221,11 +224,11 @@ class Training:
         for phase in self.phases:
             check_trainable(self.freezer.resolve(phase.train))
         training = self.recipe.training
-        weights = None
         if training.balance == "loss":
-            weights = class_weights(self._targets, len(self.description.class_names)).to(self.device)
-        part = checkpoint.plain["part"] if checkpoint else training.batch_size
-        self._accumulation = Accumulation(part, self.device, weights, training.label_smoothing, self._make_room)
+            weights = class_weights(self._targets, len(self.description.class_names))
+            self._accumulation.class_weights = weights.to(self.device)
+        if checkpoint is not None:
+            self._accumulation.part = checkpoint.plain["part"]
         self._steps_per_epoch = len(cut(range(len(train)), training.batch_size))
         self._source.train_indices, self._source.val_indices = train, val
         self._best.judged = bool(val)
@@ -649,6 +652,17 @@ class Training:
             f"“{name}”. {kept} Try {rate / 10:.1e}."
         )
 
+    def _out_of_memory_sentence(self) -> str:
+        if self.at.phase < 0:
+            return (
+                "There was not enough memory to read the images. Close other programs, or take a model with a smaller "
+                "input size."
+            )
+        return (
+            f"The device ran out of memory even with {self._accumulation.part} images at a time. Tick fewer layers or take "
+            "a smaller model; closing other programs on the device may help too."
+        )
+
     def _finish(self, reason: str, message: str) -> m.TrainingFinished:
         best = self._best.best
         self.in_train_mode = False
@@ -747,13 +761,6 @@ class Training:
         self._outlook.layers_changed(
             self.at.phase, self.freezer.names(), len(source.train_indices), len(source.val_indices)
         )
-
-
-def _out_of_memory_sentence(images: int) -> str:
-    return (
-        f"The device ran out of memory even with {images} images at a time. Tick fewer layers or take a smaller model; "
-        "closing other programs on the device may help too."
-    )
 
 
 def _fields(event: Any) -> dict[str, Any]:

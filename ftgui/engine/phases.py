@@ -103,6 +103,11 @@ class PhaseOptimizer:
                 parameter.grad = None
         self.adamw.step()
 
+    def hold_rate(self, rate: float) -> None:
+        """Give every group its share of a rate for the phase, without warm-up or schedule: the range test's steps."""
+        for group in self.adamw.param_groups:
+            group["lr"] = rate * self._factors[group["stage"]]
+
     def set_rates(self, step: int) -> None:
         """Give every group the rate of this step of the phase."""
         for group in self.adamw.param_groups:

@@ -21,6 +21,8 @@ from torch.nn import functional
 
 from ftgui.data.pixels import Preprocessing
 from ftgui.engine import augment
+from ftgui.engine.accumulation import out_of_memory
+from ftgui.engine.errors import EngineError
 from ftgui.engine.feeds import FILL_BATCH, autocast
 from ftgui.engine.freezing import Freezer
 from ftgui.engine.loading import CACHE_SHARE, NO_AUGMENTATION
@@ -86,33 +88,84 @@ class Profile:
     row_parameters: dict[int, int] = field(default_factory=dict)
 
 
-def profile(
-    model: nn.Module, freezer: Freezer, preprocessing: Preprocessing, device: torch.device, images: int
-) -> Profile:
-    """Measure; takes about a second for a small model on a CPU.
+class Profiler:
+    """Measures one model on one device, in rounds: what was measured is kept when it is interrupted."""
 
-    Args:
-        model: is left as it is: a copy is measured.
-        freezer: of that model.
-        preprocessing: its input.
-        device: where it is.
-        images: in the measured batch.
-    """
-    base = _memory(device)
-    rows = _rows_by_module(freezer)
-    twin = copy.deepcopy(model).requires_grad_(True)
-    noise = torch.randn(images, 3, preprocessing.size, preprocessing.size, generator=torch.Generator().manual_seed(0))
-    batch = noise.to(device, memory_format=torch.channels_last)
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        _measure(twin, rows, batch, device)  # warms up
-        rounds = [_measure(twin, rows, batch, device) for _ in range(_ROUNDS)]
-    leaves = [_median(seen) for seen in zip(*rounds, strict=True)]
-    folded = _folded_seconds(twin, batch, device)
-    share = folded / sum(leaf.infer for leaf in leaves) if folded else 1.0
-    parameters = {row: freezer.tree.rows[row].own_parameters for row in freezer.tree.units}
-    side = preprocessing.resize
-    decoded = int(side * side * _DECODED_BYTES * 3)
-    return Profile(leaves, bool(folded), share, _augment_seconds(preprocessing), base, decoded, parameters)
+    def __init__(self) -> None:
+        self.profile: Profile | None = None
+        """When all rounds are done."""
+        self.why_not = ""
+        """It can't be measured, in a sentence; then nobody tries again."""
+        self._rounds: list[list[Leaf]] = []
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing more will be measured."""
+        return self.profile is not None or bool(self.why_not)
+
+    def measure(
+        self,
+        model: nn.Module,
+        freezer: Freezer,
+        preprocessing: Preprocessing,
+        device: torch.device,
+        images: int,
+        poll: Callable[[], None],
+    ) -> Profile:
+        """Make the profile; takes about a second for a small model on a CPU, minutes for the largest.
+
+        Args:
+            model: is left as it is: a copy is measured.
+            freezer: of that model.
+            preprocessing: its input.
+            device: where it is.
+            images: in the measured batch.
+            poll: called before each layer; what it raises interrupts, and a later call goes on with the same round.
+
+        Raises:
+            EngineError: it can't be measured, for want of memory.
+        """
+        if self.why_not:
+            raise EngineError(self.why_not)
+        try:
+            self.profile = self._measure(model, freezer, preprocessing, device, images, poll)
+            return self.profile
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+            self.why_not = (
+                "What training costs could not be measured: a few images at a time take more memory than there is."
+            )
+        # Not in the handler: its traceback would keep alive what is to be freed.
+        raise EngineError(self.why_not)
+
+    def _measure(
+        self,
+        model: nn.Module,
+        freezer: Freezer,
+        preprocessing: Preprocessing,
+        device: torch.device,
+        images: int,
+        poll: Callable[[], None],
+    ) -> Profile:
+        base = _memory(device)
+        rows = _rows_by_module(freezer)
+        poll()
+        twin = copy.deepcopy(model).requires_grad_(True)
+        side = preprocessing.size
+        noise = torch.randn(images, 3, side, side, generator=torch.Generator().manual_seed(0))
+        batch = noise.to(device, memory_format=torch.channels_last)
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            _measure(twin, rows, batch, device, poll)  # warms up
+            while len(self._rounds) < _ROUNDS:
+                self._rounds.append(_measure(twin, rows, batch, device, poll))
+        leaves = [_median(seen) for seen in zip(*self._rounds, strict=True)]
+        folded = _folded_seconds(twin, batch, device, poll)
+        share = folded / sum(leaf.infer for leaf in leaves) if folded else 1.0
+        parameters = {row: freezer.tree.rows[row].own_parameters for row in freezer.tree.units}
+        decoded = int(preprocessing.resize**2 * _DECODED_BYTES * 3)
+        augmented = _augment_seconds(preprocessing)
+        return Profile(leaves, bool(folded), share, augmented, base, decoded, parameters)
 
 
 def price(found: Profile, command: m.AskPrice, units: set[int]) -> m.Price:
@@ -186,13 +239,14 @@ def _rows_by_module(freezer: Freezer) -> dict[str, int]:
     return {freezer.tree.rows[row].path or "": row for row in freezer.tree.units}
 
 
-def _folded_seconds(model: nn.Module, batch: torch.Tensor, device: torch.device) -> float:
+def _folded_seconds(model: nn.Module, batch: torch.Tensor, device: torch.device, poll: Callable[[], None]) -> float:
     """For one image through the whole model with batch norms folded; 0 for a model that can't be cut."""
     seconds = []
     try:
         module = fold(fx.GraphModule(model, trace(model.eval())))
         with torch.inference_mode(), autocast(device):
             for _ in range(_ROUNDS + 1):  # the first round warms up
+                poll()
                 started = _now(device)
                 module(batch)
                 seconds.append(_now(device) - started)
@@ -204,7 +258,8 @@ def _folded_seconds(model: nn.Module, batch: torch.Tensor, device: torch.device)
 class _Watch:
     """Notes when leaves begin, what they save, and when gradients of their outputs arrive."""
 
-    def __init__(self, model: nn.Module, rows: dict[str, int], device: torch.device) -> None:
+    def __init__(self, model: nn.Module, rows: dict[str, int], device: torch.device, poll: Callable[[], None]) -> None:
+        self._poll = poll
         self.leaves: list[Leaf] = []
         self.starts: list[float] = []
         self.arrivals: dict[int, float] = {}
@@ -223,6 +278,7 @@ class _Watch:
 
     def _before(self, own: frozenset[int]) -> Callable[[nn.Module, object], None]:
         def begin(_module: nn.Module, _inputs: object) -> None:
+            self._poll()
             self.leaves.append(Leaf(own))
             self.starts.append(self.now())
 
@@ -236,6 +292,7 @@ class _Watch:
         if self.backwards and output.requires_grad:
 
             def arrived(_gradient: torch.Tensor) -> None:
+                self._poll()
                 self.arrivals.setdefault(number, self.now())
 
             output.register_hook(arrived)  # type: ignore[no-untyped-call]
@@ -260,23 +317,27 @@ def _now(device: torch.device) -> float:
 
 
 @contextmanager
-def _watching(model: nn.Module, rows: dict[str, int], device: torch.device) -> Iterator[_Watch]:
-    watch = _Watch(model, rows, device)
+def _watching(
+    model: nn.Module, rows: dict[str, int], device: torch.device, poll: Callable[[], None]
+) -> Iterator[_Watch]:
+    watch = _Watch(model, rows, device, poll)
     try:
         yield watch
     finally:
         watch.close()
 
 
-def _measure(model: nn.Module, rows: dict[str, int], batch: torch.Tensor, device: torch.device) -> list[Leaf]:
+def _measure(
+    model: nn.Module, rows: dict[str, int], batch: torch.Tensor, device: torch.device, poll: Callable[[], None]
+) -> list[Leaf]:
     images = len(batch)
     model.eval()
-    with _watching(model, rows, device) as idle, torch.inference_mode(), autocast(device):
+    with _watching(model, rows, device, poll) as idle, torch.inference_mode(), autocast(device):
         model(batch)
         end = idle.now()
     infer = _between(idle.starts, end)
     # Eval mode here too: one image in a batch would be too few for a batch norm, and the arithmetic is about the same.
-    with _watching(model, rows, device) as watch:
+    with _watching(model, rows, device, poll) as watch:
         watch.backwards = True
         with torch.autograd.graph.saved_tensors_hooks(watch.pack, lambda tensor: tensor), autocast(device):
             logits = as_logits(model(batch))

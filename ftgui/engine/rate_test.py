@@ -149,8 +149,7 @@ def _steps(source: Source, recipe: Recipe, phase: Phase, rates: list[float]) -> 
     for rate in rates:
         batch = next(batches)
         source.poll()
-        for group in optimizer.adamw.param_groups:
-            group["lr"] = rate
+        optimizer.hold_rate(rate)
         with autocast(device):
             logits = made.feed.logits(batch.inputs).float()
             smoothing = recipe.training.label_smoothing

@@ -6,7 +6,8 @@ import io
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from PIL import Image
 from ftgui.data.catalog import Catalog, CatalogError
 from ftgui.data.formats import ImageError
 from ftgui.data.pixels import center_view, decode
+from ftgui.data.records import Sample
 from ftgui.engine import augment, backbones, devices, examples, rate_test
 from ftgui.engine import checkpoint as checkpoints
 from ftgui.engine.asking import Asking
@@ -30,7 +32,7 @@ from ftgui.engine.loaded import Loaded, take_trained
 from ftgui.engine.loading import NO_AUGMENTATION
 from ftgui.engine.loop import SteerCommand, StopRequested, Training
 from ftgui.engine.memory import return_freed_memory
-from ftgui.engine.price import CPU_IMAGES, price, profile
+from ftgui.engine.price import CPU_IMAGES, price
 from ftgui.engine.runs import samples_of
 from ftgui.engine.telling import Emit
 from ftgui.protocol import messages as m
@@ -45,6 +47,10 @@ _QUESTIONS = (m.Predict, m.Explain, m.ShowViews, m.EndFiles)
 
 _BESIDE = (*_QUESTIONS, m.SetTrainable, m.AskPrice)
 """Answered also where the model is only asked, not changed."""
+
+
+class _GivesWay(Exception):
+    """What is measured in the background ends for now, because something else is to be done."""
 
 
 _NOT_IN_TRAINING = (
@@ -76,7 +82,8 @@ class Session:
         self._preparing = ""
         """Name of the example set that is being made."""
         self.stop_requested = False
-        """Set to end a training between steps; for callers without a command queue (Ctrl-C)."""
+        """Set to end what goes on, and whatever else would begin: for callers without a command queue (Ctrl-C, which may
+        come before there is anything to end). Never taken back."""
         self.shutting_down = False
 
     def handle(self, command: m.Command) -> None:
@@ -247,23 +254,55 @@ class Session:
 
     def _price(self, command: m.AskPrice) -> None:
         loaded = self._require()
-        if loaded.profile is None:
+        measured = loaded.profiler.profile
+        if measured is None:
             if self._training is not None:
                 raise EngineError("The price is known when the training is over.")
             on_gpu = loaded.device.type == "cuda"
             images = command.recipe.training.batch_size if on_gpu else CPU_IMAGES
             preprocessing = loaded.built.preprocessing
-            loaded.profile = profile(loaded.model, loaded.freezer, preprocessing, loaded.device, images)
-            return_freed_memory()
-        self._emit(price(loaded.profile, command, loaded.freezer.resolve(command.layers)))
+            try:
+                measured = loaded.profiler.measure(
+                    loaded.model, loaded.freezer, preprocessing, loaded.device, images, self._poll_measuring
+                )
+            except _GivesWay:
+                self._postponed.append(command)  # gone on with after what came in
+                return
+            except StopRequested as stop:
+                raise EngineError("The cost was not measured: it was stopped.") from stop
+            finally:
+                return_freed_memory()
+        self._emit(price(measured, command, loaded.freezer.resolve(command.layers)))
+
+    def _poll_measuring(self) -> None:
+        """Between two layers of a measurement nobody pressed a button for: it gives way to everything else.
+
+        Raises:
+            _GivesWay: something else is to be done first.
+            StopRequested: on `Stop` or `stop_requested`.
+        """
+        if self.stop_requested:
+            raise StopRequested
+        while (command := self._next_command(False)) is not None:
+            if isinstance(command, m.Stop):
+                raise StopRequested
+            if isinstance(command, m.SetTrainable | m.Configure):
+                self._do(command)  # takes no time, and a copy of the model is measured
+            elif isinstance(command, m.Shutdown):
+                self.shutting_down = True
+                raise StopRequested
+            else:
+                self._postponed.append(command)
+                if not isinstance(command, m.AskPrice):  # which the same measurement answers
+                    raise _GivesWay
 
     @staticmethod
     def _estimate(loaded: Loaded, recipe: Recipe, phase: Phase, train: int, val: int) -> m.Price | None:
         """What a phase will cost, if the model was looked at before; a training does not wait for that."""
-        if loaded.profile is None:
+        if loaded.profiler.profile is None:
             return None
         question = m.AskPrice(0, phase.train, recipe, train, val)
-        return price(loaded.profile, question, loaded.freezer.resolve(phase.train))
+        return price(loaded.profiler.profile, question, loaded.freezer.resolve(phase.train))
 
     def _find_rate(self, command: m.FindRate) -> None:
         """A range test with the present model, whatever it has learned by now."""
@@ -282,7 +321,6 @@ class Session:
             partial(self._poll_beside, _QUESTIONS),
         )
         source.progress = lambda what, done, total: self._emit(m.Progress(what, done, total))
-        self.stop_requested = False
         try:
             curve = rate_test.range_test(
                 source, recipe, command.phase, lambda rate, loss: self._emit(m.RateTested(command.request, rate, loss))
@@ -297,15 +335,12 @@ class Session:
 
     def _judge(self, command: m.Judge) -> None:
         self._require()
-        self.stop_requested = False
         self._asking.judge(command, partial(self._poll_beside, _BESIDE))
 
     def _export(self, command: m.Export) -> None:
-        self.stop_requested = False
         Exporter(command, self._emit, partial(self._poll_beside, _BESIDE)).run()
 
     def _find_nearest(self, command: m.FindNearest) -> None:
-        self.stop_requested = False
         ended_by = (m.Train, m.Continue, m.LoadModel, m.FindRate, m.Judge, m.PredictFiles, m.FindNearest)
         self._asking.nearest(command, partial(self._poll_beside, _QUESTIONS, ended_by))
 
@@ -316,7 +351,6 @@ class Session:
 
     def _rest_of_files(self) -> None:
         """Those that still wait, other questions in between, until something else is to be done."""
-        self.stop_requested = False
         while self._asking.files_wait and not self._postponed and not self.shutting_down:
             try:
                 self._poll_beside(_QUESTIONS)
@@ -356,12 +390,17 @@ class Session:
             if isinstance(command, m.Stop | m.Shutdown):
                 self.shutting_down = isinstance(command, m.Shutdown)
                 raise StopRequested
-            if isinstance(command, answered):
+            if isinstance(command, answered) and not self._takes_long(command):
                 self._do(command)
             else:
                 self._postponed.append(command)
                 if isinstance(command, ended_by):
                     raise StopRequested
+
+    def _takes_long(self, command: m.Command) -> bool:
+        """A price is a sum, but for the first of a model, which is measured."""
+        measured = self._loaded is not None and self._loaded.profiler.is_over
+        return isinstance(command, m.AskPrice) and not measured
 
     def _show_views(self, command: m.ShowViews) -> None:
         preprocessing = self._require().built.preprocessing
@@ -384,7 +423,6 @@ class Session:
         if self._preparing:
             raise EngineError(f"{self._preparing} is still being prepared. Cancel that first, or wait for it.")
         self._preparing = command.name
-        self.stop_requested = False
         try:
             folder = examples.prepare(command.name, self._downloads, self._example_progress)
             if command.copy_to:
@@ -437,8 +475,21 @@ class Session:
         class_names, samples = began_with
         if len(class_names) < 2:
             raise EngineError("There is nothing to tell apart: training takes images of at least two classes.")
-        self.stop_requested = False
-        before = self._set_aside()
+        with self._set_aside() as before:
+            finished = self._train_fresh(recipe, class_names, samples, root, run_folder, checkpoint, before)
+        self._emit(finished)
+
+    def _train_fresh(
+        self,
+        recipe: Recipe,
+        class_names: list[str],
+        samples: list[Sample],
+        root: Path,
+        run_folder: Path,
+        checkpoint: Checkpoint | None,
+        before: Loaded | None,
+    ) -> m.TrainingFinished:
+        """Train a new model of the recipe's, which is the present one afterwards if it learned anything."""
         loaded = self._fresh(recipe, class_names)
         freezer = loaded.freezer
         wanted = freezer.resolve(recipe.active_phases[-1].train)
@@ -470,19 +521,32 @@ class Session:
             # Stopped before the first step, or ruined in the first epoch: nobody wants to ask such a model.
             self._put_back(before, recipe, class_names)
         self._set_trainable(m.SetTrainable(0, self._require().freezer.names(wanted)))
-        self._emit(finished)
+        return finished
 
-    def _set_aside(self) -> Loaded | None:
-        """The model trained before, off the device while another trains, in case the new run comes to nothing."""
+    @contextmanager
+    def _set_aside(self) -> Iterator[Loaded | None]:
+        """The model trained before, off the device while another trains, in case the new run comes to nothing.
+
+        Whatever keeps the new run from beginning or ends it with an error, the model is then back on its device and the
+        present one again, as the window still believes.
+        """
         before = self._loaded
         if before is None or not before.trained:
-            return None
+            yield None
+            return
         before.model.to("cpu")
-        return before
+        try:
+            yield before
+        except BaseException:
+            self._loaded = None  # the new one goes first: the device may not hold both
+            before.model.to(before.device)
+            self._loaded = before
+            raise
 
     def _put_back(self, before: Loaded | None, recipe: Recipe, class_names: list[str]) -> None:
         same = before is not None and (before.backbone, before.built.class_names) == (recipe.backbone, class_names)
         if before is not None and same:
+            self._loaded = None
             before.model.to(before.device)
             self._loaded = before
         else:
@@ -493,7 +557,7 @@ class Session:
         before = self._loaded
         self._loaded = self._build(recipe.backbone, class_names, recipe.device, recipe.seed)
         if before is not None and before.backbone.name == recipe.backbone.name and before.device == self._loaded.device:
-            self._loaded.profile = before.profile  # weights and a few classes more cost the same
+            self._loaded.profiler = before.profiler  # weights and a few classes more cost the same
         return self._loaded
 
     def _poll(self) -> float:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
+from ftgui.engine import price as pricing
 from ftgui.engine import rate_test
 from ftgui.engine.prefix import NoPrefix
+from ftgui.engine.price import Profiler
 from ftgui.engine.rate_test import Curve
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Augmentation, Phase, Recipe, Training
@@ -44,14 +47,14 @@ def test_more_ticks_cost_more(loaded: Engine) -> None:
 
 def test_the_frozen_part_costs_what_is_left_with_norms_folded(loaded: Engine, monkeypatch) -> None:
     whole = ask(loaded, ["head"])
-    loaded.session._loaded.profile.folded /= 2
+    loaded.session._loaded.profiler.profile.folded /= 2
     assert ask(loaded, ["head"]).prefix_seconds < 0.8 * whole.prefix_seconds
 
     def untraceable(*_: object) -> None:
         raise NoPrefix("it is what it is")
 
     monkeypatch.setattr("ftgui.engine.price.trace", untraceable)
-    loaded.session._loaded.profile = None
+    loaded.session._loaded.profiler = Profiler()
     assert not ask(loaded, ["head"]).cached
 
 
@@ -69,7 +72,7 @@ def test_after_the_first_question_the_answer_is_a_sum(loaded: Engine, monkeypatc
     def again(*_: object) -> None:
         raise AssertionError("profiled twice")
 
-    monkeypatch.setattr("ftgui.engine.session.profile", again)
+    monkeypatch.setattr("ftgui.engine.price._measure", again)
     started = time.process_time()
     for _ in range(20):
         ask(loaded, ["last stage", "head"])
@@ -126,6 +129,56 @@ def test_epochs_that_early_stopping_saved_are_not_waited_for(
 def test_a_price_without_a_model_is_refused(engine: Engine) -> None:
     engine.do(m.AskPrice(3, ["head"], Recipe(), 1, 1))
     assert engine.of(m.CommandFailed)[0].request == 3
+
+
+def measuring(monkeypatch: pytest.MonkeyPatch, during: Callable[[int], None]) -> list[int]:
+    """Calls `during` with the number of each pass through the model, when its first layer begins; returns all numbers."""
+    passes: list[int] = []
+    real = pricing._measure
+
+    def noted(*arguments):  # type: ignore[no-untyped-def]
+        passes.append(len(passes) + 1)
+        during(passes[-1])
+        return real(*arguments)
+
+    monkeypatch.setattr(pricing, "_measure", noted)
+    return passes
+
+
+def test_a_measurement_gives_way_to_what_a_person_asks_and_is_gone_on_with(
+    loaded: Engine, make_dataset: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = next(make_dataset(count=3).rglob("*.jpg"))
+
+    def person(number: int) -> None:
+        if number == 3:  # in the warm-up after it nothing more is asked
+            loaded.queue.append(m.Predict(9, str(image)))
+
+    passes = measuring(monkeypatch, person)
+    ask(loaded, ["head"])
+    order = [type(event) for event in loaded.events if isinstance(event, m.Prediction | m.Price)]
+    assert order == [m.Prediction, m.Price]
+    # A warm-up and one round, the interrupted one, then a warm-up and the two that were missing: nothing twice.
+    assert len(passes) == 3 + 1 + 2
+
+
+def test_stop_ends_a_measurement_and_it_is_not_begun_again_by_itself(
+    loaded: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes = measuring(monkeypatch, lambda _number: loaded.queue.append(m.Stop()))
+    loaded.do(m.AskPrice(3, ["head"], Recipe(), 100, 50))
+    assert "stopped" in loaded.of(m.CommandFailed)[0].message and not loaded.of(m.Price) and len(passes) == 1
+
+
+def test_memory_that_did_not_suffice_once_is_not_tried_again(loaded: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_number: int) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    passes = measuring(monkeypatch, full)
+    for request in (3, 4):
+        loaded.do(m.AskPrice(request, ["head"], Recipe(), 100, 50))
+    assert [event.request for event in loaded.of(m.CommandFailed)] == [3, 4] and len(passes) == 1
+    assert "more memory than there is" in loaded.of(m.CommandFailed)[0].message
 
 
 # --- range test -----------------------------------------------------------------------------------------------------
@@ -189,6 +242,25 @@ def test_a_later_phase_is_tested_with_a_head_that_knows_something(
     monkeypatch.setattr(rate_test, "_steps", note)
     find(loaded, train_command(make_dataset(count=20), phases), 1)
     assert trained == [(["head"], 40), (["last stage", "head"], rate_test.STEPS)]
+
+
+def test_earlier_stages_are_tried_at_a_share_of_the_rate_as_the_phase_will_have_it(
+    loaded: Engine, make_dataset: Maker, train_command, monkeypatch
+) -> None:
+    from ftgui.engine.phases import PhaseOptimizer
+
+    seen: list[dict[str, float]] = []
+    step = PhaseOptimizer.step
+
+    def note(self: PhaseOptimizer) -> None:
+        seen.append({group["stage"]: group["lr"] for group in self.adamw.param_groups})
+        step(self)
+
+    monkeypatch.setattr(PhaseOptimizer, "step", note)
+    phases = [Phase(name="Two", train=["stage 4", "head"], epochs=1, lr=1e-3, falloff=0.25)]
+    end = find(loaded, train_command(make_dataset(count=20), phases))
+    for rate, rates in zip(end.lr, seen, strict=False):
+        assert rates == {"stage 4": pytest.approx(rate / 4), "head": pytest.approx(rate)}
 
 
 def test_stop_ends_it_and_what_came_meanwhile_is_answered(loaded: Engine, make_dataset: Maker, train_command) -> None:
