@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from ftgui.data.formats import read_image_file
 from ftgui.protocol.recipe import write_atomically
 
 ADDED_FOLDER = "added"
@@ -19,9 +20,10 @@ def keep_copy(source: Path | bytes, folder: Path) -> Path:
         folder: made when missing.
 
     Raises:
-        OSError: it can't be read or written.
+        ImageError: it can't be read.
+        OSError: the copy can't be written.
     """
-    content = source if isinstance(source, bytes) else source.read_bytes()
+    content = source if isinstance(source, bytes) else read_image_file(source)
     name, suffix = ("pasted", ".png") if isinstance(source, bytes) else (source.stem, source.suffix)
     digest = hashlib.blake2b(content, digest_size=4).hexdigest()
     copy = folder.absolute() / f"{name}-{digest}{suffix}"

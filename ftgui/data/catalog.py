@@ -84,6 +84,13 @@ END;
 """
 
 
+def _itself_and_folders(path: str) -> Iterator[str]:
+    """``a/b/c.jpg`` -> itself, ``a/b``, ``a``."""
+    while path:
+        yield path
+        path = path.rpartition("/")[0]
+
+
 class CatalogError(Exception):
     """The catalog file can't be used; the text says why."""
 
@@ -217,13 +224,14 @@ class Catalog:
         self._db.execute(_INDEX)
 
     def _forget_vanished(self, found: Found) -> None:
-        """Not what lies in folders that could not be listed this time, nor what was added by hand from elsewhere."""
-        closed = [p.path for p in found.problems if p.kind == "folder-unreadable"]
-        self._db.execute(
-            """DELETE FROM images WHERE path NOT IN (SELECT path FROM present) AND found_class != ''
-            AND NOT EXISTS (SELECT 1 FROM json_each(?) WHERE substr(images.path, 1, length(value) + 1) = value || '/')""",
-            (json.dumps(closed),),
-        )
+        """Not what could not be looked at this time, nor what was added by hand from elsewhere."""
+        if "" in found.not_seen:
+            return
+        absent = self._db.execute(
+            "SELECT id, path FROM images WHERE path NOT IN (SELECT path FROM present) AND found_class != ''"
+        ).fetchall()
+        gone = [(id_,) for id_, path in absent if found.not_seen.isdisjoint(_itself_and_folders(path))]
+        self._db.executemany("DELETE FROM images WHERE id = ?", gone)
 
     def _look_at_added(self, root: Path) -> None:
         """Images from elsewhere are in no folder that is scanned: have they changed, or gone?"""
@@ -449,7 +457,8 @@ class Catalog:
         """Path, size and time of images that nobody has tried to decode yet, or that may be readable by now."""
         rows = self._db.execute(
             """SELECT path, size, mtime FROM images WHERE digest IS NULL AND (problem IS NULL OR id IN
-            (SELECT image FROM findings WHERE kind IN ('missing', 'no-access', 'too-large', 'needs-extra'))) ORDER BY id"""
+            (SELECT image FROM findings
+            WHERE kind IN ('missing', 'no-access', 'io-error', 'too-large', 'needs-extra'))) ORDER BY id"""
         )
         return rows.fetchall()
 

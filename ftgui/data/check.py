@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ftgui.data.catalog import Catalog
-from ftgui.data.formats import ImageError, load_rgb, open_image, orientation_of
+from ftgui.data.formats import ImageError, load_rgb, open_image, orientation_of, read_image_file, reading
 from ftgui.data.job import Job
 from ftgui.data.records import Checked
 
@@ -92,12 +92,14 @@ def check(file: Path, path: str, size: int, mtime: float) -> Checked:
     """
     try:
         # Read once; hashing and decoding then come from memory.
-        content: bytes | Path = _read(file) if size <= _LARGEST_READ else file
+        content: bytes | Path = read_image_file(file) if size <= _LARGEST_READ else file
         with open_image(content) as image:
             width, height = image.size
-            mode, kind, frames = image.mode, image.format or "", getattr(image, "n_frames", 1)
+            mode, kind = image.mode, image.format or ""
             turned = orientation_of(image)
+            several = _has_second_frame(image)
         picture = load_rgb(content, SHORT_SIDE)
+        digest = _digest(content)
     except ImageError as error:
         return Checked(path, size, mtime, problem=str(error), findings=((error.kind, str(error)),))
     grey = picture.convert("L")
@@ -110,27 +112,27 @@ def check(file: Path, path: str, size: int, mtime: float) -> Checked:
         mode=mode,
         format=kind,
         orientation=turned,
-        digest=_digest(content),
+        digest=digest,
         dhash=difference_hash(grey),
         brightness=float(np.asarray(grey).mean()),
-        findings=tuple(_oddities(file, kind, frames, width, height)),
+        findings=tuple(_oddities(file, kind, several, width, height)),
     )
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError:
-        with open_image(file):  # raises with the reason in words
-            pass
-        raise
 
 
 def _digest(content: bytes | Path) -> bytes:
     if isinstance(content, bytes):
         return hashlib.blake2b(content, digest_size=16).digest()
-    with content.open("rb") as stream:
+    with reading(content), content.open("rb") as stream:
         return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).digest()
+
+
+def _has_second_frame(image: Image.Image) -> bool:
+    """Not ``n_frames``, which looks at every page there is: a file may say that it has millions."""
+    try:
+        image.seek(1)
+    except Exception:  # noqa: BLE001 - whatever a format says that has no second one, or a damaged one
+        return False
+    return True
 
 
 def difference_hash(grey: Image.Image) -> int:
@@ -143,7 +145,7 @@ def difference_hash(grey: Image.Image) -> int:
     return int.from_bytes(bits.tobytes(), "big", signed=True)
 
 
-def _oddities(file: Path, kind: str, frames: int, width: int, height: int) -> list[tuple[str, str]]:
+def _oddities(file: Path, kind: str, several: bool, width: int, height: int) -> list[tuple[str, str]]:
     found = []
     shorter, longer = sorted((width, height))
     if shorter < TINY_SIDE:
@@ -152,6 +154,6 @@ def _oddities(file: Path, kind: str, frames: int, width: int, height: int) -> li
         found.append(("extreme-aspect", f"{width} × {height} pixels: {longer / shorter:.0f} times as long as wide."))
     if kind in _NAMES and file.suffix.lower() not in _NAMES[kind].split():
         found.append(("wrong-extension", f"The name says {file.suffix}, the content is {kind}."))
-    if frames > 1 and kind != "MPO":  # a camera's MPO holds the picture and its thumbnails
-        found.append(("animation", f"{frames} frames or pages; the first is used."))
+    if several and kind != "MPO":  # a camera's MPO holds the picture and its thumbnails
+        found.append(("animation", "Several frames or pages; the first is used."))
     return found

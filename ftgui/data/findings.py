@@ -48,6 +48,13 @@ KINDS: dict[str, Kind] = {
     "no-access": Kind(
         "error", "without permission", "You may not read it.", "Give yourself the right to read it; it is left out."
     ),
+    "io-error": Kind(
+        "error",
+        "the disk did not give",
+        "The drive or the network failed while it was read.",
+        "Check the drive or the connection, then open the folder again; it is left out until then.",
+    ),
+    "no-file": Kind("warning", "no files", "A pipe, a socket or a device.", "Remove it.", noun="entry"),
     "needs-extra": Kind(
         "error",
         "that need an extra",

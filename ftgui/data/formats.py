@@ -9,7 +9,10 @@ from __future__ import annotations
 import functools
 import io
 import os
+import stat
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -59,16 +62,15 @@ def open_image(source: Path | bytes) -> Image.Image:
     """Open an image without decoding it.
 
     Raises:
-        ImageError: it is missing, not readable, not an image, or larger than `MAX_PIXELS`.
+        ImageError: it is missing, no file, not readable, not an image, or larger than `MAX_PIXELS`.
     """
     try:
         if _is_heif(source):
             _knows_heif()
-        image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
-    except FileNotFoundError as error:
-        raise ImageError("The file is no longer there.", "missing") from error
-    except PermissionError as error:
-        raise ImageError("You have no permission to read this file.", "no-access") from error
+        with reading(source):
+            image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
+    except ImageError:
+        raise
     except Image.DecompressionBombError as error:
         raise ImageError(_too_large(None), "too-large") from error
     except UnidentifiedImageError as error:
@@ -80,6 +82,37 @@ def open_image(source: Path | bytes) -> Image.Image:
         image.close()
         raise ImageError(_too_large((width, height)), "too-large")
     return image
+
+
+def read_image_file(path: Path) -> bytes:
+    """All of a file's bytes.
+
+    Raises:
+        ImageError: it can't be read; why.
+    """
+    with reading(path):
+        return path.read_bytes()
+
+
+@contextmanager
+def reading(source: Path | bytes) -> Iterator[None]:
+    """Turns what a file system says while a file is read into `ImageError`.
+
+    Nothing is opened that is no file: a pipe called ``photo.jpg`` would keep whoever opens it waiting for ever.
+    """
+    try:
+        if isinstance(source, Path) and not stat.S_ISREG(source.stat().st_mode):
+            kind = "a folder" if source.is_dir() else "a pipe, a socket or a device"
+            raise ImageError(f"This is no image file but {kind}.", "no-file")
+        yield
+    except FileNotFoundError as error:
+        raise ImageError("The file is no longer there.", "missing") from error
+    except PermissionError as error:
+        raise ImageError("You have no permission to read this file.", "no-access") from error
+    except OSError as error:
+        if error.errno is None:  # Pillow's own, of damaged content
+            raise
+        raise ImageError(f"The file can't be read: {error.strerror or error}.", "io-error") from error
 
 
 def _too_large(size: tuple[int, int] | None) -> str:
@@ -110,8 +143,11 @@ def load_rgb(source: Path | bytes, short_side: int | None = None) -> Image.Image
         if short_side is not None:
             image.draft("RGB", (short_side, short_side))
         try:
-            image.load()
+            with reading(source):
+                image.load()
             return _to_rgb(_upright(image))
+        except ImageError:
+            raise
         except MemoryError as error:
             raise ImageError("There is not enough memory to decode this image.", "too-large") from error
         except Exception as error:

@@ -6,7 +6,7 @@ import os
 
 from ftgui.data import tables
 from ftgui.data.formats import is_image_name
-from ftgui.data.scan import Collector, Columns, DatasetError, is_text, shown, split_of, walk
+from ftgui.data.scan import Collector, Columns, DatasetError, is_text, shown, split_of, take_file, walk
 from ftgui.data.tables import Index, Table
 from ftgui.protocol.problem import Problem
 
@@ -78,13 +78,7 @@ def _take(collector: Collector, images: dict[str, os.DirEntry[str]], found: list
                     problem(Problem("warning", "listed-twice", text, path, "Correct the table, or relabel the image."))
                 continue
             taken[path] = line.class_name
-            try:
-                status = images[path].stat()
-            except OSError as error:
-                text = f"The file can't be read: {error.strerror or error}."
-                problem(Problem("error", "no-access", text, path, "Replace the file; it is left out."))
-            else:
-                collector.image(path, line.class_name, line.split, status)
+            take_file(collector, path, images[path], line.class_name, line.split)
     for path in images.keys() - taken.keys():
         text = "No table names this image, so its class is not known; it is left out."
         problem(Problem("warning", "outside-class", text, path, "Add it to the table."))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -88,6 +89,9 @@ class Found:
     """Kind -> how many there are."""
     folders: list[Path] = field(default_factory=list)
     """Every folder that was looked into."""
+    not_seen: set[str] = field(default_factory=set)
+    """Folders that could not be listed and files that could not be looked at, by their paths as in `FoundImage`; the empty
+    one is the whole dataset. What is known about images there stays known, however many they are."""
 
     @property
     def images(self) -> int:
@@ -240,7 +244,7 @@ def count_images(folder: Path, job: Job) -> int:
             for entry in entries:
                 if is_image_name(entry.name):
                     count += not entry.name.startswith(".")
-                elif not is_junk(entry.name) and entry.is_dir():
+                elif not is_junk(entry.name) and _is_folder(entry):
                     waiting.append(entry.path)
     return count
 
@@ -321,7 +325,7 @@ def _list(folder: Path | str, raising: bool = False) -> tuple[list[os.DirEntry[s
         with os.scandir(folder) as entries:
             for entry in entries:
                 if not is_junk(entry.name):
-                    (folders if entry.is_dir() else files).append(entry)
+                    (folders if _is_folder(entry) else files).append(entry)
     except PermissionError as error:
         if raising:
             raise DatasetError(f"You have no permission to read the folder “{name}”.") from error
@@ -335,6 +339,15 @@ def _list(folder: Path | str, raising: bool = False) -> tuple[list[os.DirEntry[s
     return folders, files
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """A link that leads to itself, or to where nobody may look, is told as a file that can't be read: it must not take
+    along what lies beside it."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
 def _by_name(entry: os.DirEntry[str]) -> str:
     return entry.name
 
@@ -346,6 +359,7 @@ def _list_or_problem(found: Found, relative: str, path: str) -> tuple[list[os.Di
         message, fix = "No permission to read this folder.", "Give yourself the right to read it, then open again."
     except OSError as error:
         message, fix = f"This folder can't be read: {error.strerror or error}.", ""
+    found.not_seen.add(relative.removeprefix("/"))
     found.problem(Problem("error", "folder-unreadable", message, shown(relative), fix))
     return [], []
 
@@ -389,13 +403,29 @@ def _take_file(collector: Collector, relative: str, file: os.DirEntry[str], clas
     if not is_image_name(file.name):
         found.problem(Problem("info", "other-file", "This file is not an image; it is ignored.", relative))
         return
+    take_file(collector, relative, file, class_name, split)
+
+
+def take_file(collector: Collector, path: str, file: os.DirEntry[str], class_name: str, split: str) -> None:
+    """Take an image file of a class, or say why not.
+
+    Args:
+        path: relative to the dataset folder, with ``/``.
+    """
+    found = collector.found
     try:
         status = file.stat()
     except OSError as error:
+        if not isinstance(error, FileNotFoundError):
+            found.not_seen.add(path)
         text = f"The file can't be read: {error.strerror or error}."
-        found.problem(Problem("error", "no-access", text, relative, "Replace the file; it is left out."))
+        found.problem(Problem("error", "no-access", text, path, "Replace the file; it is left out."))
         return
-    collector.image(relative, class_name, split, status)
+    if not stat.S_ISREG(status.st_mode):
+        text = "This is no file but a pipe, a socket or a device; it is left out."
+        found.problem(Problem("warning", "no-file", text, path, "Remove it."))
+        return
+    collector.image(path, class_name, split, status)
 
 
 def _outside(found: Found, relative: str, name: str) -> None:

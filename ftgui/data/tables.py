@@ -98,7 +98,7 @@ def understand(folder: Path, names: list[str], files: set[str], wanted: Columns 
     tables: list[Table] = []
     for name in sorted(names, key=_likeliness):
         path = folder / name
-        if path.suffix.lower() not in TABLE_EXTENSIONS or _size(path) > MOST_TABLE_BYTES:
+        if path.suffix.lower() not in TABLE_EXTENSIONS or not _may_be_read(path):
             continue
         if tables and path.suffix.lower() != ".txt":
             break  # one table with columns says all; lists come in several, one for each split
@@ -119,11 +119,12 @@ def understand(folder: Path, names: list[str], files: set[str], wanted: Columns 
     return tables
 
 
-def _size(path: Path) -> int:
+def _may_be_read(path: Path) -> bool:
+    """It is a file (a pipe would keep its reader waiting for ever) and not beyond all measure."""
     try:
-        return path.stat().st_size
-    except OSError:  # a link to nothing
-        return 0
+        return path.is_file() and path.stat().st_size <= MOST_TABLE_BYTES
+    except OSError:
+        return False
 
 
 def _still_fits(file: Path, columns: Columns) -> bool:

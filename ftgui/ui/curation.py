@@ -16,6 +16,7 @@ from ftgui.data import edits
 from ftgui.data.added import ADDED_FOLDER, keep_copy
 from ftgui.data.catalog import Catalog, CatalogError
 from ftgui.data.edits import Ids, Values
+from ftgui.data.formats import ImageError
 from ftgui.data.job import Job
 from ftgui.data.records import reference
 from ftgui.data.split import Splitting
@@ -150,8 +151,8 @@ class Curation(QObject):
                 return
         try:
             copy = keep_copy(source, project.folder / ADDED_FOLDER)
-        except OSError as error:
-            self.said.emit("error", f"The image could not be copied into the project: {error}.")
+        except (ImageError, OSError) as error:
+            self.said.emit("error", f"The image could not be copied into the project: {error}")
             return
         known = catalog.id_of(reference(copy, catalog.root))
         if known is not None:  # taught before, perhaps wrongly

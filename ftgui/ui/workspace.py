@@ -14,6 +14,7 @@ from ftgui.data.catalog import Catalog
 from ftgui.data.comparison import renamed_since
 from ftgui.data.example_sets import ExampleSet
 from ftgui.data.finished import BEST_FOLDER, ModelError, read_about
+from ftgui.data.formats import ImageError, read_image_file
 from ftgui.data.headless import run_name
 from ftgui.data.project import OpenRun, Project, splitting_of
 from ftgui.data.records import Contents
@@ -779,6 +780,6 @@ def is_text(path: Path) -> bool:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
-    except OSError:
-        return b""
+        return read_image_file(path)
+    except ImageError:
+        return b""  # asked all the same: the engine's answer says that it can't be read

@@ -8,6 +8,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from PIL.TiffImagePlugin import TiffImageFile
 
 from ftgui.data import edits
 from ftgui.data.catalog import Catalog, CatalogError
@@ -169,6 +170,99 @@ def test_a_folder_that_can_not_be_listed_this_time_loses_nothing(
     with opened(root) as catalog:
         assert sorted(catalog.entries()) == before
         assert groups(catalog.contents())["folder-unreadable"] == 1
+
+
+@pytest.mark.parametrize("table", [False, True])
+def test_nor_do_more_folders_than_problems_are_kept_of_nor_a_table(
+    make_dataset: Maker, monkeypatch: pytest.MonkeyPatch, table: bool
+) -> None:
+    root = make_dataset(classes=("red", "blue"), count=10)
+    for number in range(3):
+        (root / "red" / f"day {number}").mkdir()
+        picture((200, 0, 0), number).save(root / "red" / f"day {number}" / "a.png")
+    if table:
+        rows = [f"{path.relative_to(root).as_posix()},{path.name[:3]}" for path in sorted(root.rglob("*.*g"))]
+        (root / "labels.csv").write_text("\n".join(["file,label", *rows]), encoding="utf-8")
+        (root / "one.png").write_bytes((root / "red" / "day 0" / "a.png").read_bytes())
+    with opened(root) as catalog:
+        before = sorted(catalog.entries())
+        assert len(before) == 23
+    scandir = os.scandir
+
+    def closed(folder):
+        if Path(folder).name.startswith("day"):
+            raise OSError(5, "Input/output error")
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    monkeypatch.setattr("ftgui.data.scan.MOST_KEPT", 2)
+    with opened(root) as catalog:
+        assert sorted(catalog.entries()) == before
+
+
+def test_a_file_that_can_not_be_looked_at_this_time_is_not_forgotten(
+    make_dataset: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = make_dataset(count=2)
+    with opened(root) as catalog:
+        before = sorted(catalog.entries())
+    scandir = os.scandir
+
+    class Entry:
+        def __init__(self, entry: os.DirEntry[str]) -> None:
+            self.name, self.path, self.is_dir = entry.name, entry.path, entry.is_dir
+            self._entry = entry
+
+        def stat(self) -> os.stat_result:
+            if self.name == "red0.jpg":
+                raise OSError(5, "Input/output error")
+            if self.name == "red1.jpg":
+                raise FileNotFoundError(2, "No such file or directory")
+            return self._entry.stat()
+
+    class Entries(list):
+        def __enter__(self) -> Entries:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+    monkeypatch.setattr(os, "scandir", lambda folder: Entries(map(Entry, scandir(folder))))
+    with opened(root) as catalog:
+        assert sorted(catalog.entries()) == [row for row in before if row[0] != "red/red1.jpg"]
+
+
+def test_one_failing_read_does_not_end_the_checking_of_all(
+    make_dataset: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = make_dataset(count=5)
+    read = Path.read_bytes
+
+    def failing(path: Path) -> bytes:
+        if path.name == "red2.jpg":
+            raise OSError(5, "Input/output error")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", failing)
+    with opened(root) as catalog:
+        assert check_images(catalog, Job()) == 1
+        assert [path for path, *_ in catalog.unchecked()] == ["red/red2.jpg"]  # tried again the next time
+        monkeypatch.setattr(Path, "read_bytes", read)
+        assert check_images(catalog, Job()) == 0 and not catalog.unchecked()
+
+
+def test_of_a_file_with_any_number_of_pages_only_the_second_is_looked_for(
+    make_dataset: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = make_dataset(count=2)
+    pages = [picture((9, 9, 9), number) for number in range(5)]
+    pages[0].save(root / "red" / "many.tif", save_all=True, append_images=pages[1:])
+    looked: list[int] = []
+    seek = TiffImageFile._seek
+    monkeypatch.setattr(TiffImageFile, "_seek", lambda self, frame: (looked.append(frame), seek(self, frame))[1])
+    with opened(root) as catalog:
+        check_images(catalog, Job())
+        assert groups(catalog.contents())["animation"] == 1
+    assert max(looked) == 1
 
 
 def test_small_classes_are_told(make_dataset: Maker) -> None:

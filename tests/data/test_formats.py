@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from PIL import Image, UnidentifiedImageError
 
 from ftgui.data import formats
-from ftgui.data.formats import ImageError, load_rgb
+from ftgui.data.formats import ImageError, load_rgb, open_image, read_image_file
 from tests.conftest import picture
 
 
@@ -191,3 +192,12 @@ def test_heic_is_read_by_its_extra_and_named_without_it(tmp_path: Path, monkeypa
     with pytest.raises(ImageError) as other:
         load_rgb(b"something else")
     assert other.value.kind == "not-an-image"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are POSIX's")
+@pytest.mark.parametrize("ask", [load_rgb, open_image, read_image_file])
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path, ask) -> None:
+    os.mkfifo(tmp_path / "x.jpg")
+    with pytest.raises(ImageError, match="no image file but a pipe") as refused:
+        ask(tmp_path / "x.jpg")
+    assert refused.value.kind == "no-file"

@@ -157,6 +157,31 @@ def test_a_link_to_a_folder_above_does_not_loop(make_dataset: Maker) -> None:
     assert scan(root).images == 4
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="symbolic links need a privilege there")
+def test_a_link_to_itself_takes_nothing_along(make_dataset: Maker) -> None:
+    root = make_dataset(count=2)
+    (root / "red" / "round").symlink_to(root / "red" / "round")
+    (root / "round.jpg").symlink_to(root / "round.jpg")
+    (root / "red" / "round.jpg").symlink_to(root / "red" / "round.jpg")
+    found = scan(root)
+    assert found.images == 4 and count_images(root, Job()) >= 4
+    assert kinds(found) == {"round.jpg": "outside-class", "red/round": "other-file", "red/round.jpg": "no-access"}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are POSIX's")
+def test_what_is_no_file_is_no_image_whatever_it_is_called(make_dataset: Maker) -> None:
+    """Whoever opens a pipe waits for somebody to write into it."""
+    root = make_dataset(count=2)
+    os.mkfifo(root / "red" / "pipe.jpg")
+    os.mkfifo(root / "labels.csv")
+    found = scan(root)
+    assert found.images == 4 and kinds(found) == {"red/pipe.jpg": "no-file", "labels.csv": "other-file"}
+    for folder in (root / "red").iterdir():  # flat, so that the table beside is looked at
+        folder.rename(root / folder.name)
+    with pytest.raises(DatasetError):
+        scan(root / "red")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="names that are not text exist on Linux only")
 def test_names_that_are_not_text_are_problems(make_dataset: Maker) -> None:
     root = make_dataset(count=2)
