@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import tempfile
 from pathlib import Path
 
 import platformdirs
+
+from ftgui.atomic_files import sweep, temporary_name
 
 
 def resource(*parts: str) -> Path:
@@ -43,16 +43,10 @@ def safe_name(name: str) -> str:
     return re.sub(r'[<>:"/\\|?*\x00-\x1f]', "_", name).rstrip(". ") or "_"
 
 
-_SCRATCH = "scratch-"
-
-
 def scratch_folder(base: Path) -> Path:
     """A new folder in `base` for as long as this process needs it; what killed processes left there goes."""
-    import psutil  # not needed for the window's first paint
-
     base.mkdir(parents=True, exist_ok=True)
-    for folder in base.glob(f"{_SCRATCH}*"):
-        process = folder.name.removeprefix(_SCRATCH).split("-")[0]
-        if not (process.isdigit() and psutil.pid_exists(int(process))):
-            shutil.rmtree(folder, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=f"{_SCRATCH}{os.getpid()}-", dir=base))
+    sweep(base)
+    folder = temporary_name(base / "scratch")
+    folder.mkdir()
+    return folder

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ftgui.protocol.recipe import write_atomically
+from ftgui.atomic_files import write_atomically
 
 ABOUT_FILE = "about.json"
 """In a run's folder."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from ftgui.atomic_files import write_atomically
 from ftgui.data.formats import read_image_file
-from ftgui.protocol.recipe import write_atomically
 
 ADDED_FOLDER = "added"
 """In a project's folder."""
@@ -17,7 +17,7 @@ def keep_copy(source: Path | bytes, folder: Path) -> Path:
 
     Args:
         source: the file, or a PNG file's bytes (from the clipboard).
-        folder: made when missing.
+        folder: made when missing; that in which it lies must exist.
 
     Raises:
         ImageError: it can't be read.
@@ -28,5 +28,6 @@ def keep_copy(source: Path | bytes, folder: Path) -> Path:
     digest = hashlib.blake2b(content, digest_size=4).hexdigest()
     copy = folder.absolute() / f"{name}-{digest}{suffix}"
     if not copy.exists():
+        folder.mkdir(exist_ok=True)
         write_atomically(copy, content)
     return copy

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ftgui.atomic_files import replacing
 from ftgui.data.catalog import Catalog
 from ftgui.data.job import Job
 from ftgui.data.records import reference
@@ -54,7 +55,7 @@ def export_folders(catalog: Catalog, target: Path, link: bool, job: Job) -> Expo
             folder.mkdir(parents=True, exist_ok=True)
             copied += not (link and _link(sample.path, file))
             if not file.exists():
-                shutil.copy2(sample.path, file)
+                _copy(sample.path, file)
     except OSError as error:
         raise DatasetError(f"Writing to “{target}” failed: {error.strerror or error}.") from error
     job.progress(len(samples), len(samples))
@@ -83,6 +84,13 @@ def _free_name(file: Path, taken: set[Path]) -> Path:
     return candidate
 
 
+def _copy(source: Path, target: Path) -> None:
+    """With its time, but with the mode of a new file: originals may be for their owner only, or read-only."""
+    shutil.copyfile(source, target)
+    status = source.stat()
+    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
 def _link(source: Path, target: Path) -> bool:
     try:
         os.link(source, target)
@@ -99,7 +107,7 @@ def export_table(catalog: Catalog, target: Path) -> Exported:
     """
     samples, root = catalog.samples(), catalog.root
     try:
-        with target.open("w", encoding="utf-8", newline="") as file:
+        with replacing(target) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["file_name", "label", "split"])
             writer.writerows((reference(s.path, root), s.class_name, s.split) for s in samples)

@@ -11,6 +11,7 @@ from html import escape
 from pathlib import Path
 
 import ftgui
+from ftgui.atomic_files import write_atomically
 from ftgui.data import figures
 from ftgui.data.formats import ImageError, load_rgb
 from ftgui.data.history import History
@@ -52,18 +53,7 @@ def write_report(folder: Path, target: Path, job: Job | None = None) -> None:
     """
     job = job or Job()
     text = page(gather(folder, job), job)
-    _replace(target, text.encode("utf-8", "replace"))
-
-
-def _replace(target: Path, content: bytes) -> None:
-    """Like `write_atomically`, but readable for others where new files are: it is there to be passed on."""
-    temporary = target.with_name(f".{target.name}.part")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_atomically(target, text.encode("utf-8", "replace"))
 
 
 def default_name(folder: Path) -> str:

@@ -14,6 +14,7 @@ from typing import TextIO
 
 import torch
 
+from ftgui.atomic_files import write_atomically
 from ftgui.data.catalog import Catalog
 from ftgui.data.finished import WEIGHTS_FILE
 from ftgui.data.formats import is_image_name, open_image, orientation_of
@@ -31,7 +32,7 @@ from ftgui.engine.loop import StopRequested, Training
 from ftgui.engine.preprocess import to_batch
 from ftgui.engine.telling import Emit
 from ftgui.protocol import messages as m
-from ftgui.protocol.recipe import PRETRAINED, write_atomically
+from ftgui.protocol.recipe import PRETRAINED
 
 OTHER_MODELS = 2
 """Kept beside the present one: for before and after, and one earlier run."""

@@ -20,9 +20,9 @@ import safetensors
 import safetensors.torch
 import torch
 
+from ftgui.atomic_files import write_atomically
 from ftgui.data.project import CHECKPOINT_FILE
 from ftgui.engine.errors import EngineError
-from ftgui.protocol.recipe import write_atomically
 
 CHECKPOINT_FORMAT = 2
 
@@ -54,6 +54,7 @@ def save(run_folder: Path, plain: Mapping[str, Any], groups: Mapping[str, Mappin
         for name, tensor in members.items()
     }
     metadata = {"format": str(CHECKPOINT_FORMAT), "plain": json.dumps(plain)}
+    (run_folder / CHECKPOINT_FILE).parent.mkdir(exist_ok=True)
     write_atomically(run_folder / CHECKPOINT_FILE, safetensors.torch.save(tensors, metadata=metadata))
 
 

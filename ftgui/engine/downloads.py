@@ -28,6 +28,7 @@ import huggingface_hub.constants  # the package loads it only when another part 
 import torch
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
 
+from ftgui.atomic_files import put_in_place
 from ftgui.data.known_models import HUB_FILES
 from ftgui.engine.errors import EngineError
 from ftgui.engine.stream import Stream
@@ -249,7 +250,7 @@ class Downloader:
                 f"The downloaded {wanted.things} are damaged or were changed on the way (their checksum is wrong), so "
                 f"they were deleted. Try again{mirror}, {wanted.ways_out}."
             )
-        part.replace(target)
+        put_in_place(part, target)  # flushed: its checksum is not looked at again
 
     def _receive(self, wanted: Wanted, source: _Source, part: Path) -> None:
         """One connection's worth of bytes, appended to what is there.

@@ -14,12 +14,13 @@ import torch
 from torch import nn
 
 import ftgui
+from ftgui.atomic_files import write_atomically
 from ftgui.data.card import Made, RunFacts, card
 from ftgui.data.finished import BEST_FOLDER, CARD_FILE, DESCRIPTION_FILE, WEIGHTS_FILE, About, ModelError, read_about
 from ftgui.data.pixels import Preprocessing
 from ftgui.data.run_facts import run_facts
 from ftgui.engine.metrics import Figures
-from ftgui.protocol.recipe import Backbone, Recipe, dumps, write_atomically
+from ftgui.protocol.recipe import Backbone, Recipe, dumps
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def write_model(
     The weights are replaced last and in one step: whatever happens, the folder loads.
 
     Args:
-        folder: made if it does not exist.
+        folder: made if it does not exist; that in which it lies must.
         model: of which the weights are written.
         description: what goes beside them.
         figures: how good it is; see `figures_for`.
@@ -59,7 +60,7 @@ def write_model(
         threshold: an answer of less probability is "don't know".
         facts: of its run, for the model card; see `write_card`.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
     if description.timm_config is not None:
         _write_json(folder / "config.json", _timm_config(model, description))
     about = About(
@@ -130,7 +131,8 @@ def figures_for(epoch: int, judged: bool, figures: Figures) -> dict[str, Any]:
 
 
 def write_weights(path: Path, state: dict[str, torch.Tensor]) -> None:
-    """Parameters and buffers as safetensors, replaced in one step."""
+    """Parameters and buffers as safetensors, replaced in one step; the folder is made, but not that in which it lies."""
+    path.parent.mkdir(exist_ok=True)
     tensors = {name: tensor.detach().to("cpu").contiguous() for name, tensor in state.items()}
     write_atomically(path, safetensors.torch.save(tensors, metadata={"format": "pt"}))
 

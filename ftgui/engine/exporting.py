@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -16,6 +14,7 @@ import msgspec
 import torch
 
 import ftgui
+from ftgui.atomic_files import settle, unfinished_folder, write_atomically
 from ftgui.data.card import RunFacts
 from ftgui.data.catalog import Catalog, CatalogError
 from ftgui.data.comparison import SAMPLES_FILE, read_samples
@@ -44,7 +43,7 @@ from ftgui.engine.standalone import DRAWS_FILE, PIXELS_FILE, PREDICT_FILE, pixel
 from ftgui.engine.telling import Emit
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
-from ftgui.protocol.recipe import Backbone, Recipe, write_atomically
+from ftgui.protocol.recipe import Backbone, Recipe
 
 log = logging.getLogger(__name__)
 
@@ -137,21 +136,18 @@ class Exporter:
             raise EngineError(f"{what}; a model can be taken away as {', '.join(m.EXPORT_KINDS)}.")
         source = _open(command)
         destination = Path(command.destination)
-        work: Path | None = None
         folder: Path | None = None
         try:
             destination.mkdir(parents=True, exist_ok=True)
-            work = Path(tempfile.mkdtemp(prefix=f".{source.name}.", dir=destination))
-            if self._write_all(source, work):
-                folder = _settle(work, destination / source.name)
+            wanted = destination / source.name
+            with unfinished_folder(wanted) as work:
+                if self._write_all(source, work):
+                    folder = settle(work, wanted)
         except StopRequested:
             self._emit(m.ExportFinished(command.request, "", stopped=True))
             return
         except OSError as error:
             raise EngineError(f"The model can't be written to {destination}: {error.strerror or error}.") from error
-        finally:
-            if work is not None:
-                shutil.rmtree(work, ignore_errors=True)
         self._emit(m.ExportFinished(command.request, str(folder) if folder else "", stopped=False))
 
     def _write_all(self, source: _Source, work: Path) -> bool:
@@ -295,20 +291,3 @@ def _write_proof(work: Path, proof: dict[str, dict[str, float]], images: Probe) 
         },
     }
     write_atomically(work / PROOF_FILE, json.dumps(value, ensure_ascii=False, indent=1).encode("utf-8"))
-
-
-def _settle(work: Path, wanted: Path) -> Path:
-    """Give the finished folder its name, or that with a number if there is one already."""
-    work.chmod(0o755)  # temporary files and folders are for their owner only
-    for path in work.iterdir():
-        path.chmod(0o644)
-    number = 1
-    while True:
-        target = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
-        number += 1
-        if target.exists():  # an empty folder would be replaced by `rename`
-            continue
-        try:
-            return work.rename(target)
-        except FileExistsError:
-            continue

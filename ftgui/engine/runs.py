@@ -22,12 +22,13 @@ import torch
 import torchvision
 
 import ftgui
+from ftgui.atomic_files import write_atomically
 from ftgui.data.catalog import Catalog
 from ftgui.data.comparison import SAMPLES_FILE, read_samples
 from ftgui.data.history import METRICS_FILE
 from ftgui.data.records import Sample, reference
 from ftgui.protocol import recipe as recipes
-from ftgui.protocol.recipe import Recipe, write_atomically
+from ftgui.protocol.recipe import Recipe
 
 RESULT_FILE = "result.json"
 

@@ -6,14 +6,13 @@ The same file is autosaved by the window, copied into every run folder and run b
 from __future__ import annotations
 
 import math
-import os
 import re
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from ftgui.atomic_files import write_atomically
 from ftgui.protocol.problem import Problem
 
 RECIPE_VERSION = 4
@@ -344,21 +343,5 @@ def load(path: Path) -> Recipe:
 
 
 def save(recipe: Recipe, path: Path) -> None:
-    """Write the recipe so that a crash leaves either the old file or the new one."""
+    """Write the recipe so that a crash leaves either the old file or the new one; the folder must exist."""
     write_atomically(path, dumps(recipe).encode("utf-8"))
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write to a temporary file beside `path`, flush it to disk, then replace `path`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -330,7 +330,7 @@ def test_killed_in_the_middle_there_is_no_set_and_the_next_time_makes_it(mirror:
     with subprocess.Popen(script, stdout=subprocess.PIPE, env=os.environ) as process:
         assert process.stdout is not None and process.stdout.readline() == b"now\n"
         process.send_signal(signal.SIGKILL)
-    assert not find("DTD").is_here and any(name.startswith("scratch-") for name in left_over())
+    assert not find("DTD").is_here and any(name.startswith(".scratch.") for name in left_over())
     asked = len(mirror.asked)
     assert tree(examples.prepare("DTD", Settings(), quiet)) == noisy.tree.keys()
     assert len(mirror.asked) == asked and left_over() == {"downloads"}

@@ -433,3 +433,17 @@ def test_a_project_is_found_beside_its_run(engine: Engine, trained: Trained) -> 
     command = trained()
     assert catalog_beside(Path(command.run_folder)) == Path(command.catalog)
     assert catalog_beside(Path(command.run_folder).parent) is None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX has a umask")
+def test_everybody_may_read_what_the_umask_says(engine: Engine, trained: Trained, tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        command = trained()
+        folder, _ = export(engine, command.run_folder, tmp_path / "out", "folder", "torch", "script")
+    finally:
+        os.umask(before)
+    made = [path for root in (Path(command.run_folder), folder) for path in [root, *root.rglob("*")]]
+    assert {path.name: oct(path.stat().st_mode & 0o777) for path in made} == {
+        path.name: "0o755" if path.is_dir() else "0o644" for path in made
+    }

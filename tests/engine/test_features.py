@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from ftgui.atomic_files import temporary_name
 from ftgui.engine import features
 from ftgui.engine.features import FeatureStore
 from ftgui.protocol import messages as m
@@ -141,7 +142,8 @@ def test_where_there_is_no_room_at_all_it_trains_without(
 
 def test_what_killed_engines_left_behind_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     base = features.cache_dir() / "prefix"
-    dead, alive = base / "scratch-999999999-x", base / f"scratch-{os.getpid()}-y"
+    alive = temporary_name(base / "scratch")
+    dead = alive.with_name(alive.name.replace(f"-{os.getpid()}-", "-999999999-"))
     for folder in (dead, alive):
         folder.mkdir(parents=True)
         (folder / "mapped").write_bytes(b"0")

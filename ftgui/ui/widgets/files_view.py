@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
-import tempfile
 from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QModelIndex, Qt, QThreadPool, Signal, Slot
 from PySide6.QtWidgets import QAbstractItemView, QFileDialog, QHBoxLayout, QHeaderView, QTableView
 
+from ftgui.atomic_files import replacing
 from ftgui.data.job import Job
-from ftgui.paths import data_dir
+from ftgui.paths import data_dir, scratch_folder
 from ftgui.protocol import messages as m
 from ftgui.ui.models.answers import MOST_ROWS, AnswersModel
 from ftgui.ui.theme import Theme
@@ -90,11 +89,7 @@ class FilesView(Card):
         self.bar.set_value(0)
         self._show_buttons(busy=True)
         self._forget_file()
-        folder = data_dir() / "answers"
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = tempfile.NamedTemporaryFile(dir=folder, prefix="answers-", suffix=".csv", delete=False)  # noqa: SIM115
-        handle.close()
-        self._table_file = Path(handle.name)
+        self._table_file = scratch_folder(data_dir() / "answers") / "answers.csv"
         self._workspace.questions.look_at_files(paths, self._table_file, self._workspace.recipe.threshold)
 
     @property
@@ -109,10 +104,8 @@ class FilesView(Card):
 
     def _forget_file(self) -> None:
         if self._table_file.name:
-            with contextlib.suppress(
-                OSError
-            ):  # Windows keeps a file that the engine still writes; it is small, and no loss
-                self._table_file.unlink()
+            # Windows keeps a file that the engine still writes; then the next window removes it.
+            shutil.rmtree(self._table_file.parent, ignore_errors=True)
             self._table_file = Path()
 
     def _show_buttons(self, busy: bool) -> None:
@@ -167,10 +160,6 @@ class FilesView(Card):
 
 
 def _copy(source: Path, target: Path, _job: Job) -> Path:
-    beside = target.with_name(f".{target.name}.part")
-    try:
-        shutil.copyfile(source, beside)
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
+    with replacing(target) as temporary:
+        shutil.copyfile(source, temporary)
     return target
