@@ -33,6 +33,9 @@ _CLOCK_SECONDS = 5.0
 _LONGEST = 40
 """Letters of the final name in the temporary one: both together must not be longer than a name may be."""
 
+_PIECE = 2**22
+"""Bytes that are compared at once."""
+
 _NO_FOLDER_FLUSH = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EBADF})
 
 
@@ -49,6 +52,24 @@ def write_atomically(path: Path, content: bytes) -> None:
     """
     with replacing(path) as temporary:
         temporary.write_bytes(content)
+
+
+def write_proved(path: Path, content: bytes) -> None:
+    """As `write_atomically`, and read back: for what nobody can make again.
+
+    Raises:
+        OSError: it can't be written, or what is there is not what was written.
+    """
+    write_atomically(path, content)
+    view = memoryview(content)
+    with path.open("rb") as file:
+        place = 0
+        while piece := file.read(_PIECE):
+            if piece != view[place : place + len(piece)]:
+                break
+            place += len(piece)
+    if place != len(content):
+        raise OSError(errno.EIO, "What was written can't be read back", str(path))
 
 
 @contextlib.contextmanager

@@ -103,7 +103,7 @@ class ProgressLine:
             self.outcome = event.reason
             best = f" Best validation accuracy {percent(event.best_accuracy)} at epoch {event.best_epoch}."
             self.say(f"{event.message}{best if event.best_epoch else ''} {clock(event.seconds)} in all.")
-            if event.best_epoch:
+            if event.best_epoch and not event.unsaved:
                 self.say(f"The model is in {event.run_folder}/best")
         elif isinstance(event, m.ExampleReady):
             self.outcome = "done"

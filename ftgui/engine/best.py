@@ -96,6 +96,17 @@ class BestWeights:
         """Put the weights of the beginning into the model."""
         self._model.load_state_dict(self._initial, strict=False)
 
+    def write_to(self, folder: Path) -> None:
+        """Write the best weights to any folder, whatever was written before.
+
+        Raises:
+            OSError: they can't be written.
+        """
+        assert self.best is not None, "nothing was offered"
+        state = {**self._model.state_dict(), **self._state()}
+        about = figures_for(self.best.epoch, self.judged, self.best.figures)
+        write_model(folder, self._model, self._description, about, state, self.temperature)
+
     def write(self, at_once: bool) -> None:
         """Bring ``best/`` up to date, not more often than every few seconds unless ``at_once``.
 
@@ -105,9 +116,7 @@ class BestWeights:
         if self.best is None or not self._unwritten:
             return
         if at_once or time.monotonic() - self._written_at >= BEST_SECONDS:
-            state = {**self._model.state_dict(), **self._state()}
-            about = figures_for(self.best.epoch, self.judged, self.best.figures)
-            write_model(self._folder, self._model, self._description, about, state, self.temperature)
+            self.write_to(self._folder)
             self._unwritten = False
             self._written_at = time.monotonic()
 

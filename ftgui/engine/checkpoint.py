@@ -47,6 +47,9 @@ def save(run_folder: Path, plain: Mapping[str, Any], groups: Mapping[str, Mappin
         run_folder: of the run.
         plain: values JSON can hold; ``at`` has the step, for whoever offers to go on (`ftgui.data.project.open_run`).
         groups: tensors by group and name.
+
+    Raises:
+        OSError: it can't be written, for instance because the run's folder is gone.
     """
     tensors = {
         f"{group}/{name}": tensor.detach().to("cpu").contiguous()

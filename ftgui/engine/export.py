@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 import ftgui
-from ftgui.atomic_files import write_atomically
+from ftgui.atomic_files import write_atomically, write_proved
 from ftgui.data.card import Made, RunFacts, card
 from ftgui.data.finished import BEST_FOLDER, CARD_FILE, DESCRIPTION_FILE, WEIGHTS_FILE, About, ModelError, read_about
 from ftgui.data.pixels import Preprocessing
@@ -131,10 +131,15 @@ def figures_for(epoch: int, judged: bool, figures: Figures) -> dict[str, Any]:
 
 
 def write_weights(path: Path, state: dict[str, torch.Tensor]) -> None:
-    """Parameters and buffers as safetensors, replaced in one step; the folder is made, but not that in which it lies."""
+    """Parameters and buffers as safetensors, replaced in one step and read back; the folder is made, but not that in which it
+    lies.
+
+    Raises:
+        OSError: they can't be written.
+    """
     path.parent.mkdir(exist_ok=True)
     tensors = {name: tensor.detach().to("cpu").contiguous() for name, tensor in state.items()}
-    write_atomically(path, safetensors.torch.save(tensors, metadata={"format": "pt"}))
+    write_proved(path, safetensors.torch.save(tensors, metadata={"format": "pt"}))
 
 
 def _timm_config(model: nn.Module, description: Description) -> dict[str, Any]:

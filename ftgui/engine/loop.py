@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ftgui.data.finished import BEST_FOLDER, WEIGHTS_FILE
+from ftgui.data.finished import BEST_FOLDER
 from ftgui.data.predictions import PREDICTIONS_FILE
 from ftgui.data.project import run_number
 from ftgui.data.records import Sample, reference
@@ -26,7 +27,7 @@ from ftgui.engine.best import BestWeights
 from ftgui.engine.checkpoint import Checkpoint
 from ftgui.engine.errors import EngineError
 from ftgui.engine.explosion import ExplosionWatch, LossExploded
-from ftgui.engine.export import Description, complete_card, write_model, write_weights
+from ftgui.engine.export import Description
 from ftgui.engine.features import FeatureStore
 from ftgui.engine.feeds import Feed, Source, make_feed
 from ftgui.engine.freezing import Freezer, check_trainable
@@ -34,6 +35,7 @@ from ftgui.engine.loading import Batch, Images, cut
 from ftgui.engine.memory import large_blocks_apart, return_freed_memory
 from ftgui.engine.metrics import Figures, Gatherer
 from ftgui.engine.order import class_weights, epoch_order
+from ftgui.engine.outcome import Outcome
 from ftgui.engine.outlook import Estimate, Outlook
 from ftgui.engine.phases import Average, PhaseOptimizer
 from ftgui.engine.runs import RunFolder
@@ -131,6 +133,8 @@ class Training:
         """After `run`: the model holds weights that learned something."""
         self.temperature = 1.0
         """After `run`: of those weights."""
+        self.outcome: Outcome | None = None
+        """After `run`: what is to be on the disk."""
         self._root = root
         self._emit = emit
         self._poll_commands = poll
@@ -158,7 +162,8 @@ class Training:
         self._phase_over = False
         self._seconds_before = 0.0
         self._checkpoint_due = math.inf
-        self._disk_told = False
+        self._not_written: set[str] = set()
+        """What the disk did not take the last time."""
 
     # --- the run ----------------------------------------------------------------------------------------------------
 
@@ -170,12 +175,13 @@ class Training:
         """
         self._started = time.monotonic()
         self._goes_on = checkpoint is not None
-        self._run = RunFolder(self._folder, self._to_disk, checkpoint.plain["metrics_bytes"] if checkpoint else None)
+        self._run = RunFolder(
+            self._folder, partial(self._to_disk, "metrics"), checkpoint.plain["metrics_bytes"] if checkpoint else None
+        )
         self._teller = StepTeller(self._emit, self._run)
-        with closing(self._run):
-            with closing(self._images):
-                reason, message = self._train(checkpoint)
-            return self._finish(reason, message)
+        with closing(self._images):
+            reason, message = self._train(checkpoint)
+        return self._finish(reason, message)
 
     def _train(self, checkpoint: Checkpoint | None) -> tuple[str, str]:
         """All phases. Returns why it ended, as `TrainingFinished` has it, and a sentence."""
@@ -208,9 +214,12 @@ class Training:
     def _start(self, checkpoint: Checkpoint | None) -> None:
         self._poll()  # it may be wanted no longer: the model took seconds to build
         # What an earlier part of the run said of the images is not what its model will say.
-        self._to_disk(lambda: (self._folder / PREDICTIONS_FILE).unlink(missing_ok=True))
+        self._to_disk("predictions", lambda: (self._folder / PREDICTIONS_FILE).unlink(missing_ok=True))
         if checkpoint is None:
-            self._run.write_start(self.recipe, self._images.samples, self._root, self.device)
+            try:
+                self._run.write_start(self.recipe, self._images.samples, self._root, self.device)
+            except OSError as error:
+                raise EngineError(f"{self._folder} can't be written: {error}.") from error
         else:
             self._restore_model(checkpoint)  # first, because reading images may take long and be stopped
         self._read_images()
@@ -297,7 +306,7 @@ class Training:
         self._save_checkpoint()
         while not self._phase_is_done:
             self._run_epoch()
-        self._to_disk(lambda: self._best.write(at_once=True))
+        self._to_disk("best", lambda: self._best.write(at_once=True))
         self._end_phase(index, self._stops_early and self.at.epoch_in_phase < phase.epochs)
 
     @property
@@ -466,7 +475,7 @@ class Training:
         )
         self._emit(event)
         self._run.log("epoch", **_fields(event))
-        self._to_disk(lambda: self._best.write(at_once=False))
+        self._to_disk("best", lambda: self._best.write(at_once=False))
         self._save_when_due()
 
     # --- steering ---------------------------------------------------------------------------------------------------
@@ -601,7 +610,8 @@ class Training:
             **self._best.tensors(),
         }
         self._to_disk(
-            lambda: checkpoints.save(self._folder, {**plain, "metrics_bytes": self._run.metrics_bytes()}, groups)
+            "checkpoint",
+            lambda: checkpoints.save(self._folder, {**plain, "metrics_bytes": self._run.metrics_bytes()}, groups),
         )
         self._schedule_checkpoint(time.monotonic() - started)
 
@@ -666,27 +676,20 @@ class Training:
     def _finish(self, reason: str, message: str) -> m.TrainingFinished:
         best = self._best.best
         self.in_train_mode = False
-        self._disk_told = False  # what can't be written now is worth saying again
         as_it_was = self._goes_on and not self._in_phase
         """It was to be continued, but that ended before it began: its folder stays as it is."""
-        if reason == "done":
-            self._to_disk(lambda: write_weights(self._folder / "last" / WEIGHTS_FILE, self.model.state_dict()))
+        last = dict(self.model.state_dict()) if reason == "done" else None
+        if last is not None and best is not None:
+            last |= {name: last[name].detach().to("cpu", copy=True) for name in self._best.touched}
         if best is not None:
             self._best.load()
             self.usable = True
             self.temperature = self._best.temperature
-            if not as_it_was:
-                self._to_disk(lambda: self._best.write(at_once=True))
         elif reason == "exploded":
             self._best.load_initial()
         elif reason == "stopped" and self.at.step:
             # Stopped before the first epoch was over: what was learned so far is all there is.
-            about = {"step": self.at.step}
-            if not as_it_was:
-                self._to_disk(lambda: write_model(self._folder / BEST_FOLDER, self.model, self.description, about))
             self.usable = True
-        if reason in ("done", "exploded"):
-            self._to_disk(lambda: checkpoints.remove(self._folder))
         self.model.eval()
         evaluation = None
         judged = best is not None and bool(self._source.val_indices)
@@ -715,23 +718,26 @@ class Training:
             suggested_lr=self._optimizer.peak / 10 if reason == "exploded" else 0.0,
             usable=self.usable,
         )
-        if not as_it_was:
-            result = _fields(finished)
-            if finished.evaluation is not None:
-                result["evaluation"] = _fields(finished.evaluation)
-            self._to_disk(lambda: complete_card(self._folder, self.description))
-            self._to_disk(lambda: self._run.write_result(result))
-        return finished
+        if as_it_was:
+            return finished
+        self.outcome = Outcome(self._run, self.model, self.description, self._best, self.at.step, last, finished)
+        return self.outcome.write()
 
-    def _to_disk(self, write: Callable[[], object]) -> None:
+    def _to_disk(self, what: str, write: Callable[[], object]) -> None:
         """Write; where that fails, say so once and go on: what was learned is still in memory, and a full disk is no reason
-        to throw it away."""
+        to throw it away. Said again when everything that failed could be written."""
         try:
             write()
         except OSError as error:
-            if not self._disk_told:
-                self._emit(m.Log("warning", f"{self._folder} can't be written, the training goes on: {error}"))
-            self._disk_told = True
+            if not self._not_written:
+                gone = "" if self._folder.is_dir() else " The run's folder is gone; it is not made anew."
+                text = f"{self._folder} can't be written, the training goes on: {error}.{gone}"
+                self._emit(m.Log("warning", text))
+            self._not_written.add(what)
+        else:
+            if self._not_written == {what}:
+                self._emit(m.Log("info", f"{self._folder} can be written again."))
+            self._not_written.discard(what)
 
     # --- telling ----------------------------------------------------------------------------------------------------
 

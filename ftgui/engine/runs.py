@@ -11,8 +11,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +46,14 @@ class RunFolder:
     ) -> None:
         self.folder = folder
         self._guarded = guarded
-        path = folder / METRICS_FILE
+        self._length = offset or 0
+        """Of ``metrics.jsonl``, in bytes: whole lines only."""
+        self._start: dict[str, bytes] = {}
+        """What `write_start` wrote."""
+        self._pending: list[bytes] = []
+        """Lines that the disk has not taken yet."""
         if offset is not None:
-            with path.open("r+b") as file:
-                file.truncate(offset)
             (folder / RESULT_FILE).unlink(missing_ok=True)
-        self._metrics = path.open("a", encoding="utf-8", newline="\n")
 
     def metrics_bytes(self) -> int:
         """How long ``metrics.jsonl`` is now, safe on the disk.
@@ -60,37 +61,68 @@ class RunFolder:
         Raises:
             OSError: it is not.
         """
-        self._metrics.flush()
-        os.fsync(self._metrics.fileno())
-        return (self.folder / METRICS_FILE).stat().st_size
-
-    def close(self) -> None:
-        self._guarded(self._metrics.close)
+        self._write_pending(sync=True)
+        return self._length
 
     def write_start(self, recipe: Recipe, samples: Sequence[Sample], root: Path, device: torch.device) -> None:
         """The recipe as run, the exact sample list, and what it ran on."""
-        recipes.save(recipe, self.folder / "recipe.toml")
-        write_atomically(self.folder / SAMPLES_FILE, _table(samples, root))
-        self._write_json("environment.json", environment(device))
+        self._start = {
+            "recipe.toml": recipes.dumps(recipe).encode("utf-8"),
+            SAMPLES_FILE: _table(samples, root),
+            "environment.json": _json(environment(device)),
+        }
+        for name, content in self._start.items():
+            write_atomically(self.folder / name, content)
+
+    def complete(self) -> None:
+        """Write what `write_start` wrote once more where it is missing: somebody may have emptied the folder.
+
+        Raises:
+            OSError: it can't be written, or the folder is gone.
+        """
+        for name, content in self._start.items():
+            if not (self.folder / name).exists():
+                write_atomically(self.folder / name, content)
 
     def log(self, kind: str, **values: Any) -> None:
         """One line of ``metrics.jsonl``."""
-        line = {"time": round(time.time(), 3), "kind": kind, **values}
-        text = json.dumps(_plain(line), ensure_ascii=False) + "\n"
-        # What a full disk does not take stays in the buffer and is tried again with the next line.
-        self._guarded(partial(self._write_line, text))
+        self.log_all(kind, [values])
 
-    def _write_line(self, text: str) -> None:
-        self._metrics.write(text)
-        self._metrics.flush()
+    def log_all(self, kind: str, lines: Iterable[dict[str, Any]]) -> None:
+        """Several lines at once. What the disk does not take is kept, and tried again with the next."""
+        for values in lines:
+            line = {"time": round(time.time(), 3), "kind": kind, **values}
+            self._pending.append(
+                (json.dumps(_plain(line), ensure_ascii=False) + "\n").encode("utf-8", "surrogateescape")
+            )
+        self._guarded(self._write_pending)
+
+    def _write_pending(self, sync: bool = False) -> None:
+        """Append what waits.
+
+        Opened anew each time: a file that stays open takes lines also when it was deleted, or its drive unplugged, and they
+        are nowhere. A line that broke off is cut away first, also one of a killed process.
+
+        Raises:
+            OSError: what waits still does.
+        """
+        with (self.folder / METRICS_FILE).open("ab") as file:
+            if file.tell() > self._length:
+                file.truncate(self._length)
+            file.write(b"".join(self._pending))
+            file.flush()
+            if sync:
+                os.fsync(file.fileno())
+            self._length = file.tell()
+        self._pending.clear()
 
     def write_result(self, result: dict[str, Any]) -> None:
         """The last file to appear: a run without it did not end by itself."""
-        self._write_json(RESULT_FILE, result)
+        write_atomically(self.folder / RESULT_FILE, _json(result))
 
-    def _write_json(self, name: str, value: Any) -> None:
-        text = json.dumps(_plain(value), ensure_ascii=False, indent=1)
-        write_atomically(self.folder / name, text.encode("utf-8", "surrogateescape"))
+
+def _json(value: Any) -> bytes:
+    return json.dumps(_plain(value), ensure_ascii=False, indent=1).encode("utf-8", "surrogateescape")
 
 
 def _table(samples: Sequence[Sample], root: Path) -> bytes:

@@ -14,6 +14,7 @@ from pathlib import Path
 from PIL import Image
 
 from ftgui.data.catalog import Catalog, CatalogError
+from ftgui.data.finished import BEST_FOLDER
 from ftgui.data.formats import ImageError
 from ftgui.data.pixels import center_view, decode
 from ftgui.data.records import Sample
@@ -32,6 +33,7 @@ from ftgui.engine.loaded import Loaded, take_trained
 from ftgui.engine.loading import NO_AUGMENTATION
 from ftgui.engine.loop import SteerCommand, StopRequested, Training
 from ftgui.engine.memory import return_freed_memory
+from ftgui.engine.outcome import Outcome
 from ftgui.engine.price import CPU_IMAGES, price
 from ftgui.engine.runs import samples_of
 from ftgui.engine.telling import Emit
@@ -54,7 +56,7 @@ class _GivesWay(Exception):
 
 
 _NOT_IN_TRAINING = (
-    *(m.LoadModel, m.Train, m.Continue, m.FindRate),
+    *(m.LoadModel, m.Train, m.Continue, m.FindRate, m.SaveModel),
     *(m.Judge, m.FindNearest, m.PrepareExample, m.Export),
 )
 
@@ -73,6 +75,8 @@ class Session:
         self._next_command = next_command or (lambda _wait: None)
         self._loaded: Loaded | None = None
         self._training: Training | None = None
+        self._unsaved: Outcome | None = None
+        """Of a run whose model the disk did not take."""
         self._asking = Asking(emit, self._require, lambda: self._training, self._downloader)
         self._files_command: m.PredictFiles | None = None
         self._store = FeatureStore()
@@ -119,6 +123,8 @@ class Session:
             self._train(command)
         elif isinstance(command, m.Continue):
             self._continue(command)
+        elif isinstance(command, m.SaveModel):
+            self._save_model(command)
         elif isinstance(command, m.Predict):
             self._asking.predict(command)
         elif isinstance(command, m.Explain):
@@ -479,6 +485,22 @@ class Session:
             finished = self._train_fresh(recipe, class_names, samples, root, run_folder, checkpoint, before)
         self._emit(finished)
 
+    def _save_model(self, command: m.SaveModel) -> None:
+        """What the last run learned, where its own folder could not take it."""
+        outcome = self._unsaved
+        if outcome is None:
+            raise EngineError("There is no model that is not saved yet.")
+        folder = Path(command.folder) if command.folder else outcome.folder / BEST_FOLDER
+        try:
+            if command.folder:
+                outcome.write_model_to(folder)
+            else:
+                outcome.write_again()
+        except OSError as error:
+            raise EngineError(f"The model can't be written to {folder}: {error}. It is still in memory.") from error
+        self._unsaved = None
+        self._emit(m.ModelSaved(command.request, str(folder)))
+
     def _train_fresh(
         self,
         recipe: Recipe,
@@ -515,6 +537,8 @@ class Session:
             finished = training.run(checkpoint)
         finally:
             self._training = None
+        if finished.unsaved:
+            self._unsaved = training.outcome
         if training.usable:
             loaded.changed(training.temperature)
         else:

@@ -106,8 +106,8 @@ class StepTeller:
                 groups=groups,
             )
         )
-        for step, loss, accuracy, rate in zip(waiting.steps, losses, accuracies, waiting.rates, strict=True):
-            self._run.log("step", step=step, loss=loss, accuracy=accuracy, lr=rate)
+        told = zip(waiting.steps, losses, accuracies, waiting.rates, strict=True)
+        self._run.log_all("step", ({"step": s, "loss": lo, "accuracy": a, "lr": lr} for s, lo, a, lr in told))
         self._waiting = _Waiting(since=time.monotonic())
         # Decay, so that the rate is that of the last seconds.
         self._busy_seconds *= 0.9

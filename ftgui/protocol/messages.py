@@ -12,7 +12,7 @@ import msgspec
 
 from ftgui.protocol.recipe import Augmentation, Backbone, Recipe
 
-PROTOCOL_VERSION = 5
+PROTOCOL_VERSION = 6
 
 UNTOUCHED = "untouched"
 """In place of a model's folder: the backbone as it came, with the classes its weights were made for."""
@@ -82,6 +82,14 @@ class Continue(_Message, frozen=True):
     request: int
     catalog: str
     run_folder: str
+
+
+class SaveModel(_Message, frozen=True):
+    """Write the model of a run that ended with `TrainingFinished.unsaved`; answered by `ModelSaved` or `CommandFailed`."""
+
+    request: int
+    folder: str = ""
+    """An empty or new one that becomes the model's folder; empty: where it should have gone, the run's own folder."""
 
 
 class ChangeRate(_Message, frozen=True):
@@ -251,6 +259,7 @@ Command = (
     | SetTrainable
     | Train
     | Continue
+    | SaveModel
     | ChangeRate
     | ChangeEarlyStop
     | FinishPhase
@@ -524,6 +533,15 @@ class TrainingFinished(_Message, frozen=True):
     """For that phase, a tenth of the rate that was too high; 0 unless the reason is ``"exploded"``."""
     usable: bool = True
     """The model holds what this run learned. False: it learned nothing, and the model is what it was before."""
+    unsaved: bool = False
+    """What was learned is in the engine's memory only, because the disk did not take it; `SaveModel` tries again."""
+
+
+class ModelSaved(_Message, frozen=True):
+    """Answer to `SaveModel`."""
+
+    request: int
+    folder: str
 
 
 class RateTested(_Message, frozen=True):
@@ -730,6 +748,7 @@ Event = (
     | Paused
     | Resumed
     | TrainingFinished
+    | ModelSaved
     | RateTested
     | RateTestFinished
     | Judged

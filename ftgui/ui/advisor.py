@@ -30,6 +30,8 @@ class Advice:
     do: Callable[[], None]
     run: Path
     """Which it is about; dismissed once, it is not said of this run again."""
+    save_to: Callable[[Path], None] | None = None
+    """There is a second button, which asks for a folder to save the model in."""
 
 
 class Advisor(QObject):
@@ -49,6 +51,7 @@ class Advisor(QObject):
         """The run that can be continued, if the tree shows its model; kept, for looking takes reading files."""
         workspace.project_changed.connect(self._withdraw)
         workspace.training_event.connect(self._event)
+        workspace.model_saved.connect(self._saved)
         workspace.model_changed.connect(self._look)
         workspace.engine_changed.connect(self._engine)
         workspace.recipe_changed.connect(self._recipe)
@@ -97,9 +100,11 @@ class Advisor(QObject):
     def _event(self, event: object) -> None:
         if isinstance(event, m.TrainingStarted):
             self._continuing = None
-            self._withdraw()
+            self._withdraw()  # also what would have saved the model before: it makes room for this one
         elif isinstance(event, m.TrainingFinished):
-            if event.reason == "exploded" and event.suggested_lr > 0:
+            if event.unsaved:
+                self._unsaved(event)
+            elif event.reason == "exploded" and event.suggested_lr > 0:
                 self._exploded(event)
         elif event is None and self._continuing is not None and self._workspace.engine.alive:
             self._dismissed.add(self._continuing)  # the engine has just said why it can't be
@@ -134,11 +139,31 @@ class Advisor(QObject):
 
     @Slot()
     def _recipe(self) -> None:
-        about_a_rate = self.advice is not None and self.advice.severity == "error"
+        about_a_rate = self.advice is not None and self.advice.severity == "error" and self.advice.save_to is None
         if about_a_rate and self._workspace.recipe.phases != self._phases:
             self._withdraw()  # it spoke of other phases
         else:
             self.changed.emit()
+
+    # --- a model that the disk did not take ---------------------------------------------------------------------------
+
+    def _unsaved(self, event: m.TrainingFinished) -> None:
+        save = self._workspace.save_model
+        self.advice = Advice(
+            "error",
+            f"{event.message} The model is still in memory, until ftgui is closed or trains again.",
+            "Try again",
+            "Writes the model to the run's folder, when there is room or the drive is back",
+            lambda: save(None),
+            Path(event.run_folder),
+            save,
+        )
+        self.changed.emit()
+
+    @Slot(Path)
+    def _saved(self, _folder: Path) -> None:
+        if self.advice is not None and self.advice.save_to is not None:
+            self._withdraw()
 
     # --- a rate that was too high -----------------------------------------------------------------------------------
 

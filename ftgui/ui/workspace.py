@@ -78,6 +78,8 @@ class Workspace(QObject):
     """What is being downloaded, bytes done, bytes in all; `cancel` ends it, an empty `busy` follows its end."""
     message = Signal(str, str)
     """severity, sentence for the status line."""
+    model_saved = Signal(Path)
+    """The model that the disk did not take at first is in this folder now."""
     training_offered = Signal(str)
     """There is reason to train again: a sentence for the status line, beside a button."""
 
@@ -186,6 +188,7 @@ class Workspace(QObject):
         worker.paused.connect(self._paused)
         worker.resumed.connect(self._resumed)
         worker.training_finished.connect(self._training_finished)
+        worker.model_saved.connect(self._model_saved)
         self.questions.neighbors_found.connect(self.side_work_over)
         self.questions.no_neighbors.connect(self.side_work_over)
         self.steering.rate_tested.connect(self._rate_test_goes_on)
@@ -744,6 +747,15 @@ class Workspace(QObject):
             self.evaluation.want()
         severity = {"done": "info", "stopped": "info"}.get(event.reason, "error")
         self.message.emit(severity, event.message)
+
+    def save_model(self, folder: Path | None) -> None:
+        """Write the model that the disk did not take: where it belongs, or to a new folder. `model_saved` follows."""
+        self._send.emit(m.SaveModel(self._next_request(), str(folder) if folder is not None else ""))
+
+    @Slot(m.ModelSaved)
+    def _model_saved(self, event: m.ModelSaved) -> None:
+        self.model_saved.emit(Path(event.folder))
+        self.message.emit("info", f"The model is in {event.folder}.")
 
     # --- prediction -------------------------------------------------------------------------------------------------
 

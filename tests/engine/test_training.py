@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,12 +16,17 @@ import timm
 import torch
 from sklearn.metrics import confusion_matrix, log_loss
 
+from ftgui import atomic_files
 from ftgui.data.pixels import center_view, decode
-from ftgui.data.project import Project
+from ftgui.data.project import CHECKPOINT_FILE, Project, read_result
+from ftgui.engine import checkpoint, export, runs
 from ftgui.engine.backbones import read_weights
+from ftgui.engine.loaded import open_finished
 from ftgui.engine.loading import cut
 from ftgui.engine.metrics import Gatherer
+from ftgui.engine.outcome import Outcome
 from ftgui.engine.preprocess import to_batch
+from ftgui.engine.runs import RunFolder
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import Backbone, Phase
@@ -389,23 +397,25 @@ def test_every_schedule_step_is_used(engine, make_dataset: Maker, train_command)
     "what",
     [
         "ftgui.engine.checkpoint.write_atomically",
-        "ftgui.engine.runs.RunFolder._write_line",
+        "ftgui.engine.runs.RunFolder._write_pending",
         "ftgui.engine.best.write_model",
     ],
 )
 def test_a_full_disk_is_told_and_the_training_goes_on(
     what: str, engine, make_dataset: Maker, train_command, monkeypatch
 ) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **_more: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("ftgui.engine.loop.CHECKPOINT_SECONDS", 0.0)
     monkeypatch.setattr("ftgui.engine.loop.CHECKPOINT_SHARE", 1e9)
     monkeypatch.setattr(what, full)
     engine.do(train_command(make_dataset(count=10)))
-    assert finished(engine).reason == "done" and engine.session._loaded.trained
+    # The model itself could be written, or was not: the rest of the run is told either way.
+    end = finished(engine)
+    assert (end.reason == "done") == what.startswith("ftgui.engine.checkpoint") and engine.session._loaded.trained
     told = engine.of(m.Log)
-    assert 1 <= len(told) <= 2, "once, and once more at the end if it is still so"
+    assert len(told) == 1, "once, and not with every line"
     assert "can't be written" in told[0].message and "No space left" in told[0].message
 
 
@@ -423,3 +433,134 @@ def test_when_the_window_is_gone_the_run_has_not_ended(engine, make_dataset: Mak
         engine.do(train)
     assert not (Path(train.run_folder) / "result.json").exists()
     assert Project(Path(train.catalog).parent).open_run().crashed
+
+
+# --- the end of a run, and a disk that does not take it -------------------------------------------------------------
+
+
+FULL = OSError(28, "No space left on device")
+
+
+def full_for(monkeypatch: pytest.MonkeyPatch, *names: str) -> list[str]:
+    """Files of these names can't be written until the returned list is emptied."""
+    names_now = list(names)
+    real = atomic_files.write_atomically
+
+    def write(path: Path, content: bytes) -> None:
+        if path.name in names_now:
+            raise FULL
+        real(path, content)
+
+    for module in (atomic_files, checkpoint, export, runs):
+        monkeypatch.setattr(module, "write_atomically", write)
+    return names_now
+
+
+def test_a_model_that_can_not_be_written_is_no_success_and_its_checkpoint_stays(
+    engine, make_dataset: Maker, train_command, monkeypatch
+) -> None:
+    names = full_for(monkeypatch, "model.safetensors")
+    command = train_command(make_dataset(count=10))
+    run = Path(command.run_folder)
+    engine.do(command)
+    end = finished(engine)
+    assert (end.reason, end.unsaved, end.usable) == ("failed", True, True)
+    assert "its model could not be written" in end.message and "No space left" in end.message
+    assert not (run / "best" / "model.safetensors").exists() and (run / CHECKPOINT_FILE).exists()
+    assert read_result(run)["reason"] == "failed"
+
+    assert isinstance(engine.do(m.SaveModel(7)), m.CommandFailed)  # still full
+    names.clear()
+    assert engine.do(m.SaveModel(8)) == m.ModelSaved(8, str(run / "best"))
+    assert read_result(run)["reason"] == "done" and not (run / CHECKPOINT_FILE).exists()
+    model = engine.session._loaded.model.state_dict()
+    kept = read_weights(run / "best" / "model.safetensors")
+    assert all(torch.equal(model[name], value) for name, value in kept.items())
+    assert (run / "last" / "model.safetensors").exists()
+    assert "no model that is not saved" in engine.do(m.SaveModel(9)).message
+
+
+def test_it_can_be_saved_elsewhere(engine, make_dataset: Maker, train_command, monkeypatch, tmp_path: Path) -> None:
+    command = train_command(make_dataset(count=10))
+    real = Outcome.write_again
+
+    def unplugged(outcome: Outcome) -> None:
+        shutil.rmtree(outcome.folder, ignore_errors=True)
+        real(outcome)
+
+    monkeypatch.setattr(Outcome, "write_again", unplugged)
+    engine.do(command)
+    end = finished(engine)
+    assert (end.reason, end.unsaved) == ("failed", True) and "is gone. It is not made anew" in end.message
+    assert engine.do(m.SaveModel(8, str(tmp_path / "rescued"))) == m.ModelSaved(8, str(tmp_path / "rescued"))
+    built, about = open_finished(tmp_path / "rescued")
+    assert about.class_names == ["blue", "red"]
+    model = engine.session._loaded.model.state_dict()
+    assert all(torch.equal(model[name], value) for name, value in built.model.state_dict().items())
+    assert not Path(command.run_folder).exists()
+
+
+def test_a_run_folder_that_goes_is_said_not_remade_and_written_again_when_it_is_back(
+    engine, make_dataset: Maker, train_command, monkeypatch
+) -> None:
+    monkeypatch.setattr("ftgui.engine.loop.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("ftgui.engine.loop.CHECKPOINT_SHARE", 1e9)
+    command = train_command(make_dataset(count=10), [Phase(name="Head", train=["head"], epochs=6, lr=1e-2)])
+    run, away = Path(command.run_folder), Path(command.run_folder + "-away")
+
+    def unplug(event: m.Event) -> None:
+        if isinstance(event, m.EpochFinished) and event.epoch == 2:
+            run.rename(away)
+        if isinstance(event, m.EpochFinished) and event.epoch == 5:
+            assert not run.exists(), "remade on another disk"
+            away.rename(run)
+
+    engine.on_event = unplug
+    engine.do(command)
+    assert finished(engine).reason == "done"
+    told = [event.message for event in engine.of(m.Log)]
+    assert "is gone; it is not made anew" in told[0] and "can be written again" in told[1] and len(told) == 2
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [line["epoch"] for line in lines if line["kind"] == "epoch"] == [1, 2, 3, 4, 5, 6]
+    assert [line["step"] for line in lines if line["kind"] == "step"] == list(range(1, 25))
+
+
+def test_no_line_is_lost_while_the_disk_is_full_and_none_is_half(tmp_path: Path, monkeypatch) -> None:
+    def guarded(write) -> None:  # type: ignore[no-untyped-def]
+        try:
+            write()
+        except OSError:
+            failures.append(1)
+
+    failures: list[int] = []
+    run = RunFolder(tmp_path, guarded)
+    run.log("step", step=1)
+    real = Path.open
+
+    class Full(io.FileIO):
+        def write(self, data) -> int:  # type: ignore[no-untyped-def]
+            super().write(bytes(data)[:9])  # a part of a line still fits
+            raise FULL
+
+    monkeypatch.setattr(Path, "open", lambda path, mode: Full(path, mode.replace("b", "")))
+    for step in range(2, 6):
+        run.log("step", step=step)
+    monkeypatch.setattr(Path, "open", real)
+    assert len(failures) == 4
+    run.log("step", step=6)
+    lines = (tmp_path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
+def test_others_may_read_what_the_umask_lets_them(engine, make_dataset: Maker, train_command) -> None:
+    command = train_command(make_dataset(count=10))
+    before = os.umask(0o027)
+    try:
+        engine.do(command)
+    finally:
+        os.umask(before)
+    assert finished(engine).reason == "done"
+    modes = {p.name: p.stat().st_mode & 0o777 for p in Path(command.run_folder).rglob("*")}
+    assert {name: mode for name, mode in modes.items() if mode not in (0o640, 0o750)} == {}
+    assert modes["best"] == 0o750 and modes["model.safetensors"] == modes["result.json"] == 0o640

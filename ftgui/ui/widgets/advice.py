@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from PySide6.QtCore import Slot
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QWidget
+from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QLabel, QWidget
 
 from ftgui.protocol.problem import Problem
 from ftgui.ui.advisor import Advisor
@@ -23,6 +25,9 @@ class AdviceBanner(QFrame):
         self._icon = QLabel()
         self.sentence = label("", wrap=True)
         self.action = button("Do it", "")
+        self.elsewhere = button(
+            "Save the model elsewhere…", "Asks for a folder, and writes a finished model into a new one there"
+        )
         self.dismiss = IconButton("x", "Dismiss", ": this is not said again about this run", theme)
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 8, 8, 8)
@@ -30,9 +35,11 @@ class AdviceBanner(QFrame):
         row.addWidget(self._icon)
         row.addWidget(self.sentence, 1)
         row.addWidget(self.action)
+        row.addWidget(self.elsewhere)
         row.addWidget(self.dismiss)
         self.hide()
         self.action.clicked.connect(advisor.act)
+        self.elsewhere.clicked.connect(self._ask_where)
         self.dismiss.clicked.connect(advisor.dismiss)
         advisor.changed.connect(self._show_advice)
         theme.changed.connect(self._show_advice)
@@ -51,3 +58,22 @@ class AdviceBanner(QFrame):
         self.action.setAccessibleName(advice.action)
         self.action.setToolTip(advice.tip)
         self.action.setEnabled(self._advisor.can_act)
+        self.elsewhere.setVisible(advice.save_to is not None)
+
+    @Slot()
+    def _ask_where(self) -> None:
+        advice = self._advisor.advice
+        if advice is None or advice.save_to is None:
+            return
+        parent = QFileDialog.getExistingDirectory(self, "Folder to save the model in")
+        if parent:
+            advice.save_to(new_name(Path(parent), advice.run.name))
+
+
+def new_name(folder: Path, name: str) -> Path:
+    """A name in a folder that nothing has yet: the given one, or that with a number."""
+    candidate, number = folder / name, 1
+    while candidate.exists():
+        number += 1
+        candidate = folder / f"{name}-{number}"
+    return candidate

@@ -72,6 +72,7 @@ class EngineWorker(QObject):
     paused = Signal(m.Paused)
     resumed = Signal(m.Resumed)
     training_finished = Signal(m.TrainingFinished)
+    model_saved = Signal(m.ModelSaved)
     prefix_cached = Signal(m.PrefixCached)
     steered = Signal(m.Steered)
     layer_learning = Signal(m.LayerLearning)
@@ -112,6 +113,7 @@ class EngineWorker(QObject):
             m.Paused: self.paused,
             m.Resumed: self.resumed,
             m.TrainingFinished: self.training_finished,
+            m.ModelSaved: self.model_saved,
             m.PrefixCached: self.prefix_cached,
             m.Steered: self.steered,
             m.LayerLearning: self.layer_learning,
