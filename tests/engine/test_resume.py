@@ -114,6 +114,7 @@ def test_killed_at_any_step_the_weights_are_the_same(
 
 def test_a_change_of_course_is_saved_at_once(dataset: Path, train_command, monkeypatch) -> None:
     """Checkpoints are seconds apart; what a person did in between must not be forgotten."""
+    monkeypatch.setattr("ftgui.engine.loop.CHECKPOINT_SECONDS", 1e9)
     monkeypatch.setattr("ftgui.engine.telling.MESSAGES_PER_SECOND", 1e9)
     train = command(train_command, dataset)
     engine = Engine()

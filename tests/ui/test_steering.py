@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog
 
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
@@ -324,6 +325,31 @@ def test_a_tenth_of_a_rate_set_by_hand_is_not_above_the_recipes(opened: MainWind
     run = train(opened, fake)
     finish(opened, fake, run, "exploded", math.nan, phase=1, suggested_lr=0.5)
     assert opened.train_page.banner.action.text() == "Train again at 1e-3"
+
+
+def test_a_model_that_the_disk_did_not_take_can_be_saved_again_or_elsewhere(
+    qtbot, opened: MainWindow, fake: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = train(opened, fake)
+    finish(opened, fake, run, "failed", 0.9, unsaved=True)
+    banner = opened.train_page.banner
+    assert banner.isVisible() and "still in memory" in banner.sentence.text()
+
+    qtbot.mouseClick(banner.action, Qt.MouseButton.LeftButton)
+    again = fake.last(m.SaveModel)
+    assert again.folder == ""
+    opened.workspace._command_failed(
+        m.CommandFailed(again.request, "SaveModel", "The model can't be written to there.")
+    )
+    assert banner.isVisible() and "can't be written" in opened.status.text.text()
+
+    (tmp_path / run.name).mkdir()  # what is there already is left alone
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
+    qtbot.mouseClick(banner.elsewhere, Qt.MouseButton.LeftButton)
+    elsewhere = fake.last(m.SaveModel)
+    assert Path(elsewhere.folder) == tmp_path / f"{run.name}-2"
+    opened.workspace._model_saved(m.ModelSaved(elsewhere.request, elsewhere.folder))
+    assert not banner.isVisible() and elsewhere.folder in opened.status.text.text()
 
 
 # --- comparison -----------------------------------------------------------------------------------------------------
