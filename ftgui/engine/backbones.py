@@ -23,6 +23,7 @@ from ftgui.data.pixels import Preprocessing
 from ftgui.engine.downloads import Downloader
 from ftgui.engine.errors import EngineError
 from ftgui.engine.preprocess import from_timm
+from ftgui.engine.small_convolutions import subsample_first
 from ftgui.protocol.recipe import FROM_SCRATCH, PRETRAINED, Backbone
 
 PACKAGED = "tf_efficientnet_lite0"
@@ -82,6 +83,7 @@ def build(
         built.class_names = list(class_names)
     built.model.eval()
     built.model.to(memory_format=torch.channels_last)
+    subsample_first(built.model)
     return built
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,7 @@ from ftgui.engine import backbones
 from ftgui.engine.backbones import build, load_in_order, read_weights
 from ftgui.engine.errors import EngineError
 from ftgui.engine.preprocess import to_batch
+from ftgui.engine.small_convolutions import subsample_first
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Backbone
 from tests.conftest import picture
@@ -178,3 +182,49 @@ def test_damaged_weights_are_a_sentence(tmp_path: Path, name: str, content: byte
         tiny(path)
     with pytest.raises(EngineError, match="no weights file at"):
         tiny(tmp_path / "gone.pth")
+
+
+def small_strided(weights: torch.Tensor) -> torch.nn.Sequential:
+    convolution = torch.nn.Conv2d(3, 8, 1, 2)
+    wide = torch.nn.Conv2d(16, 8, 1, 2)
+    model = torch.nn.Sequential(convolution, torch.nn.Conv2d(8, 16, 3, 2, 1), wide, torch.nn.Conv2d(8, 8, 1, (1, 3)))
+    with torch.no_grad():
+        convolution.weight.copy_(weights)
+    return model
+
+
+def test_small_strided_convolutions_give_what_they_gave_before() -> None:
+    torch.manual_seed(0)
+    model = small_strided(torch.randn(8, 3, 1, 1))
+    ours = copy.deepcopy(model)
+    subsample_first(ours)
+    assert [layer.stride for layer in ours] == [(1, 1), (2, 2), (2, 2), (1, 1)]
+    images = torch.randn(2, 3, 31, 33)  # contiguous: what the library does right
+    copied = copy.deepcopy(ours)
+    expected = model(images)
+    expected.square().sum().backward()
+    for other in (ours, copied):
+        found = other(images)
+        found.square().sum().backward()
+        assert torch.allclose(found, expected, atol=1e-6)
+        for (name, parameter), mine in zip(model.named_parameters(), other.parameters(), strict=True):
+            assert torch.allclose(mine.grad, parameter.grad, rtol=1e-3, atol=1e-4), name
+
+
+STEM = """
+import torch
+from ftgui.engine.backbones import build
+from ftgui.protocol.recipe import Backbone
+built = build(Backbone(name={name!r}, weights="none"), ["a", "b"])
+images = torch.randn(4, 3, 64, 64).to(memory_format=torch.channels_last)
+for _ in range(6):
+    built.model(images).square().mean().backward()
+print("alive")
+"""
+
+
+def test_a_stem_of_such_convolutions_does_not_end_the_process() -> None:
+    """Six steps, because memory is damaged before it shows; in a process of its own, which may die."""
+    code = STEM.format(name="mobileone_s0")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr
