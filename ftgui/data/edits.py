@@ -39,20 +39,28 @@ class Values:
     created: tuple[str, ...] | None = None
     """Classes made by hand, all of them."""
 
+    @property
+    def images(self) -> int:
+        """How many of them have another class, split or exclusion by these values."""
+        return sum(len(ids) for part in (self.classes, self.splits, self.excluded) for ids in part.values())
+
 
 def relabel(catalog: Catalog, ids: Ids, class_name: str) -> Values:
     """Images belong to this class; a class of that name comes into being if there is none."""
-    return write(catalog, Values(classes={class_name: ids}))
+    with catalog.transaction() as db:
+        return _write(db, Values(classes={class_name: _others(db, ids, "class_name != ?", class_name)}))
 
 
 def exclude(catalog: Catalog, ids: Ids, excluded: bool) -> Values:
     """Leave images out of training and checking, or take them in again."""
-    return write(catalog, Values(excluded={int(excluded): ids}))
+    with catalog.transaction() as db:
+        return _write(db, Values(excluded={int(excluded): _others(db, ids, "excluded != ?", int(excluded))}))
 
 
 def move(catalog: Catalog, ids: Ids, split: str) -> Values:
     """Put images into ``"train"``, ``"val"`` or ``"test"``, where they stay whatever the split says."""
-    return write(catalog, Values(splits={(split, 1): ids}))
+    with catalog.transaction() as db:
+        return _write(db, Values(splits={(split, 1): _others(db, ids, "(split != ? OR NOT pinned)", split)}))
 
 
 def create_class(catalog: Catalog, class_name: str) -> Values:
@@ -204,6 +212,14 @@ def _write(db: sqlite3.Connection, values: Values) -> Values:
         db.execute("DELETE FROM created")
         db.executemany("INSERT INTO created VALUES (?)", [(name,) for name in values.created])
     return before
+
+
+def _others(db: sqlite3.Connection, ids: Ids, differ: str, value: object) -> Ids:
+    """Those that an edit changes: what it did, and to how many, is said."""
+    rows = db.execute(
+        f"SELECT id FROM images WHERE id IN (SELECT value FROM json_each(?)) AND {differ}", (_json(ids), value)
+    )
+    return array("q", (row[0] for row in rows))
 
 
 def _grouped(db: sqlite3.Connection, columns: str, ids: list[int]) -> dict:  # type: ignore[type-arg]

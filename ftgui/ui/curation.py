@@ -50,6 +50,8 @@ class Curation(QObject):
 
     said = Signal(str, str)
     """Severity, sentence."""
+    edited = Signal(str)
+    """What was done, to how many, e.g. ``"Relabel 12 images to bees"``: the newest step of the undo stack."""
     taught = Signal(str)
     """An image that the model was asked about is of this class in the dataset now: there is something new to learn."""
     progress = Signal(str, object, object)
@@ -78,21 +80,25 @@ class Curation(QObject):
 
     def relabel(self, ids: Ids, class_name: str) -> None:
         """Images belong to this class."""
-        if ids:
-            words = f"Relabel {plural(len(ids), 'image')} to {class_name}"
-            self._edit(words, lambda catalog: edits.relabel(catalog, ids, class_name))
+        self._edit_images(
+            ids,
+            lambda images: f"Relabel {images} to {class_name}",
+            lambda catalog: edits.relabel(catalog, ids, class_name),
+        )
 
     def exclude(self, ids: Ids, excluded: bool = True) -> None:
         """Leave images out, or take them in again."""
-        if ids:
-            words = f"{'Exclude' if excluded else 'Include'} {plural(len(ids), 'image')}"
-            self._edit(words, lambda catalog: edits.exclude(catalog, ids, excluded))
+        self._edit_images(
+            ids,
+            lambda images: f"{'Exclude' if excluded else 'Include'} {images}",
+            lambda catalog: edits.exclude(catalog, ids, excluded),
+        )
 
     def move(self, ids: Ids, split: str) -> None:
         """Put images into a split by hand."""
-        if ids:
-            words = f"Move {plural(len(ids), 'image')} to {split}"
-            self._edit(words, lambda catalog: edits.move(catalog, ids, split))
+        self._edit_images(
+            ids, lambda images: f"Move {images} to {split}", lambda catalog: edits.move(catalog, ids, split)
+        )
 
     def add(self, files: Sequence[Path], class_name: str) -> None:
         """Take images from elsewhere into a class, by reference; in the background, for there may be thousands."""
@@ -213,10 +219,28 @@ class Curation(QObject):
 
     # --- doing it ---------------------------------------------------------------------------------------------------
 
-    def _edit(self, words: str, do: Callable[[Catalog], Values]) -> None:
+    def _edit_images(self, ids: Ids, words: Callable[[str], str], do: Callable[[Catalog], Values]) -> None:
+        """Told by how many images really change; where none does, there is nothing to undo.
+
+        Args:
+            words: say what is done to so many images.
+            do: returns what it replaced.
+        """
+        if ids:
+            self._edit(words(plural(len(ids), "image")), do, lambda before: words(plural(before.images, "image")))
+
+    def _edit(self, words: str, do: Callable[[Catalog], Values], done: Callable[[Values], str] | None = None) -> None:
+        """One step of undo.
+
+        Args:
+            words: what is asked for.
+            do: returns what it replaced.
+            done: says what was done; called only for edits of images, of which there may be none to change.
+        """
         catalog = self._collection.catalog
         if catalog is None:
             return
+        replaced = Values()
 
         def back(values: Values) -> Step:
             """The step that writes these values."""
@@ -229,13 +253,20 @@ class Curation(QObject):
             return step
 
         def first() -> Step:
-            before = do(catalog)
+            nonlocal replaced
+            replaced = do(catalog)
             self._collection.edited()
-            return back(before)
+            return back(replaced)
 
         undo = self._try(words, first)
-        if undo is not None:
+        if undo is None:
+            return
+        if done is None:
             self._did(words, undo)
+        elif replaced.images:
+            self._did(done(replaced), undo)
+        else:
+            self.said.emit("info", f"{words}: nothing to change, it is so already.")
 
     def _try(self, words: str, step: Step) -> Step | None:
         """Do it; None if that did not work, which is said."""
@@ -252,6 +283,7 @@ class Curation(QObject):
     def _did(self, words: str, undo: Step) -> None:
         self._undo_stack.push(EditCatalog(words, undo, self._failed))
         self.said.emit("info", f"{words}. Ctrl+Z undoes it.")
+        self.edited.emit(words)
 
 
 def _add(catalog_path: Path, files: list[Path], class_name: str, job: Job) -> _Added:

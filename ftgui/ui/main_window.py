@@ -48,11 +48,13 @@ from ftgui.ui.pricing import Pricing
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.compare_dialog import CompareDialog
 from ftgui.ui.widgets.drop_overlay import DropOverlay
+from ftgui.ui.widgets.edit_notice import EditNotice
 from ftgui.ui.widgets.example_dialog import ExampleDialog
 from ftgui.ui.widgets.export_dialog import ExportDialog
 from ftgui.ui.widgets.layer_panel import LayerPanel
 from ftgui.ui.widgets.model_chooser import ModelChooser
 from ftgui.ui.widgets.recipe_panel import RecipePanel
+from ftgui.ui.widgets.search_keys import focus_search
 from ftgui.ui.widgets.status_line import StatusLine
 from ftgui.ui.widgets.table_dialog import TableDialog
 from ftgui.ui.widgets.take_away_dialog import TakeAwayDialog
@@ -113,6 +115,7 @@ class MainWindow(QWidget):
         self.pricing = Pricing(self.workspace, self)
         self.recipe = RecipePanel(self.workspace, self.theme)
         self.status = StatusLine(self.workspace, self.theme)
+        self.notice = EditNotice(self.workspace.undo_stack, self.pages)
         side = QSplitter(Qt.Orientation.Vertical)
         side.setAccessibleName("Layers above, recipe below")
         side.setChildrenCollapsible(False)
@@ -187,6 +190,9 @@ class MainWindow(QWidget):
         menu.addActions([undo, redo])
         self.addActions([undo, redo])
         menu.addSeparator()
+        find = self._add(menu, "Find", None, self.find)
+        find.setShortcuts([QKeySequence(QKeySequence.StandardKey.Find), QKeySequence("/")])
+        menu.addSeparator()
         self._add(menu, "Take the model away…", QKeySequence("Ctrl+E"), self.take_away)
         self._add(menu, "Export cleaned copy…", None, self.export_data)
         self._add(menu, "Compare data of two runs…", None, self.compare_data)
@@ -248,6 +254,7 @@ class MainWindow(QWidget):
         self.pricing.known.connect(self.layers.show_price)
         self.pricing.measuring.connect(self.layers.show_measuring)
         workspace.asked.connect(self._asked)
+        workspace.curation.edited.connect(self.notice.say)
         workspace.collection.asked.connect(self._ask_columns)
         # After the actions' own slots, which take no notice of a training.
         workspace.undo_stack.canUndoChanged.connect(self._show_undo)
@@ -365,6 +372,15 @@ class MainWindow(QWidget):
         self._complete()
         self.pages.setCurrentIndex(number)
         self.top.show_page(number)
+
+    @Slot()
+    def find(self) -> None:
+        """Into the search of the page in front; from a page that has none, into that of the images."""
+        if self.pages.currentIndex() == RUNS:
+            focus_search(self.runs_page.list.search)
+        else:
+            self.show_page(DATA)
+            self.data_page.find()
 
     @Slot()
     def train_or_pause(self) -> None:

@@ -166,6 +166,7 @@ def stylesheet(colors: Colors) -> str:
     faded = _faded(colors).name(QColor.NameFormat.HexArgb)
     return f"""
     QFrame#card {{ background: {c.card}; border: 1px solid {c.border}; border-radius: 8px; }}
+    QFrame#notice {{ background: {c.card}; border: 1px solid {c.accent}; border-radius: 8px; }}
     QFrame#phase {{ background: {c.card}; border: 1px solid {c.border}; border-radius: 6px; }}
     QFrame#phase:hover {{ background: {c.hover}; }}
     QFrame#phase[chosen="true"] {{ background: {c.card}; border: 1px solid {c.accent}; }}

@@ -236,6 +236,17 @@ def test_keys_do_their_work_in_the_table_only(qtbot, page: RunsPage, window: Mai
     qtbot.waitUntil(lambda: column(page, run_table.STAR) == ["☆", "★", "☆"])
 
 
+def test_typing_in_the_table_chooses_no_other_run(qtbot, page: RunsPage) -> None:
+    """One of its letters would then be a key that edits that run."""
+    select(qtbot, page, 1)
+    page.list.table.setFocus()
+    names = [name.lower() for name in column(page, run_table.NAME)]
+    for name in names:
+        qtbot.keyClicks(page.list.table, name.replace("s", ""))
+        qtbot.keyClicks(page.list.table, str(len(names)))
+    assert [record.number for record in page.list.chosen()] == [1]
+
+
 def test_a_note(qtbot, page: RunsPage) -> None:
     select(qtbot, page, 1)
     page.actions_["note"].trigger()

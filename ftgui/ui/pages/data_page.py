@@ -26,6 +26,7 @@ from ftgui.ui.widgets.browse_bar import BrowseBar
 from ftgui.ui.widgets.class_list import ClassList
 from ftgui.ui.widgets.image_browser import ImageBrowser
 from ftgui.ui.widgets.problem_list import ProblemList
+from ftgui.ui.widgets.search_keys import SearchKeys, focus_search
 from ftgui.ui.widgets.split_editor import SplitBar, SplitEditor
 from ftgui.ui.words import plural
 from ftgui.ui.workspace import Workspace
@@ -137,6 +138,7 @@ class DataPage(QWidget):
         self.browser = ImageBrowser(self._workspace, self._theme)
         self.grid, self.viewer = self.browser.grid, self.browser.viewer
         self.grid.set_size(self.bar.thumbnail_size.currentText())
+        SearchKeys(self.bar.search, self.grid, typing_searches=False)
         self.browser.card.body.insertWidget(0, self.bar)
         self.browser.card.body.insertWidget(1, self._make_banner())
         return self.browser
@@ -181,6 +183,15 @@ class DataPage(QWidget):
         self.browser.ask_wanted.connect(self.ask_wanted)
 
     # --- showing ----------------------------------------------------------------------------------------------------
+
+    def find(self) -> None:
+        """To the search; an image that is looked at large makes room for it."""
+        if self._workspace.contents is None:
+            self._workspace.message.emit("info", "There are no images to search yet. Open a folder of them first.")
+            return
+        if self.viewer.isVisible():
+            self.viewer.leave()
+        focus_search(self.bar.search)
 
     def close_threads(self) -> None:
         """Before the program ends."""

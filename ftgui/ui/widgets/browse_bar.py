@@ -43,6 +43,7 @@ class BrowseBar(QWidget):
         self.search.setPlaceholderText("Search file names")
         self.search.setClearButtonEnabled(True)
         self.search.setAccessibleName("Search file names")
+        self.search.setToolTip("A part of the names of files or folders (Ctrl+F or /)")
         self.search.setAcceptDrops(False)
         self.class_filter = _combo("Show only one class", ["All classes"])
         self.split_filter = _combo("Show only one split", ["All splits", "train", "val", "test"])

@@ -236,6 +236,9 @@ class ImageGrid(QListView):
         elif not self.edit_by(event):
             super().keyPressEvent(event)
 
+    def keyboardSearch(self, _typed: str) -> None:
+        """Letters lead nowhere: with Qt's type-ahead, a name typed here would choose another image and its digits relabel it."""
+
     def edit_by(self, event: QKeyEvent) -> bool:
         """Whether a key asks for an edit, which is then asked for."""
         key = event.key()

@@ -52,7 +52,7 @@ _UNCACHED_TIP = (
 
 
 class _TreeView(QTreeView):
-    """Space ticks, Right and Left open and close, typing finds."""
+    """Space ticks, Right and Left open and close."""
 
     toggle_wanted = Signal(QModelIndex)
 
@@ -69,6 +69,9 @@ class _TreeView(QTreeView):
             self.toggle_wanted.emit(index.siblingAtColumn(LAYER))
             return
         super().keyPressEvent(event)
+
+    def keyboardSearch(self, _typed: str) -> None:
+        """Letters lead nowhere: a name with a blank, typed here, would tick whatever its first word led to."""
 
 
 class _Room(QObject):

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QModelIndex, QObject, Qt, Signal, Slot
-from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QHeaderView, QLineEdit, QTableView, QWidget
 
 from ftgui.data.run_record import RunRecord
@@ -35,6 +34,11 @@ _NARROWEST = 560
 """Below, the model and the duration are left to the details too."""
 
 
+class _Table(QTableView):
+    def keyboardSearch(self, _typed: str) -> None:
+        """Letters lead nowhere: a name typed here would choose another run, and its S give that one a star."""
+
+
 class RunList(Card):
     """A search field with room for buttons in `bar`, the table, and below it a line with room at the right in `footer`."""
 
@@ -56,7 +60,7 @@ class RunList(Card):
         self.search.setPlaceholderText("Find runs")
         self.search.setClearButtonEnabled(True)
         self.search.setAccessibleName("Find runs")
-        self.search.setToolTip("By name, note, model, number or how they ended (Ctrl+F)")
+        self.search.setToolTip("By name, note, model, number or how they ended (Ctrl+F or /)")
         self.search.setMinimumWidth(90)
         self.bar.addWidget(self.search, 1)
         self.body.addLayout(self.bar)
@@ -67,17 +71,12 @@ class RunList(Card):
         self.said = ElidedLabel()
         self.footer.addWidget(self.said, 1)
         self.body.addLayout(self.footer)
-        find = QAction(self)
-        find.setShortcut(QKeySequence.StandardKey.Find)
-        find.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        find.triggered.connect(self.search.setFocus)
-        self.addAction(find)
         self.search.textChanged.connect(self._search)
         self.model.renamed.connect(self.renamed)
         theme.changed.connect(self.table.viewport().update)
 
     def _make_table(self, theme: Theme) -> QTableView:
-        table = QTableView()
+        table = _Table()
         table.setModel(self.model)
         table.setItemDelegateForColumn(ACCURACY, AccuracyBars(theme, table))
         table.setFrameShape(QTableView.Shape.NoFrame)
