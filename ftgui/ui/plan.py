@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoStack
 
-from ftgui.protocol.recipe import HEAD, LAST_STAGE, Backbone, Phase, Recipe
+from ftgui.protocol.recipe import FROM_SCRATCH, HEAD, LAST_STAGE, PRETRAINED, Backbone, Phase, Recipe
 from ftgui.ui.commands.edit_recipe import EditRecipe, State
 from ftgui.ui.templates import PORTABLE, Template, new_phase, phase_name
 
@@ -68,15 +69,6 @@ class Plan(QObject):
     def replace(self, **changes: object) -> None:
         """Set what is no part of the editor, e.g. the device."""
         self._show(msgspec.structs.replace(self._recipe, **changes), self._selected)
-
-    def choose_backbone(self, backbone: Backbone) -> None:
-        """Another model. Phases keep their numbers, but layers ticked by name are of the old tree."""
-        self._undo_stack.clear()
-        phases = [
-            phase if PORTABLE.issuperset(phase.train) else _with_layers(phase, [LAST_STAGE, HEAD])
-            for phase in self._recipe.phases
-        ]
-        self.replace(backbone=backbone, phases=phases)
 
     def select(self, index: int) -> None:
         """Show a phase's layers in the tree."""
@@ -169,6 +161,45 @@ class Plan(QObject):
         phases = list(template.phases)
         self._push(phases, len(phases) - 1, f"Plan {template.title}")
 
+    def choose_backbone(self, backbone: Backbone) -> None:
+        """Another model. Phases keep their numbers, but layers ticked by name are of the old tree."""
+        if backbone == self._recipe.backbone:
+            return
+        phases = [_for_any_model(phase) for phase in self._recipe.phases]
+        after = msgspec.structs.replace(self._recipe, backbone=backbone, phases=phases)
+        self._push_recipe(after, self._selected, f"Choose {_short(backbone)}", "")
+
+    def go_back(self, before: Recipe) -> None:
+        """The model just taken, by a choice, undo or redo, can't be had: take the one of `before` again.
+
+        Nothing is lost by it. Where nothing happened since, the steps are undone (or done again), and the way to the model
+        that could not be had stays one press away; edits that were made meanwhile stay, and going back is a step after them.
+        """
+        stack, index, wanted = self._undo_stack, self._undo_stack.index(), before.backbone
+        if self._recipe.backbone == wanted:
+            return
+        if (steps := self._steps_to(wanted, range(index - 1, -1, -1), undone=True)) > 0:
+            for _ in range(steps):
+                stack.undo()
+        elif (steps := self._steps_to(wanted, range(index, stack.count()), undone=False)) > 0:
+            for _ in range(steps):
+                stack.redo()
+        else:
+            after = msgspec.structs.replace(
+                self._recipe, backbone=wanted, phases=[_as_before(phase, before) for phase in self._recipe.phases]
+            )
+            self._push_recipe(after, self._selected, f"Go back to {_short(wanted)}", "")
+
+    def _steps_to(self, wanted: Backbone, places: range, undone: bool) -> int:
+        """How many steps at these places of the undo stack lead to a model, if they change nothing but the model; else 0."""
+        for steps, place in enumerate(places, 1):
+            command = self._undo_stack.command(place)
+            if not isinstance(command, EditRecipe) or not command.changes_model:
+                return 0
+            if command.backbone(undone) == wanted:
+                return steps
+        return 0
+
     def use_recipe(self, recipe: Recipe, words: str) -> None:
         """All of another recipe, its model too; but the dataset and the device stay, for they are what is here now."""
         after = msgspec.structs.replace(recipe, dataset=self._recipe.dataset, device=self._recipe.device)
@@ -186,6 +217,25 @@ class Plan(QObject):
         if after != self._recipe:
             before = (self._recipe, self._selected)
             self._undo_stack.push(EditRecipe(self, before, (after, selected), words, field))
+
+
+def _for_any_model(phase: Phase) -> Phase:
+    """Layers ticked by name are of one model's tree."""
+    return phase if PORTABLE.issuperset(phase.train) else _with_layers(phase, [LAST_STAGE, HEAD])
+
+
+def _as_before(phase: Phase, before: Recipe) -> Phase:
+    """With the layers that a phase had before another model was chosen, if they are ticked otherwise only for that."""
+    for earlier in before.phases:
+        if _for_any_model(earlier).train == phase.train and earlier.epochs == phase.epochs and earlier.lr == phase.lr:
+            return _with_layers(phase, earlier.train)
+    return _for_any_model(phase)
+
+
+def _short(backbone: Backbone) -> str:
+    """For the Undo menu: its name, and the file of weights of one's own."""
+    own = backbone.weights not in (PRETRAINED, FROM_SCRATCH)
+    return f"{backbone.name} with {Path(backbone.weights).name}" if own else backbone.name
 
 
 def _last_enabled(recipe: Recipe) -> int:

@@ -110,6 +110,8 @@ class Workspace(QObject):
         """The person does not want the weights any more, so that they do not come is no error."""
         self._recipe_before: Recipe | None = None
         """What to go back to if the model just chosen can't be loaded."""
+        self._going_back = False
+        """The plan takes the model again that the engine still holds."""
         self._device_ids: list[str] = []
         self._train_asked = False
         self.model_is_trained = False
@@ -122,7 +124,7 @@ class Workspace(QObject):
         self.present = PresentRun(self)
         self.plan.changed.connect(self._plan_changed)
         self.plan.backbone_changing.connect(self._backbone_changing)
-        self.plan.backbone_changed.connect(self.load_model)
+        self.plan.backbone_changed.connect(self._backbone_changed)
         self._thread = QThread(self)
         self._thread.setObjectName("engine worker")
         self._worker = EngineWorker()
@@ -394,7 +396,11 @@ class Workspace(QObject):
         self.present.not_loaded()
         if before is not None:
             self._held_ticks = []
-            self.plan.take(before)
+            self._going_back = True
+            try:
+                self.plan.go_back(before)
+            finally:
+                self._going_back = False
             if self.model is not None:  # the engine still holds it
                 self._load_request = self.model.request
                 self._loaded_classes = self.model.class_names
@@ -564,18 +570,24 @@ class Workspace(QObject):
         if self.engine.busy:
             self.message.emit("warning", "A training is running. Stop it before choosing another model.")
             return
-        if self._recipe_before is None:
-            self._recipe_before = self.recipe
-        self._load_wanted = True
-        self.plan.choose_backbone(backbone)
-        self.load_model()
+        if backbone == self.recipe.backbone:  # again: perhaps the network is back
+            self.load_model()
+        else:
+            self.plan.choose_backbone(backbone)
 
     @Slot()
     def _backbone_changing(self) -> None:
-        """An old run's recipe is taken, or that is undone: nothing of it is for the model that is still loaded."""
+        """A step to another model, done or undone: nothing of it is for the model that is still loaded."""
+        if self._going_back:
+            return
         if self._recipe_before is None:
             self._recipe_before = self.recipe
         self._load_wanted = True
+
+    @Slot()
+    def _backbone_changed(self) -> None:
+        if not self._going_back:
+            self.load_model()
 
     def use_run(self, run_folder: Path) -> None:
         """From now on an old run's model, of the recipe's backbone, is asked; until another is chosen or a training ends."""

@@ -11,6 +11,7 @@ from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QGuiApplication, QImage
 from PySide6.QtWidgets import QApplication
 
+from ftgui.data.query import Query
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import Backbone
@@ -216,6 +217,35 @@ def test_going_back_from_a_failed_model_keeps_the_whole_recipe(qtbot, window, fa
     window.workspace._command_failed(m.CommandFailed(fake.last(m.LoadModel).request, "LoadModel", "offline"))
     assert window.workspace.recipe == before == recipes.load(window.workspace.project.recipe_path)
     assert window.recipe.cards[0].fields["epochs"].editor.value() == 20 and window.top.train.isEnabled()
+
+
+def test_undo_of_labels_outlives_a_chosen_model_and_one_that_fails(qtbot, window, fake, make_dataset: Maker) -> None:
+    open_project(qtbot, window, fake, make_dataset())
+    workspace = window.workspace
+    stack, catalog = workspace.undo_stack, workspace.catalog
+    ids = list(catalog.find(Query(class_name="red")))[:2]
+    workspace.curation.relabel(ids, "blue")
+    loads = sum(isinstance(command, m.LoadModel) for command in fake.sent)
+    workspace.choose_backbone(Backbone(name="resnet18"))
+    assert fake.last(m.LoadModel).backbone.name == "resnet18"
+    workspace._command_failed(m.CommandFailed(fake.last(m.LoadModel).request, "LoadModel", "offline"))
+    assert workspace.recipe.backbone == Backbone()
+    assert sum(isinstance(command, m.LoadModel) for command in fake.sent) == loads + 1, "the engine still holds it"
+    assert stack.undoText() == "Relabel 2 images to blue" and stack.redoText() == "Choose resnet18"
+    stack.redo()
+    fake.answer_load()
+    workspace.curation.exclude(ids, True)
+    stack.undo()
+    stack.undo()
+    assert fake.last(m.LoadModel).backbone == Backbone() == workspace.recipe.backbone
+    fake.answer_load()
+    assert recipes.load(workspace.project.recipe_path).backbone == Backbone()
+    stack.undo()
+    assert {row.class_name for row in catalog.rows(ids)} == {"red"} and not stack.canUndo()
+    for _ in range(3):
+        stack.redo()
+    assert fake.last(m.LoadModel).backbone.name == "resnet18"
+    assert all(row.excluded and row.class_name == "blue" for row in catalog.rows(ids))
 
 
 def test_a_project_whose_model_can_not_be_loaded_says_so_and_keeps_its_recipe(

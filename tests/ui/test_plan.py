@@ -142,3 +142,56 @@ def test_plans_have_no_problems_and_name_their_phases(plan: Plan) -> None:
         plan.use(template)
         assert not plan.recipe.validate()
         assert all(phase.name == phase_name(phase.train) for phase in template.phases)
+
+
+def test_choosing_a_model_is_a_step_and_empties_nothing(plan: Plan) -> None:
+    plan.tick(["stage 3"], "Tick")
+    ticked = plan.recipe
+    plan.choose_backbone(Backbone(name="resnet18"))
+    plan.change_phase(0, epochs=7)
+    stack = plan._undo_stack
+    assert [stack.text(at) for at in range(stack.count())][1] == "Choose resnet18"
+    stack.undo()
+    stack.undo()
+    assert plan.recipe == ticked, "the old model's own layers are ticked again"
+    stack.redo()
+    assert plan.recipe.backbone.name == "resnet18" and plan.ticks == ["last stage", "head"]
+    plan.choose_backbone(plan.recipe.backbone)
+    assert stack.canRedo(), "the same model again is no step"
+
+
+def test_going_back_from_a_model_that_can_not_be_had_loses_no_step(plan: Plan) -> None:
+    stack = plan._undo_stack
+    plan.tick(["stage 3"], "Tick")
+    before = plan.recipe
+    plan.choose_backbone(Backbone(name="resnet18"))
+    plan.choose_backbone(Backbone(name="resnet50", weights="/x/own.pth"))
+    assert stack.undoText() == "Choose resnet50 with own.pth"
+    plan.go_back(before)
+    assert plan.recipe == before and stack.canUndo() and stack.count() == 3
+    plan.go_back(before)
+    assert plan.recipe == before and stack.index() == 1, "already there: nothing else is undone"
+    # By redo to the model, and back by undo; then the other way round.
+    stack.redo()
+    plan.go_back(before)
+    assert plan.recipe == before and stack.index() == 1
+    stack.redo()
+    chosen = plan.recipe
+    stack.undo()
+    plan.go_back(chosen)
+    assert plan.recipe == chosen and stack.index() == 2
+
+
+def test_going_back_keeps_edits_made_meanwhile(plan: Plan) -> None:
+    stack = plan._undo_stack
+    plan.tick(["stage 3"], "Tick")
+    before = plan.recipe
+    plan.choose_backbone(Backbone(name="resnet18"))
+    plan.change("training", "batch_size", 7)
+    plan.go_back(before)
+    assert plan.recipe.training.batch_size == 7 and plan.recipe.backbone == before.backbone
+    assert plan.recipe.phases == before.phases, "with the layers of its own that were ticked"
+    assert stack.undoText().startswith("Go back to ") and stack.count() == 4
+    for _ in range(3):
+        stack.undo()
+    assert plan.recipe == before

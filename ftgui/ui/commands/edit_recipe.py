@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtGui import QUndoCommand
 
 if TYPE_CHECKING:
-    from ftgui.protocol.recipe import Recipe
+    from ftgui.protocol.recipe import Backbone, Recipe
     from ftgui.ui.plan import Plan
 
 State = tuple["Recipe", int]
@@ -42,6 +42,14 @@ class EditRecipe(QUndoCommand):
         self._after = other._after
         self.setObsolete(self._after[0] == self._before[0])  # back where it began: nothing is left to undo
         return True
+
+    @property
+    def changes_model(self) -> bool:
+        return self._before[0].backbone != self._after[0].backbone
+
+    def backbone(self, undone: bool) -> Backbone:
+        """The model that it leads to."""
+        return (self._before if undone else self._after)[0].backbone
 
     def redo(self) -> None:
         self._plan.restore(self._after)
