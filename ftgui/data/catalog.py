@@ -204,11 +204,7 @@ class Catalog:
             )
 
     def finish_scan(self, found: Found, splitting_: Splitting) -> None:
-        """Forget what vanished, store the problems, split what has no split yet.
-
-        Raises:
-            SplitError: the groups can't be made; everything is then for training.
-        """
+        """Forget what vanished, store the problems, split what has no split yet (see `split`)."""
         with self.transaction() as db:
             if not self._all_new:
                 self._forget_vanished(found)
@@ -247,10 +243,9 @@ class Catalog:
     def split(self, splitting_: Splitting) -> None:
         """Decide which images are for training, validation and test, where neither folders nor the person say.
 
-        The same `Splitting` as before decides for new images only; another one for all.
-
-        Raises:
-            SplitError: the groups can't be made; everything undecided is then for training.
+        The same `Splitting` as before decides for new images only; another one for all. One by which nothing can be drawn (a
+        pattern that is none) is a problem of the dataset, in `contents`, and never in the way of opening it: who is decided
+        stays, all others are for training until it is put right.
         """
         with self.transaction():
             self.split_within(splitting_)
@@ -265,13 +260,16 @@ class Catalog:
         shares = {split: share for split, share in splitting_.shares.items() if split in drawn or not drawn}
         identity = json.dumps([asdict(splitting_), drawn])
         stored = self._get("split")
-        if stored is not None and stored != identity:
+        usable = not splitting_.why_not()
+        if usable and stored is not None and stored != identity:
             db.execute("UPDATE images SET split = '' WHERE NOT pinned")
         db.execute(
             "UPDATE images SET split = found_split WHERE split = '' AND found_split NOT IN (SELECT value FROM json_each(?))",
             (json.dumps(pool),),
         )
-        self._assign(pool, splitting_, shares)
+        if usable:
+            self._assign(pool, splitting_, shares)
+        db.execute("UPDATE images SET split = 'train' WHERE split = ''")
         self._set("split", identity)
         self._set("split_from_folders", str(int("val" in has)))
 
@@ -282,15 +280,11 @@ class Catalog:
             (json.dumps(pool),),
         ).fetchall()
         members = [splitting.Member(path, class_name, split) for path, class_name, split, _ in rows]
-        held_out: list[tuple[str, int]] = []
-        try:
-            if any(not member.split for member in members):
-                outcome = splitting.assign(members, splitting_, shares)
-                ids = {path: id_ for path, _, _, id_ in rows}
-                held_out = [(split, ids[path]) for path, split in outcome.items() if split != "train"]
-        finally:
+        if any(not member.split for member in members):
+            outcome = splitting.assign(members, splitting_, shares)
+            ids = {path: id_ for path, _, _, id_ in rows}
+            held_out = [(split, ids[path]) for path, split in outcome.items() if split != "train"]
             db.executemany("UPDATE images SET split = ? WHERE id = ?", held_out)
-            db.execute("UPDATE images SET split = 'train' WHERE split = ''")
 
     def record_checked(self, checked: Iterable[Checked]) -> None:
         """Store what decoding showed."""
@@ -392,6 +386,8 @@ class Catalog:
         """Everything the window shows beside the images themselves."""
         counts = self.counts()
         problems = class_problems(counts, self.complete, self._looks())
+        if why := self.splitting.why_not():
+            problems.insert(0, Problem("error", "split", why, fix=KINDS["split"].fix, field="dataset"))
         excluded = self._db.execute("SELECT count(*) FROM images WHERE excluded").fetchone()[0]
         return Contents(
             self.root,

@@ -32,6 +32,13 @@ class Kind:
 
 KINDS: dict[str, Kind] = {
     "one-class": Kind("error", "needs two classes", "Telling things apart takes two.", noun="dataset"),
+    "split": Kind(
+        "error",
+        "can't be split",
+        "Which images are for checking can't be drawn as the recipe says; new ones are all for training until then.",
+        "Press Change… beside Split, or correct the recipe.",
+        noun="dataset",
+    ),
     "truncated": Kind(
         "error",
         "cut off",

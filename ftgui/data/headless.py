@@ -50,7 +50,9 @@ def prepare(recipe_path: Path, project_folder: Path | None = None, device: str =
     project = Project(folder)
     found = project.fill(unpacked(Path(recipe.dataset.folder), Job()), recipe, Job())
     with project.catalog() as catalog:
-        problems = recipe.validate() + [problem for group in catalog.contents().groups for problem in group.examples]
+        of_data = [problem for group in catalog.contents().groups for problem in group.examples]
+    # That it can't be split is said of the recipe already, with the field.
+    problems = recipe.validate() + [problem for problem in of_data if problem.kind != "split"]
     fatal = [problem.message for problem in problems if problem.severity == "error" and not problem.path]
     if fatal:
         raise DatasetError(" ".join(fatal))

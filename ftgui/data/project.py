@@ -19,7 +19,7 @@ from ftgui.data.catalog import Catalog
 from ftgui.data.finished import BEST_FOLDER, has_model
 from ftgui.data.job import Job
 from ftgui.data.scan import Columns, Found, FoundImage, dataset_root, scan
-from ftgui.data.split import SplitError, Splitting
+from ftgui.data.split import Splitting
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.messages import Evaluation
 from ftgui.protocol.recipe import Backbone, Recipe, RecipeError
@@ -139,7 +139,6 @@ class Project:
 
         Raises:
             DatasetError: as `scan`; the catalog is then as it was.
-            RecipeError: the images can't be split as the recipe says.
             CatalogError: the catalog can't be opened.
             Cancelled: through `job`; what was found so far is in the catalog.
         """
@@ -157,10 +156,7 @@ class Project:
                 batches += 1
 
             found = scan(root, job, take, columns_of(recipe), recipe.dataset.folders)
-            try:
-                catalog.finish_scan(found, splitting_of(recipe))
-            except SplitError as error:
-                raise RecipeError(str(error)) from error
+            catalog.finish_scan(found, splitting_of(recipe))
         return found
 
     def catalog(self) -> Catalog:

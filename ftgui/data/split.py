@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from ftgui.data.scan import SPLIT_NAMES
+from ftgui.protocol.recipe import why_no_pattern
 
 HELD_OUT = ("val", "test")
 BY_FOLDER = "folder"
@@ -18,7 +19,7 @@ BY_FOLDER = "folder"
 
 
 class SplitError(Exception):
-    """Groups that can't be made; the text says why."""
+    """Nothing can be drawn; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,13 @@ class Splitting:
     @property
     def shares(self) -> dict[str, float]:
         return {"val": self.val, "test": self.test}
+
+    def why_not(self) -> str:
+        """Why nothing can be drawn by it, in a sentence; empty: it can. Recipes are edited by hand too."""
+        for split, share in self.shares.items():
+            if not 0 <= share < 1:  # nor is not-a-number
+                return f"The share of {split} images must be at least 0 and below 1, not {share:g}."
+        return why_no_pattern(self.group_by)
 
 
 class Member(NamedTuple):
@@ -65,8 +73,10 @@ def assign(members: Iterable[Member], splitting: Splitting, shares: dict[str, fl
         at least one is left for training, and one for validation where a class has two or more.
 
     Raises:
-        SplitError: `group_by` is no regular expression.
+        SplitError: nothing can be drawn by this `splitting`.
     """
+    if why := splitting.why_not():
+        raise SplitError(why)
     shares = splitting.shares if shares is None else shares
     key = str(splitting.seed).encode()
     if splitting.group_by:
@@ -105,17 +115,15 @@ def _place(path: str, key: bytes) -> bytes:
 def group_of(path: str, group_by: str) -> str:
     """What is in the picture, as its path tells; the path itself where it tells nothing.
 
-    Raises:
-        SplitError: `group_by` is no regular expression.
+    Args:
+        path: of the image.
+        group_by: as in a `Splitting` that can be used.
     """
     if group_by == BY_FOLDER:
         parts = PurePosixPath(path).parts
         # class/thing/image.jpg or train/class/thing/image.jpg: the folder of a class itself is no group.
         return parts[-2] if len(parts) > 2 + (parts[0].lower() in SPLIT_NAMES) else path
-    try:
-        match = re.search(group_by, path)
-    except re.error as error:
-        raise SplitError(f"“{group_by}” is no regular expression: {error}.") from error
+    match = re.search(group_by, path)
     if match is None:
         return path
     return (match[1] if match.re.groups else match[0]) or path

@@ -239,12 +239,18 @@ def _dataset_problems(dataset: Dataset) -> list[Problem]:
     elif not (dataset.test_fraction >= 0 and dataset.val_fraction + dataset.test_fraction < 1):
         text = f"val_fraction and test_fraction leave nothing to train on ({dataset.test_fraction:g} for test)."
         found.append(_error("dataset.test_fraction", "test-fraction", text))
-    try:
-        re.compile(dataset.group_by)
-    except re.error as error:
-        text = f"group_by: “{dataset.group_by}” is no regular expression: {error}."
-        found.append(_error("dataset.group_by", "group-by", text))
+    if why := why_no_pattern(dataset.group_by):
+        found.append(_error("dataset.group_by", "group-by", f"group_by: {why}"))
     return found
+
+
+def why_no_pattern(pattern: str) -> str:
+    """Why a pattern of groups can't be used, in a sentence; empty: it can."""
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:  # a count beyond 32 bits, a thousand parentheses
+        return f"“{pattern}” is no regular expression: {error}."
+    return ""
 
 
 def _training_problems(training: Training) -> list[Problem]:

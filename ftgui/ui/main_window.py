@@ -190,7 +190,7 @@ class MainWindow(QWidget):
         menu.addActions([undo, redo])
         self.addActions([undo, redo])
         menu.addSeparator()
-        find = self._add(menu, "Find", None, self.find)
+        find = self._add(menu, "Find", None, self.start_search)
         find.setShortcuts([QKeySequence(QKeySequence.StandardKey.Find), QKeySequence("/")])
         menu.addSeparator()
         self._add(menu, "Take the model away…", QKeySequence("Ctrl+E"), self.take_away)
@@ -374,13 +374,13 @@ class MainWindow(QWidget):
         self.top.show_page(number)
 
     @Slot()
-    def find(self) -> None:
+    def start_search(self) -> None:
         """Into the search of the page in front; from a page that has none, into that of the images."""
         if self.pages.currentIndex() == RUNS:
             focus_search(self.runs_page.list.search)
         else:
             self.show_page(DATA)
-            self.data_page.find()
+            self.data_page.start_search()
 
     @Slot()
     def train_or_pause(self) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import sqlite3
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL.TiffImagePlugin import TiffImageFile
@@ -510,8 +513,41 @@ def test_a_recipe_says_how_to_split(make_dataset: Maker, tmp_path: Path) -> None
             by_number.setdefault(path[-5], set()).add(split)
         assert all(len(splits) == 1 for splits in by_number.values())
     recipes.save(Recipe(dataset=Dataset(folder="pictures", group_by="(")), recipe)
-    with pytest.raises(RecipeError, match="no regular expression"):
+    with pytest.raises(DatasetError, match=r"^group_by: “\(” is no regular expression: [^“]*$"):
         prepare(recipe)
+
+
+@pytest.mark.parametrize(
+    "bad", [{"group_by": "("}, {"group_by": "a{99999999999}"}, {"val_fraction": math.nan}, {"test_fraction": math.inf}]
+)
+def test_a_recipe_by_which_nothing_can_be_drawn_locks_no_project(
+    make_dataset: Maker, tmp_path: Path, bad: dict[str, Any]
+) -> None:
+    root = make_dataset(count=20)
+    project, good, wrong = Project(tmp_path), Recipe(), Recipe(dataset=Dataset(**bad))
+    project.fill(root, good, Job())
+    with project.catalog() as catalog:
+        before = split_of(catalog)
+    picture((200, 0, 0), 77).save(root / "red" / "new.jpg")
+    project.fill(root, wrong, Job())
+    with project.catalog() as catalog:
+        assert split_of(catalog) == before | {"red/new.jpg": "train"}, "who was decided stays"
+        (group,) = [group for group in catalog.contents().groups if group.kind == "split"]
+        assert group.examples[0].severity == "error" and wrong.validate()
+        extra = tmp_path / "extra.png"
+        picture((200, 0, 0), 78).save(extra)
+        edits.add_images(catalog, [extra], "red")
+        assert split_of(catalog)[extra.as_posix()] == "train"
+    project.fill(root, good, Job())
+    with project.catalog() as catalog:
+        assert not any(group.kind == "split" for group in catalog.contents().groups)
+        assert Counter(split_of(catalog).values())["val"] >= Counter(before.values())["val"]
+    # A project that is opened for the first time with it opens too.
+    (tmp_path / "fresh").mkdir()
+    fresh = Project(tmp_path / "fresh")
+    fresh.fill(root, wrong, Job())
+    with fresh.catalog() as catalog:
+        assert set(split_of(catalog).values()) == {"train"} and catalog.complete
 
 
 # --- what a reviewer found ------------------------------------------------------------------------------------------

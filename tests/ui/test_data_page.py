@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import QByteArray, QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QInputDialog, QMessageBox, QWidget
+from PySide6.QtWidgets import QApplication, QDialogButtonBox, QInputDialog, QMessageBox, QWidget
 
 from ftgui.data import edits
 from ftgui.data.project import Project
@@ -677,6 +677,40 @@ def test_undoing_a_split_gives_every_image_back(qtbot, page: DataPage, window: M
     assert sorted(catalog.entries()) == before
     window.workspace.undo_stack.redo()
     assert catalog.counts()["red"]["val"] == 10
+
+
+def test_a_pattern_that_is_none_is_refused_wherever_the_example_lies(
+    qtbot, page: DataPage, window: MainWindow, tmp_path: Path
+) -> None:
+    catalog = window.workspace.catalog
+    extra = tmp_path / "0 first of all.png"
+    picture((1, 2, 3), 1).save(extra)
+    added, _ = edits.add_images(catalog, [extra], "red")
+    held_out = catalog.find(Query(split="val"))
+    edits.move(catalog, held_out, "train")
+    edits.move(catalog, added, "val")
+    page.change_split.click()
+    (editor,) = page.findChildren(SplitEditor)
+    apply = editor.buttons.button(QDialogButtonBox.StandardButton.Apply)
+    editor.grouping.setCurrentIndex(editor.grouping.findData("pattern"))
+    editor.pattern.setText(r"(\w+) first")
+    assert apply.isEnabled() and "group “0”" in editor.says.text()
+    for bad in ("(", "a{99999999999}"):
+        editor.pattern.setText(bad)
+        assert not apply.isEnabled() and "no regular expression" in editor.says.text()
+    editor.close()
+
+
+def test_a_bad_pattern_in_the_recipe_is_said_and_nothing_else(qtbot, page: DataPage, window: MainWindow) -> None:
+    workspace = window.workspace
+    before = {path: split for path, _, split in workspace.catalog.entries()}
+    workspace.plan.split(0.2, 0.0, 0, "(")
+    qtbot.waitUntil(lambda: any(group.kind == "split" for group in workspace.contents.groups))
+    assert {path: split for path, _, split in workspace.catalog.entries()} == before
+    assert not window.top.train.isEnabled() and "no regular expression" in window.top.train.toolTip()
+    window._undo.trigger()
+    qtbot.waitUntil(lambda: not any(group.kind == "split" for group in workspace.contents.groups))
+    assert {path: split for path, _, split in workspace.catalog.entries()} == before
 
 
 def test_a_split_editor_does_not_outlive_its_project(

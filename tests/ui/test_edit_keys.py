@@ -81,12 +81,12 @@ def test_the_search_of_runs_is_the_one_on_the_runs_page(qtbot, page: DataPage, w
 def test_searching_leaves_the_viewer(qtbot, page: DataPage, window: MainWindow) -> None:
     page.browser.open_viewer(page.grid.images.ids[0])
     QTest.keyClick(page.viewer, Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier)
-    window.find()
+    window.start_search()
     assert page.viewer.isHidden() and QApplication.focusWidget() is page.bar.search
 
 
 def test_without_images_the_search_says_so(window: MainWindow) -> None:
-    window.find()
+    window.start_search()
     assert "no images to search" in window.status.text.text()
 
 

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from ftgui.data.findings import EXCLUDE, EXCLUDE_COPIES, EXCLUDE_TRAIN, KINDS
 from ftgui.data.query import Query
+from ftgui.data.records import reference
 from ftgui.data.split import Splitting
 from ftgui.ui import icons
 from ftgui.ui.theme import Theme
@@ -184,7 +185,7 @@ class DataPage(QWidget):
 
     # --- showing ----------------------------------------------------------------------------------------------------
 
-    def find(self) -> None:
+    def start_search(self) -> None:
         """To the search; an image that is looked at large makes room for it."""
         if self._workspace.contents is None:
             self._workspace.message.emit("info", "There are no images to search yet. Open a folder of them first.")
@@ -302,7 +303,7 @@ class DataPage(QWidget):
             self._workspace.message.emit("warning", "A training is running; the split can be changed after it.")
             return
         example = catalog.example()
-        path = str(example.relative_to(catalog.root)) if example and example.is_relative_to(catalog.root) else ""
+        path = reference(example, catalog.root) if example else ""
         editor = SplitEditor(contents.splitting, path, contents.split_from_folders, self)
         editor.chosen.connect(self._split_chosen)
         self._workspace.project_changed.connect(editor.close)

@@ -30,7 +30,7 @@ class EditNotice(QFrame):
         super().__init__(area)
         self.setObjectName("notice")
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._undo_stack = undo_stack
+        self._area = area
         self.text = ElidedLabel()
         self.undo = button("Undo", "Take back what is said here (Ctrl+Z)")
         self.undo.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # a click must not take the keyboard away from the images
@@ -63,7 +63,7 @@ class EditNotice(QFrame):
         self.hide()
 
     def _place(self) -> None:
-        area = self.parentWidget().rect()
+        area = self._area.rect()
         wanted = self.text.fontMetrics().horizontalAdvance(self.text.full) + self.undo.sizeHint().width() + 60
         width = min(wanted, _WIDEST, area.width() - 2 * _MARGIN)
         height = self.sizeHint().height()
@@ -78,6 +78,6 @@ class EditNotice(QFrame):
         self._timer.start()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() is QEvent.Type.Resize and watched is self.parentWidget():
+        if event.type() is QEvent.Type.Resize and watched is self._area:
             self._place()
         return False

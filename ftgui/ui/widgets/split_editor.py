@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ftgui.data.split import BY_FOLDER, SplitError, Splitting, group_of
+from ftgui.data.split import BY_FOLDER, Splitting, group_of
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import label
 
@@ -149,16 +149,11 @@ class SplitEditor(QDialog):
         train = 100 - self.val.value() - self.test.value()
         self.shares.setText(f"train {train} % · val {self.val.value()} % · test {self.test.value()} %, of each class")
         self.pattern.setVisible(self.grouping.currentData() == "pattern")
-        usable = train >= 1
-        text = ""
-        if wanted.group_by and self._example:
-            try:
-                group = group_of(self._example, wanted.group_by)
-            except SplitError as error:
-                usable, text = False, str(error)
-            else:
-                alone = group == self._example
-                text = f"{self._example}: " + ("stands alone" if alone else f"group “{group}”")
+        text = wanted.why_not()
+        usable = train >= 1 and not text
+        if usable and wanted.group_by and self._example:
+            group = group_of(self._example, wanted.group_by)
+            text = f"{self._example}: " + ("stands alone" if group == self._example else f"group “{group}”")
         self.says.setText(text)
         self.says.setVisible(bool(text))
         self.buttons.button(QDialogButtonBox.StandardButton.Apply).setEnabled(usable)
