@@ -399,6 +399,7 @@ class Catalog:
             self.splitting,
             excluded,
             self.complete,
+            self.judged_by,
         )
 
     def find(self, query: Query) -> array[int]:

@@ -188,12 +188,6 @@ class Project:
         newest = max(self.runs_folder.iterdir(), key=run_number, default=None)
         return continuable(newest) if newest is not None else None
 
-    def last_finished_run(self, backbone: Backbone | None = None) -> Path | None:
-        """The newest run that left usable weights; of this model only, if one is given: a comparison from scratch is not
-        what the project has learned."""
-        usable = self.finished_runs()
-        return next((run for run in usable if backbone is None or read_run_backbone(run) in (None, backbone)), None)
-
     def finished_runs(self) -> list[Path]:
         """Those that left usable weights, newest first."""
         if not self.runs_folder.is_dir():

@@ -114,6 +114,8 @@ class Contents:
     excluded: int
     complete: bool
     """The scan has come to its end."""
+    judged_by: str = ""
+    """Name of the folder of the run whose model said what the images are; empty: nobody knows."""
 
     @property
     def summary(self) -> str:

@@ -18,6 +18,7 @@ from torch import nn
 from torch.nn import functional
 
 from ftgui.data.finished import BEST_FOLDER
+from ftgui.data.model_in_use import validation_key
 from ftgui.data.predictions import PREDICTIONS_FILE
 from ftgui.data.project import run_number
 from ftgui.data.records import Sample, reference
@@ -717,6 +718,9 @@ class Training:
             phase=max(self.at.phase, 0),
             suggested_lr=self._optimizer.peak / 10 if reason == "exploded" else 0.0,
             usable=self.usable,
+            validation=validation_key(
+                (reference(s.path, self._root), s.class_name, s.split) for s in self._images.samples
+            ),
         )
         if as_it_was:
             return finished

@@ -233,7 +233,7 @@ class Session:
         try:
             why = take_trained(loaded, folder, names_now)
         except EngineError as error:
-            self._emit(m.Log("warning", f"The last run's model can't be loaded; training starts anew. {error}"))
+            self._emit(m.Log("warning", f"The model of {folder.parent.name} can't be loaded. {error}"))
             return
         if why:
             self._emit(m.Log("warning", f"{why} Train to teach it the present ones."))

@@ -24,7 +24,12 @@ Labelled = tuple[Path, str]
 def add_to(commands: Any) -> None:
     """Its part of the command line."""
     parser = commands.add_parser("evaluate", help="measure a model on labelled images")
-    parser.add_argument("model", type=Path, metavar="MODEL_OR_RUN", help="folder of a finished model, or of a run")
+    parser.add_argument(
+        "model",
+        type=Path,
+        metavar="MODEL_OR_RUN",
+        help="folder of a model, of a run, or of a project (the run in use)",
+    )
     parser.add_argument(
         "folder", nargs="?", type=Path, metavar="FOLDER", help="labelled images (default: those of the run's project)"
     )
@@ -51,15 +56,17 @@ class _Said:
 def _evaluate(options: argparse.Namespace) -> int:
     from ftgui.data.finished import model_folder, read_about
     from ftgui.engine.errors import EngineError
+    from ftgui.headless.which_run import run_or_model
 
     if options.split not in (None, "train", "val", "test"):
         raise EngineError(f"There is no split “{options.split}”: it is train, val or test.")
-    folder = model_folder(options.model)
+    given = run_or_model(options.model)
+    folder = model_folder(given)
     about = read_about(folder)  # before torch, whose import takes seconds
     if options.folder:
         where, images, names = *_of_folder(options), about.class_names
     else:
-        where, images, names = _of_run(options.model, options.split or "val", about.class_names)
+        where, images, names = _of_run(given, options.split or "val", about.class_names)
     known = set(names)
     unknown = Counter(name for _, name in images if name not in known)
     for name, count in sorted(unknown.items()):

@@ -15,7 +15,12 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser(
         "export", help="take a model away: folder, ONNX, torch program, script of the training"
     )
-    parser.add_argument("model", type=Path, metavar="RUN_OR_MODEL", help="folder of a run, or of a finished model")
+    parser.add_argument(
+        "model",
+        type=Path,
+        metavar="RUN_OR_MODEL",
+        help="folder of a run, of a model, or of a project (the run in use)",
+    )
     parser.add_argument("--to", type=Path, required=True, metavar="DIR", help="a new folder is made in it")
     parser.add_argument(
         "--kinds",
@@ -38,10 +43,11 @@ def _export(options: argparse.Namespace) -> int:
     import sys
 
     from ftgui.engine.session import Session
+    from ftgui.headless.which_run import run_or_model
     from ftgui.progress import ProgressLine
 
     kinds = [kind.strip() for kind in options.kinds.split(",") if kind.strip()]
-    command = m.Export(1, str(options.model), kinds, str(options.to), threshold=options.threshold)
+    command = m.Export(1, str(run_or_model(options.model)), kinds, str(options.to), threshold=options.threshold)
     line = ProgressLine(sys.stderr)
     events: list[m.Event] = []
 

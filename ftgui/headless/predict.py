@@ -19,7 +19,12 @@ Row = dict[str, Any]
 def add_to(commands: Any) -> None:
     """Its part of the command line."""
     parser = commands.add_parser("predict", help="say what images show, as CSV or JSON lines")
-    parser.add_argument("model", type=Path, metavar="MODEL_OR_RUN", help="folder of a finished model, or of a run")
+    parser.add_argument(
+        "model",
+        type=Path,
+        metavar="MODEL_OR_RUN",
+        help="folder of a model, of a run, or of a project (the run in use)",
+    )
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE_OR_FOLDER", help="folders are searched")
     parser.add_argument("--format", choices=("csv", "jsonl"), default="csv", help="default: csv")
     parser.add_argument(
@@ -40,10 +45,11 @@ def _predict(options: argparse.Namespace) -> int:
     from ftgui.data.job import Job
     from ftgui.data.scan import count_images
     from ftgui.engine.errors import EngineError
+    from ftgui.headless.which_run import run_or_model
     from ftgui.progress import ProgressLine
     from ftgui.protocol import messages as m
 
-    folder = model_folder(options.model)
+    folder = model_folder(run_or_model(options.model))
     about = read_about(folder)  # before torch, whose import takes seconds
     threshold = about.threshold if options.threshold is None else options.threshold
     if not 0 <= threshold <= 1:

@@ -535,6 +535,8 @@ class TrainingFinished(_Message, frozen=True):
     """The model holds what this run learned. False: it learned nothing, and the model is what it was before."""
     unsaved: bool = False
     """What was learned is in the engine's memory only, because the disk did not take it; `SaveModel` tries again."""
+    validation: str = ""
+    """The same for runs whose accuracies can be compared (`ftgui.data.model_in_use.validation_key`); empty: not known."""
 
 
 class ModelSaved(_Message, frozen=True):

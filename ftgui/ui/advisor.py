@@ -106,6 +106,8 @@ class Advisor(QObject):
                 self._unsaved(event)
             elif event.reason == "exploded" and event.suggested_lr > 0:
                 self._exploded(event)
+            else:
+                self._offer_run()
         elif event is None and self._continuing is not None and self._workspace.engine.alive:
             self._dismissed.add(self._continuing)  # the engine has just said why it can't be
             self._continuing = None
@@ -164,6 +166,22 @@ class Advisor(QObject):
     def _saved(self, _folder: Path) -> None:
         if self.advice is not None and self.advice.save_to is not None:
             self._withdraw()
+
+    # --- another run than the one in use ----------------------------------------------------------------------------
+
+    def _offer_run(self) -> None:
+        verdict = self._workspace.present.verdict
+        run = verdict.offered
+        if run is None:
+            return
+
+        def use() -> None:
+            self._workspace.use_run(run.folder)
+            self._withdraw()
+
+        tip = "Its model answers from now on, until you choose another on the Runs page"
+        self.advice = Advice("info", verdict.sentence, f"Use run {run.number}", tip, use, run.folder)
+        self.changed.emit()
 
     # --- a rate that was too high -----------------------------------------------------------------------------------
 

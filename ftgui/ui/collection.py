@@ -18,6 +18,7 @@ from ftgui.data.catalog import Catalog
 from ftgui.data.check import check_images
 from ftgui.data.job import Job
 from ftgui.data.lookalikes import find_lookalikes
+from ftgui.data.model_in_use import TrainedRuns, read_trained_runs
 from ftgui.data.project import Project
 from ftgui.data.records import Contents, Judgement
 from ftgui.data.scan import Columns, count_images, dataset_root
@@ -47,6 +48,8 @@ class Outcome:
     contents: Contents
     folders: list[Path]
     """That were looked into."""
+    trained: TrainedRuns | None = None
+    """As they were when it was opened; None where a look for changes says nothing of them."""
 
 
 class Collection(QObject):
@@ -70,7 +73,7 @@ class Collection(QObject):
     """What is open stays open, but something in the background did not work."""
     progress = Signal(str, object, object)
     """What is going on, done, total; an empty text: nothing any more."""
-    _begun = Signal(object, object, object)
+    _begun = Signal(object, object, object, object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -78,6 +81,8 @@ class Collection(QObject):
         self.catalog: Catalog | None = None
         """For edits and small questions, on the main thread only."""
         self.contents: Contents | None = None
+        self.trained = TrainedRuns()
+        """The open project's, as they were when it was opened."""
         self._pool = QThreadPool(self)
         self._opening: Task | None = None
         self._scan: Task | None = None
@@ -197,25 +202,25 @@ class Collection(QObject):
             self._counting = None
             self._total = total
 
-    @Slot(object, object, object)
-    def _has_begun(self, number: int, project: Project, contents: Contents) -> None:
+    @Slot(object, object, object, object)
+    def _has_begun(self, number: int, project: Project, contents: Contents, trained: TrainedRuns) -> None:
         """There is something to look at, though the search goes on."""
         if number != self._number or self._opening is None:
             return
         if self._scan is not None:
             self._scan.cancel()
         self._opening, self._scan = None, self._opening
-        self._show(project, project.recipe_for(contents.root), contents)
+        self._show(project, project.recipe_for(contents.root), contents, trained)
         self._count(contents.root)
 
-    def _show(self, project: Project, recipe: Recipe, contents: Contents) -> None:
+    def _show(self, project: Project, recipe: Recipe, contents: Contents, trained: TrainedRuns) -> None:
         if self._check is not None:
             self._check.cancel()
             self._check = None
         self._rescan_timer.stop()
         self._compare_timer.stop()
         self._let_go()
-        self.project, self.contents = project, contents
+        self.project, self.contents, self.trained = project, contents, trained
         self.catalog = project.catalog()
         self.opened.emit(recipe)
 
@@ -231,7 +236,7 @@ class Collection(QObject):
             if self._scan is not None:
                 self._scan.cancel()
             self._opening = self._scan = None
-            self._show(outcome.project, outcome.recipe, outcome.contents)
+            self._show(outcome.project, outcome.recipe, outcome.contents, outcome.trained or TrainedRuns())
         elif self.sender() is self._scan:
             self._scan = None
             self.contents = outcome.contents
@@ -416,21 +421,22 @@ def _work(
     find: Callable[[Job], Path],
     only: Sequence[str],
     columns: Columns | None,
-    begun: Callable[[Project, Contents], None],
+    begun: Callable[[Project, Contents, TrainedRuns], None],
     job: Job,
 ) -> Outcome | TableQuestion:
     """Opening, on a thread of the pool."""
     folder = find(job)
     project = Project.for_dataset(folder if only else dataset_root(folder), only)
+    trained = read_trained_runs(project)
 
     def first() -> None:
-        begun(project, _contents(project.catalog_path, job))
+        begun(project, _contents(project.catalog_path, job), trained)
 
     try:
         recipe, found = project.take_in(folder, job, first, columns, only)
     except TableQuestion as question:
         return question
-    return Outcome(project, recipe, _contents(project.catalog_path, job), found.folders)
+    return Outcome(project, recipe, _contents(project.catalog_path, job), found.folders, trained)
 
 
 def _timer(parent: QObject, milliseconds: int, slot: Callable[[], Any]) -> QTimer:

@@ -83,6 +83,7 @@ class Evaluation(QObject):
         workspace.catalog_changed.connect(self.count)
         workspace.steering.judged.connect(self._judged)
         workspace.training_event.connect(self._training_event)
+        workspace.model_changed.connect(self._model_changed)
 
     # --- what is shown ----------------------------------------------------------------------------------------------
 
@@ -280,6 +281,15 @@ class Evaluation(QObject):
             wanted, self._wanted = self._wanted, None
             self.look_at(wanted)
 
+    @Slot()
+    def _model_changed(self) -> None:
+        """What another run's model said of the images, e.g. one that trained in a terminal, is not what this one says."""
+        run, catalog = self._workspace.model_run, self._workspace.catalog
+        if run is not None and catalog is not None and catalog.judged_by not in ("", run.name):
+            self.want()
+        else:
+            self.go_on()
+
     @Slot(m.Judged)
     def _judged(self, event: m.Judged) -> None:
         workspace = self._workspace
@@ -299,11 +309,19 @@ class Evaluation(QObject):
             workspace.show_side_work("the model looks at all images", event.done, event.total)
 
     def title(self) -> str:
-        """What is judged, by which model: ``"run 7 on the validation images"``."""
-        number = run_number(self.run) if self.run else 0
+        """What is evaluated, and which run's model: ``"Run 7 on the validation images"``, ``"Run 7 (96.1 %) on “trip”"``."""
         of = {"val": "the validation images", "test": "the test images", "train": "the training images"}
         on = f"“{self.folder.path.name}”" if self.folder else of.get(self.split, "all images")
-        return f"Run {number} on {on}" if number else f"The model on {on}"
+        # A folder is always judged by the model in use; answers in the dataset's catalog may be of another run.
+        run = self._workspace.model_run if self.folder else self.run
+        if run is None or not run_number(run):
+            return f"The model on {on}"
+        return f"{self.named(run, figure=bool(self.folder) or self.split != 'val')} on {on}"
+
+    def named(self, run: Path, figure: bool = True) -> str:
+        """E.g. ``"Run 7 (96.1 %)"``; the figure is its validation accuracy."""
+        known = self._workspace.present.runs.get(run)
+        return f"Run {run_number(run)}" + (f" ({known.figure})" if known and figure else "")
 
 
 def _count(catalog_path: Path, split: str, job: Job) -> tuple[Answers, str]:

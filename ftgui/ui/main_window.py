@@ -478,13 +478,14 @@ class MainWindow(QWidget):
 
     @Slot()
     def take_away(self) -> None:
-        """The present model, or the newest there is; a dialog, not modal."""
-        project = self.workspace.project
-        run = self.workspace.model_run or (project.last_finished_run() if project is not None else None)
-        if run is None:
+        """The model in use, or the newest there is; a dialog, not modal, in which another run can be chosen."""
+        project, present = self.workspace.project, self.workspace.present
+        runs = project.finished_runs() if project is not None else []
+        run = present.folder if present.folder in runs else present.wanted
+        if run is None and not runs:
             self.status.say("warning", "There is no trained model yet; train one first.")
             return
-        self.take_away_run(run)
+        self.take_away_run(run or runs[0])
 
     @Slot(object)
     def take_away_run(self, run: Path) -> None:

@@ -11,7 +11,7 @@ from PySide6.QtCore import QFile, QObject, QThreadPool, Signal, Slot
 from ftgui.data.about_run import write_words
 from ftgui.data.finished import BEST_FOLDER, ModelError, read_about
 from ftgui.data.job import Job
-from ftgui.data.project import continuable, run_number
+from ftgui.data.project import continuable
 from ftgui.data.report import write_report
 from ftgui.data.run_index import list_runs
 from ftgui.data.run_record import RECIPE_FILE, RunRecord
@@ -52,7 +52,6 @@ class Runs(QObject):
         self.pool.setMaxThreadCount(1)
         self._reading: Task | None = None
         self._again = False
-        self._judge_wanted = False
         self._errands: dict[QObject, Callable[[Any], None]] = {}
         """What comes after each, on this thread: a plain function would be called on the pool's."""
         workspace.project_changed.connect(self._project_changed)
@@ -60,8 +59,7 @@ class Runs(QObject):
         workspace.present.changed.connect(self.changed)
         workspace.engine_changed.connect(self.allowed)
         workspace.recipe_changed.connect(self.allowed)
-        workspace.model_changed.connect(self._model_changed)
-        workspace.model_failed.connect(self._model_failed)
+        workspace.model_changed.connect(self.allowed)
         self.refresh()
 
     def close_threads(self) -> None:
@@ -206,8 +204,14 @@ class Runs(QObject):
         """Why a run's model can't be used, in a sentence; empty when it can."""
         if not record.has_model:
             return f"Run {record.number} left no model."
-        if record.path == self.present:
+        if record.path == self.present and record.path.name == self._workspace.present.chosen:
             return f"Run {record.number}'s model is the one in use."
+        return self._no_engine_because()
+
+    def no_best_because(self) -> str:
+        """Why the best finished run can't be taken now, in a sentence; empty when it can."""
+        if not self._workspace.present.chosen:
+            return "The best finished run is in use already, for you have chosen no other."
         return self._no_engine_because()
 
     def other_classes(self, record: RunRecord) -> str:
@@ -238,27 +242,11 @@ class Runs(QObject):
 
     def use_model(self, record: RunRecord) -> None:
         """For asking and judging, from now on. Where the backbone is another, `use_recipe` has to go along."""
-        self._judge_wanted = True
         if self.other_backbone(record):
-            self._workspace.present.choose(record.path)
+            self._workspace.choose_run(record.path)
             self.use_recipe(record)
         else:
             self._workspace.use_run(record.path)
-
-    @Slot()
-    def _model_changed(self) -> None:
-        """What another model said of the images no longer counts, so this one looks at them; of many only when asked."""
-        if self._judge_wanted:
-            self._judge_wanted = False
-            present = self._workspace.model_run
-            if present is not None:
-                self.said.emit("info", f"The model is that of run {run_number(present)} now.")
-                self._workspace.evaluation.want()
-        self.allowed.emit()
-
-    @Slot()
-    def _model_failed(self) -> None:
-        self._judge_wanted = False
 
     def no_recipe_because(self, record: RunRecord) -> str:
         """Why a run's recipe can't be taken, in a sentence; empty when it can."""

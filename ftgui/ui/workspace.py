@@ -80,6 +80,8 @@ class Workspace(QObject):
     """severity, sentence for the status line."""
     model_saved = Signal(Path)
     """The model that the disk did not take at first is in this folder now."""
+    run_offered = Signal(object)
+    """A `TrainedRun` that the person may prefer to the one in use; the `message` before says why."""
     training_offered = Signal(str)
     """There is reason to train again: a sentence for the status line, beside a button."""
 
@@ -97,6 +99,8 @@ class Workspace(QObject):
         self._saved_recipe = self.recipe
         self.engine = EngineState(EngineKind.NOT_STARTED)
         self.model: m.ModelLoaded | None = None
+        self._model_project: Project | None = None
+        """It was loaded for."""
         self.freezing: m.FreezingChanged | None = None
         self.run_recipe = self.recipe
         """Of the run that goes on or went last: a comparison or a continued run has its own."""
@@ -114,6 +118,8 @@ class Workspace(QObject):
         """The plan takes the model again that the engine still holds."""
         self._device_ids: list[str] = []
         self._train_asked = False
+        self._use_asked = False
+        """The model that is being loaded is of a run the person has just chosen."""
         self.model_is_trained = False
         """What it says means something."""
         self._run_folder: Path | None = None
@@ -306,7 +312,7 @@ class Workspace(QObject):
         self._cancelling = False
         self.steering.stop_side_work()
         classes = self.contents.class_names if self.contents else []
-        trained = self.present.to_load(self.project, self.recipe.backbone)
+        trained = self.present.to_load(self.recipe.backbone) if self.project else None
         self._load_request = self._next_request()
         self._loaded_classes = classes
         self._held_ticks = [self.ticks]
@@ -339,14 +345,20 @@ class Workspace(QObject):
     def _model_loaded(self, event: m.ModelLoaded) -> None:
         if event.request != self._load_request:
             return
-        self.model = event
+        self.model, self._model_project = event, self.project
         self.model_is_trained = event.trained
-        self.present.loaded(event.trained)
         self._recipe_before = None
+        use_asked, self._use_asked = self._use_asked, False
+        if not self.present.loaded(event.trained):
+            self.load_model()
+            return
         self.freezing = None  # what it was, was another model's
         self.busy.emit("", 0, 0)
         self.model_changed.emit(event)
         self._send_ticks()
+        if use_asked and self.present.run is not None:
+            self.message.emit("info", f"R{self.present.words[1:]} is in use now.")
+            self.evaluation.want()
 
     @Slot(m.Progress)
     def _engine_progress(self, event: m.Progress) -> None:
@@ -393,23 +405,30 @@ class Workspace(QObject):
         The recipe on disk is never changed for a failure: its model may only be offline today.
         """
         before, self._recipe_before = self._recipe_before, None
-        self.present.not_loaded()
+        self._use_asked = False
+        self.present.failed()
         if before is not None:
-            self._held_ticks = []
             self._going_back = True
             try:
                 self.plan.go_back(before)
             finally:
                 self._going_back = False
-            if self.model is not None:  # the engine still holds it
-                self._load_request = self.model.request
-                self._loaded_classes = self.model.class_names
-                self.recipe_changed.emit()
-                return
+        self._held_ticks = []
+        if self.model is not None and (before is not None or self._still_fits(self.model)):  # the engine still holds it
+            self._load_request = self.model.request
+            self._loaded_classes = self.model.class_names
+            self.recipe_changed.emit()
+            return
         self.model = None  # if there is one, it is another project's
         self._load_problem = f"The model could not be loaded: {sentence}"
         self.model_failed.emit(self._load_problem)
         self.recipe_changed.emit()
+
+    def _still_fits(self, model: m.ModelLoaded) -> bool:
+        """The model before the one that could not be loaded is what the open project wants too."""
+        classes = self.contents.class_names if self.contents else []
+        asked_here = self.project is not None and self._model_project == self.project
+        return asked_here and (model.backbone, model.class_names) == (self.recipe.backbone, classes)
 
     def _discard_run(self) -> None:
         if self._run_folder is not None:
@@ -480,6 +499,7 @@ class Workspace(QObject):
         self._saved_recipe = recipe
         self._load_wanted = True  # so that nothing of this recipe is asked of another project's model
         self.plan.take(recipe)
+        self.present.know(self.collection.trained)
         self.project_changed.emit()
         self._use_a_device_there_is()
         self.recipe_changed.emit()
@@ -589,9 +609,15 @@ class Workspace(QObject):
         if not self._going_back:
             self.load_model()
 
-    def use_run(self, run_folder: Path) -> None:
-        """From now on an old run's model, of the recipe's backbone, is asked; until another is chosen or a training ends."""
+    def choose_run(self, run_folder: Path | None) -> None:
+        """The next model that is loaded is to be this run's, or with None the best finished one's. See `use_run`."""
         self.present.choose(run_folder)
+        self._use_asked = True
+
+    def use_run(self, run_folder: Path | None) -> None:
+        """From now on this run's model, of the recipe's backbone, answers, until the person chooses another; with None the
+        best finished one's."""
+        self.choose_run(run_folder)
         self.load_model()
 
     def choose_device(self, device: str) -> None:
@@ -751,14 +777,19 @@ class Workspace(QObject):
         if not event.steps:
             self._discard_run()
         self._run_folder = None
-        learned = event.steps > 0 and event.usable and not self.comparing
-        if learned:
+        verdict = self.present.ended(event)
+        in_use = event.usable and self.present.folder == Path(event.run_folder)
+        if in_use:
             self.model_is_trained = True
+        elif event.usable and event.steps:
+            self.load_model()  # the engine's memory holds what this run learned, which is not to be asked
         self.training_event.emit(event)
-        if learned:
+        if in_use and event.reason == "done":
             self.evaluation.want()
         severity = {"done": "info", "stopped": "info"}.get(event.reason, "error")
-        self.message.emit(severity, event.message)
+        self.message.emit(severity, f"{event.message} {verdict.sentence}".rstrip())
+        if verdict.offered is not None:
+            self.run_offered.emit(verdict.offered)
 
     def save_model(self, folder: Path | None) -> None:
         """Write the model that the disk did not take: where it belongs, or to a new folder. `model_saved` follows."""

@@ -471,7 +471,7 @@ def test_runs_are_numbered(tmp_path: Path) -> None:
     assert names == ["0001-head-last-stage", "0002-head-last-stage", "0003-head-last-stage"]
     (project.runs_folder / "notes").mkdir()
     assert run_number(project.new_run_folder("x")) == 4
-    assert project.last_finished_run() is None
+    assert project.finished_runs() == []
     assert slug("日本語 クラス") == "日本語-クラス"
     assert read_result(project.runs_folder / "0001-head-last-stage") is None
 

@@ -17,6 +17,7 @@ import torch
 from sklearn.metrics import confusion_matrix, log_loss
 
 from ftgui import atomic_files
+from ftgui.data.model_in_use import validation_key
 from ftgui.data.pixels import center_view, decode
 from ftgui.data.project import CHECKPOINT_FILE, Project, read_result
 from ftgui.engine import checkpoint, export, runs
@@ -58,6 +59,8 @@ def test_two_phases_leave_a_whole_run_folder(engine, make_dataset: Maker, train_
     assert all(line["frozen_unchanged"] for line in lines if line["kind"] == "phase-end")
     result = json.loads((run / "result.json").read_text(encoding="utf-8"))
     assert result["best_accuracy"] == end.best_accuracy
+    key = validation_key((row["path"], row["class_name"], row["split"]) for row in rows)
+    assert key and (result["validation"], end.validation) == (key, key), "as whoever reads only the list would say"
     assert set(json.loads((run / "environment.json").read_text(encoding="utf-8"))) >= {"versions", "device", "platform"}
     assert (run / "last" / "model.safetensors").is_file()
 

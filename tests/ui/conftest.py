@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QApplication
@@ -89,7 +90,9 @@ class FakeEngine:
     def answer_load(self, trainable: list[int] | None = None) -> None:
         command = self.last(m.LoadModel)
         default = [5] if trainable is None else trainable
-        self.workspace._model_loaded(loaded(default, tuple(command.class_names), command.request))
+        event = loaded(default, tuple(command.class_names), command.request)
+        trained = bool(command.trained_weights)
+        self.workspace._model_loaded(msgspec.structs.replace(event, trained=trained, backbone=command.backbone))
 
     def answer_ticks(self) -> None:
         """As the engine does: report the state that was asked for, under its shortest names."""

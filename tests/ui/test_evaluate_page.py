@@ -330,16 +330,23 @@ def test_a_run_that_learned_nothing_does_not_stand_for_the_model(
     assert not [command for command in fake.sent if isinstance(command, m.Judge)]
 
 
-def test_a_run_that_failed_after_it_had_learned_something_stands_for_the_model(
-    page: EvaluatePage, window: MainWindow, fake: FakeEngine
+@pytest.mark.parametrize("reason", ["exploded", "failed", "stopped"])
+def test_a_run_that_did_not_finish_never_stands_for_the_model_by_itself(
+    page: EvaluatePage, window: MainWindow, fake: FakeEngine, reason: str
 ) -> None:
+    before = window.workspace.model_run
+    (before / "best").mkdir()
+    (before / "best" / "model.safetensors").write_bytes(b"")
     run = start_training(window, fake)
+    fake.sent.clear()
+    window.workspace._training_finished(m.TrainingFinished(str(run), reason, "Over.", 1, 0.99, 9, 1.0, None))
     fake.state(EngineKind.READY)
-    window.workspace._training_finished(
-        m.TrainingFinished(str(run), "failed", "No memory.", 1, 0.9, 9, 1.0, None, usable=True)
-    )
-    assert window.workspace.model_run == run
-    assert fake.last(m.Judge).run_folder == str(run)
+    assert window.workspace.model_run == before
+    assert fake.last(m.LoadModel).trained_weights == str(before / "best"), "the engine's memory holds the other's"
+    fake.answer_load()
+    assert not [command for command in fake.sent if isinstance(command, m.Judge)]
+    assert "run 1 (87.5 %) stays in use" in window.status.text.text()
+    assert window.status.use_run.isVisible() and window.status.use_run.text() == "Use run 2"
 
 
 def test_a_model_that_does_not_load_leaves_the_run_of_the_one_before(

@@ -13,6 +13,7 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QMessageBox
 
 from ftgui.data.about_run import write_words
+from ftgui.data.model_in_use import read_trained_run
 from ftgui.data.project import Project
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
@@ -263,9 +264,12 @@ def test_a_note(qtbot, page: RunsPage) -> None:
 
 
 def test_trash_asks_and_moves_the_folders(
-    qtbot, page: RunsPage, runs_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    qtbot, page: RunsPage, fake: FakeEngine, runs_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trash_into(monkeypatch, tmp_path / "bin")
+    select(qtbot, page, 2)
+    assert not page.actions_["trash"].isEnabled(), "it is in use"
+    use(qtbot, page, fake, 3)
     select(qtbot, page, 1, 2)
     asked = answer(monkeypatch, yes=False)
     page.actions_["trash"].trigger()
@@ -280,12 +284,10 @@ def test_trash_asks_and_moves_the_folders(
 def test_the_run_in_use_or_in_training_is_not_thrown_away(
     qtbot, page: RunsPage, fake: FakeEngine, runs_folder: Path
 ) -> None:
-    fake.workspace.load_model()
-    answer_trained(fake)
-    select(qtbot, page, 3)
-    assert page.runs.present == runs_folder / "0003-head", "the newest with a model"
+    select(qtbot, page, 2)
+    assert page.runs.present == runs_folder / "0002-head-last-stage", "the best that was done"
     trash = page.actions_["trash"]
-    assert not trash.isEnabled() and trash.toolTip().startswith("Run 3's model is the one in use.")
+    assert not trash.isEnabled() and trash.toolTip().startswith("Run 2's model is the one in use.")
     select(qtbot, page, 1)
     assert trash.isEnabled()
     start(fake, runs_folder / "0001-head")
@@ -307,7 +309,7 @@ def test_what_can_not_be_moved_is_said(
 # --- using an old run -----------------------------------------------------------------------------------------------
 
 
-def test_an_old_runs_model_is_asked_until_a_training_ends(
+def test_a_chosen_runs_model_is_asked_until_another_is_chosen(
     qtbot, page: RunsPage, window: MainWindow, fake: FakeEngine, runs_folder: Path
 ) -> None:
     select(qtbot, page, 1)
@@ -315,7 +317,7 @@ def test_an_old_runs_model_is_asked_until_a_training_ends(
     command = fake.last(m.LoadModel)
     assert command.trained_weights == str(runs_folder / "0001-head" / "best")
     answer_trained(fake)
-    assert "The model is that of run 1 now." in window.status.text.text()
+    assert window.status.text.text() == "Run 1 (75.0 %) is in use now."
     assert isinstance(fake.last(m.Judge), m.Judge), "what another model said of the images no longer counts"
     assert page.buttons["use"].toolTip() == "Run 1's model is the one in use."
     qtbot.waitUntil(lambda: plain(window.evaluate_page.detail).startswith("Run 1 on the validation images"))
@@ -325,9 +327,13 @@ def test_an_old_runs_model_is_asked_until_a_training_ends(
     newest = make_run(runs_folder, 4)
     start(fake, newest)
     finish(fake, newest)
-    assert page.runs.present == newest
-    window.workspace.load_model()
-    assert fake.last(m.LoadModel).trained_weights == str(newest / "best")
+    assert page.runs.present == runs_folder / "0001-head", "a training does not undo what the person chose"
+    assert fake.last(m.LoadModel).trained_weights == str(runs_folder / "0001-head" / "best"), "not in memory any more"
+    answer_trained(fake)
+    page.actions_["best"].trigger()
+    assert fake.last(m.LoadModel).trained_weights == str(runs_folder / "0002-head-last-stage" / "best")
+    answer_trained(fake)
+    assert not page.actions_["best"].isEnabled() and page.in_use.text() == "In use: run 2 (87.5 %)"
 
 
 def test_a_model_of_another_backbone_takes_its_recipe_along(
@@ -357,7 +363,7 @@ def test_a_model_of_another_backbone_takes_its_recipe_along(
     answer_trained(fake)
     workspace.undo_stack.undo()
     assert workspace.recipe == before and fake.last(m.LoadModel).backbone.name == "tf_efficientnet_lite0"
-    assert fake.last(m.LoadModel).trained_weights == str(runs_folder / "0003-head" / "best")
+    assert fake.last(m.LoadModel).trained_weights == str(runs_folder / "0002-head-last-stage" / "best")
 
 
 def test_an_old_recipe_whose_model_can_not_be_loaded_gives_the_present_one_back(
@@ -509,7 +515,16 @@ def test_everything_can_be_reached_and_has_a_name(page: RunsPage, window: MainWi
     for made in (*page.buttons.values(), page.more, page.list.search, page.list.table, page.curves.plot):
         assert (made.accessibleName() and made.focusPolicy() & Qt.FocusPolicy.TabFocus) or made is page.curves.plot
     menu = {action.text() for action in page.more.menu().actions() if action.text()}
-    more = {"Take away…", "Rename", "Note…", "Star", "Compare data…", "TensorBoard files…", "Move to trash…"}
+    more = {
+        "Use the best run",
+        "Take away…",
+        "Rename",
+        "Note…",
+        "Star",
+        "Compare data…",
+        "TensorBoard files…",
+        "Move to trash…",
+    }
     assert menu == more | {made.text() for made in page.buttons.values()}
     assert all(action.toolTip() for action in page.actions_.values())
 
@@ -543,6 +558,13 @@ def test_in_the_smallest_window_the_buttons_are_in_the_menu(qtbot, page: RunsPag
     qtbot.waitUntil(page.buttons["use"].isVisible)
 
 
+def use(qtbot, page: RunsPage, fake: FakeEngine, number: int) -> None:
+    select(qtbot, page, number)
+    page.actions_["use"].trigger()
+    answer_trained(fake)
+    settled(qtbot, page)
+
+
 # --- what the engine would say --------------------------------------------------------------------------------------
 
 
@@ -570,6 +592,8 @@ def epoch() -> m.EpochFinished:
 
 def finish(fake: FakeEngine, run: Path) -> None:
     fake.workspace._training_finished(
-        m.TrainingFinished(str(run), "done", "Training is done.", 2, 0.75, 16, 65.0, None)
+        m.TrainingFinished(
+            str(run), "done", "Training is done.", 2, 0.75, 16, 65.0, None, validation=read_trained_run(run).validation
+        )
     )
     fake.state(EngineKind.READY)

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from ftgui.data.run_record import RunRecord
 from ftgui.progress import clock, percent
+from ftgui.ui import icons
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import paint_bar
 from ftgui.ui.words import plural
@@ -157,12 +158,16 @@ class RunTable(QAbstractTableModel):
         if role == Qt.ItemDataRole.ForegroundRole:
             color = self._color(record, column)
             return QColor(color) if color else None
+        if role == Qt.ItemDataRole.DecorationRole and column == NAME and record.path == self._present:
+            return icons.icon("circle-check", self._theme.colors.good, 14)
         if role == Qt.ItemDataRole.FontRole:
             return self._bold if column == NAME and record.path == self._present else None
         if role == Qt.ItemDataRole.ToolTipRole:
             return self._tip(record, column)
         if role == Qt.ItemDataRole.AccessibleTextRole and column == STAR:
             return "starred" if record.starred else "not starred"
+        if role == Qt.ItemDataRole.AccessibleTextRole and column == NAME:
+            return f"{record.name}, in use" if record.path == self._present else record.name
         return None
 
     def _cell(self, record: RunRecord, column: int) -> str:

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 
 from ftgui.data.findings import EXCLUDE, EXCLUDE_COPIES, EXCLUDE_TRAIN, KINDS
 from ftgui.data.query import Query
-from ftgui.data.records import reference
+from ftgui.data.records import Contents, reference
 from ftgui.data.split import Splitting
 from ftgui.ui import icons
 from ftgui.ui.theme import Theme
@@ -249,6 +249,13 @@ class DataPage(QWidget):
             return "Still checking the images…"
         return "" if contents and contents.groups else "None found; every image can be read."
 
+    def _whose_answers(self, contents: Contents) -> str:
+        """The run whose model says what is mislabelled."""
+        project = self._workspace.project
+        if project is None or not contents.judged_by:
+            return ""
+        return self._workspace.evaluation.named(project.runs_folder / contents.judged_by)
+
     @Slot()
     def _browse(self) -> None:
         """Ask the catalog, in the background; the newest question wins."""
@@ -256,7 +263,7 @@ class DataPage(QWidget):
         if contents is None:
             return
         self.classes.show_counts(contents.counts, self.bar.class_name)
-        self.problems.show_groups(contents.groups, self._say_problems(), self.bar.kind)
+        self.problems.show_groups(contents.groups, self._say_problems(), self.bar.kind, self._whose_answers(contents))
         self._show_banner()
         self.browser.browse(self.bar.query())
 

@@ -351,7 +351,8 @@ class PredictPage(QWidget):
                 f"Most likely “{name}”, but {sure:.0%} is below the threshold of {threshold:.0%} that is set on the "
                 "Evaluate page."
             )
-        weights = f" · weights of step {event.step:,}" if event.step else ""
+        whose = self._workspace.present.words if event.trained else ""
+        weights = f" · weights of step {event.step:,}" if event.step else f" · by {whose}" if whose else ""
         self.timing.setText(f"answered in {event.milliseconds:.0f} ms{weights}")
         self.should.setEnabled(self._workspace.catalog is not None)
         if self.why.isChecked():

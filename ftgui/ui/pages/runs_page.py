@@ -92,6 +92,8 @@ class RunsPage(QWidget):
         self.open_report = button("Open the report", "Shows it in your browser")
         self.open_report.hide()
         self.open_report.clicked.connect(self._open_report)
+        self.in_use = label("", "muted")
+        self.list.footer.addWidget(self.in_use)
         self.list.footer.addWidget(self.open_report)
         self.splitter.addWidget(self.list)
         self.curves = RunCurves(self._theme)
@@ -110,6 +112,13 @@ class RunsPage(QWidget):
         """All are in the context menu and behind "More"; those used most have a button, where there is room for it."""
         one = self._only
         self._action("use", "Use its model", "", lambda: one(self._use_model), "Ask and judge with this run's model")
+        self._action(
+            "best",
+            "Use the best run",
+            "",
+            self._use_best,
+            "The best finished run's model is in use again, also after later trainings",
+        )
         self._action("continue", "Continue", "", lambda: one(self._go_on), "Go on from its checkpoint, as it was")
         self._action(
             "recipe", "Use its recipe", "", lambda: one(self.runs.use_recipe), "Train again as this run was told"
@@ -163,6 +172,9 @@ class RunsPage(QWidget):
         if not records:
             self._show_empty()
         self.list.show_runs(records, self.runs.present, self.runs.training)
+        present = self._workspace.present
+        self.in_use.setText(f"In use: {present.words}" if present.run else "No run is in use")
+        self.in_use.setToolTip(present.why)
         self._show_actions()
 
     def _show_empty(self) -> None:
@@ -214,6 +226,7 @@ class RunsPage(QWidget):
         training = "It is training." if first is not None and first.path == self.runs.training else ""
         reasons = {
             "use": self.runs.no_model_because(first) if first else pick,
+            "best": self.runs.no_best_because(),
             "continue": self.runs.no_going_on_because(first) if first else pick,
             "recipe": self.runs.no_recipe_because(first) if first else pick,
             "take-away": self._no_taking_away_because(first) if first else pick,
@@ -270,6 +283,9 @@ class RunsPage(QWidget):
             if answer is not QMessageBox.StandardButton.Yes:
                 return
         self.runs.use_model(record)
+
+    def _use_best(self) -> None:
+        self._workspace.use_run(None)
 
     def _go_on(self, record: RunRecord) -> None:
         self.runs.go_on(record)

@@ -9,7 +9,6 @@ from PySide6.QtCore import QThreadPool, QTimer, Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from ftgui.data.history import History, read_history
-from ftgui.data.project import read_result
 from ftgui.progress import clock, percent
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import FROM_SCRATCH, HEAD
@@ -148,17 +147,22 @@ class TrainPage(QWidget):
         words = {"done": "Done.", "stopped": "Stopped.", "exploded": "It exploded."}
         self.headline.setText(words.get(event.reason, "It did not work."))
         judged = " on training images" if math.isnan(event.best_accuracy) else " on validation images"
+        verdict = self._workspace.present.verdict.sentence
         if event.reason in ("failed", "exploded"):
-            self.explanation.setText(event.message)
+            self.explanation.setText(f"{event.message} {verdict}".rstrip())
         elif self._from_scratch and not math.isnan(event.best_accuracy):
             self.explanation.setText(self._compare(event.best_accuracy))
         else:
-            self.explanation.setText(
-                f"The weights of epoch {event.best_epoch}, the best{judged}, are in the model now. "
-                "Drop an image on the window to see what it says."
+            weights = (
+                f"The weights of epoch {event.best_epoch}, the best{judged}, are"
                 if event.best_epoch
-                else "It ended before the first epoch was over; the weights of that moment are in the model."
+                else "It ended before the first epoch was over; the weights of that moment are"
             )
+            if self._workspace.present.folder == Path(event.run_folder):
+                text = f"{weights} in the model now. {verdict} Drop an image on the window to see what it says."
+            else:
+                text = f"{weights} kept. {verdict}"
+            self.explanation.setText(" ".join(text.split()))
         best = "" if math.isnan(event.best_accuracy) else f"Best validation accuracy {percent(event.best_accuracy)} · "
         self.figures.setText(f"{best}{event.steps:,} steps · {clock(event.seconds)}")
 
@@ -169,10 +173,9 @@ class TrainPage(QWidget):
 
     def _compare(self, from_scratch: float) -> str:
         """What pretraining was worth, in the figures of the project's last run with it."""
-        project, said = self._workspace.project, f"From scratch: {percent(from_scratch)}"
-        run = project.last_finished_run(self._workspace.recipe.backbone) if project else None
-        pretrained = (read_result(run) or {}).get("best_accuracy") if run else None
-        if not isinstance(pretrained, float):
+        run, said = self._workspace.present.run, f"From scratch: {percent(from_scratch)}"
+        pretrained = run.accuracy if run else math.nan
+        if math.isnan(pretrained):
             return f"{said}. Press Train to see what the same recipe makes of a pretrained backbone."
         if pretrained <= from_scratch:
             text = "Here pretraining made no difference: these images are easy, or unlike those it was made with."

@@ -40,6 +40,8 @@ class FilesView(Card):
         self._saving: Task | None = None
         self._table_file = Path()
         self._unreadable = 0
+        self._whose = ""
+        """Model it is that answers."""
         self.name = ElidedLabel()
         self.name.setObjectName("title")
         self.state = label("", "muted")
@@ -83,6 +85,8 @@ class FilesView(Card):
             return
         self.answers.clear()
         self._unreadable = 0
+        whose = self._workspace.present.words
+        self._whose = f" · by {whose}" if whose and not self._workspace.engine.busy else ""
         name = paths[0].name if len(paths) == 1 else f"{paths[0].name} and {len(paths) - 1:,} more"
         self.name.set_full(name)
         self.state.setText("looking…")
@@ -123,7 +127,9 @@ class FilesView(Card):
         guesses = "" if event.trained else "guesses: nothing was learned yet · "
         bad = f" · {self._unreadable:,} can’t be read" if self._unreadable else ""
         of = f"{event.done:,} of {event.total:,}" if not event.over else plural(event.done, "image")
-        self.state.setText(guesses + of + (" · stopped" if event.stopped else "") + bad + shown)
+        stopped = " · stopped" if event.stopped else ""
+        whose = self._whose if event.trained else ""
+        self.state.setText(guesses + of + stopped + bad + shown + whose)
         if event.over:
             self._show_buttons(busy=False)
 

@@ -6,6 +6,7 @@ from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import QSizePolicy, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
 from ftgui.data.findings import KINDS, Group
+from ftgui.data.query import LIKELY_WRONG
 from ftgui.ui import icons
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import label
@@ -46,6 +47,7 @@ class ProblemList(QWidget):
         self._theme = theme
         self._groups: list[Group] = []
         self._chosen = ""
+        self._model = ""
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         self.note = label("", "muted", wrap=True)
@@ -68,13 +70,13 @@ class ProblemList(QWidget):
         layout.addWidget(self.tree, 1)
         theme.changed.connect(self._fill)
 
-    def show_groups(self, groups: list[Group], note: str, chosen: str) -> None:
-        """Problems, what to say above them, and which kind's images are shown."""
+    def show_groups(self, groups: list[Group], note: str, chosen: str, model: str = "") -> None:
+        """Problems, what to say above them, which kind's images are shown, and which model says that labels are wrong."""
         self.note.setText(note)
         self.note.setVisible(bool(note))
         self._chosen = chosen
-        if groups != self._groups:
-            self._groups = groups
+        if (groups, model) != (self._groups, self._model):
+            self._groups, self._model = groups, model
             self._fill()
         for item in self._tops():
             item.setSelected(item.data(0, _KIND_ROLE) == chosen)
@@ -96,7 +98,10 @@ class ProblemList(QWidget):
             top.setIcon(0, icons.icon(_SEVERITY_ICONS[kind.severity], dots[kind.severity], 14))
             top.setData(0, _KIND_ROLE, group.kind)
             how = "\nClick to see the images." if group.images else ""
-            top.setToolTip(0, f"{top.text(0)}\n{kind.teaches}\n{kind.fix}".strip() + how)
+            who = f"\n{self._model} says so." if group.kind == LIKELY_WRONG and self._model else ""
+            if who:
+                top.setText(0, f"{top.text(0)} · {self._model}")
+            top.setToolTip(0, f"{top.text(0)}\n{kind.teaches}\n{kind.fix}".strip() + who + how)
             for problem in group.examples:
                 child = QTreeWidgetItem([problem.path or problem.message])
                 child.setData(0, _KIND_ROLE, group.kind)

@@ -7,6 +7,7 @@ import math
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
+from ftgui.data.model_in_use import TrainedRun
 from ftgui.progress import clock, megabytes, percent
 from ftgui.protocol import messages as m
 from ftgui.ui.theme import Theme
@@ -57,12 +58,17 @@ class StatusLine(QWidget):
         )
         self.cancel = button("Cancel", "")
         self.train_again = button("Train again", "Train with the images and labels as they are now")
+        self.use_run = button("Use run", "Its model answers from now on, until you choose another on the Runs page")
+        self._offered: TrainedRun | None = None
+        self.model = label("", "muted")
         layout.addWidget(self.text, 1)
         layout.addWidget(self.train_again)
+        layout.addWidget(self.use_run)
         layout.addWidget(self.bar)
         layout.addWidget(self.left)
         layout.addWidget(self.cancel)
         layout.addWidget(self.score)
+        layout.addWidget(self.model)
         layout.addWidget(self.restart)
         layout.addWidget(self.engine)
         # Room for the button from the start, or the window's content would jump when it appears.
@@ -71,6 +77,10 @@ class StatusLine(QWidget):
         self.restart.hide()
         self.cancel.hide()
         self.train_again.hide()
+        self.use_run.hide()
+        self.use_run.clicked.connect(self._use_offered)
+        workspace.run_offered.connect(self._offer_run)
+        workspace.present.changed.connect(self._show_model)
         self.train_again.clicked.connect(self.train_wanted)
         workspace.training_offered.connect(self._offer_training)
         self.cancel.clicked.connect(workspace.cancel)
@@ -92,6 +102,7 @@ class StatusLine(QWidget):
         self.text.setText(sentence)
         self.text.setToolTip(sentence)
         self.train_again.hide()
+        self.use_run.hide()
         self._of_crash = severity == "error" and self._kind is EngineKind.CRASHED
         if severity != self._severity:
             self._severity = severity
@@ -102,6 +113,27 @@ class StatusLine(QWidget):
         """Until something newer is said."""
         self.say("info", sentence)
         self.train_again.setVisible(not self._workspace.engine.busy and not self._workspace.obstacles())
+
+    @Slot(object)
+    def _offer_run(self, run: TrainedRun) -> None:
+        """Until something newer is said."""
+        self._offered = run
+        self.use_run.setText(f"Use run {run.number}")
+        self.use_run.setAccessibleName(f"Use run {run.number}")
+        self.use_run.show()
+
+    @Slot()
+    def _use_offered(self) -> None:
+        self.use_run.hide()
+        if self._offered is not None:
+            self._workspace.use_run(self._offered.folder)
+
+    @Slot()
+    def _show_model(self) -> None:
+        """Which run answers."""
+        present = self._workspace.present
+        self.model.setText(f"model: {present.words}" if present.run else "")
+        self.model.setToolTip(present.why)
 
     @Slot()
     def _recolor(self) -> None:

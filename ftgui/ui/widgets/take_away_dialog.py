@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QUrl, Slot
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QCheckBox, QDialog, QDoubleSpinBox, QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QDoubleSpinBox,
+    QFileDialog,
+    QHBoxLayout,
+    QVBoxLayout,
+    QWidget,
+)
 
+from ftgui.data.model_in_use import TrainedRun, read_trained_run
+from ftgui.data.run_record import folder_title
 from ftgui.protocol import messages as m
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import Bar, button, label
@@ -47,7 +59,9 @@ class TakeAwayDialog(QDialog):
         self._began = False
         """This dialog has asked for an export."""
         self._layout = QVBoxLayout(self)
-        self._layout.addWidget(label(f"The model of {run_folder.name}", "title"))
+        self._layout.addWidget(label("Whose model", "title"))
+        self.run = self._run_box()
+        self._layout.addWidget(self.run)
         self._layout.addWidget(
             label(
                 "Every model file is run on validation images before it is called done, and its answers are compared with the "
@@ -77,6 +91,26 @@ class TakeAwayDialog(QDialog):
         self._refresh()
 
     # --- parts ------------------------------------------------------------------------------------------------------
+
+    def _run_box(self) -> QComboBox:
+        """Every run with a model, the newest first."""
+        present, project = self._workspace.present, self._workspace.project
+        box = QComboBox()
+        box.setAccessibleName("Run whose model is taken away")
+        folders = project.finished_runs() if project is not None else []
+        if self._run_folder not in folders:
+            folders = [self._run_folder, *folders]
+        for folder in folders:
+            run = present.runs.get(folder) or read_trained_run(folder)
+            box.addItem(_title(run, in_use=folder == present.folder), folder)
+        box.setCurrentIndex(folders.index(self._run_folder))
+        box.setToolTip(present.why)
+        box.activated.connect(self._run_chosen)
+        return box
+
+    @Slot(int)
+    def _run_chosen(self, place: int) -> None:
+        self._run_folder = self.run.itemData(place)
 
     def _choice(self, kind: str) -> QCheckBox:
         name, lesson = _KINDS[kind]
@@ -170,7 +204,7 @@ class TakeAwayDialog(QDialog):
         self.go.setEnabled(not why)
         self.go.setToolTip(why or "Asks for a folder; a new one is made in it")
         self.end.setText("Cancel" if working else "Close")
-        for box in (*self.choices.values(), self.threshold):
+        for box in (self.run, *self.choices.values(), self.threshold):
             box.setEnabled(not working)
 
     @Slot(m.Progress)
@@ -230,3 +264,11 @@ class TakeAwayDialog(QDialog):
         if self._began:
             self._workspace.taking_away.stop()
         super().done(result)
+
+
+def _title(run: TrainedRun, in_use: bool) -> str:
+    """E.g. ``"Run 3 · head · 96.1 % · 2026-11-25 14:03 · in use"``."""
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started)) if run.started else ""
+    name = f"Run {run.number}" if run.number else "Model"
+    parts = (name, folder_title(run.folder), run.figure, when, "in use" if in_use else "")
+    return " · ".join(part for part in parts if part)
