@@ -250,17 +250,17 @@ def compare(new: TrainedRun, now: TrainedRun | None, before: TrainedRun | None, 
             f"Run {new.number} is in use now: {new.figure} on the validation images, run {before.number} had {before.figure}.",
             None,
         )
-    ended = {
-        "done": "reached",
-        "stopped": "was stopped at",
-        "exploded": "diverged; its best epoch reached",
-    }.get(new.reason, "failed; its best epoch reached")
-    known = percent(new.accuracy) if not math.isnan(new.accuracy) else "no figure"
-    on = " on the validation images"
+    said = f"Run {new.number} {_ending(new)}"
     if now is None:
-        return Verdict(f"Run {new.number} {ended} {known}{on}. It is not used unless you say so.", new)
-    if now.folder.name == chosen:
-        stays = f"run {now.number} ({now.figure}), which you chose, stays in use."
-    else:
-        stays = f"run {now.number} ({now.figure}) stays in use."
-    return Verdict(f"Run {new.number} {ended} {known}{on}; {stays}", new)
+        return Verdict(f"{said}. It is not used unless you say so.", new)
+    whose = ", which you chose," if now.folder.name == chosen else ""
+    return Verdict(f"{said}; run {now.number} ({now.figure}){whose} stays in use.", new)
+
+
+def _ending(run: TrainedRun) -> str:
+    """How it ended, with its figure if it has one."""
+    if math.isnan(run.accuracy):
+        words = {"done": "was not evaluated", "stopped": "was stopped before it was evaluated", "exploded": "diverged"}
+        return words.get(run.reason, "failed")
+    words = {"done": "reached", "stopped": "was stopped at", "exploded": "diverged; its best epoch reached"}
+    return f"{words.get(run.reason, 'failed; its best epoch reached')} {percent(run.accuracy)} on the validation images"

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+
+
+def few(names: Sequence[str]) -> str:
+    """The first three of some names: ``“ant”, “bee”, “cat” and 4 more``."""
+    said = ", ".join(f"“{name}”" for name in names[:3])
+    return said + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def rate(lr: float) -> str:

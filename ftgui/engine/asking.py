@@ -22,6 +22,7 @@ from ftgui.data.job import Job
 from ftgui.data.pixels import Preprocessing, center_view, decode, seen_area
 from ftgui.data.predictions import PREDICTIONS_FILE, Predicted, table_of
 from ftgui.data.scan import count_images, is_junk
+from ftgui.data.words import few
 from ftgui.engine import backbones
 from ftgui.engine.downloads import Downloader
 from ftgui.engine.errors import EngineError
@@ -214,7 +215,7 @@ class Asking:
         with Catalog(Path(command.catalog), read_only=True) as catalog:
             root, images = catalog.root, catalog.usable(command.splits)
         if not {name for _, name, _ in images} & set(names):
-            raise EngineError("The model was made for other classes than the dataset has now.")
+            raise EngineError(f"None of the images is of a class the model knows ({few(names)}).")
         index = {name: number for number, name in enumerate(names)}
         said: list[Predicted] = []
         done, stopped = 0, False

@@ -18,6 +18,7 @@ from ftgui.data.job import Job
 from ftgui.data.project import Project, project_place, read_evaluation, run_number
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Recipe
+from ftgui.ui.words import few
 from ftgui.ui.workers.engine_worker import EngineKind
 from ftgui.ui.workers.tasks import Task
 
@@ -82,6 +83,7 @@ class Evaluation(QObject):
         workspace.project_changed.connect(self._project_changed)
         workspace.catalog_changed.connect(self.count)
         workspace.steering.judged.connect(self._judged)
+        workspace.steering.not_judged.connect(self._not_judged)
         workspace.training_event.connect(self._training_event)
         workspace.model_changed.connect(self._model_changed)
 
@@ -204,7 +206,7 @@ class Evaluation(QObject):
             self._workspace.show_side_work("looking through the folder", done, total)
 
     @Slot(object)
-    def _opened(self, outcome: tuple[Path, Path]) -> None:
+    def _opened(self, outcome: tuple[Path, Path, list[str]]) -> None:
         if self.sender() is not self._opening:
             return
         self._opening = None
@@ -212,8 +214,15 @@ class Evaluation(QObject):
         if self._workspace.steering.judging or self.not_now_because():
             self._workspace.message.emit("warning", "The model is busy with something else by now; try again after it.")
             return
+        path, catalog_path, classes = outcome
+        known = self._workspace.model.class_names if self._workspace.model else []
+        if not set(classes) & set(known):
+            self._workspace.message.emit(
+                "warning",
+                f"“{path.name}” can't be evaluated: its classes ({few(classes)}) are not those the model knows ({few(known)}).",
+            )
+            return
         self._leave_folder()
-        path, catalog_path = outcome
         self.folder = Folder(path, Catalog(catalog_path))
         self.folder.catalog.forget_judged()
         self.set_changed.emit()
@@ -282,6 +291,12 @@ class Evaluation(QObject):
             self.look_at(wanted)
 
     @Slot()
+    def _not_judged(self) -> None:
+        """Of a folder there is nothing to show then; the dataset's figures are as they were."""
+        self._leave_folder()
+        self.count()
+
+    @Slot()
     def _model_changed(self) -> None:
         """What another run's model said of the images, e.g. one that trained in a terminal, is not what this one says."""
         run, catalog = self._workspace.model_run, self._workspace.catalog
@@ -314,14 +329,13 @@ class Evaluation(QObject):
         on = f"“{self.folder.path.name}”" if self.folder else of.get(self.split, "all images")
         # A folder is always judged by the model in use; answers in the dataset's catalog may be of another run.
         run = self._workspace.model_run if self.folder else self.run
-        if run is None or not run_number(run):
-            return f"The model on {on}"
-        return f"{self.named(run, figure=bool(self.folder) or self.split != 'val')} on {on}"
+        named = self.named(run, figure=bool(self.folder) or self.split != "val") if run else ""
+        return f"{named or 'The model'} on {on}"
 
     def named(self, run: Path, figure: bool = True) -> str:
-        """E.g. ``"Run 7 (96.1 %)"``; the figure is its validation accuracy."""
-        known = self._workspace.present.runs.get(run)
-        return f"Run {run_number(run)}" + (f" ({known.figure})" if known and figure else "")
+        """E.g. ``"Run 7 (96.1 %)"``, with its validation accuracy; empty for a folder that is not called like a run's."""
+        known, number = self._workspace.present.runs.get(run), run_number(run)
+        return f"Run {number}" + (f" ({known.figure})" if known and figure else "") if number else ""
 
 
 def _count(catalog_path: Path, split: str, job: Job) -> tuple[Answers, str]:
@@ -330,12 +344,17 @@ def _count(catalog_path: Path, split: str, job: Job) -> tuple[Answers, str]:
         return catalog.answers(split), catalog.judged_by
 
 
-def _scan(project: Project, folder: Path, job: Job) -> tuple[Path, Path]:
-    """Take a folder in as a collection of its own, below the project."""
+def _scan(project: Project, folder: Path, job: Job) -> tuple[Path, Path, list[str]]:
+    """Take a folder in as a collection of its own, below the project.
+
+    Returns:
+        the folder, its catalog, and the names of its classes.
+    """
     own = Project(project_place(folder, below=project.folder / "evaluations"))
     own.folder.mkdir(parents=True, exist_ok=True)
     recipe = Recipe()
     # Nobody trains on these, so none need be held out.
     dataset = msgspec.structs.replace(recipe.dataset, val_fraction=0.0)
     own.fill(folder, msgspec.structs.replace(recipe, dataset=dataset), job)
-    return folder, own.catalog_path
+    with own.catalog() as catalog:
+        return folder, own.catalog_path, sorted(catalog.counts())

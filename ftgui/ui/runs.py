@@ -19,7 +19,7 @@ from ftgui.data.tensorboard_files import TensorBoardError, write_event_files
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import Recipe, RecipeError
-from ftgui.ui.words import plural
+from ftgui.ui.words import few, plural
 from ftgui.ui.workers.engine_worker import EngineKind
 from ftgui.ui.workers.tasks import Task
 from ftgui.ui.workspace import Workspace
@@ -226,8 +226,8 @@ class Runs(QObject):
             return ""
         gone = [name for name in known if name not in now]
         new = [name for name in now if name not in known]
-        parts = [f"it knows {_few(gone)}, which the data has no more"] if gone else []
-        parts += [f"it has never seen {_few(new)}"] if new else []
+        parts = [f"it knows {few(gone)}, which the data has no more"] if gone else []
+        parts += [f"it has never seen {few(new)}"] if new else []
         return f"Run {record.number}'s model is for other classes: {' and '.join(parts)}."
 
     def other_backbone(self, record: RunRecord) -> str:
@@ -308,8 +308,3 @@ class Runs(QObject):
             self.said.emit("info", text)
 
         self._do(lambda job: write_event_files(records, folder, job), tell)
-
-
-def _few(names: list[str]) -> str:
-    said = ", ".join(f"“{name}”" for name in names[:3])
-    return said + (f" and {len(names) - 3} more" if len(names) > 3 else "")

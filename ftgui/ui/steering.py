@@ -35,6 +35,8 @@ class Steering(QObject):
     rate_test_finished = Signal(m.RateTestFinished)
     rate_test_failed = Signal(str)
     judged = Signal(m.Judged)
+    not_judged = Signal()
+    """The images that were asked about last will not be evaluated; the status line says why."""
     """What the model says of some images; at the end one with `over`."""
 
     def __init__(
@@ -149,7 +151,9 @@ class Steering(QObject):
     def engine_gone(self) -> None:
         """Nothing that was asked will be answered."""
         self._price_request = 0
-        self._judge_request = 0
+        if self._judge_request:
+            self._judge_request = 0
+            self.not_judged.emit()
         if self._test_request:
             self._test_request = 0
             self.rate_test_failed.emit("The engine ended before the test did.")
@@ -164,8 +168,9 @@ class Steering(QObject):
             self._test_request = 0
             self.rate_test_failed.emit(event.message)
             return True
-        if event.command == "Judge":
+        if event.command == "Judge" and event.request == self._judge_request:
             self._judge_request = 0
+            self.not_judged.emit()
         if event.command in ("ChangeRate", "ChangeEarlyStop", "FinishPhase"):
             self.refused.emit(event.request)
         if event.command == "AskPrice" and event.request == self._price_request:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ftgui.data.words import few as few
 from ftgui.data.words import plural as plural
 from ftgui.data.words import rate as rate
 

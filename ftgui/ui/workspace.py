@@ -329,6 +329,7 @@ class Workspace(QObject):
                 trained_names=self.names_now(trained) if trained else [],
             )
         )
+        self.recipe_changed.emit()  # nothing can be begun until it is there
 
     def names_now(self, run: Path) -> list[str]:
         """What a run's classes are called now, if some were renamed since; empty: as then, or other ones."""

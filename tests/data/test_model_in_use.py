@@ -176,6 +176,7 @@ def test_a_verdict_has_both_figures_and_what_may_be_preferred() -> None:
     assert said.sentence.startswith("Run 3 diverged; its best epoch reached 87.6 %") and said.offered is diverged
     said = compare(diverged, None, None, "")
     assert said.sentence.endswith("It is not used unless you say so.") and said.offered is diverged
+    assert compare(run(3, math.nan, "failed"), old, old, "").sentence == "Run 3 failed; run 1 (96.1 %) stays in use."
     elsewhere = run(4, 0.5, validation="w")
     said = compare(elsewhere, elsewhere, old, "")
     assert "can't be compared" in said.sentence and "run 1 (96.1 %)" in said.sentence and said.offered is old

@@ -274,6 +274,44 @@ def test_a_hopeless_folder_is_refused_in_words(qtbot, page: EvaluatePage, window
     assert page.headline.text() == "75.0 % right" and window.status.left.text() == ""
 
 
+def test_a_folder_of_other_classes_is_refused_with_both_names_and_changes_nothing(
+    qtbot, page: EvaluatePage, window: MainWindow, fake: FakeEngine, make_dataset: Maker
+) -> None:
+    other = make_dataset(count=3, classes=("cat", "dog"), name="pets")
+    fake.sent.clear()
+    drop(window, urls(other))
+    qtbot.waitUntil(lambda: "can't be evaluated" in window.status.text.text())
+    assert "“cat”, “dog”" in window.status.text.text() and "“blue”, “red”" in window.status.text.text()
+    assert page.headline.text() == "75.0 % right" and page.which.count() == 4 and not fake.sent
+
+
+@pytest.mark.parametrize("how", ["refused", "engine gone"])
+def test_a_folder_that_is_not_judged_after_all_leaves_the_figures_of_the_dataset(
+    qtbot, page: EvaluatePage, window: MainWindow, fake: FakeEngine, make_dataset: Maker, how: str
+) -> None:
+    drop(window, urls(make_dataset(count=3, name="trip")))
+    qtbot.waitUntil(lambda: window.workspace.evaluation.folder is not None)
+    question = fake.last(m.Judge)
+    if how == "refused":
+        window.workspace._command_failed(m.CommandFailed(question.request - 1, "Judge", "Of an earlier one."))
+        assert window.workspace.steering.judging
+        window.workspace._command_failed(m.CommandFailed(question.request, "Judge", "None of the images is …"))
+    else:
+        fake.state(EngineKind.CRASHED)
+    assert window.workspace.evaluation.folder is None and not window.workspace.steering.judging
+    qtbot.waitUntil(lambda: page.headline.text() == "75.0 % right")
+
+
+def test_a_trained_model_is_never_told_to_train_first(
+    qtbot, page: EvaluatePage, window: MainWindow, fake: FakeEngine
+) -> None:
+    window.workspace.collection.forget_judged("")
+    for split in ("", "test", "train"):
+        window.workspace.evaluation.choose_split(split)
+        qtbot.waitUntil(lambda: page.headline.text() == "Nothing to show here")
+        assert "Train first" not in plain(page.detail) and page.look.isVisible()
+
+
 def test_show_why_leads_to_the_predict_page(qtbot, page: EvaluatePage, window: MainWindow, fake: FakeEngine) -> None:
     page.browser.grid.choose([page.browser.grid.images.ids[0]])
     page.why.click()

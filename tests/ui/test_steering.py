@@ -311,8 +311,12 @@ def test_after_an_explosion_a_lower_rate_is_offered(qtbot, opened: MainWindow, f
     run = train(opened, fake)
     finish(opened, fake, run, "exploded", math.nan, phase=0, suggested_lr=3e-5)
     page = opened.train_page
+    assert not page.banner.action.isEnabled(), "the engine forgets first what the run left in its memory"
+    fake.answer_load()
     assert page.headline.text() == "It exploded."
-    assert opened.status.text.text() == "A sentence.", "and stays, though the engine is ready again"
+    assert opened.status.text.text().startswith("A sentence. Run 1 diverged"), (
+        "and stays, though the engine is ready again"
+    )
     assert page.banner.action.text() == "Train again at 3e-5" and page.banner.action.isEnabled()
     qtbot.mouseClick(page.banner.action, Qt.MouseButton.LeftButton)
     assert [phase.lr for phase in opened.workspace.recipe.phases] == [3e-3, 3e-5]

@@ -303,15 +303,20 @@ class EvaluatePage(QWidget):
         self._browse()
 
     def _show_none(self) -> None:
-        trained = self._workspace.model_is_trained
+        folder, split = self._evaluation.folder, self._evaluation.split
         self._show_pairs(None)
         if self._workspace.steering.judging:
             self.headline.setText("The model is looking at the images")
             self.detail.setText("The figures come as soon as it has seen them.")
             self.empty_text.setText("…")
-        elif trained and self._evaluation.folder is None and self._evaluation.split:
+        elif folder is not None:
             self.headline.setText("Nothing to show here")
-            name = next(name for name, split in _SPLITS.items() if split == self._evaluation.split).lower()
+            self.detail.setText(f"None of the images in “{folder.path.name}” could be evaluated.")
+            self.empty_text.setText("Choose other images above, or another folder.")
+        elif self._workspace.model_is_trained:
+            self.headline.setText("Nothing to show here")
+            name = next(name for name, its in _SPLITS.items() if its == split).lower()
+            name = "image" if not split else name
             self.detail.setText(f"The model has not looked at any {name} yet, or there are none.")
             self.empty_text.setText(
                 "“Look at the images” lets it. How many there are for what is set on the Data page."
