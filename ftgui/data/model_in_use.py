@@ -15,12 +15,13 @@ from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 
+from ftgui.atomic_files import write_atomically
 from ftgui.data.comparison import read_samples
 from ftgui.data.finished import BEST_FOLDER, ModelError, has_model, read_about
 from ftgui.data.history import METRICS_FILE
 from ftgui.data.project import Project, read_result, read_run_backbone, run_number
 from ftgui.progress import percent
-from ftgui.protocol.recipe import Backbone, write_atomically
+from ftgui.protocol.recipe import Backbone
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from ftgui.data.finished import has_model
+from ftgui.data.finished import has_model, run_folder_of
 from ftgui.data.model_in_use import (
     TrainedRun,
     TrainedRuns,
@@ -191,7 +191,17 @@ class PresentRun(QObject):
         self._unloadable.discard(folder)
         now = self._pick(workspace.recipe.backbone)
         self._set(now)
-        return compare(new, now, before, self._chosen) if not workspace.comparing else Verdict("", None)
+        if workspace.comparing:
+            return Verdict("", None)
+        said = compare(new, now, before, self._chosen)
+        return Verdict(said.sentence, None) if event.unsaved else said  # what is in memory only can't be loaded again
+
+    def saved(self, folder: Path) -> None:
+        """A model that the disk did not take at first lies in this folder now. Where that is its run's own, the run is done
+        only now: compare `wanted` with `folder`."""
+        run = run_folder_of(folder)
+        if run in self.runs:
+            self.runs[run] = read_trained_run(run)
 
     @Slot()
     def _project_changed(self) -> None:

@@ -799,6 +799,9 @@ class Workspace(QObject):
     @Slot(m.ModelSaved)
     def _model_saved(self, event: m.ModelSaved) -> None:
         self.model_saved.emit(Path(event.folder))
+        self.present.saved(Path(event.folder))
+        if self.present.wanted != self.present.folder:
+            self.load_model()
         self.message.emit("info", f"The model is in {event.folder}.")
 
     # --- prediction -------------------------------------------------------------------------------------------------

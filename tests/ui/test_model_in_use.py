@@ -185,6 +185,24 @@ def test_a_first_run_that_was_stopped_answers_but_judges_nothing(
     assert window.status.model.text() == "model: run 1 (90.0 %, stopped)"
 
 
+def test_a_run_the_disk_did_not_take_is_used_as_soon_as_it_is_saved(
+    opened: MainWindow, fake: FakeEngine, project: Project
+) -> None:
+    folder = start_training(opened, fake)
+    known = read_trained_run(project.runs_folder / "0001-head").validation
+    event = m.TrainingFinished(
+        str(folder), "failed", "Disk full.", 1, 0.99, 9, 1.0, None, unsaved=True, validation=known
+    )
+    opened.workspace._training_finished(event)
+    fake.state(EngineKind.READY)
+    assert weights(fake) == "0001-head" and not opened.status.use_run.isVisible()
+    answer(fake, trained=True)
+    shutil.rmtree(folder)
+    make_run(folder.parent, 4, accuracies=(0.99,)).replace(folder)
+    opened.workspace._model_saved(m.ModelSaved(1, str(folder / "best")))
+    assert weights(fake) == folder.name
+
+
 def test_the_export_dialog_names_the_run_and_takes_another(
     opened: MainWindow, fake: FakeEngine, project: Project, tmp_path: Path
 ) -> None:

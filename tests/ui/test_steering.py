@@ -336,6 +336,7 @@ def test_a_model_that_the_disk_did_not_take_can_be_saved_again_or_elsewhere(
 ) -> None:
     run = train(opened, fake)
     finish(opened, fake, run, "failed", 0.9, unsaved=True)
+    fake.answer_load()  # the model in use again; what is not saved stays in memory beside it
     banner = opened.train_page.banner
     assert banner.isVisible() and "still in memory" in banner.sentence.text()
 
