@@ -408,13 +408,13 @@ class Workspace(QObject):
         before, self._recipe_before = self._recipe_before, None
         self._use_asked = False
         self.present.failed()
+        self._held_ticks = []
         if before is not None:
             self._going_back = True
             try:
                 self.plan.go_back(before)
             finally:
                 self._going_back = False
-        self._held_ticks = []
         if self.model is not None and (before is not None or self._still_fits(self.model)):  # the engine still holds it
             self._load_request = self.model.request
             self._loaded_classes = self.model.class_names
