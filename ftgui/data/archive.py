@@ -24,11 +24,11 @@ from typing import IO
 
 from ftgui import paths
 from ftgui.data.formats import is_image_name
+from ftgui.data.found import ARCHIVES, TABLE_EXTENSIONS, DatasetError
 from ftgui.data.job import Job
+from ftgui.data.listing import is_junk, is_library
+from ftgui.data.names import listing
 from ftgui.data.project import slug
-from ftgui.data.scan import TABLE_EXTENSIONS, DatasetError, is_junk
-
-EXTENSIONS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 
 MOST_TIMES = 100
 MOST_BYTES = 2**30
@@ -63,7 +63,7 @@ class _Member:
 
 def is_archive_name(path: Path) -> bool:
     """Whether the file's ending says archive (of a kind that can be opened)."""
-    return path.name.lower().endswith(EXTENSIONS)
+    return path.name.lower().endswith(ARCHIVES)
 
 
 def count_images(archive: Path, job: Job) -> int:
@@ -99,7 +99,7 @@ def unpacked(source: Path, job: Job) -> Path:
             with _members(source, job) as found:
                 members = list(found)
                 if not any(is_image_name(member.name) for member in members):
-                    raise DatasetError(f"There are no images in “{source.name}”.")
+                    raise DatasetError(_why_no_images(source))
                 _check_size(source, members, state.st_size, base)
                 scratch = paths.scratch_folder(base)
                 try:
@@ -108,6 +108,14 @@ def unpacked(source: Path, job: Job) -> Path:
                 finally:
                     shutil.rmtree(scratch, ignore_errors=True)
     return target / name
+
+
+def _why_no_images(archive: Path) -> str:
+    with _members(archive, Job(), every=True) as found:
+        inner = [member.name for member in found if is_archive_name(Path(member.name))]
+    if not inner:
+        return f"There are no images in “{archive.name}”."
+    return f"“{archive.name}” holds archives ({listing(inner, 3)}): unpack it, then drop one of them."
 
 
 def unpack_all(source: Path, folder: Path, job: Job) -> None:
@@ -139,7 +147,7 @@ def _reading(archive: Path) -> Iterator[None]:
 
 def _name(archive: Path) -> str:
     """Of the dataset: the archive's without its ending, as far as any file system takes it for a folder's."""
-    ending = max((e for e in EXTENSIONS if archive.name.lower().endswith(e)), key=len)
+    ending = max((e for e in ARCHIVES if archive.name.lower().endswith(e)), key=len)
     name = archive.name[: -len(ending)].encode("utf-8", "replace").decode("utf-8").replace("?", "_")
     return name.rstrip(". ") or "archive"
 
@@ -208,7 +216,7 @@ def _wanted(members: Iterator[_Member], job: Job, every: bool) -> Iterator[_Memb
         path = Path(parts[-1]) if parts else Path()
         # Tables go along: they may say the classes.
         wanted = every or is_image_name(path) or path.suffix.lower() in TABLE_EXTENSIONS
-        if parts and wanted and not any(is_junk(part) for part in parts):
+        if parts and wanted and not any(is_junk(part) or is_library(part) for part in parts):
             yield member
 
 

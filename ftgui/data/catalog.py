@@ -253,7 +253,14 @@ class Catalog:
     def split_within(self, splitting_: Splitting) -> None:
         """As `split`, as part of a transaction that goes on."""
         db = self._db
-        has = {split for (split,) in db.execute("SELECT DISTINCT found_split FROM images")}
+        # Images of classes that nothing is learned of check nothing.
+        has = {
+            split
+            for (split,) in db.execute(
+                """SELECT DISTINCT found_split FROM images WHERE found_split = '' OR class_name IN
+                (SELECT class_name FROM images WHERE found_split IN ('', 'train'))"""
+            )
+        }
         drawn = [split for split, share in splitting_.shares.items() if share and split not in has]
         # Where the folders name all splits, only images without one (added by hand, say) are drawn, among themselves.
         pool = ["", "train"] if drawn else [""]

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from ftgui.data.catalog import Catalog
 from ftgui.data.formats import is_image_name
+from ftgui.data.found import is_text
 from ftgui.data.job import Job
 from ftgui.data.records import reference
-from ftgui.data.scan import is_text
 
 Ids = Sequence[int]
 

@@ -12,6 +12,8 @@ EXCLUDE_COPIES = "exclude copies"
 """Leave out all but one of each set of copies."""
 EXCLUDE_TRAIN = "exclude train"
 """Leave out those for training; their likes that are for checking stay."""
+READ_OTHERWISE = "read otherwise"
+"""Choose what says the classes: folders, a table, file names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,16 @@ KINDS: dict[str, Kind] = {
         "warning", "in the table but not there", "The table names a file that is not to be found.", noun="line"
     ),
     "listed-twice": Kind("warning", "listed under two classes", "One of the two is wrong; the first counts."),
+    "no-shared-class": Kind(
+        "error",
+        "of other classes than train",
+        "What is not learned can't be checked: every answer would be a mistake.",
+        "Give both the same names of classes.",
+        noun="split",
+    ),
+    "table-refused": Kind(
+        "warning", "that can't be used", "A table beside the images does not say one class for each.", noun="table"
+    ),
     "class-unknown": Kind("warning", "can't be learned", "It has no image to train on.", noun="class"),
     "class-too-small": Kind("warning", "with few images", "Too few to learn what it looks like.", noun="class"),
     "imbalance": Kind(
@@ -159,6 +171,31 @@ KINDS: dict[str, Kind] = {
         "Only the first frame is looked at, here and in training.",
         "Leave them out if they are banners or graphics.",
         EXCLUDE,
+    ),
+    "hidden-folder": Kind(
+        "warning",
+        "hidden",
+        "Its name begins with a dot, so it is left out.",
+        "Rename it if it is a class.",
+        noun="folder",
+    ),
+    "photo-library": Kind(
+        "warning",
+        "of a photo program",
+        "It holds every picture in several sizes.",
+        "Export the pictures.",
+        noun="folder",
+    ),
+    "names-joined": Kind(
+        "info", "with several spellings", "Case, blanks and kinds of accents make no other class.", noun="class"
+    ),
+    "reading": Kind(
+        "info",
+        "on how the classes were found",
+        "Folders, tables or file names said the classes; this says which, and what was not used.",
+        "If that is wrong, choose another way to read it.",
+        READ_OTHERWISE,
+        noun="note",
     ),
     "wrong-extension": Kind("info", "of another kind than named", "It is read all the same."),
     "other-file": Kind("info", "not an image", "It is ignored.", noun="file"),

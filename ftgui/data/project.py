@@ -17,20 +17,28 @@ import msgspec
 from ftgui import paths
 from ftgui.data.catalog import Catalog
 from ftgui.data.finished import BEST_FOLDER, has_model
+from ftgui.data.found import Columns, Found, FoundImage
 from ftgui.data.job import Job
-from ftgui.data.scan import Columns, Found, FoundImage, dataset_root, scan
+from ftgui.data.label_sources import Wanted
+from ftgui.data.readings import ASK
+from ftgui.data.scan import dataset_root, scan
 from ftgui.data.split import Splitting
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.messages import Evaluation
 from ftgui.protocol.recipe import Backbone, Recipe, RecipeError
 
 
-def columns_of(recipe: Recipe) -> Columns | None:
-    """The table that says the classes, if a recipe names one."""
+def wanted_of(recipe: Recipe) -> Wanted:
+    """What a recipe says of how to read its dataset."""
     dataset = recipe.dataset
-    if not dataset.table:
-        return None
-    return Columns(dataset.table, dataset.path_column, dataset.label_column, dataset.split_column)
+    columns = Columns(dataset.table, dataset.path_column, dataset.label_column, dataset.split_column)
+    return Wanted(dataset.layout, columns if dataset.table else None, dataset.name_pattern)
+
+
+def _asking(recipe: Recipe) -> Recipe:
+    """The recipe, but for what says the classes: the person wants to be asked."""
+    dataset = msgspec.structs.replace(recipe.dataset, layout=ASK, table="")
+    return msgspec.structs.replace(recipe, dataset=dataset)
 
 
 def splitting_of(recipe: Recipe) -> Splitting:
@@ -75,7 +83,7 @@ class Project:
         folder: Path,
         job: Job | None = None,
         begun: Callable[[], None] | None = None,
-        columns: Columns | None = None,
+        wanted: Wanted | None = None,
         only: Sequence[str] = (),
     ) -> tuple[Recipe, Found]:
         """Make recipe and catalog say what a folder holds; an existing recipe keeps its phases and settings.
@@ -84,20 +92,25 @@ class Project:
             folder: of the dataset.
             job: progress in images.
             only: names of the class folders in it that count; empty: all.
-            columns: what the person answered to a `TableQuestion`; the recipe remembers it.
+            wanted: what the person answered to a `LayoutQuestion` or `TableQuestion`; the recipe remembers it. None: what
+                the recipe says.
             begun: called when the recipe is saved and images are in the catalog, but the search still goes on.
 
         Raises:
             DatasetError, RecipeError, CatalogError, Cancelled: as `fill`; or the project's recipe can't be read.
         """
         recipe = self.recipe_for(folder, only)
-        if columns is not None:
+        asked = wanted is not None and wanted.layout == ASK
+        if wanted is not None and not asked:
+            columns = wanted.columns or Columns("", "", "")
             dataset = msgspec.structs.replace(
                 recipe.dataset,
+                layout=wanted.layout,
                 table=columns.table,
                 path_column=columns.path,
                 label_column=columns.label,
                 split_column=columns.split,
+                name_pattern=wanted.pattern,
             )
             recipe = msgspec.structs.replace(recipe, dataset=dataset)
 
@@ -110,7 +123,7 @@ class Project:
             if begun is not None:
                 begun()
 
-        found = self.fill(folder, recipe, job or Job(), first)
+        found = self.fill(folder, _asking(recipe) if asked else recipe, job or Job(), first)
         if not saved:  # if it was, the person may have changed it meanwhile
             recipes.save(recipe, self.recipe_path)
         return recipe, found
@@ -128,7 +141,14 @@ class Project:
         dataset = msgspec.structs.replace(recipe.dataset, folder=str(root), folders=folders)
         return msgspec.structs.replace(recipe, dataset=dataset)
 
-    def fill(self, folder: Path, recipe: Recipe, job: Job, begun: Callable[[], None] | None = None) -> Found:
+    def fill(
+        self,
+        folder: Path,
+        recipe: Recipe,
+        job: Job,
+        begun: Callable[[], None] | None = None,
+        known: Sequence[str] = (),
+    ) -> Found:
         """Make the catalog say what a folder holds, and keep all that is known or was decided about its images.
 
         Args:
@@ -136,6 +156,7 @@ class Project:
             recipe: says how to split.
             job: progress in images.
             begun: called when images are in the catalog, but the search still goes on.
+            known: class names whose spelling counts more than that of the folders, as those of a model.
 
         Raises:
             DatasetError: as `scan`; the catalog is then as it was.
@@ -155,7 +176,7 @@ class Project:
                 catalog.take(images)
                 batches += 1
 
-            found = scan(root, job, take, columns_of(recipe), recipe.dataset.folders)
+            found = scan(root, job, take, None, recipe.dataset.folders, wanted_of(recipe), known)
             catalog.finish_scan(found, splitting_of(recipe))
         return found
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from ftgui.data.scan import SPLIT_NAMES
+from ftgui.data.names import split_name
 from ftgui.protocol.recipe import why_no_pattern
 
 HELD_OUT = ("val", "test")
@@ -122,7 +122,7 @@ def group_of(path: str, group_by: str) -> str:
     if group_by == BY_FOLDER:
         parts = PurePosixPath(path).parts
         # class/thing/image.jpg or train/class/thing/image.jpg: the folder of a class itself is no group.
-        return parts[-2] if len(parts) > 2 + (parts[0].lower() in SPLIT_NAMES) else path
+        return parts[-2] if len(parts) > 2 + bool(split_name(parts[0]).split) else path
     match = re.search(group_by, path)
     if match is None:
         return path

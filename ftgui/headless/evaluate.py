@@ -64,7 +64,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     folder = model_folder(given)
     about = read_about(folder)  # before torch, whose import takes seconds
     if options.folder:
-        where, images, names = *_of_folder(options), about.class_names
+        where, images, names = *_of_folder(options, about.class_names), about.class_names
     else:
         where, images, names = _of_run(given, options.split or "val", about.class_names)
     known = set(names)
@@ -89,7 +89,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 # --- which images ---------------------------------------------------------------------------------------------------
 
 
-def _of_folder(options: argparse.Namespace) -> tuple[str, list[Labelled]]:
+def _of_folder(options: argparse.Namespace, class_names: list[str]) -> tuple[str, list[Labelled]]:
     from ftgui.data.scan import FoundImage, scan
 
     images: list[Labelled] = []
@@ -101,7 +101,7 @@ def _of_folder(options: argparse.Namespace) -> tuple[str, list[Labelled]]:
             if options.split in (None, image.split):
                 images.append((Path(image.path), image.class_name))
 
-    found = scan(options.folder, take=take)
+    found = scan(options.folder, take=take, known=class_names)
     if options.split and not splits[options.split]:
         from ftgui.data.scan import DatasetError
 

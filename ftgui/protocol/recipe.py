@@ -36,6 +36,10 @@ class RecipeError(Exception):
     """A recipe file that can't be used; the text says why in a sentence."""
 
 
+LAYOUTS = ("class", "split/class", "class/split", "part/class", "table", "file names")
+"""Which folders lie in which; or what else says the classes."""
+
+
 class Dataset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which pictures."""
 
@@ -48,11 +52,16 @@ class Dataset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     split_seed: int = 0
     folders: list[str] = []
     """Names of the class folders in `folder` that count; empty: all."""
+    layout: str = ""
+    """What says the classes, one of `LAYOUTS`; empty: whatever clearly does."""
     table: str = ""
-    """File in the folder that says the classes, where folders do not and its columns had to be asked for."""
+    """Path, below the folder, of the file that says the classes, where its columns or it itself had to be asked for."""
     path_column: str = ""
     label_column: str = ""
     split_column: str = ""
+    name_pattern: str = ""
+    """With the layout ``"file names"``: a regular expression for whole file names without their endings, whose first group
+    is the class; empty: what comes before the number."""
     group_by: str = ""
     """Pictures of one thing stay in one split: ``"folder"`` (the innermost folder below the class), or a regular
     expression on the path; empty: every image for itself. See `ftgui.data.split.Splitting`."""
@@ -239,6 +248,19 @@ def _dataset_problems(dataset: Dataset) -> list[Problem]:
     elif not (dataset.test_fraction >= 0 and dataset.val_fraction + dataset.test_fraction < 1):
         text = f"val_fraction and test_fraction leave nothing to train on ({dataset.test_fraction:g} for test)."
         found.append(_error("dataset.test_fraction", "test-fraction", text))
+    if dataset.layout not in ("", *LAYOUTS):
+        text = f"layout is one of {', '.join(LAYOUTS)}, or empty; not “{dataset.layout}”."
+        found.append(_error("dataset.layout", "layout", text))
+    elif dataset.layout == "table" and not dataset.table:
+        text = 'layout = "table" needs the name of the table: set table.'
+        found.append(_error("dataset.table", "layout", text))
+    elif dataset.layout not in ("", "table") and dataset.table:
+        text = (
+            f'table = "{dataset.table}" and layout = "{dataset.layout}" contradict each other: leave one of them out.'
+        )
+        found.append(_error("dataset.layout", "layout", text))
+    if why := why_no_pattern(dataset.name_pattern):
+        found.append(_error("dataset.name_pattern", "name-pattern", f"name_pattern: {why}"))
     if why := why_no_pattern(dataset.group_by):
         found.append(_error("dataset.group_by", "group-by", f"group_by: {why}"))
     return found

@@ -20,8 +20,9 @@ from ftgui.data.job import Job
 from ftgui.data.lookalikes import find_lookalikes
 from ftgui.data.model_in_use import TrainedRuns, read_trained_runs
 from ftgui.data.project import Project
+from ftgui.data.readings import ASK, LayoutQuestion
 from ftgui.data.records import Contents, Judgement
-from ftgui.data.scan import Columns, count_images, dataset_root
+from ftgui.data.scan import Wanted, count_images, dataset_root
 from ftgui.data.tables import TableQuestion
 from ftgui.protocol.recipe import Recipe
 from ftgui.ui.sample import sample_folder
@@ -66,7 +67,8 @@ class Collection(QObject):
     changed = Signal()
     """`contents`."""
     asked = Signal(Path, object)
-    """Which columns of a table are what: the source, and a `TableQuestion`. `open` again with the answer."""
+    """What says the classes, or which columns of a table are what: the source, and a `LayoutQuestion` or `TableQuestion`.
+    `open` again with the answer."""
     failed = Signal(str)
     """Nothing was opened, why."""
     went_wrong = Signal(str)
@@ -158,30 +160,35 @@ class Collection(QObject):
 
     # --- opening ----------------------------------------------------------------------------------------------------
 
-    def open(self, source: Path, only: Sequence[str] = (), columns: Columns | None = None) -> None:
+    def open(self, source: Path, only: Sequence[str] = (), wanted: Wanted | None = None) -> None:
         """Scan a folder, or unpack an archive first, in the background and make it the open dataset.
 
         Args:
             source: the folder or archive.
             only: names of the class folders in it that count; empty: all.
-            columns: what the person answered to `asked`.
+            wanted: what the person answered to `asked`, or that they want to be asked.
         """
         doing = "unpacking" if is_archive_name(source) else "looking through"
         self._source = source
-        self._open(partial(unpacked, source), f"{doing} {source.name}", only, columns)
+        self._open(partial(unpacked, source), f"{doing} {source.name}", only, wanted)
+
+    def read_otherwise(self) -> None:
+        """Ask what says the classes of the open dataset; what is open stays so until that is answered."""
+        if self.contents is not None:
+            self.open(self.contents.root, wanted=Wanted(ASK))
 
     def open_sample(self) -> None:
         """The sample dataset; drawn first if this is the first time."""
         self._open(sample_folder, "drawing the sample")
 
     def _open(
-        self, find: Callable[[Job], Path], what: str, only: Sequence[str] = (), columns: Columns | None = None
+        self, find: Callable[[Job], Path], what: str, only: Sequence[str] = (), wanted: Wanted | None = None
     ) -> None:
         """The newest request wins; what is open stays so until another one really is."""
         if self._opening is not None:
             self._opening.cancel()
         self._number += 1
-        self._opening = Task(partial(_work, find, only, columns, partial(self._begun.emit, self._number)), self)
+        self._opening = Task(partial(_work, find, only, wanted, partial(self._begun.emit, self._number)), self)
         self._what = what
         self._opening.progress.connect(self._progress)
         self._opening.done.connect(self._opened)
@@ -225,8 +232,8 @@ class Collection(QObject):
         self.opened.emit(recipe)
 
     @Slot(object)
-    def _opened(self, outcome: Outcome | TableQuestion) -> None:
-        if isinstance(outcome, TableQuestion):
+    def _opened(self, outcome: Outcome | LayoutQuestion | TableQuestion) -> None:
+        if isinstance(outcome, LayoutQuestion | TableQuestion):
             if self.sender() is self._opening:
                 self._opening = None
                 self.progress.emit("", 0, 0)
@@ -420,10 +427,10 @@ class Collection(QObject):
 def _work(
     find: Callable[[Job], Path],
     only: Sequence[str],
-    columns: Columns | None,
+    wanted: Wanted | None,
     begun: Callable[[Project, Contents, TrainedRuns], None],
     job: Job,
-) -> Outcome | TableQuestion:
+) -> Outcome | LayoutQuestion | TableQuestion:
     """Opening, on a thread of the pool."""
     folder = find(job)
     project = Project.for_dataset(folder if only else dataset_root(folder), only)
@@ -433,8 +440,8 @@ def _work(
         begun(project, _contents(project.catalog_path, job), trained)
 
     try:
-        recipe, found = project.take_in(folder, job, first, columns, only)
-    except TableQuestion as question:
+        recipe, found = project.take_in(folder, job, first, wanted, only)
+    except (LayoutQuestion, TableQuestion) as question:
         return question
     return Outcome(project, recipe, _contents(project.catalog_path, job), found.folders, trained)
 

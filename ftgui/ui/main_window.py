@@ -32,10 +32,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ftgui.data import archive
 from ftgui.data.archive import count_images, is_archive_name
 from ftgui.data.formats import EXTENSIONS
+from ftgui.data.found import ARCHIVES
 from ftgui.data.job import Job
+from ftgui.data.readings import LayoutQuestion
 from ftgui.data.scan import DatasetError, scan
 from ftgui.data.tables import TableQuestion
 from ftgui.protocol import messages as m
@@ -52,6 +53,7 @@ from ftgui.ui.widgets.edit_notice import EditNotice
 from ftgui.ui.widgets.example_dialog import ExampleDialog
 from ftgui.ui.widgets.export_dialog import ExportDialog
 from ftgui.ui.widgets.layer_panel import LayerPanel
+from ftgui.ui.widgets.layout_dialog import LayoutDialog
 from ftgui.ui.widgets.model_chooser import ModelChooser
 from ftgui.ui.widgets.recipe_panel import RecipePanel
 from ftgui.ui.widgets.search_keys import focus_search
@@ -178,6 +180,7 @@ class MainWindow(QWidget):
         menu = QMenu(self)
         self._add(menu, "Open folder…", QKeySequence.StandardKey.Open, self.choose_folder)
         self._add(menu, "Open archive of images…", None, self.choose_archive)
+        self._add(menu, "Read the folder another way…", None, self.workspace.read_otherwise)
         self._add(menu, "Open images…", QKeySequence("Ctrl+I"), self.choose_image)
         self._add(menu, "Paste", QKeySequence.StandardKey.Paste, self.paste)
         self._add(menu, "Open the sample", None, self.open_sample)
@@ -255,7 +258,7 @@ class MainWindow(QWidget):
         self.pricing.measuring.connect(self.layers.show_measuring)
         workspace.asked.connect(self._asked)
         workspace.curation.edited.connect(self.notice.say)
-        workspace.collection.asked.connect(self._ask_columns)
+        workspace.collection.asked.connect(self._ask_layout)
         # After the actions' own slots, which take no notice of a training.
         workspace.undo_stack.canUndoChanged.connect(self._show_undo)
         workspace.undo_stack.canRedoChanged.connect(self._show_undo)
@@ -405,7 +408,7 @@ class MainWindow(QWidget):
 
     @Slot()
     def choose_archive(self) -> None:
-        patterns = " ".join(f"*{ending}" for ending in archive.EXTENSIONS)
+        patterns = " ".join(f"*{ending}" for ending in ARCHIVES)
         path, _ = QFileDialog.getOpenFileName(self, "Open a zip or tar of images", "", f"Archives ({patterns})")
         if path:
             self.workspace.open_dataset(Path(path))
@@ -522,11 +525,11 @@ class MainWindow(QWidget):
         self._refresh()
 
     @Slot(Path, object)
-    def _ask_columns(self, source: Path, question: TableQuestion) -> None:
+    def _ask_layout(self, source: Path, question: LayoutQuestion | TableQuestion) -> None:
         """A dialog, not modal."""
         self.workspace.recipe_changed.emit()
-        dialog = TableDialog(question, self)
-        dialog.chosen.connect(lambda columns: self.workspace.open_dataset(source, columns=columns))
+        dialog = TableDialog(question, self) if isinstance(question, TableQuestion) else LayoutDialog(question, self)
+        dialog.chosen.connect(lambda wanted: self.workspace.open_dataset(source, wanted=wanted))
         dialog.show()
 
     @Slot(Asked)
@@ -594,6 +597,9 @@ class MainWindow(QWidget):
                 if is_archive_name(source) and not source.is_dir():
                     return f"{plural(count_images(source, job), 'image')}; they are unpacked first", False
                 return scan(source, job, only=only).summary(), False
+            except LayoutQuestion as question:
+                names = " or ".join(reading.source for reading in question.readings)
+                return f"You will be asked what says the classes: {names}", False
             except TableQuestion as question:
                 return f"You will be asked what the columns of “{question.table.name}” mean", False
             except DatasetError as error:

@@ -18,7 +18,7 @@ from ftgui.data.formats import ImageError, read_image_file
 from ftgui.data.headless import run_name
 from ftgui.data.project import OpenRun, Project, splitting_of
 from ftgui.data.records import Contents
-from ftgui.data.scan import Columns
+from ftgui.data.scan import Wanted
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.problem import Problem
@@ -444,12 +444,18 @@ class Workspace(QObject):
 
     # --- dataset ----------------------------------------------------------------------------------------------------
 
-    def open_dataset(self, source: Path, only: Sequence[str] = (), columns: Columns | None = None) -> None:
+    def open_dataset(self, source: Path, only: Sequence[str] = (), wanted: Wanted | None = None) -> None:
         """Scan a folder (or some class folders in it), or unpack an archive first, in the background and make it the open
         project."""
         if self._may_open():
             self.examples.opened_another()
-            self.collection.open(source, only, columns)
+            self.collection.open(source, only, wanted)
+            self.recipe_changed.emit()
+
+    def read_otherwise(self) -> None:
+        """Ask what says the classes of the open dataset, then read it anew."""
+        if self._may_open():
+            self.collection.read_otherwise()
             self.recipe_changed.emit()
 
     def open_sample(self) -> None:

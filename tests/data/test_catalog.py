@@ -21,7 +21,7 @@ from ftgui.data.job import Cancelled, Job
 from ftgui.data.project import Project, read_result, run_number, slug
 from ftgui.data.query import ORDERS, Query
 from ftgui.data.records import Checked, Contents
-from ftgui.data.scan import DatasetError
+from ftgui.data.scan import Columns, DatasetError, Wanted
 from ftgui.data.split import Splitting
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import Dataset, Recipe, RecipeError
@@ -187,6 +187,8 @@ def test_nor_do_more_folders_than_problems_are_kept_of_nor_a_table(
         rows = [f"{path.relative_to(root).as_posix()},{path.name[:3]}" for path in sorted(root.rglob("*.*g"))]
         (root / "labels.csv").write_text("\n".join(["file,label", *rows]), encoding="utf-8")
         (root / "one.png").write_bytes((root / "red" / "day 0" / "a.png").read_bytes())
+        wanted = Wanted(columns=Columns("labels.csv", "file", "label"))
+        Project.for_dataset(root).take_in(root, wanted=wanted)
     with opened(root) as catalog:
         before = sorted(catalog.entries())
         assert len(before) == 23
@@ -198,7 +200,7 @@ def test_nor_do_more_folders_than_problems_are_kept_of_nor_a_table(
         return scandir(folder)
 
     monkeypatch.setattr(os, "scandir", closed)
-    monkeypatch.setattr("ftgui.data.scan.MOST_KEPT", 2)
+    monkeypatch.setattr("ftgui.data.found.MOST_KEPT", 2)
     with opened(root) as catalog:
         assert sorted(catalog.entries()) == before
 
@@ -340,8 +342,8 @@ def test_one_writes_while_another_reads(make_dataset: Maker) -> None:
 def test_a_cancelled_scan_keeps_what_it_found_and_the_next_goes_on(
     make_dataset: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ftgui.data.scan._BATCH", 3)
-    monkeypatch.setattr("ftgui.data.scan._LOOK_EVERY", 1)
+    monkeypatch.setattr("ftgui.data.found._BATCH", 3)
+    monkeypatch.setattr("ftgui.data.found._LOOK_EVERY", 1)
     root = make_dataset(count=6)
     project = Project.for_dataset(root)
     job = Job()

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ftgui.data.project import Project
-from ftgui.data.scan import Columns, DatasetError, FoundImage, scan
+from ftgui.data.scan import Columns, DatasetError, FoundImage, Wanted, scan
 from ftgui.data.tables import Index, TableQuestion
 from ftgui.protocol import recipe as recipes
 from tests.conftest import Maker, picture
@@ -93,7 +93,7 @@ def test_unclear_columns_are_asked_for_once(tmp_path: Path) -> None:
     assert asked.value.rows[0] == ["0.jpg", "r", "o"]
     answer = Columns("x.csv", "foto", "shape")
     project = Project.for_dataset(folder)
-    project.take_in(folder, columns=answer)
+    project.take_in(folder, wanted=Wanted(columns=answer))
     project.take_in(folder)
     with project.catalog() as catalog:
         assert {name: splits.total() for name, splits in catalog.counts().items()} == {"o": 3, "q": 3}
@@ -127,6 +127,7 @@ def test_what_does_not_fit_is_named(tmp_path: Path) -> None:
     )
     found = scan(tmp_path)
     assert {(p.path, p.kind) for p in found.problems} == {
+        ("", "reading"),
         ("2.jpg", "listed-twice"),
         ("gone.jpg", "listed-missing"),
         ("3.jpg", "outside-class"),
@@ -167,7 +168,7 @@ def test_columns_that_name_nothing_and_links_to_nothing(tmp_path: Path) -> None:
     names = images_in(folder)
     write(folder / "t.csv", "foto,colour", *(f"no {n},r" for n in names))
     with pytest.raises(DatasetError, match=r"names none of the images"):
-        Project.for_dataset(folder).take_in(folder, columns=Columns("t.csv", "foto", "colour"))
+        Project.for_dataset(folder).take_in(folder, wanted=Wanted(columns=Columns("t.csv", "foto", "colour")))
     if sys.platform != "win32":
         (folder / "z.csv").symlink_to(tmp_path / "nowhere.csv")
         (folder / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
@@ -180,7 +181,7 @@ def test_a_table_that_was_asked_about_and_is_gone_leaves_the_folders(make_datase
     root = make_dataset(count=3)
     project = Project.for_dataset(root)
     write(root / "t.csv", "foto,colour", *(f"red/red{n}.jpg,r" for n in range(3)))
-    project.take_in(root, columns=Columns("t.csv", "foto", "colour"))
+    project.take_in(root, wanted=Wanted(columns=Columns("t.csv", "foto", "colour")))
     with project.catalog() as catalog:
         assert list(catalog.counts()) == ["r"]
     (root / "t.csv").unlink()

@@ -353,7 +353,7 @@ def test_a_large_folder_shows_its_first_images_while_the_rest_are_searched(
 ) -> None:
     import threading
 
-    monkeypatch.setattr("ftgui.data.scan._BATCH", 10)
+    monkeypatch.setattr("ftgui.data.found._BATCH", 10)
     root = make_dataset(classes=("a", "b", "c"), count=20)
     go_on = threading.Event()
     was = Project.fill
@@ -387,8 +387,8 @@ def test_a_large_folder_shows_its_first_images_while_the_rest_are_searched(
 def test_looking_through_a_folder_can_be_stopped_and_gone_on_with(
     qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ftgui.data.scan._BATCH", 5)
-    monkeypatch.setattr("ftgui.data.scan._LOOK_EVERY", 1)
+    monkeypatch.setattr("ftgui.data.found._BATCH", 5)
+    monkeypatch.setattr("ftgui.data.found._LOOK_EVERY", 1)
     root = make_dataset(count=20)
     import threading
 

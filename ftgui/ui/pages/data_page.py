@@ -180,6 +180,7 @@ class DataPage(QWidget):
         self.classes.files_dropped.connect(self._curation.add)
         self.problems.chosen.connect(self.bar.choose_kind)
         self.problems.file_chosen.connect(self._show_file)
+        self.problems.read_otherwise.connect(workspace.read_otherwise)
         self.browser.found.connect(self._found)
         self.browser.ask_wanted.connect(self.ask_wanted)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import QSizePolicy, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
-from ftgui.data.findings import KINDS, Group
+from ftgui.data.findings import KINDS, READ_OTHERWISE, Group
 from ftgui.data.query import LIKELY_WRONG
 from ftgui.ui import icons
 from ftgui.ui.theme import Theme
@@ -13,6 +13,7 @@ from ftgui.ui.widgets.basics import label
 from ftgui.ui.words import plural
 
 _KIND_ROLE = Qt.ItemDataRole.UserRole
+_ACTION_ROLE = Qt.ItemDataRole.UserRole + 1
 _SEVERITY_ICONS = {"error": "circle-alert", "warning": "triangle-alert", "info": "info"}
 
 
@@ -41,6 +42,8 @@ class ProblemList(QWidget):
     """Show the images with this kind of problem; empty: all again."""
     file_chosen = Signal(str, str)
     """Kind, and the path of one of them."""
+    read_otherwise = Signal()
+    """The person wants to say what says the classes."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -91,6 +94,7 @@ class ProblemList(QWidget):
         dots = {"error": colors.error, "warning": colors.warning, "info": colors.muted}
         tree = self.tree
         open_kinds = {item.data(0, _KIND_ROLE) for item in self._tops() if item.isExpanded()}
+        first = not tree.topLevelItemCount()
         tree.clear()
         for group in self._groups:
             kind = KINDS[group.kind]
@@ -107,15 +111,25 @@ class ProblemList(QWidget):
                 child.setData(0, _KIND_ROLE, group.kind)
                 child.setToolTip(0, f"{problem.path}\n{problem.message}\n{problem.fix}".strip())
                 top.addChild(child)
+            if kind.action == READ_OTHERWISE:
+                way_out = QTreeWidgetItem(["Read it another way…"])
+                way_out.setData(0, _KIND_ROLE, group.kind)
+                way_out.setData(0, _ACTION_ROLE, kind.action)
+                way_out.setToolTip(0, kind.fix)
+                top.addChild(way_out)
             if group.count > len(group.examples):
                 top.addChild(QTreeWidgetItem([f"and {group.count - len(group.examples):,} more"]))
             tree.addTopLevelItem(top)
-            top.setExpanded(group.kind in open_kinds)
+            # What was decided without asking is to be seen without a click.
+            top.setExpanded(group.kind in open_kinds or (kind.action == READ_OTHERWISE and first))
         tree.updateGeometry()
 
     @Slot(QTreeWidgetItem)
     def _clicked(self, item: QTreeWidgetItem) -> None:
         kind = item.data(0, _KIND_ROLE)
+        if item.data(0, _ACTION_ROLE):
+            self.read_otherwise.emit()
+            return
         group = next((group for group in self._groups if group.kind == kind), None)
         parent = item.parent()
         if group is None or not group.images:

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ftgui.data.scan import Columns
+from ftgui.data.scan import Columns, Wanted
 from ftgui.data.tables import TableQuestion
 from ftgui.ui.widgets.basics import label
 
@@ -28,7 +28,8 @@ class TableDialog(QDialog):
         parent: owner.
     """
 
-    chosen = Signal(Columns)
+    chosen = Signal(Wanted)
+    """How to read the dataset."""
 
     def __init__(self, question: TableQuestion, parent: QWidget) -> None:
         super().__init__(parent)
@@ -85,12 +86,8 @@ class TableDialog(QDialog):
 
     @Slot()
     def _accept(self) -> None:
-        self.chosen.emit(
-            Columns(
-                self._question.table.name,
-                self.path.currentData(),
-                self.label.currentData(),
-                self.split.currentData(),
-            )
+        columns = Columns(
+            self._question.guess.table, self.path.currentData(), self.label.currentData(), self.split.currentData()
         )
+        self.chosen.emit(Wanted("table", columns))
         self.accept()
