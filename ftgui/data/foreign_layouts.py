@@ -17,6 +17,8 @@ _MASKS = frozenset(
     )
 )
 """Names of folders (in lower case) that hold a mask for each image."""
+_BOXES = ("annotations", "annotation", "labels", "label", "xmls")
+"""Names of folders (in lower case) that hold a file of boxes for each image."""
 MASK_FOLDERS = frozenset({"masks", "mask", "trimaps", "segmentationclass", "segmentationobject", "segmentations"})
 """Those that never hold photos."""
 _BOX_LINE = re.compile(r"\s*\d+(\s+-?[\d.]+(e-?\d+)?){4,}\s*")
@@ -46,6 +48,9 @@ def recognise(top: Folder, base: Folder) -> str:
 
 def _kind_of(folder: Folder) -> str:
     children = {child.name.lower(): child for child in folder.folders}
+    beside_images = any(entry.name.lower().endswith((".xml", ".json", ".txt")) for entry in folder.files)
+    if not beside_images and not any(name in _MASKS or name in _BOXES for name in children):
+        return ""  # nothing needs to be listed to know it
     stems = _image_stems(folder)
     for child in folder.folders:
         stems |= _image_stems(child)
@@ -56,7 +61,7 @@ def _kind_of(folder: Folder) -> str:
         return ""
     beside = [
         folder,
-        *(children[name] for name in ("annotations", "annotation", "labels", "label", "xmls") if name in children),
+        *(children[name] for name in _BOXES if name in children),
     ]
     beside += [inner for child in beside[1:] for inner in child.folders[:3]]
     for place in beside:
