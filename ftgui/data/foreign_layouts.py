@@ -48,7 +48,8 @@ def recognise(top: Folder, base: Folder) -> str:
 
 def _kind_of(folder: Folder) -> str:
     children = {child.name.lower(): child for child in folder.folders}
-    beside_images = any(entry.name.lower().endswith((".xml", ".json", ".txt")) for entry in folder.files)
+    endings = (".xml", ".json", ".txt") if folder.images else (".json",)
+    beside_images = any(entry.name.lower().endswith(endings) for entry in folder.files)
     if not beside_images and not any(name in _MASKS or name in _BOXES for name in children):
         return ""  # nothing needs to be listed to know it
     stems = _image_stems(folder)

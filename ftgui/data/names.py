@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -49,6 +50,7 @@ class SplitName(NamedTuple):
     """The other words, as far as they say something: ``"seg"`` of ``seg_train``. Parts of one set have the same."""
 
 
+@lru_cache(4096)
 def split_name(name: str) -> SplitName:
     """Look for a split's word within a name: ``training_set``, ``seg_train``, ``Train_Data``, ``train2017``."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFKC", name)).casefold()

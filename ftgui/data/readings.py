@@ -9,11 +9,13 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ftgui.data.folder_layouts import FolderPlan, assigned
 from ftgui.data.found import Columns, DatasetError, summary
 from ftgui.data.names import ClassNames, fold, listing, split_name
 from ftgui.data.tables import Index, Labels, Refused, Table, read
+from ftgui.protocol.recipe import why_no_pattern
 
 ASK = "ask"
 """As a layout: the person wants to choose among all that are possible."""
@@ -50,16 +52,17 @@ class Reading:
     def images(self) -> int:
         return len(self.of)
 
-    @property
+    @cached_property
     def classes(self) -> Counter[str]:
+        """Images of each class, spellings joined."""
         names = ClassNames()
         return Counter(names(name) for name, _ in self.of.values())
 
-    @property
+    @cached_property
     def splits(self) -> Counter[str]:
         return Counter(split for _, split in self.of.values() if split)
 
-    @property
+    @cached_property
     def score(self) -> float:
         """0 to 1: share of the images, of those the share in classes with several, and the look of the names."""
         classes = self.classes
@@ -82,7 +85,8 @@ class Reading:
     def agrees(self, other: Reading) -> bool:
         """Whether both part the images that they share in the same way, whatever they call the parts."""
         shared = self.of.keys() & other.of.keys()
-        pairs = {(fold(self.of[path][0]), fold(other.of[path][0])) for path in shared}
+        written = {(self.of[path][0], other.of[path][0]) for path in shared}
+        pairs = {(fold(own), fold(its)) for own, its in written}
         return bool(shared) and len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs})
 
 
@@ -144,8 +148,9 @@ def choose(name: str, readings: list[Reading], layout: str = "", note: str = "")
         return None
     if layout == ASK:
         raise LayoutQuestion(name, ranked, note)
-    best = _preferred(ranked)
-    agreeing = [reading for reading in ranked if reading is not best and reading.agrees(best)]
+    same = [reading for reading in ranked if reading is ranked[0] or reading.agrees(ranked[0])]
+    best = _preferred(same)
+    agreeing = [reading for reading in same if reading is not best]
     others = [reading for reading in ranked if reading is not best and reading not in agreeing]
     rivals = [reading for reading in others if reading.score * _CLEAR > best.score > 0]
     if best.tables and best.weight < 1:  # numbers in a column without a name, and names that say the same
@@ -157,10 +162,9 @@ def choose(name: str, readings: list[Reading], layout: str = "", note: str = "")
     return Choice(best, tuple(others), tuple(agreeing))
 
 
-def _preferred(ranked: list[Reading]) -> Reading:
-    """The best; of those that say the same the folders, unless a table says splits as well."""
-    best = ranked[0]
-    same = [reading for reading in ranked if reading is best or reading.agrees(best)]
+def _preferred(same: list[Reading]) -> Reading:
+    """Of readings that say the same, the best first: the folders, unless a table says splits as well."""
+    best = same[0]
     folders = next((reading for reading in same if reading.plan is not None), None)
     table = next((reading for reading in same if reading.tables), None)
     if folders is None or table is None:
@@ -218,8 +222,8 @@ def _joins(group: list[tuple[Table, Labels]], table: Table, labels: Labels) -> b
     before = set().union(*(known.of.keys() for _, known in group))
     if len(before & labels.of.keys()) > _OVERLAP * min(len(before), len(labels.of)):
         return False
-    classes = {fold(name) for _, known in group for name, _ in known.of.values()}
-    return bool(classes & {fold(name) for name, _ in labels.of.values()})
+    classes = {fold(name) for _, known in group for name in known.classes()}
+    return bool(classes & {fold(name) for name in labels.classes()})
 
 
 def _table_reading(group: list[tuple[Table, Labels]], total: int) -> Reading:
@@ -250,11 +254,10 @@ def name_reading(paths: list[str], pattern: str = "") -> Reading | None:
     Raises:
         DatasetError: the pattern is no regular expression.
     """
-    try:
-        match = re.compile(pattern or NAME_PATTERN)
-        of = {path: (found, "") for path in paths if (found := _class_in(match, path))}
-    except re.error as error:
-        raise DatasetError(f"“{pattern}” (name_pattern) is no regular expression: {error}.") from error
+    if why := why_no_pattern(pattern):
+        raise DatasetError(f"name_pattern: {why}")
+    match = re.compile(pattern or NAME_PATTERN)
+    of = {path: (found, "") for path in paths if (found := _class_in(match, path))}
     counts = Counter(name for name, _ in of.values())
     several = sum(count for count in counts.values() if count > 1)
     if not pattern and (len(counts) < 2 or several < _NAMED_SHARE * len(paths)):
