@@ -14,13 +14,16 @@ from pathlib import Path
 
 import msgspec
 
+from ftgui.atomic_files import sweep
 from ftgui.data.about_run import ABOUT_FILE
+from ftgui.data.added import ADDED_FOLDER
 from ftgui.data.comparison import SAMPLES_FILE
 from ftgui.data.finished import BEST_FOLDER, WEIGHTS_FILE
 from ftgui.data.history import METRICS_FILE
 from ftgui.data.job import Job
 from ftgui.data.project import CHECKPOINT_FILE, run_number
 from ftgui.data.run_record import RECIPE_FILE, RESULT_FILE, RunRecord, read_record
+from ftgui.data.run_sweep import sweep_run
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +43,8 @@ _Known = dict[str, tuple[str, bytes]]
 def list_runs(runs_folder: Path, job: Job | None = None) -> list[RunRecord]:
     """Every run, oldest first. Only folders that changed since the last time are read.
 
+    What killed processes left half written in the project is removed.
+
     Args:
         runs_folder: of a project; need not exist.
         job: progress in runs.
@@ -56,6 +61,7 @@ def list_runs(runs_folder: Path, job: Job | None = None) -> list[RunRecord]:
     folders = sorted(
         (f for f in map(runs_folder.joinpath, names) if run_number(f)), key=lambda f: (run_number(f), f.name)
     )
+    sweep(runs_folder.parent, runs_folder.parent / ADDED_FOLDER)
     known = _load(runs_folder)
     records: list[RunRecord] = []
     fresh: _Known = {}
@@ -63,6 +69,9 @@ def list_runs(runs_folder: Path, job: Job | None = None) -> list[RunRecord]:
         job.progress(done, len(folders))
         state = _state(folder)
         record = _decode(known.get(folder.name), state, folder)
+        sweep(folder)  # also of runs that are over: what is said of them is written later
+        if record is None or not record.reason:
+            sweep_run(folder)  # a process that was killed in it has left no end
         if record is None:
             try:
                 record = read_record(folder)

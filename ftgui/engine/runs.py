@@ -26,6 +26,7 @@ from ftgui.data.catalog import Catalog
 from ftgui.data.comparison import SAMPLES_FILE, read_samples
 from ftgui.data.history import METRICS_FILE
 from ftgui.data.records import Sample, reference
+from ftgui.data.run_sweep import sweep_run
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import Recipe
 
@@ -53,6 +54,7 @@ class RunFolder:
         self._pending: list[bytes] = []
         """Lines that the disk has not taken yet."""
         if offset is not None:
+            sweep_run(folder)
             (folder / RESULT_FILE).unlink(missing_ok=True)
 
     def metrics_bytes(self) -> int:

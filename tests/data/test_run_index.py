@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ftgui.atomic_files import temporary_name
 from ftgui.data import run_index
 from ftgui.data.about_run import read_words, write_words
 from ftgui.data.run_index import INDEX_FILE, list_runs
@@ -215,3 +217,45 @@ def test_other_things_in_the_folder_are_no_runs(runs: Path) -> None:
     (runs / "0002-file").write_text("x")
     assert [record.number for record in list_runs(runs)] == [1]
     assert list_runs(runs / "nowhere") == []
+
+
+# --- what killed processes left -------------------------------------------------------------------------------------
+
+
+def leave_half_written(file: Path, process: int = 999_999_999) -> Path:
+    """As a process leaves it that was killed while it wrote the file."""
+    name = temporary_name(file)
+    left = name.with_name(name.name.replace(f"-{os.getpid()}-", f"-{process}-"))
+    left.parent.mkdir(exist_ok=True)
+    left.write_bytes(b"half")
+    return left
+
+
+def test_listing_removes_what_killed_processes_left(runs: Path) -> None:
+    crashed = make_run(runs, 1, reason="", checkpoint=True)
+    over = make_run(runs, 2)
+    list_runs(runs)  # nothing that a record is made of changes after
+    files = [runs.parent / "recipe.toml", over / "predictions.csv", crashed / "best/model.safetensors"]
+    left = [leave_half_written(file) for file in (*files, crashed / "last/checkpoint.safetensors")]
+    alive = leave_half_written(crashed / "last/checkpoint.safetensors", os.getpid())
+    assert len(list_runs(runs)) == 2
+    assert not any(file.exists() for file in left) and alive.exists(), "another window may be training in it"
+    assert (crashed / "last/checkpoint.safetensors").exists() and (crashed / "best/model.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("reason", "stays"), [("done", False), ("exploded", False), ("stopped", True), ("failed", True)]
+)
+def test_a_checkpoint_that_nobody_goes_on_from_is_removed(runs: Path, reason: str, stays: bool) -> None:
+    """The process was killed after it wrote how the run ended, before it removed the checkpoint."""
+    folder = make_run(runs, reason=reason, checkpoint=True)
+    list_runs(runs)
+    assert (folder / "last/checkpoint.safetensors").exists() == stays
+
+
+def test_a_checkpoint_of_a_model_that_was_never_saved_stays(runs: Path) -> None:
+    folder = make_run(runs, reason="exploded", checkpoint=True)
+    result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    (folder / "result.json").write_text(json.dumps({**result, "unsaved": True}), encoding="utf-8")
+    list_runs(runs)
+    assert (folder / "last/checkpoint.safetensors").exists()
