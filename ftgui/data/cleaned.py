@@ -66,10 +66,12 @@ def _folders(names: Iterable[str]) -> dict[str, str]:
     """Class name -> folder name; two classes never share one, whatever the file system takes for the same."""
     folders: dict[str, str] = {}
     for name in dict.fromkeys(names):
-        folder, number = safe_name(name), 1
+        # A folder whose name begins with a dot is hidden, also from whoever opens the copy.
+        safe = f"_{safe_name(name)}" if name.startswith(".") else safe_name(name)
+        folder, number = safe, 1
         while folder.lower() in {other.lower() for other in folders.values()}:
             number += 1
-            folder = f"{safe_name(name)} ({number})"
+            folder = f"{safe} ({number})"
         folders[name] = folder
     return folders
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ftgui.data import edits
-from ftgui.data.cleaned import export_folders, export_table
+from ftgui.data.cleaned import _folders, export_folders, export_table
 from ftgui.data.comparison import compare_runs
 from ftgui.data.job import Cancelled, Job
 from ftgui.data.query import Query
@@ -121,3 +121,7 @@ def test_no_copy_inside_the_dataset_and_no_shared_class_folder(make_dataset: Mak
         edits.rename_class(catalog, "green", "A_B")
         export_folders(catalog, tmp_path / "copy", False, Job())
     assert {path.name for path in (tmp_path / "copy" / "train").iterdir()} == {"a_b", "A_B (2)", "a_b (3)"}
+
+
+def test_a_class_whose_name_begins_with_a_dot_is_not_hidden_in_the_copy() -> None:
+    assert _folders([".308", "308", "_.308"]) == {".308": "_.308", "308": "308", "_.308": "_.308 (2)"}

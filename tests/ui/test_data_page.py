@@ -23,6 +23,7 @@ from ftgui.ui.models.image_list import IMAGES_MIME
 from ftgui.ui.pages.data_page import DataPage
 from ftgui.ui.widgets.compare_dialog import CompareDialog
 from ftgui.ui.widgets.export_dialog import ExportDialog
+from ftgui.ui.widgets.layout_dialog import LayoutDialog
 from ftgui.ui.widgets.split_editor import SplitEditor
 from ftgui.ui.widgets.table_dialog import TableDialog
 from ftgui.ui.workers.engine_worker import EngineKind
@@ -479,6 +480,39 @@ def test_an_unclear_table_is_asked_about_and_opened_with_the_answer(
         open_button.click()
     qtbot.waitUntil(lambda: not window.workspace.checking)
     assert {name: splits.total() for name, splits in window.workspace.contents.counts.items()} == {"o": 6, "q": 6}
+
+
+def test_what_says_the_classes_is_asked_once_and_can_be_chosen_anew(
+    qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker
+) -> None:
+    folder = make_dataset(count=12)
+    rows = [f"{name}{n}.jpg,{'xyz'[n % 3]}" for name in ("red", "blue") for n in range(12)]
+    (folder / "labels.csv").write_text("\n".join(["file,label", *rows]), encoding="utf-8")
+    workspace = window.workspace
+    workspace.open_dataset(folder)
+    qtbot.waitUntil(lambda: bool(window.findChildren(LayoutDialog)))
+    (dialog,) = window.findChildren(LayoutDialog)
+    titles = [choice.text() for choice in dialog.choices.buttons()]
+    assert sorted(titles) == ["The folders: 2 classes, 24 images", "labels.csv: 3 classes, 24 images"]
+    next(choice for choice in dialog.choices.buttons() if "csv" in choice.text()).setChecked(True)
+    with qtbot.waitSignal(workspace.project_changed):
+        dialog.buttons.button(dialog.buttons.StandardButton.Open).click()
+    qtbot.waitUntil(lambda: not workspace.checking)
+    assert set(workspace.contents.counts) == {"x", "y", "z"}
+    tree = window.data_page.problems.tree
+    notes = [tree.topLevelItem(row) for row in range(tree.topLevelItemCount())]
+    note = next(item for item in notes if "how the classes were found" in item.text(0))
+    assert note.isExpanded() and note.child(0).text(0).startswith("Classes from labels.csv, 24 of 24 images.")
+    qtbot.waitUntil(lambda: not window.findChildren(LayoutDialog))
+    tree.itemClicked.emit(note.child(note.childCount() - 1), 0)
+    qtbot.waitUntil(lambda: bool(window.findChildren(LayoutDialog)))
+    (dialog,) = window.findChildren(LayoutDialog)
+    assert set(workspace.contents.counts) == {"x", "y", "z"}, "asking changes nothing"
+    next(choice for choice in dialog.choices.buttons() if "folders" in choice.text()).setChecked(True)
+    with qtbot.waitSignal(workspace.project_changed):
+        dialog.buttons.button(dialog.buttons.StandardButton.Open).click()
+    qtbot.waitUntil(lambda: not workspace.checking)
+    assert set(workspace.contents.counts) == {"red", "blue"}
 
 
 def test_several_folders_are_classes(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> None:

@@ -60,7 +60,7 @@ class LayoutDialog(QDialog):
 
 
 def _title(reading: Reading) -> str:
-    source = reading.source[:1].upper() + reading.source[1:]
+    source = reading.source if reading.tables else reading.source[:1].upper() + reading.source[1:]
     return f"{source}: {reading.summary()}"
 
 
