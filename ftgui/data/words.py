@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+
+from ftgui.protocol.rates import rate as rate
 
 
 def few(names: Sequence[str]) -> str:
     """The first three of some names: ``“ant”, “bee”, “cat” and 4 more``."""
     said = ", ".join(f"“{name}”" for name in names[:3])
     return said + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
-def rate(lr: float) -> str:
-    """A learning rate: ``1e-3``, ``3.2e-4``."""
-    if lr <= 0 or not math.isfinite(lr):
-        return f"{lr:g}"
-    exponent = math.floor(math.log10(lr) + 1e-9)
-    mantissa = lr / 10**exponent
-    return f"{mantissa:.4g}e{exponent}"
 
 
 def plural(number: int, word: str) -> str:

@@ -42,7 +42,8 @@ from ftgui.engine.phases import Average, PhaseOptimizer
 from ftgui.engine.runs import RunFolder
 from ftgui.engine.telling import Emit, LearningMeter, StepTeller
 from ftgui.protocol import messages as m
-from ftgui.protocol.recipe import Recipe
+from ftgui.protocol.rates import rate, rate_after_divergence
+from ftgui.protocol.recipe import FROM_SCRATCH, Recipe
 
 log = logging.getLogger(__name__)
 
@@ -652,15 +653,15 @@ class Training:
         return self._seconds_before + time.monotonic() - self._started
 
     def _explosion(self) -> str:
-        rate, name = self._optimizer.peak, self.phases[self.at.phase].name
+        name = self.phases[self.at.phase].name
         kept = (
             "The best weights before are kept."
             if self._best.best
             else "The weights are what they were in the beginning."
         )
         return (
-            f"The loss exploded at step {self.at.step:,}: a learning rate of {rate:.1e} is too high for the phase "
-            f"“{name}”. {kept} Try {rate / 10:.1e}."
+            f"The loss exploded at step {self.at.step:,}: a learning rate of {rate(self._optimizer.peak)} is too high for the "
+            f"phase “{name}”. {kept} Try {rate(self._lower_rate())}."
         )
 
     def _out_of_memory_sentence(self) -> str:
@@ -673,6 +674,11 @@ class Training:
             f"The device ran out of memory even with {self._accumulation.part} images at a time. Tick fewer layers or take "
             "a smaller model; closing other programs on the device may help too."
         )
+
+    def _lower_rate(self) -> float:
+        """To try after the loss diverged in the present phase."""
+        phase, scratch = self.phases[self.at.phase], self.recipe.backbone.weights == FROM_SCRATCH
+        return rate_after_divergence(phase.train, self._optimizer.peak, phase.lr, scratch)
 
     def _finish(self, reason: str, message: str) -> m.TrainingFinished:
         best = self._best.best
@@ -716,7 +722,7 @@ class Training:
             seconds=self._seconds,
             evaluation=evaluation,
             phase=max(self.at.phase, 0),
-            suggested_lr=self._optimizer.peak / 10 if reason == "exploded" else 0.0,
+            suggested_lr=self._lower_rate() if reason == "exploded" else 0.0,
             usable=self.usable,
             validation=validation_key(
                 (reference(s.path, self._root), s.class_name, s.split) for s in self._images.samples

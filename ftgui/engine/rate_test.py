@@ -21,6 +21,7 @@ from ftgui.engine.freezing import Freezer, check_trainable
 from ftgui.engine.loading import Batch, Images, Poll, cut
 from ftgui.engine.order import epoch_order
 from ftgui.engine.phases import PhaseOptimizer
+from ftgui.protocol import rates as learning_rates
 from ftgui.protocol.recipe import HEAD, Phase, Recipe
 
 LOWEST, HIGHEST = 1e-6, 1.0
@@ -68,6 +69,24 @@ class Curve:
         return (
             "The loss did not fall at any rate, so nothing can be suggested: the layers may have learned all they can."
         )
+
+
+def suggest(curve: Curve, train: Sequence[str], scratch: bool) -> tuple[float, str]:
+    """What a curve suggests, within what suits these layers: the form would warn of anything else.
+
+    Returns:
+        the rate, 0 if there is none, and how to read the curve, in sentences.
+    """
+    found = curve.suggestion
+    low, high = learning_rates.suitable_rates(train, scratch)
+    within = min(max(found, low), high)
+    if not found or within == found:
+        return found, curve.why
+    said = learning_rates.rate(found)
+    text = (
+        f"{curve.why} Here that is {said}, outside of what suits these layers, so the nearest that does is suggested."
+    )
+    return within, text
 
 
 def source_for(

@@ -39,7 +39,7 @@ from ftgui.engine.runs import samples_of
 from ftgui.engine.telling import Emit
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
-from ftgui.protocol.recipe import Backbone, Phase, Recipe, RecipeError
+from ftgui.protocol.recipe import FROM_SCRATCH, Backbone, Phase, Recipe, RecipeError
 
 log = logging.getLogger(__name__)
 
@@ -331,13 +331,14 @@ class Session:
             curve = rate_test.range_test(
                 source, recipe, command.phase, lambda rate, loss: self._emit(m.RateTested(command.request, rate, loss))
             )
-            why = curve.why
+            phase, scratch = recipe.phases[command.phase], recipe.backbone.weights == FROM_SCRATCH
+            suggestion, why = rate_test.suggest(curve, phase.train, scratch)
         except StopRequested:
-            curve, why = rate_test.Curve(), "Stopped."
+            curve, suggestion, why = rate_test.Curve(), 0.0, "Stopped."
         finally:
             source.images.close()
             loaded.model.eval()
-        self._emit(m.RateTestFinished(command.request, curve.rates, curve.losses, curve.suggestion, why))
+        self._emit(m.RateTestFinished(command.request, curve.rates, curve.losses, suggestion, why))
 
     def _judge(self, command: m.Judge) -> None:
         self._require()

@@ -530,7 +530,7 @@ class TrainingFinished(_Message, frozen=True):
     phase: int = 0
     """Index in `Recipe.active_phases` of the phase it ended in."""
     suggested_lr: float = 0.0
-    """For that phase, a tenth of the rate that was too high; 0 unless the reason is ``"exploded"``."""
+    """For that phase (`ftgui.protocol.rates.rate_after_divergence`); 0 unless the reason is ``"exploded"``."""
     usable: bool = True
     """The model holds what this run learned. False: it learned nothing, and the model is what it was before."""
     unsaved: bool = False

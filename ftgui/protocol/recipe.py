@@ -14,10 +14,11 @@ import msgspec
 
 from ftgui.atomic_files import write_atomically
 from ftgui.protocol.problem import Problem
+from ftgui.protocol.rates import HEAD as HEAD
+from ftgui.protocol.rates import judge_rate, rate
 
 RECIPE_VERSION = 4
 
-HEAD = "head"
 LAST_STAGE = "last stage"
 EVERYTHING = "everything"
 """Names a phase may use for layers of any model, beside the names and module paths of its own layer tree."""
@@ -198,14 +199,6 @@ def _error(field: str, kind: str, message: str, fix: str = "") -> Problem:
     return Problem("error", kind, message, fix=fix, field=field)
 
 
-def suitable_rates(phase: Phase, scratch: bool = False) -> tuple[float, float]:
-    """The range in which AdamW's peak rate usually works for what a phase lets learn.
-
-    A new head, or a model without pretrained weights, has nothing to lose; pretrained layers have.
-    """
-    return (1e-4, 3e-2) if scratch or phase.train == [HEAD] else (3e-6, 2e-3)
-
-
 def _phase_problems(index: int, phase: Phase, scratch: bool) -> list[Problem]:
     found = []
     field, where = f"phases.{index}", f"Phase {index + 1} ({phase.name})"
@@ -226,17 +219,10 @@ def _phase_problems(index: int, phase: Phase, scratch: bool) -> list[Problem]:
     if not (math.isfinite(phase.lr) and phase.lr > 0):
         text = f"{where}: the learning rate must be above 0, not {phase.lr:g}."
         return [*found, _error(f"{field}.lr", "lr", text)]
-    low, high = suitable_rates(phase, scratch)
-    what = "a model from scratch" if scratch else "a new head" if phase.train == [HEAD] else "pretrained layers"
-    if phase.lr > high:
-        harm = "learning may never settle" if what != "pretrained layers" else "it will destroy what they know"
-        text = f"{where}: a learning rate of {phase.lr:g} is far above what suits {what}: {harm}."
-        fix = f"Try {math.sqrt(low * high):.0e}."
-        found.append(Problem("warning", "lr-high", text, fix=fix, field=f"{field}.lr"))
-    elif phase.lr < low:
-        text = f"{where}: a learning rate of {phase.lr:g} is far below what suits {what}: next to nothing would be learned."
-        fix = f"Try {math.sqrt(low * high):.0e}."
-        found.append(Problem("warning", "lr-low", text, fix=fix, field=f"{field}.lr"))
+    judged = judge_rate(phase.train, phase.lr, scratch)
+    if judged.kind:
+        text = f"{where}: {judged.sentence}."
+        found.append(Problem("warning", judged.kind, text, fix=f"Try {rate(judged.cure)}.", field=f"{field}.lr"))
     return found
 
 

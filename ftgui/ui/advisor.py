@@ -191,8 +191,7 @@ class Advisor(QObject):
             return
         # The event counts the phases that are switched on, the recipe all of them.
         index = [i for i, phase in enumerate(recipe.phases) if phase.enabled][event.phase]
-        # After a rate set by hand in mid-run, a tenth of it may still be above what the recipe began with.
-        lr = float(f"{min(event.suggested_lr, recipe.phases[index].lr):.3g}")
+        lr = event.suggested_lr
         self._phases = self._workspace.recipe.phases
         self.advice = Advice(
             "error",

@@ -325,12 +325,6 @@ def test_after_an_explosion_a_lower_rate_is_offered(qtbot, opened: MainWindow, f
     assert not page.banner.isVisible()
 
 
-def test_a_tenth_of_a_rate_set_by_hand_is_not_above_the_recipes(opened: MainWindow, fake: FakeEngine) -> None:
-    run = train(opened, fake)
-    finish(opened, fake, run, "exploded", math.nan, phase=1, suggested_lr=0.5)
-    assert opened.train_page.banner.action.text() == "Train again at 1e-3"
-
-
 def test_a_model_that_the_disk_did_not_take_can_be_saved_again_or_elsewhere(
     qtbot, opened: MainWindow, fake: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 from ftgui.data.history import History, read_history
 from ftgui.progress import clock, percent
 from ftgui.protocol import messages as m
+from ftgui.protocol.rates import judge_rate
 from ftgui.protocol.recipe import FROM_SCRATCH, HEAD
 from ftgui.ui.advisor import Advisor
 from ftgui.ui.theme import Theme
@@ -125,6 +126,10 @@ class TrainPage(QWidget):
         phases = self._workspace.run_recipe.active_phases
         train = phases[event.phase].train if event.phase < len(phases) else []
         self.headline.setText(f"Phase {event.phase + 1} of {len(self._phases)}: {event.name}")
+        judgement = judge_rate(train, event.lr, self._workspace.run_recipe.backbone.weights == FROM_SCRATCH)
+        judged = f"{judgement.sentence[0].upper()}{judgement.sentence[1:]}." + (
+            f" Try {rate(judgement.cure)}." if judgement.kind else ""
+        )
         if self._from_scratch:
             text = (
                 "A comparison from scratch: the backbone has never seen a picture, so even its first layers are random. "
@@ -133,13 +138,13 @@ class TrainPage(QWidget):
         elif train == [HEAD]:
             text = (
                 "Only the new head learns. It starts random, so its first steps are wild; the frozen backbone can't be hurt "
-                "by them. A rate of " + rate(event.lr) + " is fine for it."
+                f"by them. {judged}"
             )
         else:
             text = (
-                "The head makes sense now, so the ticked layers may adjust with it: at " + rate(event.lr) + ", below "
-                "the head's first rate, because large steps would wash out what they learned from a million images. It "
-                "begins from the best weights so far, and they are kept if this does not improve on them."
+                "The head makes sense now, so the ticked layers may adjust with it, in small steps: large ones would wash "
+                f"out what they learned from a million images. {judged} It begins from the best weights so far, and they are "
+                "kept if this does not improve on them."
             )
         self.explanation.setText(text)
 
