@@ -143,6 +143,9 @@ def test_a_choice_that_can_not_be_loaded_changes_nothing(
     assert opened.workspace.model_run == project.runs_folder / "0001-head" and read_choice(project) == ""
     assert not opened.workspace.obstacles()
     fake.sent.clear()
+    opened.workspace.load_model()
+    answer(fake, trained=True)
+    assert judged(fake) == [] and "in use now" not in opened.status.text.text()
     opened.workspace.choose_backbone(Backbone(name="resnet18"))
     answer(fake, trained=False)
     opened.workspace.choose_backbone(Backbone())
