@@ -194,7 +194,8 @@ class Evaluation(QObject):
             return
         if self._opening is not None:
             self._opening.cancel()
-        self._opening = Task(partial(_scan, project, path), self)
+        names = tuple(self._workspace.model.class_names) if self._workspace.model else ()
+        self._opening = Task(partial(_scan, project, path, names), self)
         self._opening.done.connect(self._opened)
         self._opening.failed.connect(self._trouble)
         self._opening.progress.connect(self._scanning)
@@ -344,8 +345,14 @@ def _count(catalog_path: Path, split: str, job: Job) -> tuple[Answers, str]:
         return catalog.answers(split), catalog.judged_by
 
 
-def _scan(project: Project, folder: Path, job: Job) -> tuple[Path, Path, list[str]]:
+def _scan(project: Project, folder: Path, names: tuple[str, ...], job: Job) -> tuple[Path, Path, list[str]]:
     """Take a folder in as a collection of its own, below the project.
+
+    Args:
+        project: whose model is judged.
+        folder: of labelled images.
+        names: the model's classes, as it spells them: “Cat” in the folder is its “cat”.
+        job: progress in images.
 
     Returns:
         the folder, its catalog, and the names of its classes.
@@ -355,6 +362,6 @@ def _scan(project: Project, folder: Path, job: Job) -> tuple[Path, Path, list[st
     recipe = Recipe()
     # Nobody trains on these, so none need be held out.
     dataset = msgspec.structs.replace(recipe.dataset, val_fraction=0.0)
-    own.fill(folder, msgspec.structs.replace(recipe, dataset=dataset), job)
+    own.fill(folder, msgspec.structs.replace(recipe, dataset=dataset), job, known=names)
     with own.catalog() as catalog:
         return folder, own.catalog_path, sorted(catalog.counts())
