@@ -14,6 +14,7 @@ import numpy as np
 
 from ftgui.data.figures import ClassFigures, class_figures_from, interval
 from ftgui.data.finished import WEIGHTS_FILE, About
+from ftgui.data.intensity_survey import range_words
 from ftgui.data.known_models import known_models
 from ftgui.protocol.recipe import FROM_SCRATCH, PRETRAINED, Phase, Recipe
 
@@ -263,9 +264,29 @@ def _use(about: About, made: Made) -> str:
         )
     block = f"```python\n{code}```\n\n" if code else ""
     return (
-        f"{_beside(made)}{block}Preprocessing: EXIF orientation applied, RGB, shorter side to {look['resize']} pixels "
-        f"({look['interpolation']}), middle {look['size']}×{look['size']}, values 0…1, mean {list(look['mean'])}, "
-        f"std {list(look['std'])}."
+        f"{_beside(made)}{block}Preprocessing: EXIF orientation applied, RGB, {framing(about)}, values 0…1, "
+        f"mean {list(look['mean'])}, std {list(look['std'])}.{_deep(look.get('intensity'))}"
+    )
+
+
+def framing(about: About) -> str:
+    """How a picture becomes the model's square, e.g. ``"shorter side to 256 pixels (bicubic), middle 224×224"``."""
+    look = about.preprocessing
+    size, resize, how = look["size"], look["resize"], look["interpolation"]
+    brought = {
+        "squash": f"both sides to {resize} pixels whatever the shape",
+        "border": f"longer side to {resize} pixels with the mean colour around",
+    }.get(look.get("crop_mode", ""), f"shorter side to {resize} pixels")
+    return f"{brought} ({how}), middle {size}×{size}"
+
+
+def _deep(intensity: Sequence[float] | None) -> str:
+    if intensity is None:
+        return ""
+    return (
+        f" Images of more than 8 bits are read with the intensity range {range_words((intensity[0], intensity[1]))}: stored "
+        "values that become black and white, the same for every image, whatever it holds. `pixels.py` of an export does it; "
+        "Pillow's own conversion does not."
     )
 
 

@@ -16,10 +16,14 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from ftgui.data import split as splitting
 from ftgui.data.class_problems import Look, class_problems
 from ftgui.data.figures import Answers, answers_from
 from ftgui.data.findings import KINDS, ORDER, Group
+from ftgui.data.intensity import IntensityRange
+from ftgui.data.intensity_survey import IntensitySurvey
 from ftgui.data.query import LIKELY_WRONG, SUSPECT, Finder, Query
 from ftgui.data.records import Checked, Contents, Hashed, ImageDetail, ImageRow, Judgement, Sample
 from ftgui.data.scan import Found, FoundImage
@@ -30,6 +34,8 @@ CATALOG_VERSION = 2
 MOST_EXAMPLES = 200
 """Files listed under one kind of problem; the rest are counted."""
 
+_DEEP = "(mode GLOB 'I*' OR mode = 'F' OR mode GLOB '*;16')"
+"""Rows of images of more than 8 bits a channel."""
 _INDEX = "CREATE INDEX IF NOT EXISTS images_by_class ON images (class_name, split, usable)"
 _SCHEMA = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -407,6 +413,7 @@ class Catalog:
             excluded,
             self.complete,
             self.judged_by,
+            self.intensity_survey(),
         )
 
     def find(self, query: Query) -> array[int]:
@@ -465,6 +472,41 @@ class Catalog:
             WHERE kind IN ('missing', 'no-access', 'io-error', 'too-large', 'needs-extra'))) ORDER BY id"""
         )
         return rows.fetchall()
+
+    # --- images of more than 8 bits -----------------------------------------------------------------------------------
+
+    def content_identity(self) -> str:
+        """Another one when files came, went or changed."""
+        count, size, time = self._db.execute("SELECT count(*), total(size), total(mtime) FROM images").fetchone()
+        return f"{count} {size:.0f} {time:.3f}"
+
+    def deep_candidates(self) -> list[tuple[str, str | None]]:
+        """Path and mode of images that have more than 8 bits a channel, or, not decoded yet (mode None), may have."""
+        rows = self._db.execute(f"SELECT path, mode FROM images WHERE mode IS NULL OR {_DEEP} ORDER BY path")
+        return rows.fetchall()
+
+    def intensity_survey(self) -> IntensitySurvey | None:
+        """What was seen of them."""
+        kept = self._get("intensity")
+        return None if kept is None else msgspec.json.decode(kept, type=IntensitySurvey | None)
+
+    def keep_intensity_survey(self, seen: IntensitySurvey | None) -> None:
+        """For `intensity_survey`."""
+        with self.transaction():
+            self._set("intensity", msgspec.json.encode(seen).decode())
+
+    @property
+    def read_with(self) -> IntensityRange | None:
+        """The intensity range with which images were checked."""
+        kept = self._get("read_with")
+        return None if kept in (None, "null") else msgspec.json.decode(str(kept), type=tuple[float, float])
+
+    def read_from_now_with(self, intensity: IntensityRange | None) -> None:
+        """What was seen of images with more than 8 bits in another range no longer counts: `unchecked` names them again."""
+        if intensity != self.read_with:
+            with self.transaction() as db:
+                db.execute(f"UPDATE images SET digest = NULL, dhash = NULL, brightness = NULL WHERE {_DEEP}")
+                self._set("read_with", msgspec.json.encode(intensity).decode())
 
     def hashes(self) -> list[Hashed]:
         """Id, class, split, digest, difference hash and path of every usable image that was decoded."""

@@ -10,9 +10,12 @@ import numpy as np
 from PIL import Image
 
 from ftgui.data.catalog import Catalog
-from ftgui.data.formats import ImageError, load_rgb, open_image, orientation_of, read_image_file, reading
+from ftgui.data.formats import ImageError, open_image, orientation_of, read_image_file, read_rgb, reading
+from ftgui.data.intensity import IntensityRange, deep_mode
+from ftgui.data.intensity_survey import known_survey, range_words, resolved, survey
 from ftgui.data.job import Job
 from ftgui.data.records import Checked
+from ftgui.protocol.recipe import AUTO_INTENSITY, Intensity
 
 TINY_SIDE = 32
 """Pixels: images with a shorter side below this are told."""
@@ -20,6 +23,11 @@ EXTREME_ASPECT = 4.0
 """Longer side over shorter one."""
 SHORT_SIDE = 32
 """JPEGs are decoded at an eighth: all of the file is read, a fraction of the pixels computed."""
+
+_FEW = 0.5
+"""Percent of an image's pixels at either end that do not make it visible."""
+_NEARLY = 12
+"""Of 255 grey levels."""
 
 _BATCH = 32
 """Images per transaction: small enough that the window sees problems as they are found."""
@@ -43,6 +51,37 @@ _NAMES = {
 """Formats whose files are often given the wrong ending -> the right ones."""
 
 
+def look_through(catalog: Catalog, job: Job, setting: Intensity = AUTO_INTENSITY) -> int:
+    """Find the intensity range of images of more than 8 bits, then check all images with it.
+
+    Args:
+        catalog: read and written on this thread only.
+        job: progress in images.
+        setting: of the recipe.
+
+    Returns:
+        how many of them can't be used.
+
+    Raises:
+        Cancelled: through `job`; what was found so far is recorded.
+    """
+    _choose_range(catalog, job, setting)
+    bad = check_images(catalog, job)
+    if catalog.intensity_survey() is None and any(mode for _, mode in catalog.deep_candidates()):
+        # The few in a large set that the survey did not meet, or whose name says something else.
+        _choose_range(catalog, job, setting)
+        bad += check_images(catalog, job)
+    return bad
+
+
+def _choose_range(catalog: Catalog, job: Job, setting: Intensity) -> None:
+    seen = known_survey(catalog)
+    if seen is None:
+        seen = survey(catalog.root, catalog.deep_candidates(), catalog.content_identity(), job)
+        catalog.keep_intensity_survey(seen)
+    catalog.read_from_now_with(resolved(setting, seen))
+
+
 def check_images(catalog: Catalog, job: Job, threads: int = 2) -> int:
     """Decode all images that were not decoded before and record the outcome.
 
@@ -57,7 +96,7 @@ def check_images(catalog: Catalog, job: Job, threads: int = 2) -> int:
     Raises:
         Cancelled: through `job`; what was checked so far is recorded.
     """
-    root = catalog.root
+    root, intensity = catalog.root, catalog.read_with
     waiting = catalog.unchecked()
     batch: list[Checked] = []
     bad = 0
@@ -68,7 +107,7 @@ def check_images(catalog: Catalog, job: Job, threads: int = 2) -> int:
             job.progress(done, len(waiting))
             while len(running) < _AHEAD and done + len(running) < len(waiting):
                 path, size, mtime = waiting[done + len(running)]
-                running.append(pool.submit(check, root / path, path, size, mtime))
+                running.append(pool.submit(check, root / path, path, size, mtime, intensity))
             checked = running.pop(0).result()
             bad += checked.problem is not None
             batch.append(checked)
@@ -82,27 +121,30 @@ def check_images(catalog: Catalog, job: Job, threads: int = 2) -> int:
     return bad
 
 
-def check(file: Path, path: str, size: int, mtime: float) -> Checked:
+def check(file: Path, path: str, size: int, mtime: float, intensity: IntensityRange | None = None) -> Checked:
     """Read and decode one image.
 
     Args:
         file: to read.
         path: its name in the catalog.
         size, mtime: of the file as the catalog knows it.
+        intensity: see `ftgui.data.formats.read_rgb`.
     """
     try:
         # Read once; hashing and decoding then come from memory.
         content: bytes | Path = read_image_file(file) if size <= _LARGEST_READ else file
         with open_image(content) as image:
             width, height = image.size
-            mode, kind = image.mode, image.format or ""
+            deep, kind = deep_mode(image), image.format or ""
+            mode = deep or image.mode
             turned = orientation_of(image)
             several = _has_second_frame(image)
-        picture = load_rgb(content, SHORT_SIDE)
+        picture, repair = read_rgb(content, SHORT_SIDE, intensity)
         digest = _digest(content)
     except ImageError as error:
         return Checked(path, size, mtime, problem=str(error), findings=((error.kind, str(error)),))
     grey = picture.convert("L")
+    mended = [("repaired", repair)] if repair else []
     return Checked(
         path,
         size,
@@ -115,7 +157,7 @@ def check(file: Path, path: str, size: int, mtime: float) -> Checked:
         digest=digest,
         dhash=difference_hash(grey),
         brightness=float(np.asarray(grey).mean()),
-        findings=tuple(_oddities(file, kind, several, width, height)),
+        findings=(*_oddities(file, kind, several, width, height), *_hardly_seen(grey, deep, intensity), *mended),
     )
 
 
@@ -143,6 +185,16 @@ def difference_hash(grey: Image.Image) -> int:
     small = np.asarray(grey.resize((9, 8), Image.Resampling.BOX), dtype=np.int16)
     bits = np.packbits(small[:, :-1] < small[:, 1:])
     return int.from_bytes(bits.tobytes(), "big", signed=True)
+
+
+def _hardly_seen(grey: Image.Image, deep: str | None, intensity: IntensityRange | None) -> list[tuple[str, str]]:
+    """Of images of more than 8 bits: what is nearly all black or white, so that neither person nor model sees much."""
+    if deep is None:
+        return []
+    dark, light = np.percentile(np.asarray(grey), [_FEW, 100 - _FEW])
+    which = "black" if light <= _NEARLY else "white" if dark >= 255 - _NEARLY else ""
+    how = f"the intensity range {range_words(intensity)}" if intensity else "the full range of the file"
+    return [("hardly-seen", f"Read with {how} it is nearly {which}.")] if which else []
 
 
 def _oddities(file: Path, kind: str, several: bool, width: int, height: int) -> list[tuple[str, str]]:

@@ -54,6 +54,15 @@ KINDS: dict[str, Kind] = {
         "The name says image, the content does not.",
         "Replace or delete the file; it is left out.",
     ),
+    "empty": Kind(
+        "error", "empty", "The file has 0 bytes, as after a broken copy.", "Get the file again; it is left out."
+    ),
+    "other-format": Kind(
+        "error",
+        "of a kind ftgui can't read",
+        "The content is a picture for other programs, or has more bands or other numbers than can be read.",
+        "Save them as JPEG, PNG or TIFF; they are left out until then.",
+    ),
     "no-access": Kind(
         "error", "without permission", "You may not read it.", "Give yourself the right to read it; it is left out."
     ),
@@ -165,6 +174,14 @@ KINDS: dict[str, Kind] = {
         "Crop them, or leave them out.",
         EXCLUDE,
     ),
+    "hardly-seen": Kind(
+        "warning",
+        "nearly black or white",
+        "An image of more than 8 bits whose values lie outside the set's intensity range: neither you nor the model can see "
+        "what is on it.",
+        "Change the intensity range below the classes, or leave them out.",
+        EXCLUDE,
+    ),
     "animation": Kind(
         "info",
         "animated",
@@ -198,6 +215,14 @@ KINDS: dict[str, Kind] = {
         noun="note",
     ),
     "wrong-extension": Kind("info", "of another kind than named", "It is read all the same."),
+    "repaired": Kind("info", "slightly damaged, but read", "Every pixel is there; other programs may refuse the file."),
+    "other-picture": Kind(
+        "warning",
+        "of a kind ftgui can't read",
+        "Camera raw files, drawings, scientific files, videos: pictures for other programs.",
+        "Export them as JPEG, PNG or TIFF; they are ignored until then.",
+        noun="file",
+    ),
     "other-file": Kind("info", "not an image", "It is ignored.", noun="file"),
 }
 """Kind of a `Problem` -> what to say about it, worst first."""

@@ -14,9 +14,14 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, NamedTuple
 
-import numpy as np
+import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
+
+from ftgui.data.intensity import IntensityRange, deep_image, deep_mode
+from ftgui.data.other_formats import BYTES_LOOKED_AT, format_by_content, format_by_name, is_camera_raw, why_no_tiff
+from ftgui.data.repair import repaired
 
 HEIF_EXTENSIONS = frozenset({".heic", ".heif", ".hif"})
 """Read by pillow-heif, an extra (``pip install ftgui[heif]``)."""
@@ -31,6 +36,9 @@ another program (WMF) and scientific stores."""
 
 MAX_PIXELS = 250_000_000
 """A larger image would take over 750 MB decoded; refused with a sentence instead of an out-of-memory kill."""
+
+MOST_REPAIRED = 256 * 2**20
+"""Bytes; a larger file is not read into memory to mend it."""
 
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 # `open_image` refuses above MAX_PIXELS in words; Pillow's own warning at that size would only repeat it.
@@ -65,6 +73,15 @@ def open_image(source: Path | bytes) -> Image.Image:
         ImageError: it is missing, no file, not readable, not an image, or larger than `MAX_PIXELS`.
     """
     try:
+        return _open(source)
+    except ImageError as error:
+        return _open(_repaired(source, error)[0])
+
+
+def _open(source: Path | bytes) -> Image.Image:
+    if isinstance(source, Path) and (what := format_by_name(source)):
+        raise _other_format(what)  # Pillow would show a camera file's thumbnail
+    try:
         if _is_heif(source):
             _knows_heif()
         with reading(source):
@@ -81,6 +98,9 @@ def open_image(source: Path | bytes) -> Image.Image:
     if width * height > MAX_PIXELS:
         image.close()
         raise ImageError(_too_large((width, height)), "too-large")
+    if is_camera_raw(getattr(image, "tag_v2", ())):
+        image.close()
+        raise _other_format(format_by_name("x.dng"))
     return image
 
 
@@ -115,43 +135,115 @@ def reading(source: Path | bytes) -> Iterator[None]:
         raise ImageError(f"The file can't be read: {error.strerror or error}.", "io-error") from error
 
 
+def _repaired(source: Path | bytes, error: ImageError) -> tuple[bytes, str]:
+    """The file made whole, and what was wrong with it.
+
+    Raises:
+        ImageError: `error`, where that is not possible.
+    """
+    if error.kind not in ("damaged", "truncated", "not-an-image"):
+        raise error
+    if isinstance(source, Path):
+        with reading(source):
+            if source.stat().st_size > MOST_REPAIRED:
+                raise error
+        source = read_image_file(source)
+    found = repaired(source)
+    if found is None:
+        raise error
+    return found
+
+
+def _other_format(what: str) -> ImageError:
+    said, _, then = what.partition("; ")
+    return ImageError(f"This is {said}, which ftgui can’t read: {then}.", "other-format")
+
+
 def _too_large(size: tuple[int, int] | None) -> str:
     of = f" of {size[0]:,} × {size[1]:,} pixels" if size else ""
     return f"An image{of} is larger than {MAX_PIXELS // 1_000_000} megapixels. Save it smaller; closing programs won't help."
 
 
-def load_rgb(source: Path | bytes, short_side: int | None = None) -> Image.Image:
+class Reading(NamedTuple):
+    """An image that was read."""
+
+    picture: Image.Image
+    """Upright, mode "RGB"."""
+    repair: str
+    """What was wrong with the file though all of its pixels are there, as a sentence; empty: nothing."""
+
+
+def load_rgb(
+    source: Path | bytes, short_side: int | None = None, intensity: IntensityRange | None = None
+) -> Image.Image:
+    """Decode to upright 8-bit RGB: `read_rgb`'s picture."""
+    return read_rgb(source, short_side, intensity).picture
+
+
+def read_rgb(source: Path | bytes, short_side: int | None = None, intensity: IntensityRange | None = None) -> Reading:
     """Decode to upright 8-bit RGB.
 
     One rule per mode: EXIF orientation is applied; alpha is laid on white; palettes are looked up; CMYK and YCbCr
-    are converted without colour management; 16-bit grey keeps its upper 8 bits (value / 257), 32-bit grey is taken for
-    16-bit and clipped; float grey is taken
-    as 0…1 if nothing exceeds 1, else as 0…255; of an animation or a file of several pages, the first.
+    are converted without colour management; what has more than 8 bits a channel is read by the intensity range, see
+    `ftgui.data.intensity`; of an animation or a file of several pages, the first.
 
     Args:
         source: a path, or the encoded file's bytes.
         short_side: if given, JPEGs may be decoded at a half, quarter or eighth of their size as long as the shorter
             side keeps at least this many pixels (Pillow's ``draft``): several times faster for photographs.
+        intensity: stored values that become black and white in images of more than 8 bits; None: the full range of the
+            file's type.
 
     Returns:
-        mode "RGB", as large as the file or (JPEG with `short_side`) smaller.
+        the picture as large as the file or (JPEG with `short_side`) smaller.
 
     Raises:
         ImageError: as `open_image`, or the pixels are damaged or cut off.
     """
-    with open_image(source) as image:
+    try:
+        return Reading(_decoded(source, short_side, intensity), "")
+    except ImageError as error:
+        content, why = _repaired(source, error)
+        return Reading(_decoded(content, short_side, intensity), why)
+
+
+def _decoded(source: Path | bytes, short_side: int | None, intensity: IntensityRange | None) -> Image.Image:
+    with _open(source) as image:
         if short_side is not None:
             image.draft("RGB", (short_side, short_side))
         try:
             with reading(source):
+                deep = deep_image(image, lambda: _open(source))
                 image.load()
-            return _to_rgb(_upright(image))
+            if deep is not None:
+                return _turned(deep.to_rgb(intensity), orientation_of(image))
+            return _to_rgb(_turned(image, orientation_of(image)))
         except ImageError:
             raise
         except MemoryError as error:
             raise ImageError("There is not enough memory to decode this image.", "too-large") from error
         except Exception as error:
             raise _damage(error) from error
+
+
+def open_values(source: Path | bytes) -> npt.NDArray[Any] | None:
+    """The values of an image as stored, (H, W) or (H, W, 3); None for one of 8 bits a channel, which is not decoded.
+
+    Raises:
+        ImageError: as `read_rgb`.
+    """
+    with open_image(source) as image:
+        if deep_mode(image) is None:
+            return None
+        try:
+            deep = deep_image(image, lambda: open_image(source))
+        except MemoryError as error:
+            raise ImageError("There is not enough memory to decode this image.", "too-large") from error
+        except ImageError:
+            raise
+        except Exception as error:
+            raise _damage(error) from error
+    return None if deep is None else deep.values
 
 
 _ORIENTATION_TAG = 0x0112
@@ -175,13 +267,13 @@ def orientation_of(image: Image.Image) -> int:
     return orientation if orientation in _TURNS else 1
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def _turned(image: Image.Image, orientation: int) -> Image.Image:
     """Apply the EXIF orientation.
 
     Not `ImageOps.exif_transpose`: it also writes the EXIF block anew, and raises where that is damaged though the
     picture is not.
     """
-    turn = _TURNS.get(orientation_of(image))
+    turn = _TURNS.get(orientation)
     return image if turn is None else image.transpose(turn)
 
 
@@ -213,23 +305,22 @@ def _unknown(source: Path | bytes) -> ImageError:
     if _is_heif(source) and not _knows_heif():
         text = "Reading HEIC takes the extra pillow-heif (pip install pillow-heif), which is not installed."
         return ImageError(text, "needs-extra")
+    with reading(source), io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+        head = file.read(BYTES_LOOKED_AT)
+        file.seek(0)
+        odd_tiff = why_no_tiff(file) if head[:2] in (b"II", b"MM") else ""
+    if not head:
+        return ImageError("The file is empty (0 bytes).", "empty")
+    if what := format_by_content(head):
+        return _other_format(what)
+    if odd_tiff:
+        return ImageError(odd_tiff, "other-format")
     return ImageError("This is not an image, or of a kind that can't be read.", "not-an-image")
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    mode = image.mode
-    if mode == "RGB":
-        return image
-    if mode.startswith("I;16") or mode == "I":
-        # One divisor for all: looking at the values first would show a dark 16-bit picture brighter than a light one.
-        values = np.asarray(image).astype(np.int64) // 257
-        return Image.fromarray(values.clip(0, 255).astype(np.uint8)).convert("RGB")
-    if mode == "F":
-        values = np.nan_to_num(np.asarray(image, dtype=np.float64))
-        scale = 255.0 if not values.size or values.max() <= 1.0 else 1.0
-        return Image.fromarray((values * scale).clip(0, 255).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
         return Image.alpha_composite(white, rgba).convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")

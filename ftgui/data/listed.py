@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ftgui.data.found import Collector, shown
 from ftgui.data.listing import Entry, status_of
+from ftgui.data.other_pictures import other_file
 from ftgui.data.readings import Reading
 from ftgui.protocol.problem import Problem
 
@@ -43,5 +44,4 @@ def take_listed(collector: Collector, reading: Reading, images: dict[str, Entry]
     used = {table.columns.table for table in reading.tables}
     for path in others:
         if path not in used:
-            text = "This file is not an image; it is ignored."
-            found.problem(Problem("info", "other-file", text, shown(path)))
+            found.problem(other_file(shown(path)))

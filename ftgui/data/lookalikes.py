@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ftgui.data.catalog import Catalog
 from ftgui.data.check import SHORT_SIDE
 from ftgui.data.formats import ImageError, load_rgb
+from ftgui.data.intensity import IntensityRange
 from ftgui.data.job import Job
 from ftgui.data.records import Hashed
 
@@ -52,7 +53,7 @@ def find_lookalikes(catalog: Catalog, job: Job) -> int:
     # Of copies one stands for all: a picture that is there a thousand times would make half a million pairs.
     firsts = [number for number in range(len(rows)) if number not in copies]
     alike: list[tuple[int, int]] = []
-    small = _Small(root, path_of)
+    small = _Small(root, path_of, catalog.read_with)
     for done, pair in enumerate(_candidates([rows[number][4] for number in firsts], job)):
         job.progress(done, 0)
         a, b = firsts[pair[0]], firsts[pair[1]]
@@ -109,7 +110,8 @@ def _close(bits: npt.NDArray[np.uint64], group: npt.NDArray[np.intp]) -> Iterato
 class _Small:
     """Pictures at 32 by 32, decoded when first compared; the last few thousand are kept."""
 
-    def __init__(self, root: Path, path_of: dict[int, str]) -> None:
+    def __init__(self, root: Path, path_of: dict[int, str], intensity: IntensityRange | None) -> None:
+        self._intensity = intensity
         self._root = root
         self._path_of = path_of
         self._kept: dict[int, npt.NDArray[np.float32] | None] = {}
@@ -129,7 +131,8 @@ class _Small:
             if len(self._kept) > 4000:
                 self._kept.clear()
             try:
-                picture = load_rgb(self._root / self._path_of[id_], SHORT_SIDE).resize((_SIDE, _SIDE))
+                picture = load_rgb(self._root / self._path_of[id_], SHORT_SIDE, self._intensity)
+                picture = picture.resize((_SIDE, _SIDE))
                 self._kept[id_] = np.asarray(picture, dtype=np.float32)
             except ImageError:  # it changed since it was checked; the next check says so
                 self._kept[id_] = None

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ftgui.data.intensity_survey import range_words
 from ftgui.data.words import plural, rate
-from ftgui.protocol.recipe import FROM_SCRATCH, PRETRAINED, Backbone, Dataset, Phase, Recipe, Training
+from ftgui.protocol.recipe import (
+    AUTO_INTENSITY,
+    FROM_SCRATCH,
+    PRETRAINED,
+    Backbone,
+    Dataset,
+    Intensity,
+    Phase,
+    Recipe,
+    Training,
+)
 
 _PRESETS = {
     "none": "none: every image as it is",
@@ -27,6 +38,7 @@ def in_words(recipe: Recipe) -> list[tuple[str, str]]:
         ("Early stop", _early_stop(recipe.training)),
         ("Classes", _BALANCE.get(recipe.training.balance, "all images count the same")),
         ("Data", Path(recipe.dataset.folder).name or "not named"),
+        *_intensity(recipe.dataset.intensity),
         ("Split", _split(recipe.dataset)),
         ("Seed and device", f"{recipe.seed}, {recipe.device}"),
     ]
@@ -66,6 +78,14 @@ def _batches(training: Training) -> str:
 def _early_stop(training: Training) -> str:
     epochs = training.early_stop
     return f"after {plural(epochs, 'epoch')} without a better score" if epochs else "never"
+
+
+def _intensity(intensity: Intensity) -> list[tuple[str, str]]:
+    """Nothing of a set that has, or had when it was trained on, no images of more than 8 bits."""
+    if intensity == AUTO_INTENSITY:
+        return []
+    how = "the full range of the files" if isinstance(intensity, str) else range_words(intensity)
+    return [("Intensity range", f"images of more than 8 bits: {how}")]
 
 
 def _split(dataset: Dataset) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ftgui.data.findings import Group
+from ftgui.data.intensity_survey import IntensitySurvey
 from ftgui.data.scan import summary
 from ftgui.data.split import Splitting
 from ftgui.protocol.problem import Problem
@@ -116,6 +117,8 @@ class Contents:
     """The scan has come to its end."""
     judged_by: str = ""
     """Name of the folder of the run whose model said what the images are; empty: nobody knows."""
+    intensity: IntensitySurvey | None = None
+    """What was seen of images with more than 8 bits; None: there are none, or nobody has looked yet."""
 
     @property
     def summary(self) -> str:

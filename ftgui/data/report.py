@@ -15,6 +15,7 @@ from ftgui.atomic_files import write_atomically
 from ftgui.data import figures
 from ftgui.data.formats import ImageError, load_rgb
 from ftgui.data.history import History
+from ftgui.data.intensity import IntensityRange
 from ftgui.data.job import Job
 from ftgui.data.predictions import Predicted
 from ftgui.data.recipe_words import backbone_words, in_words
@@ -212,7 +213,7 @@ def _errors(facts: Facts, job: Job) -> str:
     cards = []
     for done, one in enumerate(shown):
         job.progress(done, len(shown))
-        cards.append(_error(one, facts.roots))
+        cards.append(_error(one, facts))
     more = f" The worst {len(shown)} are shown." if len(shown) < len(facts.worst) else ""
     words = (
         f"<p>{plural(len(facts.worst), 'validation image')} answered wrongly, those first that surprised the model most."
@@ -221,8 +222,8 @@ def _errors(facts: Facts, job: Job) -> str:
     return f'{words}<div class="errors">{"".join(cards)}</div>'
 
 
-def _error(one: Predicted, roots: Sequence[Path]) -> str:
-    picture = _thumbnail(one.path, roots)
+def _error(one: Predicted, facts: Facts) -> str:
+    picture = _thumbnail(one.path, facts.roots, facts.intensity)
     name = escape(one.path.rsplit("/", 1)[-1])
     image = f'<img alt="{name}" src="{picture}">' if picture else '<div class="gone">the image is gone</div>'
     loss = "" if math.isnan(one.loss) else f", loss {one.loss:.2f}"
@@ -233,13 +234,13 @@ def _error(one: Predicted, roots: Sequence[Path]) -> str:
     )
 
 
-def _thumbnail(path: str, roots: Sequence[Path]) -> str:
+def _thumbnail(path: str, roots: Sequence[Path], intensity: IntensityRange | None) -> str:
     """As a data URI; empty where the image is gone or can't be read."""
     file = next((root / path for root in roots if (root / path).is_file()), None)
     if file is None:
         return ""
     try:
-        image = load_rgb(file, _THUMBNAIL)
+        image = load_rgb(file, _THUMBNAIL, intensity)
     except (ImageError, OSError):
         return ""
     image.thumbnail((2 * _THUMBNAIL, _THUMBNAIL))

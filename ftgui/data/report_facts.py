@@ -16,6 +16,8 @@ from ftgui.data.comparison import read_samples
 from ftgui.data.differences import read_environment
 from ftgui.data.figures import Answers, Counts, answers_from
 from ftgui.data.history import METRICS_FILE, History, read_history
+from ftgui.data.intensity import IntensityRange
+from ftgui.data.intensity_survey import resolved
 from ftgui.data.job import Job
 from ftgui.data.predictions import Predicted, read_predictions
 from ftgui.data.project import Project, read_result
@@ -58,7 +60,13 @@ class Facts:
     history: History | None = None
     proofs: list[PhaseProof] = field(default_factory=list)
     environment: dict[str, Any] = field(default_factory=dict)
+
     problems: list[str] = field(default_factory=list)
+
+    @property
+    def intensity(self) -> IntensityRange | None:
+        """With which the run read images of more than 8 bits."""
+        return resolved(self.recipe.dataset.intensity, None) if self.recipe is not None else None
 
 
 def gather(folder: Path, job: Job) -> Facts:

@@ -29,6 +29,7 @@ from ftgui.data.label_sources import Decision, Wanted, decide, may_be_table
 from ftgui.data.listed import take_listed
 from ftgui.data.listing import Entry, Folder, count_images, is_junk, open_folder, status_of, walk
 from ftgui.data.names import fold, listing, split_of
+from ftgui.data.other_pictures import other_file, other_pictures
 from ftgui.protocol.problem import Problem
 
 __all__ = [
@@ -154,7 +155,7 @@ def _files(collector: Collector, folder: Folder) -> list[tuple[str, Entry]]:
 
 def _take_file(collector: Collector, path: str, file: Entry, each: ClassFolder, split: str) -> None:
     if is_text(path) and not is_image_name(file.name):
-        collector.found.problem(Problem("info", "other-file", "This file is not an image; it is ignored.", path))
+        collector.found.problem(other_file(path))
         return
     status = status_of(collector.found, path, file)
     if status is not None:
@@ -174,7 +175,7 @@ def _outside(found: Found, relative: str, name: str) -> None:
             )
         )
     else:
-        found.problem(Problem("info", "other-file", "This file is not an image; it is ignored.", relative))
+        found.problem(other_file(relative))
 
 
 # --- what is said of the whole --------------------------------------------------------------------------------------
@@ -218,5 +219,6 @@ def _why_nothing(found: Found, folder: Path) -> str:
     if inner := [path.name for path in _archives(found)]:
         return f"“{folder.name}” holds archives ({listing(inner, 3)}), and no images: unpack them, or drop one of them."
     if kinds:
-        return f"There are no images in “{folder.name}”, only other files ({kinds.total():,})."
+        others = other_pictures(problem.path for problem in found.problems if problem.kind == "other-picture")
+        return f"There are no images in “{folder.name}”, {others or f'only other files ({kinds.total():,})'}."
     return f"“{folder.name}” is empty. Drop a folder that holds one folder of images per class."

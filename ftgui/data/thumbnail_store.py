@@ -11,6 +11,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from ftgui.data.intensity import IntensityRange
+
 log = logging.getLogger(__name__)
 
 MOST_BYTES = 500 * 2**20
@@ -54,9 +56,9 @@ class ThumbnailStore:
             self._db.close()
             self._db = None
 
-    def get(self, file: Path, side: int) -> bytes | None:
-        """The thumbnail as PNG, or None if there is none of the file as it is now."""
-        key = self._key(file, side)
+    def get(self, file: Path, side: int, intensity: IntensityRange | None = None) -> bytes | None:
+        """The thumbnail as PNG, or None if there is none of the file as it is now, read with this intensity range."""
+        key = self._key(file, side, intensity)
         if self._db is None or key is None:
             return None
         with contextlib.suppress(sqlite3.Error):  # locked or damaged: it is decoded anew
@@ -64,9 +66,9 @@ class ThumbnailStore:
             return None if row is None else bytes(row[0])
         return None
 
-    def put(self, file: Path, side: int, picture: Image.Image) -> None:
+    def put(self, file: Path, side: int, picture: Image.Image, intensity: IntensityRange | None = None) -> None:
         """Keep a thumbnail, if it is worth it."""
-        key = self._key(file, side)
+        key = self._key(file, side, intensity)
         if self._db is None or key is None:
             return
         data = io.BytesIO()
@@ -87,7 +89,7 @@ class ThumbnailStore:
         )
 
     @staticmethod
-    def _key(file: Path, side: int) -> bytes | None:
+    def _key(file: Path, side: int, intensity: IntensityRange | None) -> bytes | None:
         """Of the file as it is now; None if it is gone, or too small to be worth it."""
         try:
             status = file.stat()
@@ -95,5 +97,5 @@ class ThumbnailStore:
             return None
         if status.st_size < WORTH_BYTES:
             return None
-        identity = f"{file}\n{status.st_size} {status.st_mtime_ns} {side}"
+        identity = f"{file}\n{status.st_size} {status.st_mtime_ns} {side} {intensity}"
         return blake2b(identity.encode("utf-8", "surrogateescape"), digest_size=16).digest()

@@ -204,11 +204,16 @@ def _build_torchvision(backbone: Backbone, classes: int, downloader: Downloader)
     if file_state is not None:
         _load_matching(model, file_state, [head], Path(weights), name)
     transform = best.transforms()
+    mean, std = tuple(transform.mean), tuple(transform.std)
+    if hasattr(model, "transform_input"):
+        # GoogLeNet and Inception v3 have weights of another origin, of pixels of -1…1. torchvision turns its normalisation
+        # into that within the model, but only of a model that is built with weights; said here, it holds in every file.
+        mean = std = (0.5, 0.5, 0.5)
     preprocessing = Preprocessing(
         size=transform.crop_size[0],
         resize=transform.resize_size[0],
-        mean=tuple(transform.mean),
-        std=tuple(transform.std),
+        mean=mean,
+        std=std,
         interpolation=transform.interpolation.value,
     )
     kept = list(best.meta["categories"]) if weights == PRETRAINED else [f"output {i}" for i in range(outputs or 1000)]

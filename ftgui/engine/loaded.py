@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from ftgui.data.finished import WEIGHTS_FILE, About, ModelError, read_about
+from ftgui.data.intensity import IntensityRange
+from ftgui.data.pixels import Preprocessing
 from ftgui.engine import backbones
 from ftgui.engine.errors import EngineError
 from ftgui.engine.freezing import Freezer
@@ -41,6 +43,10 @@ class Loaded:
     def model(self) -> nn.Module:
         return self.built.model
 
+    def read_with(self, intensity: IntensityRange | None) -> None:
+        """How images of more than 8 bits become pixels, from now on."""
+        self.built.preprocessing = replace(self.built.preprocessing, intensity=intensity)
+
     def changed(self, temperature: float) -> None:
         """It has other weights now."""
         self.trained = True
@@ -67,7 +73,25 @@ def open_finished(folder: Path) -> tuple[backbones.BuiltBackbone, About]:
     # Its own weights follow, so none need be fetched for it.
     built = backbones.build(Backbone(name=about.backbone, weights=FROM_SCRATCH), about.class_names)
     _fill(built.model, folder, list(range(len(about.class_names))), built.heads)
+    built.preprocessing = preprocessing_of(about, folder)
     return built, about
+
+
+def finished_preprocessing(folder: Path) -> Preprocessing:
+    """`preprocessing_of` the model in a folder."""
+    return preprocessing_of(_about(folder), folder)
+
+
+def preprocessing_of(about: About, folder: Path) -> Preprocessing:
+    """How a finished model's images were read when it learned: by that it is asked too, whatever this version would do.
+
+    Raises:
+        EngineError: it says nothing that can be understood.
+    """
+    try:
+        return Preprocessing.from_dict(about.preprocessing)
+    except ValueError as error:
+        raise EngineError(f"The model in {folder} can't be used: {error}.") from error
 
 
 def take_trained(loaded: Loaded, folder: Path, names_now: list[str]) -> str:
@@ -92,6 +116,7 @@ def take_trained(loaded: Loaded, folder: Path, names_now: list[str]) -> str:
     if sorted(names) != sorted(wanted) or len(names) != len(about.class_names):
         return f"The model of {folder.parent.name} knows other classes ({_few(names)}) than there are now ({_few(wanted)})."
     _fill(loaded.model, folder, [names.index(name) for name in wanted], loaded.built.heads)
+    loaded.built.preprocessing = preprocessing_of(about, folder)
     loaded.changed(about.temperature)
     return ""
 

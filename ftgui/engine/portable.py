@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ftgui.data.card import framing
 from ftgui.data.finished import About
 from ftgui.data.pixels import Preprocessing
 from ftgui.engine.errors import EngineError
@@ -124,8 +125,8 @@ def model_facts(about: About, head: str, timm: bool) -> dict[str, Any]:
         "threshold": about.threshold,
         "temperature": about.temperature,
         "preprocessing": about.preprocessing,
-        "input": f"images: uint8 (N, {size}, {size}, 3), RGB, upright; shorter side resized to "
-        f"{about.preprocessing['resize']} pixels, then the middle square. pixels.py does it. Normalising is in the graph.",
+        "input": f"images: uint8 (N, {size}, {size}, 3), RGB, upright; {framing(about)}. pixels.py does it. Normalising is "
+        "in the graph.",
         "output": f"probabilities: float32 (N, {len(about.class_names)}), in the order of class_names; softmax and "
         "temperature are in the graph.",
     }

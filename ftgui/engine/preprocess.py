@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ftgui.data.pixels import Pixels, Preprocessing
+from ftgui.data.pixels import CROP_MODES, Pixels, Preprocessing
 from ftgui.engine.devices import move
 
 
@@ -34,6 +34,7 @@ def to_batch(views: list[Pixels], preprocessing: Preprocessing, device: torch.de
 def from_timm(config: dict[str, Any]) -> Preprocessing:
     """Read a timm ``pretrained_cfg``."""
     size = int(config["input_size"][-1])
+    crop_mode = str(config.get("crop_mode") or "center")
     crop = float(config.get("crop_pct") or 0.875)
     return Preprocessing(
         size=size,
@@ -41,4 +42,5 @@ def from_timm(config: dict[str, Any]) -> Preprocessing:
         mean=tuple(config["mean"]),
         std=tuple(config["std"]),
         interpolation=str(config.get("interpolation") or "bicubic"),
+        crop_mode=crop_mode if crop_mode in CROP_MODES else "center",
     )

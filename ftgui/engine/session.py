@@ -8,15 +8,20 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import msgspec
 from PIL import Image
 
 from ftgui.data.catalog import Catalog, CatalogError
-from ftgui.data.finished import BEST_FOLDER
+from ftgui.data.finished import BEST_FOLDER, has_model
 from ftgui.data.formats import ImageError
-from ftgui.data.pixels import center_view, decode
+from ftgui.data.intensity import IntensityRange
+from ftgui.data.intensity_survey import resolved, survey_of
+from ftgui.data.job import Cancelled, Job
+from ftgui.data.pixels import Preprocessing, center_view, decode
 from ftgui.data.records import Sample
 from ftgui.engine import augment, backbones, devices, examples, rate_test
 from ftgui.engine import checkpoint as checkpoints
@@ -29,7 +34,7 @@ from ftgui.engine.exporting import Exporter
 from ftgui.engine.features import FeatureStore
 from ftgui.engine.freezing import Freezer
 from ftgui.engine.layers import build_tree, output_shapes
-from ftgui.engine.loaded import Loaded, take_trained
+from ftgui.engine.loaded import Loaded, finished_preprocessing, take_trained
 from ftgui.engine.loading import NO_AUGMENTATION
 from ftgui.engine.loop import SteerCommand, StopRequested, Training
 from ftgui.engine.memory import return_freed_memory
@@ -39,7 +44,7 @@ from ftgui.engine.runs import samples_of
 from ftgui.engine.telling import Emit
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
-from ftgui.protocol.recipe import FROM_SCRATCH, Backbone, Phase, Recipe, RecipeError
+from ftgui.protocol.recipe import AUTO_INTENSITY, FROM_SCRATCH, Backbone, Phase, Recipe, RecipeError
 
 log = logging.getLogger(__name__)
 
@@ -171,6 +176,7 @@ class Session:
 
     def _load(self, command: m.LoadModel) -> None:
         loaded = self._build(command.backbone, command.class_names, command.device, command.seed)
+        loaded.read_with(command.intensity)
         if command.trained_weights:
             self._take_trained(loaded, Path(command.trained_weights), command.trained_names)
         loaded.freezer.set_trainable(loaded.freezer.resolve(command.train))
@@ -317,11 +323,12 @@ class Session:
             raise EngineError("There is no such phase.")
         with Catalog(Path(command.catalog), read_only=True) as catalog:
             samples = catalog.samples()
+            intensity = self._intensity(recipe, catalog)
         source = rate_test.source_for(
             samples,
             loaded.model,
             loaded.freezer,
-            loaded.built.preprocessing,
+            replace(loaded.built.preprocessing, intensity=intensity),
             recipe,
             loaded.device,
             partial(self._poll_beside, _QUESTIONS),
@@ -410,7 +417,7 @@ class Session:
         return isinstance(command, m.AskPrice) and not measured
 
     def _show_views(self, command: m.ShowViews) -> None:
-        preprocessing = self._require().built.preprocessing
+        preprocessing = replace(self._require().built.preprocessing, intensity=command.intensity)
         pixels = decode(Path(command.path), preprocessing)
         preset, images = command.augmentation.preset, []
         for number in range(max(command.count, 0)):
@@ -465,15 +472,54 @@ class Session:
         errors = [problem.message for problem in command.recipe.validate() if problem.severity == "error"]
         if errors:
             raise EngineError(" ".join(errors))
-        self._run(command.recipe, Path(command.catalog), Path(command.run_folder), None)
+        recipe = command.recipe
+        with Catalog(Path(command.catalog), read_only=True) as catalog:
+            intensity = self._intensity(recipe, catalog)
+        if intensity is not None:  # the run says in numbers what it learned from
+            dataset = msgspec.structs.replace(recipe.dataset, intensity=intensity)
+            recipe = msgspec.structs.replace(recipe, dataset=dataset)
+        self._run(recipe, Path(command.catalog), Path(command.run_folder), None, None)
 
     def _continue(self, command: m.Continue) -> None:
         run_folder = Path(command.run_folder)
         checkpoint = checkpoints.load(run_folder)
         recipe = recipes.load(run_folder / "recipe.toml")
-        self._run(recipe, Path(command.catalog), run_folder, checkpoint)
+        # As it read images before, also if this version would read them otherwise.
+        kept = run_folder / BEST_FOLDER
+        known = finished_preprocessing(kept) if has_model(run_folder) else None
+        self._run(recipe, Path(command.catalog), run_folder, checkpoint, known)
 
-    def _run(self, recipe: Recipe, catalog_path: Path, run_folder: Path, checkpoint: Checkpoint | None) -> None:
+    def _intensity(self, recipe: Recipe, catalog: Catalog) -> IntensityRange | None:
+        """The range that the recipe means for the images there are: as the window found and shows it, or found now."""
+        setting = recipe.dataset.intensity
+        if setting != AUTO_INTENSITY:
+            return resolved(setting, None)
+
+        def tell(done: int, total: int) -> None:
+            self._emit(m.Progress("looking at the range of intensities", done, total))
+            if self.stop_requested:
+                job.cancel()
+
+        job = Job(tell)
+        try:
+            return resolved(setting, survey_of(catalog, job))
+        except Cancelled:
+            return None  # what comes next stops before its first step
+
+    def _run(
+        self,
+        recipe: Recipe,
+        catalog_path: Path,
+        run_folder: Path,
+        checkpoint: Checkpoint | None,
+        preprocessing: Preprocessing | None,
+    ) -> None:
+        """Train.
+
+        Args:
+            checkpoint: to go on from, with `preprocessing` as before.
+            preprocessing: None: the backbone's, with the recipe's intensity range.
+        """
         with Catalog(catalog_path, read_only=True) as catalog:
             class_names, samples, root = catalog.class_names(), catalog.samples(), catalog.root
             began_with = samples_of(run_folder, catalog) if checkpoint is not None else (class_names, samples)
@@ -483,7 +529,9 @@ class Session:
         if len(class_names) < 2:
             raise EngineError("There is nothing to tell apart: training takes images of at least two classes.")
         with self._set_aside() as before:
-            finished = self._train_fresh(recipe, class_names, samples, root, run_folder, checkpoint, before)
+            finished = self._train_fresh(
+                recipe, class_names, samples, root, run_folder, checkpoint, before, preprocessing
+            )
         self._emit(finished)
 
     def _save_model(self, command: m.SaveModel) -> None:
@@ -511,9 +559,13 @@ class Session:
         run_folder: Path,
         checkpoint: Checkpoint | None,
         before: Loaded | None,
+        preprocessing: Preprocessing | None,
     ) -> m.TrainingFinished:
         """Train a new model of the recipe's, which is the present one afterwards if it learned anything."""
         loaded = self._fresh(recipe, class_names)
+        loaded.read_with(resolved(recipe.dataset.intensity, None))
+        if preprocessing is not None:
+            loaded.built.preprocessing = preprocessing
         freezer = loaded.freezer
         wanted = freezer.resolve(recipe.active_phases[-1].train)
         built = loaded.built

@@ -10,7 +10,7 @@ from importlib import resources
 from types import ModuleType
 
 import ftgui
-from ftgui.data import formats, pixels
+from ftgui.data import formats, intensity, other_formats, pixels, repair
 from ftgui.engine import augment, order
 from ftgui.protocol import schedule
 
@@ -21,7 +21,9 @@ PREDICT_FILE = "predict.py"
 
 def pixels_source() -> str:
     """From a file to the pixels a model sees; needs Pillow and numpy only."""
-    return _merged("From an image file to the pixels a model sees.", [formats, pixels], {})
+    return _merged(
+        "From an image file to the pixels a model sees.", [intensity, other_formats, repair, formats, pixels], {}
+    )
 
 
 def draws_source() -> str:

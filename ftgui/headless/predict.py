@@ -36,14 +36,16 @@ def add_to(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Exit status: 1 too if an image could not be read."""
+    """Exit status: 1 too if an image could not be read, or there was none."""
     return ends_well(lambda: _predict(options))
 
 
 def _predict(options: argparse.Namespace) -> int:
     from ftgui.data.finished import model_folder, read_about
     from ftgui.data.job import Job
+    from ftgui.data.nothing_found import why_no_images
     from ftgui.data.scan import count_images
+    from ftgui.data.words import plural
     from ftgui.engine.errors import EngineError
     from ftgui.headless.which_run import run_or_model
     from ftgui.progress import ProgressLine
@@ -68,7 +70,10 @@ def _predict(options: argparse.Namespace) -> int:
         unreadable += sum("problem" in row for row in rows)
         line.show(m.Progress("looking at the images", done, max(total, done)))
     line.clear()
-    say(f"{done:,} images" + (f", {unreadable:,} of them can't be read" if unreadable else ""))
+    if not done:
+        say(why_no_images(options.images))
+        return 1
+    say(plural(done, "image") + (f", {unreadable:,} of them can't be read" if unreadable else ""))
     return 1 if unreadable else 0
 
 

@@ -57,6 +57,8 @@ class LoadModel(_Message, frozen=True):
     """A finished model folder whose weights to load, if its classes are the same; else ignored with a `Log`."""
     trained_names: list[str] = []
     """What that model's outputs are called now, if classes were renamed since; empty: as it says itself."""
+    intensity: tuple[float, float] | None = None
+    """How it reads images of more than 8 bits, see `ftgui.data.intensity`; a finished model says that itself."""
 
 
 class SetTrainable(_Message, frozen=True):
@@ -150,6 +152,8 @@ class ShowViews(_Message, frozen=True):
     path: str
     augmentation: Augmentation
     count: int = 6
+    intensity: tuple[float, float] | None = None
+    """How an image of more than 8 bits is read."""
 
 
 class PrepareExample(_Message, frozen=True):

@@ -17,7 +17,7 @@ from ftgui.protocol.problem import Problem
 from ftgui.protocol.rates import HEAD as HEAD
 from ftgui.protocol.rates import judge_rate, rate
 
-RECIPE_VERSION = 4
+RECIPE_VERSION = 5
 
 LAST_STAGE = "last stage"
 EVERYTHING = "everything"
@@ -39,6 +39,12 @@ class RecipeError(Exception):
 
 LAYOUTS = ("class", "split/class", "class/split", "part/class", "table", "file names")
 """Which folders lie in which; or what else says the classes."""
+
+AUTO_INTENSITY = "auto"
+FULL_INTENSITY = "full"
+
+Intensity = str | tuple[float, float]
+"""``"auto"``, ``"full"``, or the stored values that become black and white."""
 
 
 class Dataset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -66,6 +72,10 @@ class Dataset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     group_by: str = ""
     """Pictures of one thing stay in one split: ``"folder"`` (the innermost folder below the class), or a regular
     expression on the path; empty: every image for itself. See `ftgui.data.split.Splitting`."""
+    intensity: Intensity = AUTO_INTENSITY
+    """How images of more than 8 bits are read: ``"auto"`` (a range that suits the set, chosen when training begins; the
+    run's own recipe then names it), ``"full"`` (all that the file's type can store), or ``[0, 4095]``: stored values that
+    become black and white."""
 
 
 class Backbone(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -249,7 +259,20 @@ def _dataset_problems(dataset: Dataset) -> list[Problem]:
         found.append(_error("dataset.name_pattern", "name-pattern", f"name_pattern: {why}"))
     if why := why_no_pattern(dataset.group_by):
         found.append(_error("dataset.group_by", "group-by", f"group_by: {why}"))
-    return found
+    return found + _intensity_problems(dataset.intensity)
+
+
+def _intensity_problems(intensity: Intensity) -> list[Problem]:
+    if isinstance(intensity, str):
+        if intensity in (AUTO_INTENSITY, FULL_INTENSITY):
+            return []
+        text = f"intensity is “{AUTO_INTENSITY}”, “{FULL_INTENSITY}” or two numbers, e.g. [0, 4095], not “{intensity}”."
+        return [_error("dataset.intensity", "intensity", text)]
+    low, high = intensity
+    if math.isfinite(low) and math.isfinite(high) and low < high:
+        return []
+    text = f"The intensity range goes from a lower to a higher value, not from {low:g} to {high:g}."
+    return [_error("dataset.intensity", "intensity", text)]
 
 
 def why_no_pattern(pattern: str) -> str:
@@ -322,8 +345,8 @@ def _decode(raw: bytes) -> Recipe:
         # Version 1 had one switch for augmentation.
         augment = plain.get("training", {}).pop("augment", True)
         plain = plain | {"augmentation": {"preset": "standard" if augment else "none"}}
-    if version in (1, 2, 3):
-        # Versions 3 and 4 only added fields.
+    if version in (1, 2, 3, 4):
+        # Versions 3 to 5 only added fields.
         plain = plain | {"version": RECIPE_VERSION}
         version = RECIPE_VERSION
     if version != RECIPE_VERSION:

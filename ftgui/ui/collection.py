@@ -15,7 +15,7 @@ from PySide6.QtCore import QFileSystemWatcher, QObject, QThreadPool, QTimer, Sig
 
 from ftgui.data.archive import is_archive_name, unpacked
 from ftgui.data.catalog import Catalog
-from ftgui.data.check import check_images
+from ftgui.data.check import look_through
 from ftgui.data.job import Job
 from ftgui.data.lookalikes import find_lookalikes
 from ftgui.data.model_in_use import TrainedRuns, read_trained_runs
@@ -24,7 +24,7 @@ from ftgui.data.readings import ASK, LayoutQuestion
 from ftgui.data.records import Contents, Judgement
 from ftgui.data.scan import Wanted, count_images, dataset_root
 from ftgui.data.tables import TableQuestion
-from ftgui.protocol.recipe import Recipe
+from ftgui.protocol.recipe import AUTO_INTENSITY, Intensity, Recipe
 from ftgui.ui.sample import sample_folder
 from ftgui.ui.workers.tasks import Task
 
@@ -90,6 +90,8 @@ class Collection(QObject):
         self._scan: Task | None = None
         """The part of opening after the first images, or a later look for changes on disk."""
         self._check: Task | None = None
+        self._intensity: Intensity = AUTO_INTENSITY
+        """How the recipe wants images of more than 8 bits read."""
         self._compare_wanted = False
         """An edit came while images were checked: what was found may be of classes and splits that are no more."""
         self._refreshing: Task | None = None
@@ -228,6 +230,7 @@ class Collection(QObject):
         self._compare_timer.stop()
         self._let_go()
         self.project, self.contents, self.trained = project, contents, trained
+        self._intensity = recipe.dataset.intensity
         self.catalog = project.catalog()
         self.opened.emit(recipe)
 
@@ -319,9 +322,9 @@ class Collection(QObject):
             self._check.cancel()
         if self.project is None:
             return
-        path = self.project.catalog_path
+        path, intensity = self.project.catalog_path, self._intensity
         self._compare_wanted = False
-        self._check = Task(lambda job: _check(path, decode, job), self)
+        self._check = Task(lambda job: _check(path, decode, intensity, job), self)
         self._check.progress.connect(self._progress)
         self._check.done.connect(self._checked)
         self._check.failed.connect(self._check_failed)
@@ -353,6 +356,13 @@ class Collection(QObject):
         self._compare_wanted = True
         if self._check is None and self._scan is None:
             self._begin_check(decode=False)
+
+    def read_with(self, setting: Intensity) -> None:
+        """The recipe wants images of more than 8 bits read in this way; if that is another, they are checked anew."""
+        if setting != self._intensity:
+            self._intensity = setting
+            if self.project is not None and self._opening is None and self._scan is None:
+                self._begin_check()
 
     def make_way(self) -> None:
         """The person waits for an answer: what goes on in the background can wait for a moment."""
@@ -460,8 +470,8 @@ def _contents(catalog_path: Path, job: Job) -> Contents:
         return catalog.contents()
 
 
-def _check(catalog_path: Path, decode: bool, job: Job) -> None:
+def _check(catalog_path: Path, decode: bool, intensity: Intensity, job: Job) -> None:
     with Catalog(catalog_path) as catalog:
         if decode:
-            check_images(catalog, job)
+            look_through(catalog, job, intensity)
         find_lookalikes(catalog, job)

@@ -9,7 +9,7 @@ import msgspec
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoStack
 
-from ftgui.protocol.recipe import FROM_SCRATCH, HEAD, LAST_STAGE, PRETRAINED, Backbone, Phase, Recipe
+from ftgui.protocol.recipe import FROM_SCRATCH, HEAD, LAST_STAGE, PRETRAINED, Backbone, Intensity, Phase, Recipe
 from ftgui.ui.commands.edit_recipe import EditRecipe, State
 from ftgui.ui.templates import PORTABLE, Template, new_phase, phase_name
 
@@ -130,6 +130,12 @@ class Plan(QObject):
         self._push_recipe(
             msgspec.structs.replace(self._recipe, dataset=dataset), self._selected, "Change split", "split"
         )
+
+    def read_with(self, intensity: Intensity) -> None:
+        """Another intensity range for images of more than 8 bits."""
+        dataset = msgspec.structs.replace(self._recipe.dataset, intensity=intensity)
+        after = msgspec.structs.replace(self._recipe, dataset=dataset)
+        self._push_recipe(after, self._selected, "Change intensity range", "intensity")
 
     def add(self) -> None:
         """A new phase after all others, selected."""

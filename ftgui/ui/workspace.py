@@ -28,6 +28,7 @@ from ftgui.ui.collection import Collection
 from ftgui.ui.curation import Curation
 from ftgui.ui.evaluation import Evaluation
 from ftgui.ui.example_opener import ExampleOpener
+from ftgui.ui.intensity import DatasetIntensity
 from ftgui.ui.plan import Plan
 from ftgui.ui.present_run import PresentRun
 from ftgui.ui.questions import Questions
@@ -128,6 +129,7 @@ class Workspace(QObject):
         self._ticks_request = 0
         self._waiting: dict[int, Asked] = {}
         self.present = PresentRun(self)
+        self.intensity = DatasetIntensity(self.plan, self.collection, self)
         self.plan.changed.connect(self._plan_changed)
         self.plan.backbone_changing.connect(self._backbone_changing)
         self.plan.backbone_changed.connect(self._backbone_changed)
@@ -327,6 +329,7 @@ class Workspace(QObject):
                 seed=self.recipe.seed,
                 trained_weights=str(trained / BEST_FOLDER) if trained else "",
                 trained_names=self.names_now(trained) if trained else [],
+                intensity=self.intensity.range,
             )
         )
         self.recipe_changed.emit()  # nothing can be begun until it is there
@@ -507,6 +510,7 @@ class Workspace(QObject):
         self._load_wanted = True  # so that nothing of this recipe is asked of another project's model
         self.plan.take(recipe)
         self.present.know(self.collection.trained)
+        self.intensity.refresh()
         self.project_changed.emit()
         self._use_a_device_there_is()
         self.recipe_changed.emit()
@@ -642,7 +646,7 @@ class Workspace(QObject):
         if self.model is None:
             return 0
         request = self._next_request()
-        self._send.emit(m.ShowViews(request, str(path), self.recipe.augmentation, count))
+        self._send.emit(m.ShowViews(request, str(path), self.recipe.augmentation, count, self.intensity.range))
         return request
 
     def obstacles(self) -> list[Problem]:

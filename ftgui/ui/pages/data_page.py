@@ -20,12 +20,14 @@ from ftgui.data.findings import EXCLUDE, EXCLUDE_COPIES, EXCLUDE_TRAIN, KINDS
 from ftgui.data.query import Query
 from ftgui.data.records import Contents, reference
 from ftgui.data.split import Splitting
+from ftgui.protocol.recipe import Intensity
 from ftgui.ui import icons
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import Card, IconButton, button, heading, label
 from ftgui.ui.widgets.browse_bar import BrowseBar
 from ftgui.ui.widgets.class_list import ClassList
 from ftgui.ui.widgets.image_browser import ImageBrowser
+from ftgui.ui.widgets.intensity_editor import IntensityEditor
 from ftgui.ui.widgets.problem_list import ProblemList
 from ftgui.ui.widgets.search_keys import SearchKeys, focus_search
 from ftgui.ui.widgets.split_editor import SplitBar, SplitEditor
@@ -127,12 +129,32 @@ class DataPage(QWidget):
             "they also decide which weights are kept. Test images stay untouched until you ask for them."
         )
         side.body.addWidget(self.split)
+        side.body.addWidget(self._make_intensity())
         side.body.addSpacing(4)
         side.body.addWidget(label("Problems", "title"))
         self.problems = ProblemList(self._theme)
         side.body.addWidget(self.problems, 1)
         side.body.addStretch()  # both lists are as high as their rows at most
         return side
+
+    def _make_intensity(self) -> QWidget:
+        """Only where there are images of more than 8 bits."""
+        self.change_intensity = QToolButton()
+        self.change_intensity.setObjectName("chip")
+        self.change_intensity.setText("Change…")
+        self.change_intensity.setAccessibleName("Change the intensity range")
+        self.change_intensity.setToolTip("Which stored values are shown, and trained on, as black and as white")
+        self.change_intensity.clicked.connect(self._edit_intensity)
+        self.intensity = label("", "muted", wrap=True)
+        self.intensity.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.intensity_box = QWidget()
+        layout = QVBoxLayout(self.intensity_box)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(_titled("Intensity range", self.change_intensity))
+        layout.addWidget(self.intensity)
+        self.intensity_box.hide()
+        return self.intensity_box
 
     def _make_browser(self) -> QWidget:
         self.bar = BrowseBar(self._theme)
@@ -168,6 +190,7 @@ class DataPage(QWidget):
         workspace, grid = self._workspace, self.grid
         workspace.project_changed.connect(self._project_changed)
         workspace.catalog_changed.connect(self._catalog_changed)
+        workspace.intensity.changed.connect(self._show_intensity)
         self._theme.changed.connect(self._recolor)
         self.bar.changed.connect(self._workspace.collection.make_way)
         self.bar.changed.connect(self._browse)
@@ -224,6 +247,7 @@ class DataPage(QWidget):
         totals: Counter[str] = sum(counts.values(), Counter())
         self.split_bar.show_counts(totals)
         self.split.setText(self._say_split(totals))
+        self._show_intensity()
         if self.bar.kind and self.bar.kind not in {group.kind for group in contents.groups}:
             self.bar.kind = ""  # the last of its images was put right
         self._browse()
@@ -241,6 +265,14 @@ class DataPage(QWidget):
             origin = "split at random, groups kept together"
         excluded = f" · {contents.excluded:,} excluded" if contents.excluded else ""
         return " · ".join(parts) + f"\n{origin}{excluded}"
+
+    @Slot()
+    def _show_intensity(self) -> None:
+        contents = self._workspace.contents
+        seen = contents.intensity if contents is not None else None
+        self.intensity_box.setVisible(seen is not None)
+        if seen is not None:
+            self.intensity.setText(seen.words(self._workspace.intensity.range))
 
     def _say_problems(self) -> str:
         contents = self._workspace.contents
@@ -323,6 +355,26 @@ class DataPage(QWidget):
             self._workspace.message.emit("warning", "A training is running; the split can be changed after it.")
             return
         self._workspace.plan.split(splitting.val, splitting.test, splitting.seed, splitting.group_by)
+
+    @Slot()
+    def _edit_intensity(self) -> None:
+        contents = self._workspace.contents
+        if contents is None or contents.intensity is None:
+            return
+        if self._workspace.engine.busy:
+            self._workspace.message.emit("warning", "A training is running; the range can be changed after it.")
+            return
+        editor = IntensityEditor(self._workspace.recipe.dataset.intensity, contents.intensity, self)
+        editor.chosen.connect(self._intensity_chosen)
+        self._workspace.project_changed.connect(editor.close)
+        editor.show()
+
+    @Slot(object)
+    def _intensity_chosen(self, setting: Intensity) -> None:
+        if self._workspace.engine.busy:
+            self._workspace.message.emit("warning", "A training is running; the range can be changed after it.")
+            return
+        self._workspace.plan.read_with(setting)
 
     @Slot()
     def _fix(self) -> None:

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from ftgui.data.finished import BEST_FOLDER
+from ftgui.data.intensity import IntensityRange
 from ftgui.data.job import Job
 from ftgui.data.project import run_number
 from ftgui.protocol import messages as m
@@ -248,6 +249,7 @@ class PredictPage(QWidget):
         self.strength.valueChanged.connect(lambda value: self.picture.set_strength(value / 100))
         self.bars.class_chosen.connect(self._explain_class)
         self.strip.chosen.connect(self._ask_again)
+        workspace.intensity.changed.connect(self._read_anew)
         self.files.look_wanted.connect(workspace.ask)
         self.files.closed.connect(self._leave_files)
         self._theme.changed.connect(self._recolor)
@@ -311,10 +313,16 @@ class PredictPage(QWidget):
         self.similar_words.clear()
         if self._task is not None:
             self._task.cancel()
-        self._task = Task(partial(_load, Path(asked.path) if asked.path else asked.content), self)
+        source: Path | bytes = Path(asked.path) if asked.path else asked.content
+        self._task = Task(partial(_load, source, self._workspace.intensity.range), self)
         self._task.done.connect(self._show_picture)
         self._task.failed.connect(self._no_picture)
         self._task.start(self._pool)
+
+    @Slot()
+    def _read_anew(self) -> None:
+        """Pictures of more than 8 bits look otherwise from now on."""
+        self.strip.intensity = self.neighbors.intensity = self._workspace.intensity.range
 
     @Slot(object)
     def _show_picture(self, image: QImage) -> None:
@@ -524,5 +532,5 @@ class PredictPage(QWidget):
         )
 
 
-def _load(source: Path | bytes, _job: Job) -> QImage:
-    return load_picture(source, LONGEST)
+def _load(source: Path | bytes, intensity: IntensityRange | None, _job: Job) -> QImage:
+    return load_picture(source, LONGEST, intensity)

@@ -99,6 +99,7 @@ class ImageBrowser(QWidget):
         viewer.key_pressed.connect(self._viewer_key)
         viewer.ask_wanted.connect(self.ask_wanted)
         viewer.closed.connect(self._left_viewer)
+        self._workspace.intensity.changed.connect(self._read_anew)
 
     # --- showing ----------------------------------------------------------------------------------------------------
 
@@ -119,6 +120,16 @@ class ImageBrowser(QWidget):
         self.grid.show_images(None, array("q"))
         self.viewer.hide()
         self._show_selected()
+
+    @Slot()
+    def _read_anew(self) -> None:
+        """Images of more than 8 bits look otherwise now."""
+        intensity = self._workspace.intensity.range
+        self.grid.thumbnails.set_intensity(intensity)
+        self.grid.viewport().update()
+        self.viewer.read_with(intensity)
+        if self.viewer.isVisible():
+            self._look_again()
 
     def browse(self, query: Query) -> None:
         """Ask the catalog, in the background; the newest question wins. `found` follows."""

@@ -105,8 +105,10 @@ class LivePreview(QWidget):
         side = round(_SIDE * self.devicePixelRatioF())
         source: Path | bytes = Path(asked.path) if asked.path else asked.content
 
+        intensity = self._workspace.intensity.range
+
         def load(_job: Job) -> QImage:
-            return load_thumbnail(source, side)
+            return load_thumbnail(source, side, intensity)
 
         if self._task is not None:
             self._task.cancel()

@@ -9,6 +9,7 @@ from PySide6.QtCore import QSize, Qt, QThreadPool, Slot
 from PySide6.QtGui import QIcon, QImage, QPixmap
 from PySide6.QtWidgets import QListView, QListWidget, QListWidgetItem
 
+from ftgui.data.intensity import IntensityRange
 from ftgui.data.job import Job
 from ftgui.ui.workers.tasks import Task
 from ftgui.ui.workers.thumbnails import load_thumbnail
@@ -24,6 +25,8 @@ class ThumbnailItems(QListWidget):
     def __init__(self, side: int) -> None:
         super().__init__()
         self._side = side
+        self.intensity: IntensityRange | None = None
+        """With which images of more than 8 bits are read from now on."""
         self._pool = QThreadPool(self)
         self._pool.setMaxThreadCount(2)
         self._tasks: dict[Task, QListWidgetItem] = {}
@@ -43,7 +46,7 @@ class ThumbnailItems(QListWidget):
         blank.fill(Qt.GlobalColor.transparent)
         item.setIcon(QIcon(blank))
         self.addItem(item)
-        task = Task(partial(_load, source, round(self._side * self.devicePixelRatioF())), self)
+        task = Task(partial(_load, source, round(self._side * self.devicePixelRatioF()), self.intensity), self)
         self._tasks[task] = item
         task.done.connect(self._loaded)
         task.start(self._pool)
@@ -76,5 +79,5 @@ class ThumbnailItems(QListWidget):
             item.setIcon(QIcon(picture))
 
 
-def _load(source: Path | bytes, side: int, _job: Job) -> QImage:
-    return load_thumbnail(source, side)
+def _load(source: Path | bytes, side: int, intensity: IntensityRange | None, _job: Job) -> QImage:
+    return load_thumbnail(source, side, intensity)

@@ -9,6 +9,7 @@ from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QPalette
 from PySide6.QtWidgets import QFileDialog, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from ftgui.data.formats import EXTENSIONS
+from ftgui.data.intensity import IntensityRange
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Augmentation
 from ftgui.ui.drops import Kind, look_at
@@ -30,7 +31,7 @@ class ViewStrip(QWidget):
         super().__init__(parent)
         self._workspace = workspace
         self._path: Path | None = None
-        self._asked: tuple[Path, Augmentation] | None = None
+        self._asked: tuple[Path, Augmentation, IntensityRange | None] | None = None
         self._request = 0
         self.setAcceptDrops(True)
         self.setToolTip("What the model will see of this image. Drop another image here to look at that.")
@@ -69,6 +70,7 @@ class ViewStrip(QWidget):
         workspace.views_failed.connect(self._failed)
         workspace.model_changed.connect(self._ask_anew)
         workspace.recipe_changed.connect(self._ask)
+        workspace.intensity.changed.connect(self._ask)
         workspace.project_changed.connect(self._forget)
 
     # --- asking -----------------------------------------------------------------------------------------------------
@@ -103,7 +105,7 @@ class ViewStrip(QWidget):
             self._say("Choose an image, or drop one here, to see what the model would see of it.")
             return
         self._show_name()
-        wanted = (path, self._workspace.recipe.augmentation)
+        wanted = (path, self._workspace.recipe.augmentation, self._workspace.intensity.range)
         if wanted == self._asked:
             return
         self._request = self._workspace.show_views(path, COUNT)

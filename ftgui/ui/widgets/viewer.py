@@ -12,6 +12,7 @@ from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPai
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from ftgui.data.findings import KINDS
+from ftgui.data.intensity import IntensityRange
 from ftgui.data.job import Job
 from ftgui.data.records import ImageDetail
 from ftgui.ui.theme import Theme
@@ -140,6 +141,8 @@ class Viewer(Card):
         super().__init__()
         self._file = Path()
         self._mtime = 0.0
+        self.intensity: IntensityRange | None = None
+        """With which images of more than 8 bits are read."""
         self._task: Task | None = None
         self._pool = QThreadPool(self)
         self._pool.setMaxThreadCount(2)
@@ -204,13 +207,18 @@ class Viewer(Card):
         self.facts.setText(_facts(detail) + f"<p style='color:gray'>{keys}</p>")
         if not same:
             self.canvas.show_image(QImage(), "…")
-            self._task = Task(partial(_load, file), self)
+            self._task = Task(partial(_load, file, self.intensity), self)
             self._task.done.connect(self._loaded)
             self._task.failed.connect(self._not_loaded)
             self._task.start(self._pool)
         self.show()
         if not was_open:  # later the person may be typing somewhere else
             self.setFocus()
+
+    def read_with(self, intensity: IntensityRange | None) -> None:
+        """Another range: what is shown is read anew when it is asked for again."""
+        self.intensity = intensity
+        self._file = Path()
 
     def close_threads(self) -> None:
         """Before the program ends."""
@@ -269,8 +277,8 @@ class Viewer(Card):
         return False
 
 
-def _load(file: Path, _job: Job) -> QImage:
-    return load_picture(file, LONGEST_SIDE)
+def _load(file: Path, intensity: IntensityRange | None, _job: Job) -> QImage:
+    return load_picture(file, LONGEST_SIDE, intensity)
 
 
 def _facts(detail: ImageDetail) -> str:

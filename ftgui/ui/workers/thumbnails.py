@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image, ImageOps
 from PySide6.QtCore import QObject, QThread, Signal, Slot
@@ -12,6 +13,7 @@ from PySide6.QtGui import QImage, QPixmap
 
 from ftgui import paths
 from ftgui.data.formats import ImageError, load_rgb
+from ftgui.data.intensity import IntensityRange
 from ftgui.data.thumbnail_store import ThumbnailStore
 
 KEPT_BYTES = 80_000_000
@@ -19,6 +21,16 @@ KEPT_BYTES = 80_000_000
 MOST_WAITING = 256
 """Wishes; of more the oldest are dropped: they have been scrolled past, and are asked for again if they come back."""
 _THREADS = 2
+
+
+class Wish(NamedTuple):
+    """One thumbnail that somebody waits for."""
+
+    key: str
+    """The file's path."""
+    side: int
+    intensity: IntensityRange | None
+    generation: int
 
 
 class Thumbnails(QObject):
@@ -34,11 +46,15 @@ class Thumbnails(QObject):
 
     arrived = Signal(str)
     """The path whose thumbnail can now be had (or is known to be impossible)."""
-    _decoded = Signal(str, QImage)
+    _decoded = Signal(str, object, QImage)
 
     def __init__(self, side: int, parent: QObject) -> None:
         super().__init__(parent)
         self.side = side
+        self.intensity: IntensityRange | None = None
+        """With which images of more than 8 bits are read."""
+        self._generation = 0
+        """Of wishes: what was decoded for an earlier one is of another size, range or dataset."""
         self._kept_at_most = KEPT_BYTES // (4 * side * side)
         self._kept: OrderedDict[str, tuple[float, QPixmap]] = OrderedDict()
         """Path -> time of the file's last change, thumbnail."""
@@ -56,6 +72,12 @@ class Thumbnails(QObject):
         if side != self.side:
             self.side = side
             self._kept_at_most = KEPT_BYTES // (4 * side * side)
+            self.forget()
+
+    def set_intensity(self, intensity: IntensityRange | None) -> None:
+        """Another range; all are decoded anew."""
+        if intensity != self.intensity:
+            self.intensity = intensity
             self.forget()
 
     def waits_for(self, path: Path) -> bool:
@@ -94,6 +116,7 @@ class Thumbnails(QObject):
         with self._wanted:
             self._waiting.clear()
             self._running.clear()
+            self._generation += 1
         self._kept.clear()
         self._time_of.clear()
 
@@ -107,7 +130,7 @@ class Thumbnails(QObject):
             thread.wait()
         self._threads = []
 
-    def next_wish(self) -> str | None:
+    def next_wish(self) -> Wish | None:
         """On a decoder's thread: what to decode next; waits for a wish. None: it is over."""
         with self._wanted:
             while not self._waiting and not self._over:
@@ -116,12 +139,12 @@ class Thumbnails(QObject):
                 return None
             key, _ = self._waiting.popitem(last=True)
             self._running.add(key)
-            return key
+            return Wish(key, self.side, self.intensity, self._generation)
 
-    @Slot(str, QImage)
-    def _take(self, key: str, image: QImage) -> None:
+    @Slot(str, object, QImage)
+    def _take(self, key: str, generation: int, image: QImage) -> None:
         with self._wanted:
-            if key not in self._running:
+            if generation != self._generation or key not in self._running:
                 return  # of a dataset that is no longer open
             self._running.discard(key)
         self._kept[key] = (self._time_of.pop(key, 0.0), QPixmap.fromImage(image))
@@ -139,45 +162,44 @@ class _Decoder(QThread):
     def run(self) -> None:
         store = ThumbnailStore(paths.cache_dir() / "thumbnails.sqlite")
         try:
-            while (key := self._owner.next_wish()) is not None:
-                file = Path(key)
-                image = _from_store(store, file, self._owner.side)
-                self._owner._decoded.emit(key, image)
+            while (wish := self._owner.next_wish()) is not None:
+                image = _from_store(store, Path(wish.key), wish.side, wish.intensity)
+                self._owner._decoded.emit(wish.key, wish.generation, image)
         finally:
             store.close()
 
 
-def _from_store(store: ThumbnailStore, file: Path, side: int) -> QImage:
+def _from_store(store: ThumbnailStore, file: Path, side: int, intensity: IntensityRange | None) -> QImage:
     """From the disk's store, or decoded and put there."""
-    kept = store.get(file, side)
+    kept = store.get(file, side, intensity)
     if kept is not None:
         image = QImage.fromData(kept)
         if not image.isNull():
             return image
     try:
-        picture = _square(file, side)
+        picture = _square(file, side, intensity)
     except ImageError:
         return QImage()
-    store.put(file, side, picture)
+    store.put(file, side, picture, intensity)
     return _to_qimage(picture)
 
 
-def load_thumbnail(source: Path | bytes, side: int) -> QImage:
+def load_thumbnail(source: Path | bytes, side: int, intensity: IntensityRange | None) -> QImage:
     """The middle square of an image at `side` pixels; null if it can't be decoded."""
     try:
-        return _to_qimage(_square(source, side))
+        return _to_qimage(_square(source, side, intensity))
     except ImageError:
         return QImage()
 
 
-def _square(source: Path | bytes, side: int) -> Image.Image:
+def _square(source: Path | bytes, side: int, intensity: IntensityRange | None) -> Image.Image:
     """The middle of an image; raises `ImageError`."""
-    return ImageOps.fit(load_rgb(source, side), (side, side))
+    return ImageOps.fit(load_rgb(source, side, intensity), (side, side))
 
 
-def load_picture(source: Path | bytes, longest: int) -> QImage:
+def load_picture(source: Path | bytes, longest: int, intensity: IntensityRange | None) -> QImage:
     """A whole image, at most `longest` pixels on either side; raises `ImageError`."""
-    picture = load_rgb(source, longest)
+    picture = load_rgb(source, longest, intensity)
     picture.thumbnail((longest, longest))
     return _to_qimage(picture)
 
