@@ -34,9 +34,8 @@ class LayoutDialog(QDialog):
         layout = QVBoxLayout(self)
         if question.note:
             layout.addWidget(label(question.note, wrap=True))
-        one = len(question.readings) == 1
-        text = "is this right?" if one else "what says them?"
-        layout.addWidget(label(f"The classes of “{question.name}” are not certain: {text}", wrap=True))
+        one = " This is the only guess; is it right?" if len(question.readings) == 1 else ""
+        layout.addWidget(label(f"What says the classes of “{question.name}”?{one}", wrap=True))
         self.choices = QButtonGroup(self)
         for number, reading in enumerate(question.readings):
             choice = QRadioButton(_title(reading))
@@ -69,6 +68,8 @@ def _details(reading: Reading) -> QWidget:
     said = f"Classes {listing(sorted(reading.classes), _SHOWN)}"
     if reading.splits:
         said += ", " + ", ".join(f"{count:,} for {split}" for split, count in reading.splits.items())
-    made = label(". ".join([said, *reading.reasons]) + ".", "muted", wrap=True)
+    made = label(
+        ". ".join([said, *(reason[:1].upper() + reason[1:] for reason in reading.reasons)]) + ".", "muted", wrap=True
+    )
     made.setContentsMargins(24, 0, 0, 8)
     return made
