@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ftgui.atomic_files import write_atomically
+from ftgui.data.json_files import decode_object
 
 ABOUT_FILE = "about.json"
 """In a run's folder."""
@@ -65,9 +66,6 @@ def write_words(run_folder: Path, **changes: str | bool) -> None:
 
 def _read(run_folder: Path) -> dict[str, Any]:
     try:
-        raw = json.loads((run_folder / ABOUT_FILE).read_text(encoding="utf-8"))
+        return decode_object((run_folder / ABOUT_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    if not isinstance(raw, dict):
-        raise ValueError("it is no JSON object")
-    return raw

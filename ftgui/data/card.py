@@ -95,14 +95,17 @@ def card(about: About, recipe: Recipe, made: Made, facts: RunFacts) -> str:
 def figures_of(about: About, facts: RunFacts) -> ClassFigures | None:
     """Per class on the validation images, from the model's own figures or its run's; None: not known."""
     own = about.figures
-    if all(isinstance(own.get(key), list) for key in ("right", "support", "called")):
-        right, support, called = (np.array(own[key], np.int64) for key in ("right", "support", "called"))
-    elif facts.evaluation.get("confusion"):
-        confusion = np.array(facts.evaluation["confusion"], np.int64)
-        right, support, called = np.diag(confusion), confusion.sum(1), confusion.sum(0)
-    else:
+    try:
+        if all(isinstance(own.get(key), list) for key in ("right", "support", "called")):
+            right, support, called = (np.array(own[key], np.int64) for key in ("right", "support", "called"))
+        elif facts.evaluation.get("confusion"):
+            confusion = np.array(facts.evaluation["confusion"], np.int64)
+            right, support, called = np.diag(confusion), confusion.sum(1), confusion.sum(0)
+        else:
+            return None
+    except (TypeError, ValueError, OverflowError):  # somebody else's figures, or damaged: none
         return None
-    if len(support) != len(about.class_names):
+    if not right.shape == support.shape == called.shape == (len(about.class_names),):
         return None
     return class_figures_from(right, support, called)
 

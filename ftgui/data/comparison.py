@@ -63,7 +63,10 @@ def read_samples(run_folder: Path) -> dict[str, tuple[str, str]]:
         ValueError: it is no such list.
     """
     with (run_folder / SAMPLES_FILE).open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-        rows = list(csv.reader(file))
+        try:
+            rows = list(csv.reader(file))
+        except csv.Error as error:  # no ValueError
+            raise ValueError(f"{SAMPLES_FILE} can't be read: {error}") from error
     if not rows or rows[0] != ["path", "class_name", "split"] or any(len(row) != 3 for row in rows):
         raise ValueError(f"{run_folder / SAMPLES_FILE} is no list of samples")
     return {path: (class_name, split) for path, class_name, split in rows[1:]}

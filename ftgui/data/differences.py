@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import msgspec
 
 from ftgui.data.comparison import compare_runs
+from ftgui.data.json_files import decode_object
 from ftgui.data.run_record import RECIPE_FILE, RunRecord
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import RecipeError
@@ -69,10 +69,9 @@ def _recipe(folder: Path) -> dict[str, str]:
 def read_environment(folder: Path) -> dict[str, Any]:
     """What a run was made with and on; empty where that is not known."""
     try:
-        raw = json.loads((folder / ENVIRONMENT_FILE).read_text(encoding="utf-8"))
+        return decode_object((folder / ENVIRONMENT_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return raw if isinstance(raw, dict) else {}
 
 
 def _environment(folder: Path) -> dict[str, str]:

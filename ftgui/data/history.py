@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from ftgui.data.job import Job
+from ftgui.data.json_files import number, text
 
 METRICS_FILE = "metrics.jsonl"
 
@@ -117,12 +118,15 @@ def read_history(run_folder: Path, last_step: int, job: Job) -> History:
     decoder = msgspec.json.Decoder(dict[str, Any])
     # The file may grow meanwhile, so its last line may be half a line.
     with (run_folder / METRICS_FILE).open("rb") as lines:
-        for number, line in enumerate(lines):
-            if number % _LINES_PER_LOOK == 0:
-                job.progress(number)
+        for number_of_line, line in enumerate(lines):
+            if number_of_line % _LINES_PER_LOOK == 0:
+                job.progress(number_of_line)
             if not line.endswith(b"\n"):
                 break
-            _take(history, decoder.decode(line), last_step)
+            try:
+                _take(history, decoder.decode(line), last_step)
+            except KeyError as error:
+                raise ValueError(f"line {number_of_line + 1} has no {error}") from error
     stride = -(-len(history.steps) // MOST_STEPS)
     history.steps = history.steps[:: max(stride, 1)]
     return history
@@ -132,18 +136,19 @@ def _take(history: History, line: dict[str, Any], last_step: int) -> None:
     step = line.get("step")
     if not isinstance(step, int) or step > last_step:
         return
-    kind = line["kind"]
+    kind = line.get("kind")
     if kind == "step":
         history.steps.append((step, _figure(line["loss"]), _figure(line["accuracy"]), _figure(line["lr"])))
     elif kind == "epoch":
         history.epochs.append((step, _figure(line["val_loss"]), _figure(line["val_accuracy"])))
     elif kind == "phase":
-        history.phases.append((step, line["name"]))
+        history.phases.append((step, text(line["name"])))
     elif kind == "steered" and (line["what"], step) != ("continued", last_step):
         # The one at the last step is what just happened: whoever continued the run has been told.
         words = {"pause": "paused", "resume": "resumed"}
-        history.steered.append((step, line["text"] or words.get(line["what"], line["what"])))
+        what = text(line["what"])
+        history.steered.append((step, text(line["text"]) or words.get(what, what)))
 
 
-def _figure(value: float | None) -> float:
-    return float("nan") if value is None else value
+def _figure(value: object) -> float:
+    return number(value)

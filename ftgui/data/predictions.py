@@ -53,7 +53,10 @@ def read_predictions(run_folder: Path) -> list[Predicted]:
     if not path.exists():
         return []
     with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-        rows = list(csv.reader(file))
+        try:
+            rows = list(csv.reader(file))
+        except csv.Error as error:  # no ValueError
+            raise ValueError(f"{PREDICTIONS_FILE} can't be read: {error}") from error
     if not rows or rows[0] != _COLUMNS:
         raise ValueError(f"{path} is no table of predictions")
     return [

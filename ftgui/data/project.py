@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import re
 import shutil
@@ -19,6 +18,7 @@ from ftgui.data.catalog import Catalog
 from ftgui.data.finished import BEST_FOLDER, has_model
 from ftgui.data.found import Columns, Found, FoundImage
 from ftgui.data.job import Job
+from ftgui.data.json_files import decode_object
 from ftgui.data.label_sources import Wanted
 from ftgui.data.readings import ASK
 from ftgui.data.scan import dataset_root, scan
@@ -259,11 +259,12 @@ def read_checkpoint(run_folder: Path) -> dict[str, Any] | None:
     try:
         with (run_folder / CHECKPOINT_FILE).open("rb") as file:
             size = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(min(size, _LARGEST_HEADER)))
-        plain = json.loads(header["__metadata__"]["plain"])
+            header = decode_object(file.read(min(size, _LARGEST_HEADER)))
+        plain = decode_object(header["__metadata__"]["plain"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return plain if isinstance(plain, dict) and isinstance(plain.get("at"), dict) else None
+    at = plain.get("at")
+    return plain if isinstance(at, dict) and isinstance(at.get("step"), int) else None
 
 
 def catalog_beside(run_folder: Path) -> Path | None:
@@ -295,10 +296,9 @@ def slug(text: str) -> str:
 def read_result(run_folder: Path) -> dict[str, Any] | None:
     """The figures of a finished run, or None where there are none that can be read."""
     try:
-        result = json.loads((run_folder / "result.json").read_text(encoding="utf-8"))
+        return decode_object((run_folder / "result.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return result if isinstance(result, dict) else None
 
 
 def read_evaluation(run_folder: Path) -> Evaluation | None:

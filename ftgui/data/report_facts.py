@@ -19,6 +19,7 @@ from ftgui.data.history import METRICS_FILE, History, read_history
 from ftgui.data.intensity import IntensityRange
 from ftgui.data.intensity_survey import resolved
 from ftgui.data.job import Job
+from ftgui.data.json_files import text, texts
 from ftgui.data.predictions import Predicted, read_predictions
 from ftgui.data.project import Project, read_result
 from ftgui.data.run_record import RECIPE_FILE, RunRecord, read_record
@@ -161,8 +162,8 @@ def _proofs(folder: Path) -> list[PhaseProof]:
                 continue
             said = decoder.decode(line)
             if said["kind"] == "phase":
-                found.append(PhaseProof(said["name"], said["layers"], said["frozen_hash"]))
+                found.append(PhaseProof(text(said["name"]), texts(said["layers"]), text(said["frozen_hash"])))
             elif found:
-                found[-1].after, found[-1].unchanged = said["frozen_hash"], said["frozen_unchanged"]
-                found[-1].early = said["early"]
+                found[-1].after, found[-1].unchanged = text(said["frozen_hash"]), bool(said["frozen_unchanged"])
+                found[-1].early = bool(said["early"])
     return found

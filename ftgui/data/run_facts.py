@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from ftgui.data.card import PhaseDone, RunFacts
 from ftgui.data.comparison import read_samples
 from ftgui.data.history import METRICS_FILE
+from ftgui.data.json_files import decode_object, number, text, texts
 from ftgui.data.project import read_result
 
 _BY_A_PERSON = frozenset({"rate", "layers", "early-stop", "finish-phase"})
@@ -51,7 +51,7 @@ def _course(folder: Path) -> tuple[list[PhaseDone], list[tuple[int, str]]]:
                 if b'"kind": "step"' in raw:  # nearly all of them
                     continue
                 try:
-                    _take(json.loads(raw), phases, steered)
+                    _take(decode_object(raw), phases, steered)
                 except (ValueError, KeyError):
                     continue  # half a line at the end of a file that grows
     except OSError:
@@ -62,18 +62,17 @@ def _course(folder: Path) -> tuple[list[PhaseDone], list[tuple[int, str]]]:
 def _take(line: dict[str, Any], phases: list[PhaseDone], steered: list[tuple[int, str]]) -> None:
     kind = line.get("kind")
     if kind == "phase":
-        phases.append(PhaseDone(line["name"], line["layers"], line["frozen_hash"]))
+        phases.append(PhaseDone(text(line["name"]), texts(line["layers"]), text(line["frozen_hash"])))
     elif kind == "prefix" and phases and phases[-1].views is None:
-        phases[-1] = replace(phases[-1], views=line["views"] if line["cached"] else 0)
+        phases[-1] = replace(phases[-1], views=int(number(line["views"], 0)) if line["cached"] else 0)
     elif kind == "phase-end" and phases:
         phases[-1] = replace(phases[-1], unchanged=line["frozen_unchanged"], early=line["early"])
-    elif kind == "steered" and line["what"] in _BY_A_PERSON:
-        steered.append((line["step"], line["text"]))
+    elif kind == "steered" and str(line["what"]) in _BY_A_PERSON:
+        steered.append((int(number(line["step"], 0)), text(line["text"])))
 
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        return decode_object(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return value if isinstance(value, dict) else {}

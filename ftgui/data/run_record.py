@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from hashlib import blake2b
@@ -15,6 +14,7 @@ from ftgui.data.about_run import read_words
 from ftgui.data.comparison import SAMPLES_FILE, read_samples
 from ftgui.data.finished import has_model
 from ftgui.data.history import Course, read_course
+from ftgui.data.json_files import decode_object, number
 from ftgui.data.project import continuable, run_number
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import RecipeError
@@ -156,9 +156,7 @@ def _course(folder: Path, problems: list[str]) -> Course:
 def _result(folder: Path, found: dict[str, Any], problems: list[str]) -> dict[str, Any]:
     """As it lies there, or empty."""
     try:
-        result = json.loads((folder / RESULT_FILE).read_text(encoding="utf-8"))
-        if not isinstance(result, dict):
-            raise ValueError("it is no JSON object")
+        result = decode_object((folder / RESULT_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError):
@@ -186,5 +184,4 @@ def _figures(found: dict[str, Any], result: dict[str, Any], course: Course) -> N
 
 
 def _number(raw: dict[str, Any], key: str, otherwise: float) -> float:
-    value = raw.get(key)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else otherwise
+    return number(raw.get(key), otherwise)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import msgspec
 
 from ftgui.data.history import METRICS_FILE
 from ftgui.data.job import Job
+from ftgui.data.json_files import number
 from ftgui.data.recipe_words import in_words
 from ftgui.data.run_record import RECIPE_FILE, RunRecord
 from ftgui.protocol import recipe as recipes
@@ -86,7 +86,7 @@ def _events(record: RunRecord, job: Job) -> Iterator[Any]:
                 found = decoder.decode(line)
             except msgspec.DecodeError:
                 continue  # half a line of a run that goes on, or damaged: the rest can still be drawn
-            names = {"step": _STEP, "epoch": _EPOCH}.get(found.get("kind", ""))
+            names = {"step": _STEP, "epoch": _EPOCH}.get(str(found.get("kind", "")))
             if names:
                 yield _scalars(found, names)
 
@@ -96,12 +96,10 @@ def _scalars(line: dict[str, Any], names: dict[str, str]) -> Any:
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
 
-    values = [
-        Summary.Value(tag=tag, simple_value=math.nan if line[name] is None else line[name])
-        for name, tag in names.items()
-        if name in line
-    ]
-    return Event(wall_time=line["time"], step=line["step"], summary=Summary(value=values))
+    values = [Summary.Value(tag=tag, simple_value=number(line[name])) for name, tag in names.items() if name in line]
+    return Event(
+        wall_time=number(line.get("time"), 0.0), step=int(number(line.get("step"), 0.0)), summary=Summary(value=values)
+    )
 
 
 def _text_summary(tag: str, markdown: str) -> Any:
