@@ -108,34 +108,44 @@ class Catalog:
         path: of the file; made when missing.
         read_only: for whoever only looks.
         any_thread: its owner sees to it that only one thread at a time uses it.
+        patience: seconds to wait for others who write; then `sqlite3.OperationalError`, and nothing was done.
 
     Raises:
         CatalogError: the file is of another version or not a catalog.
     """
 
-    def __init__(self, path: Path, read_only: bool = False, any_thread: bool = False) -> None:
+    def __init__(self, path: Path, read_only: bool = False, any_thread: bool = False, patience: float = 30.0) -> None:
         self.path = path
         self._all_new = False
         """The scan that goes on is the first."""
         uri = f"{path.resolve().as_uri()}{'?mode=ro' if read_only else ''}"
         try:
             self._db = sqlite3.connect(
-                uri, uri=True, timeout=30, isolation_level=None, check_same_thread=not any_thread
+                uri, uri=True, timeout=patience, isolation_level=None, check_same_thread=not any_thread
             )
-            self._finder = Finder(self._db)
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            self._db.execute("PRAGMA foreign_keys = ON")
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.execute("PRAGMA cache_size = -32000")
-            if version == 0 and not read_only:
-                self._db.execute("PRAGMA journal_mode = WAL")
-                self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {CATALOG_VERSION}; COMMIT;")
-            elif version == 1 and not read_only:
-                self._upgrade()
-            elif version != CATALOG_VERSION:
-                raise CatalogError(f"The catalog has version {version}; this ftgui reads version {CATALOG_VERSION}.")
         except sqlite3.Error as error:
             raise CatalogError(f"The catalog {path} can't be opened: {error}") from error
+        try:
+            self._prepare(read_only)
+        except BaseException as error:
+            self._db.close()  # or the file could not be moved or deleted on Windows while the error is shown
+            if isinstance(error, sqlite3.Error):
+                raise CatalogError(f"The catalog {path} can't be opened: {error}") from error
+            raise
+        self._finder = Finder(self._db)
+
+    def _prepare(self, read_only: bool) -> None:
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        self._db.execute("PRAGMA foreign_keys = ON")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.execute("PRAGMA cache_size = -32000")
+        if version == 0 and not read_only:
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {CATALOG_VERSION}; COMMIT;")
+        elif version == 1 and not read_only:
+            self._upgrade()
+        elif version != CATALOG_VERSION:
+            raise CatalogError(f"The catalog has version {version}; this ftgui reads version {CATALOG_VERSION}.")
 
     def _upgrade(self) -> None:
         """Version 1 held nothing that a scan does not find again, except which split an image had."""
@@ -170,10 +180,13 @@ class Catalog:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield self._db
+            self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            # A commit that fails leaves the transaction open, and nothing could be written any more; a full disk may have
+            # ended it already.
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
 
     # --- a scan -----------------------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from ftgui.data.formats import is_image_name
 from ftgui.data.found import is_text
 from ftgui.data.job import Job
 from ftgui.data.records import reference
+from ftgui.data.split import Splitting
 
 Ids = Sequence[int]
 
@@ -160,18 +161,24 @@ def put_back(catalog: Catalog, removed: Removed) -> None:
         db.executemany(f"INSERT OR IGNORE INTO images ({_OWN}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", removed)
 
 
-def splits(catalog: Catalog) -> Values:
-    """Of all images, but for those set by hand."""
-    with catalog.transaction() as db:
-        ids = [row[0] for row in db.execute("SELECT id FROM images WHERE NOT pinned")]
-        return Values(splits=_grouped(db, "split, pinned", ids))
+def split_again(catalog: Catalog, splitting: Splitting, back: Values | None = None) -> Values:
+    """Divide the images another way.
 
+    Args:
+        splitting: the way.
+        back: what this returned when that way was left: images are then where they were, unless moved by hand since.
 
-def give_back_splits(catalog: Catalog, before: Values) -> None:
-    """Images that were not set by hand since are in the splits they were in."""
+    Returns:
+        in which splits the images were, but for those set by hand.
+    """
     with catalog.transaction() as db:
-        free = {row[0] for row in db.execute("SELECT id FROM images WHERE NOT pinned")}
-        _write(db, Values(splits={key: [i for i in ids if i in free] for key, ids in before.splits.items()}))
+        free = [row[0] for row in db.execute("SELECT id FROM images WHERE NOT pinned")]
+        before = Values(splits=_grouped(db, "split, pinned", free))
+        catalog.split_within(splitting)
+        if back is not None:
+            free_ids = set(free)
+            _write(db, Values(splits={key: [i for i in ids if i in free_ids] for key, ids in back.splits.items()}))
+    return before
 
 
 def write(catalog: Catalog, values: Values) -> Values:

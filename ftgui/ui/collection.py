@@ -36,6 +36,8 @@ _SETTLE = 1500
 """Milliseconds after a change on disk, or an edit, before it is looked into: more may follow."""
 _PATIENCE = 0.5
 """Seconds."""
+PATIENCE_FOR_A_LOCK = 1.0
+"""Seconds that an edit waits, on the window's thread, for whoever writes to the catalog; then it is said and not done."""
 MOST_WATCHED = 1000
 """Folders; operating systems allow a limited number of watches."""
 
@@ -75,7 +77,7 @@ class Collection(QObject):
     """What is open stays open, but something in the background did not work."""
     progress = Signal(str, object, object)
     """What is going on, done, total; an empty text: nothing any more."""
-    _begun = Signal(object, object, object, object)
+    _begun = Signal(object, object, object, object, object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -211,15 +213,17 @@ class Collection(QObject):
             self._counting = None
             self._total = total
 
-    @Slot(object, object, object, object)
-    def _has_begun(self, number: int, project: Project, contents: Contents, trained: TrainedRuns) -> None:
+    @Slot(object, object, object, object, object)
+    def _has_begun(
+        self, number: int, project: Project, recipe: Recipe, contents: Contents, trained: TrainedRuns
+    ) -> None:
         """There is something to look at, though the search goes on."""
         if number != self._number or self._opening is None:
             return
         if self._scan is not None:
             self._scan.cancel()
         self._opening, self._scan = None, self._opening
-        self._show(project, project.recipe_for(contents.root), contents, trained)
+        self._show(project, recipe, contents, trained)
         self._count(contents.root)
 
     def _show(self, project: Project, recipe: Recipe, contents: Contents, trained: TrainedRuns) -> None:
@@ -231,7 +235,7 @@ class Collection(QObject):
         self._let_go()
         self.project, self.contents, self.trained = project, contents, trained
         self._intensity = recipe.dataset.intensity
-        self.catalog = project.catalog()
+        self.catalog = Catalog(project.catalog_path, patience=PATIENCE_FOR_A_LOCK)
         self.opened.emit(recipe)
 
     @Slot(object)
@@ -438,7 +442,7 @@ def _work(
     find: Callable[[Job], Path],
     only: Sequence[str],
     wanted: Wanted | None,
-    begun: Callable[[Project, Contents, TrainedRuns], None],
+    begun: Callable[[Project, Recipe, Contents, TrainedRuns], None],
     job: Job,
 ) -> Outcome | LayoutQuestion | TableQuestion:
     """Opening, on a thread of the pool."""
@@ -447,7 +451,8 @@ def _work(
     trained = read_trained_runs(project)
 
     def first() -> None:
-        begun(project, _contents(project.catalog_path, job), trained)
+        recipe = project.recipe_for(folder, only)
+        begun(project, recipe, _contents(project.catalog_path, job), trained)
 
     try:
         recipe, found = project.take_in(folder, job, first, wanted, only)

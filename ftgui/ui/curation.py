@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QThreadPool, Signal, Slot
+from PySide6.QtCore import QObject, QThreadPool, QTimer, Signal, Slot
 from PySide6.QtGui import QUndoStack
 
 from ftgui.data import edits
@@ -22,7 +22,7 @@ from ftgui.data.records import reference
 from ftgui.data.split import Splitting
 from ftgui.protocol.recipe import Recipe
 from ftgui.ui.collection import Collection
-from ftgui.ui.commands.edit_catalog import EditCatalog, Step
+from ftgui.ui.commands.edit_catalog import EditCatalog, Step, bring_into_step
 from ftgui.ui.words import plural
 from ftgui.ui.workers.tasks import Task
 
@@ -39,6 +39,17 @@ class _Added:
     refused: list[Path]
 
 
+@dataclass(frozen=True)
+class _Divided:
+    """What came of dividing the images another way."""
+
+    catalog_path: Path
+    before: Splitting
+    now: Splitting
+    splits: Values
+    """As they were."""
+
+
 class Curation(QObject):
     """Edits the catalog that `collection` has open.
 
@@ -50,6 +61,8 @@ class Curation(QObject):
 
     said = Signal(str, str)
     """Severity, sentence."""
+    dividing_changed = Signal()
+    """`dividing`."""
     edited = Signal(str)
     """What was done, to how many, e.g. ``"Relabel 12 images to bees"``: the newest step of the undo stack."""
     taught = Signal(str)
@@ -62,6 +75,9 @@ class Curation(QObject):
         self._collection = collection
         self._undo_stack = undo_stack
         self._former: dict[Splitting, Values] = {}
+        self._dividing: Task | None = None
+        self._split_wanted: tuple[Path, Splitting] | None = None
+        """Of which catalog, and how."""
         self._pool = QThreadPool(self)
         self._pool.setMaxThreadCount(1)  # one after the other, in the order they were asked for
         self._adding: Task | None = None
@@ -196,22 +212,47 @@ class Curation(QObject):
 
     # --- the split --------------------------------------------------------------------------------------------------
 
+    @property
+    def dividing(self) -> bool:
+        """The images are being divided another way, so who is for training is about to change."""
+        return self._dividing is not None
+
     def split_as(self, splitting: Splitting) -> None:
-        """Bring the catalog to what the recipe says, if it says something new. Back at an earlier one, images are where they
-        were then."""
+        """Bring the catalog to what the recipe says, if it says something new; in the background, for it is about every image.
+        Back at an earlier one, images are where they were then."""
         catalog = self._collection.catalog
-        if catalog is None or self._collection.scanning or catalog.splitting == splitting:
+        if catalog is None or self._collection.scanning:
             return
+        self._split_wanted = (catalog.path, splitting)
+        before = catalog.splitting
+        if self._dividing is not None or before == splitting:
+            return
+        work = partial(_split, catalog.path, before, splitting, self._former.get(splitting))
+        self._dividing = Task(work, self)
+        self._dividing.done.connect(self._divided)
+        self._dividing.failed.connect(self._not_divided)
+        self._dividing.start(self._pool)
+        self.dividing_changed.emit()
 
-        def split() -> Step:
-            self._former[catalog.splitting] = edits.splits(catalog)
-            catalog.split(splitting)
-            if splitting in self._former:
-                edits.give_back_splits(catalog, self._former.pop(splitting))
+    @Slot(object)
+    def _divided(self, outcome: _Divided) -> None:
+        self._dividing = None
+        catalog = self._collection.catalog
+        if catalog is not None and catalog.path == outcome.catalog_path:
+            self._former.pop(outcome.now, None)
+            self._former[outcome.before] = outcome.splits
             self._collection.edited()
-            return split
+        self.dividing_changed.emit()
+        if catalog is not None and self._split_wanted is not None:
+            path, newest = self._split_wanted
+            if path == catalog.path and newest is not outcome.now:
+                self.split_as(newest)
 
-        self._try("Change split", split)
+    @Slot(str)
+    def _not_divided(self, sentence: str) -> None:
+        self._dividing = None
+        self.said.emit("error", sentence)
+        self.dividing_changed.emit()
 
     @Slot(Recipe)
     def _opened(self, _recipe: Recipe) -> None:
@@ -278,12 +319,40 @@ class Curation(QObject):
 
     def _failed(self, words: str, error: sqlite3.Error) -> None:
         log.warning("edit failed", exc_info=error)
-        self.said.emit("error", f"“{words}” could not be saved: {error}.")
+        if "locked" in str(error):
+            why = "The project is being written to by another program, or by the search for images. Try again in a moment."
+            self.said.emit("error", f"“{words}” was not done. {why}")
+        else:
+            self.said.emit("error", f"“{words}” could not be saved: {error}.")
+
+    def _step_failed(self, words: str, error: sqlite3.Error) -> None:
+        self._failed(words, error)
+        QTimer.singleShot(0, self, self._bring_into_step)  # the stack is in the middle of the step
+
+    @Slot()
+    def _bring_into_step(self) -> None:
+        bring_into_step(self._undo_stack)
 
     def _did(self, words: str, undo: Step) -> None:
-        self._undo_stack.push(EditCatalog(words, undo, self._failed))
+        self._undo_stack.push(EditCatalog(words, undo, self._step_failed))
         self.said.emit("info", f"{words}. Ctrl+Z undoes it.")
         self.edited.emit(words)
+
+
+def _split(catalog_path: Path, before: Splitting, splitting: Splitting, back: Values | None, job: Job) -> _Divided:
+    """On a thread of the pool.
+
+    Raises:
+        CatalogError: it can't be saved.
+    """
+    job.progress(0)
+    try:
+        with Catalog(catalog_path) as catalog:
+            splits = edits.split_again(catalog, splitting, back)
+    except sqlite3.Error as error:
+        log.warning("splitting failed", exc_info=error)
+        raise CatalogError(f"“Change split” could not be saved: {error}.") from error
+    return _Divided(catalog_path, before, splitting, splits)
 
 
 def _add(catalog_path: Path, files: list[Path], class_name: str, job: Job) -> _Added:

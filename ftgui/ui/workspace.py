@@ -156,6 +156,7 @@ class Workspace(QObject):
         collection.went_wrong.connect(self._dataset_trouble)
         collection.progress.connect(self._dataset_progress)
         self.curation.said.connect(self.message)
+        self.curation.dividing_changed.connect(self.recipe_changed)
         self.curation.progress.connect(self._dataset_progress)
         self.examples.said.connect(self.message)
         self.examples.ready.connect(self._example_ready)
@@ -660,6 +661,8 @@ class Workspace(QObject):
             found.append(Problem("info", "opening", "Another dataset is being opened."))
         elif self.collection.scanning:
             found.append(Problem("info", "opening", "The folder is still being looked through."))
+        elif self.curation.dividing:
+            found.append(Problem("info", "splitting", "The images are being divided into train, val and test."))
         elif not self.contents.complete:
             text = "The folder was not looked through to its end. Open it again to go on."
             found.append(Problem("error", "incomplete", text))

@@ -639,3 +639,34 @@ def test_findings_of_images_that_are_gone_by_now_are_no_error(make_dataset: Make
             ("leak",), [(10**6, "leak", "gone", None), (catalog.find(Query())[0], "leak", "here", 5)]
         )
         assert groups(catalog.contents())["leak"] == 1
+
+
+def test_a_catalog_that_is_refused_is_let_go_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or nobody could move or delete the file on Windows."""
+    made: list[sqlite3.Connection] = []
+    real = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *a, **k: made.append(real(*a, **k)) or made[-1])
+    newer, damaged = tmp_path / "newer.sqlite", tmp_path / "damaged.sqlite"
+    db = real(newer)
+    db.execute("PRAGMA user_version = 99")
+    db.close()
+    damaged.write_bytes(b"no database at all" * 100)
+    for path in (newer, damaged):
+        with pytest.raises(CatalogError):
+            Catalog(path)
+    assert len(made) == 2
+    for connection in made:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.execute("SELECT 1")
+
+
+def test_a_commit_that_fails_leaves_the_catalog_usable(make_dataset: Maker) -> None:
+    with opened(make_dataset(count=4)) as catalog:
+        before = catalog.counts()
+        with pytest.raises(sqlite3.IntegrityError), catalog.transaction() as db:
+            db.execute("PRAGMA defer_foreign_keys = ON")
+            db.execute("UPDATE images SET excluded = 1")
+            db.execute("INSERT INTO findings VALUES (987654, 'tiny', '', NULL)")  # found out by the commit
+        assert catalog.counts() == before
+        edits.exclude(catalog, catalog.find(Query())[:1], True)
+        assert catalog.contents().excluded == 1

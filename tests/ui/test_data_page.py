@@ -674,11 +674,24 @@ def test_an_undo_that_fails_is_not_turned_round(
     with monkeypatch.context() as patch:
         patch.setattr("ftgui.data.edits.write", locked)
         window.workspace.undo_stack.undo()
-    assert "could not be saved: database is locked" in window.status.text.text()
-    window.workspace.undo_stack.redo()
+    stack = window.workspace.undo_stack
+    assert "was not done" in window.status.text.text()
+    stack.redo()
     window.workspace.collection.refresh()
     qtbot.waitUntil(lambda: not window.workspace.checking)
-    assert counts(page) == {"blue": 9, "red": 11}
+    assert counts(page) == {"blue": 9, "red": 11} and stack.undoText() == "Relabel 1 image to red"
+    with monkeypatch.context() as patch:
+        patch.setattr("ftgui.data.edits.write", locked)
+        stack.undo()
+    qtbot.waitUntil(lambda: stack.canUndo() and not stack.canRedo())
+    stack.undo()
+    qtbot.waitUntil(lambda: counts(page) == {"blue": 10, "red": 10})
+    with monkeypatch.context() as patch:
+        patch.setattr("ftgui.data.edits.write", locked)
+        stack.redo()
+    qtbot.waitUntil(lambda: stack.canRedo() and not stack.canUndo())
+    stack.redo()
+    qtbot.waitUntil(lambda: counts(page) == {"blue": 9, "red": 11})
 
 
 def test_what_a_model_says_does_not_reach_another_dataset(
@@ -708,9 +721,9 @@ def test_undoing_a_split_gives_every_image_back(qtbot, page: DataPage, window: M
     window.workspace.plan.split(0.4, 0.1, 3, "")
     qtbot.waitUntil(lambda: window.workspace.contents.counts["red"]["val"] == 10)
     window.workspace.undo_stack.undo()
-    assert sorted(catalog.entries()) == before
+    qtbot.waitUntil(lambda: sorted(catalog.entries()) == before)
     window.workspace.undo_stack.redo()
-    assert catalog.counts()["red"]["val"] == 10
+    qtbot.waitUntil(lambda: catalog.counts()["red"]["val"] == 10)
 
 
 def test_a_pattern_that_is_none_is_refused_wherever_the_example_lies(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 
-from PySide6.QtGui import QUndoCommand
+from PySide6.QtGui import QUndoCommand, QUndoStack
 
 Step = Callable[[], "Step"]
 """Does something and returns what undoes it."""
@@ -17,8 +17,8 @@ class EditCatalog(QUndoCommand):
     Args:
         words: for the Undo menu, e.g. ``"Relabel 12 images to bees"``.
         undo: how it is undone; returns how it is done again.
-        failed: told when the catalog can't be written. The step is then gone from the stack and the data as it was: kept, it
-            would do the opposite of its words from then on.
+        failed: told when the catalog can't be written. The data are then as they were, while the stack has moved on; so the
+            next step back is only the stack's.
     """
 
     def __init__(self, words: str, undo: Step, failed: Callable[[str, sqlite3.Error], None]) -> None:
@@ -26,6 +26,8 @@ class EditCatalog(QUndoCommand):
         self._step = undo
         self._failed = failed
         self._pushed = False
+        self.out_of_step = False
+        """The stack says that it was undone (or done again), but it could not be."""
 
     def redo(self) -> None:
         if self._pushed:
@@ -36,8 +38,21 @@ class EditCatalog(QUndoCommand):
         self._take_step()
 
     def _take_step(self) -> None:
+        if self.out_of_step:
+            self.out_of_step = False
+            return
         try:
             self._step = self._step()
         except sqlite3.Error as error:
-            self.setObsolete(True)
+            self.out_of_step = True
             self._failed(self.text(), error)
+
+
+def bring_into_step(stack: QUndoStack) -> None:
+    """After a step that failed: the stack says again what is so, and the step can be tried once more."""
+    index = stack.index()
+    undone, done = stack.command(index), stack.command(index - 1) if index else None
+    if isinstance(undone, EditCatalog) and undone.out_of_step:
+        stack.redo()
+    elif isinstance(done, EditCatalog) and done.out_of_step:
+        stack.undo()
