@@ -14,10 +14,8 @@ from torch import nn
 
 from ftgui.engine.errors import EngineError
 from ftgui.engine.layers import LayerTree
-from ftgui.protocol.recipe import EVERYTHING, HEAD, LAST_STAGE
-
-OWN = ":own"
-"""After a layer's name: only the parameters it owns itself, not those of the modules below it."""
+from ftgui.protocol.layer_names import UnknownLayerError
+from ftgui.protocol.recipe import HEAD
 
 
 class Freezer:
@@ -42,59 +40,19 @@ class Freezer:
         Raises:
             EngineError: a name that this model does not have.
         """
-        units: set[int] = set()
-        for name in layers:
-            alone = name.endswith(OWN)
-            tops = self._rows_named(name.removesuffix(OWN))
-            rows = tops if alone else [row for top in tops for row in self.tree.subtree(top)]
-            units.update(row for row in rows if self.tree.rows[row].own_parameters)
-        return units
-
-    def _rows_named(self, name: str) -> list[int]:
-        groups = self.tree.groups()
-        if name == EVERYTHING:
-            return groups
-        if name == LAST_STAGE:
-            stages = [index for index in groups if self.tree.rows[index].name.startswith("stage ")]
-            neck = [index for index in groups if self.tree.rows[index].name == "neck"]
-            return stages[-1:] + neck
-        found = [index for index, row in enumerate(self.tree.rows) if name in (row.name, row.path)]
-        if not found:
-            # An opened container, e.g. "blocks": all rows below it.
-            found = [i for i, row in enumerate(self.tree.rows) if row.path and row.path.startswith(name + ".")]
-        if not found:
-            known = ", ".join(self.tree.rows[index].name for index in groups)
-            raise EngineError(f"This model has no layer “{name}”. It has: {known}; or use “{EVERYTHING}”.")
-        return found
+        try:
+            return set(self.tree.names.resolve(layers))
+        except UnknownLayerError as error:
+            raise EngineError(str(error)) from error
 
     def names(self, units: set[int] | None = None) -> list[str]:
         """The shortest list of names that means these units (by default those that learn now)."""
-        wanted = self.trainable if units is None else units
-        if wanted and wanted == set(self.tree.units):
-            return [EVERYTHING]
-        children = self.tree.children()
-        names: list[str] = []
-
-        def visit(index: int) -> None:
-            here = {row for row in self.tree.subtree(index) if self.tree.rows[row].own_parameters}
-            if not here & wanted:
-                return
-            if here <= wanted:
-                names.append(self.tree.rows[index].name)
-                return
-            if index in wanted:
-                names.append(self.tree.rows[index].name + OWN)
-            for child in children[index]:
-                visit(child)
-
-        for group in self.tree.groups():
-            visit(group)
-        return names
+        return self.tree.names.shortest(self.trainable if units is None else units)
 
     def set_trainable(self, units: set[int]) -> None:
         """Let exactly these units learn."""
         self.trainable = set(units)
-        for index in self.tree.units:
+        for index in self.tree.names.units:
             for parameter in self._module(index).parameters(recurse=False):
                 parameter.requires_grad_(index in self.trainable)
 
@@ -102,8 +60,8 @@ class Freezer:
         """Named parameters that learn, by the top row they are under, in the order of the tree; a shared one once."""
         found: dict[str, list[tuple[str, nn.Parameter]]] = {}
         seen: set[int] = set()
-        for group in self.tree.groups():
-            rows = [row for row in self.tree.subtree(group) if row in self.trainable]
+        for group in self.tree.names.groups:
+            rows = [row for row in self.tree.names.subtree(group) if row in self.trainable]
             for row in rows:
                 path = self.tree.rows[row].path
                 for name, parameter in self._module(row).named_parameters(recurse=False):

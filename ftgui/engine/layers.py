@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import nn
 
+from ftgui.protocol.layer_names import LayerNames
 from ftgui.protocol.messages import LayerNode
 
 _OPENED = frozenset(
@@ -46,29 +48,10 @@ class LayerTree:
 
     rows: list[Row]
 
-    @property
-    def units(self) -> list[int]:
-        """Rows that own parameters."""
-        return [index for index, row in enumerate(self.rows) if row.own_parameters]
-
-    def children(self) -> list[list[int]]:
-        """Per row, the indices of its child rows."""
-        children: list[list[int]] = [[] for _ in self.rows]
-        for index, row in enumerate(self.rows):
-            if row.parent >= 0:
-                children[row.parent].append(index)
-        return children
-
-    def groups(self) -> list[int]:
-        """Top rows: stem, stages, neck, head."""
-        return [index for index, row in enumerate(self.rows) if row.parent < 0]
-
-    def subtree(self, index: int) -> range:
-        """Indices of a row and all below it (pre-order makes them contiguous)."""
-        end = index + 1
-        while end < len(self.rows) and self.rows[end].parent >= index:
-            end += 1
-        return range(index, end)
+    @cached_property
+    def names(self) -> LayerNames:
+        """What the rows are called."""
+        return LayerNames(self.rows)
 
     def nodes(self, shapes: dict[str, list[int]]) -> list[LayerNode]:
         """For the wire, with output shapes by module path."""
@@ -76,6 +59,7 @@ class LayerTree:
             LayerNode(
                 name=row.name,
                 label=row.label,
+                path=row.path,
                 parent=row.parent,
                 kind=row.kind,
                 parameters=row.parameters,

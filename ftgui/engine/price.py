@@ -162,7 +162,7 @@ class Profiler:
         leaves = [_median(seen) for seen in zip(*self._rounds, strict=True)]
         folded = _folded_seconds(twin, batch, device, poll)
         share = folded / sum(leaf.infer for leaf in leaves) if folded else 1.0
-        parameters = {row: freezer.tree.rows[row].own_parameters for row in freezer.tree.units}
+        parameters = {row: freezer.tree.rows[row].own_parameters for row in sorted(freezer.tree.names.units)}
         decoded = int(preprocessing.resize**2 * _DECODED_BYTES * 3)
         augmented = _augment_seconds(preprocessing)
         return Profile(leaves, bool(folded), share, augmented, base, decoded, parameters)
@@ -236,7 +236,7 @@ def _memory_needed(
 
 
 def _rows_by_module(freezer: Freezer) -> dict[str, int]:
-    return {freezer.tree.rows[row].path or "": row for row in freezer.tree.units}
+    return {freezer.tree.rows[row].path or "": row for row in sorted(freezer.tree.names.units)}
 
 
 def _folded_seconds(model: nn.Module, batch: torch.Tensor, device: torch.device, poll: Callable[[], None]) -> float:

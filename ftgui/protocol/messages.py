@@ -319,6 +319,8 @@ class LayerNode(msgspec.Struct, frozen=True, kw_only=True):
     """Unique. A group's name (``stem``, ``stage 3``, ``neck``, ``head``) or the module's path in the model."""
     label: str
     """What the tree shows, e.g. ``block 2``."""
+    path: str | None
+    """The module's path in the model (``""`` is the model itself); None for a group of several modules."""
     parent: int
     """Index of the parent row, -1 for a top row."""
     kind: str

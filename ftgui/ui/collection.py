@@ -60,6 +60,7 @@ class Collection(QObject):
 
     Args:
         parent: owner.
+        settle: waits until all edits of recipes are on the disk; called on a thread of its own before one is read.
     """
 
     opened = Signal(Recipe)
@@ -79,8 +80,9 @@ class Collection(QObject):
     """What is going on, done, total; an empty text: nothing any more."""
     _begun = Signal(object, object, object, object, object)
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, parent: QObject | None = None, settle: Callable[[], None] = lambda: None) -> None:
         super().__init__(parent)
+        self._settle = settle
         self.project: Project | None = None
         self.catalog: Catalog | None = None
         """For edits and small questions, on the main thread only."""
@@ -192,7 +194,9 @@ class Collection(QObject):
         if self._opening is not None:
             self._opening.cancel()
         self._number += 1
-        self._opening = Task(partial(_work, find, only, wanted, partial(self._begun.emit, self._number)), self)
+        self._opening = Task(
+            partial(_work, find, only, wanted, partial(self._begun.emit, self._number), self._settle), self
+        )
         self._what = what
         self._opening.progress.connect(self._progress)
         self._opening.done.connect(self._opened)
@@ -304,9 +308,10 @@ class Collection(QObject):
         if self._scan is not None:
             self._rescan_timer.start()
             return
-        project, folder = self.project, self.contents.root
+        project, folder, settle = self.project, self.contents.root, self._settle
 
         def work(job: Job) -> Outcome:
+            settle()
             recipe = project.recipe_for(folder)
             found = project.fill(folder, recipe, job)
             return Outcome(project, recipe, _contents(project.catalog_path, job), found.folders)
@@ -443,10 +448,12 @@ def _work(
     only: Sequence[str],
     wanted: Wanted | None,
     begun: Callable[[Project, Recipe, Contents, TrainedRuns], None],
+    settle: Callable[[], None],
     job: Job,
 ) -> Outcome | LayoutQuestion | TableQuestion:
     """Opening, on a thread of the pool."""
     folder = find(job)
+    settle()
     project = Project.for_dataset(folder if only else dataset_root(folder), only)
     trained = read_trained_runs(project)
 

@@ -271,6 +271,7 @@ class MainWindow(QWidget):
         workspace.model_changed.connect(self._model_changed)
         workspace.model_failed.connect(self._model_failed)
         workspace.freezing_changed.connect(self._freezing_changed)
+        workspace.layer_ticks.changed.connect(self._show_ticks)
         workspace.training_event.connect(self._training_event)
         self._recipe_changed()
 
@@ -294,11 +295,11 @@ class MainWindow(QWidget):
         self.top.show_device(self.workspace.recipe.device)
         self._refresh()
 
+    @Slot()
     def _show_ticks(self) -> None:
         """Of the selected phase, but of the running one in a training."""
-        plan, freezing = self.workspace.plan, self.workspace.freezing
-        named = freezing.layers if freezing else []
-        self.layers.show_ticks(named if self.workspace.engine.busy and named else plan.ticks, named)
+        plan, ticks = self.workspace.plan, self.workspace.layer_ticks
+        self.layers.show_ticks(ticks.shown, ticks.learning)
         self.layers.show_whose(plan.selected, plan.phase.name if plan.phase else "", self.workspace.engine.busy)
 
     @Slot(m.Ready)
@@ -320,7 +321,6 @@ class MainWindow(QWidget):
     @Slot(m.FreezingChanged)
     def _freezing_changed(self, event: m.FreezingChanged) -> None:
         self.layers.show_freezing(event)
-        self._show_ticks()
         self._refresh()
 
     @Slot(EngineState)

@@ -9,9 +9,10 @@ import msgspec
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoStack
 
+from ftgui.protocol.layer_names import PORTABLE
 from ftgui.protocol.recipe import FROM_SCRATCH, HEAD, LAST_STAGE, PRETRAINED, Backbone, Intensity, Phase, Recipe
 from ftgui.ui.commands.edit_recipe import EditRecipe, State
-from ftgui.ui.templates import PORTABLE, Template, new_phase, phase_name
+from ftgui.ui.templates import Template, new_phase, phase_name
 
 _EDITED = ("dataset", "backbone", "seed", "phases", "augmentation", "training", "threshold")
 """What undo gives back. The device is chosen elsewhere and stays as it is."""
@@ -74,12 +75,6 @@ class Plan(QObject):
         """Show a phase's layers in the tree."""
         if 0 <= index < len(self._recipe.phases):
             self._show(self._recipe, index)
-
-    def confirm(self, layers: list[str]) -> None:
-        """What the engine calls the ticks of the selected phase. Names that fit any model stay: they say the same."""
-        phase = self.phase
-        if phase is not None and not (phase.train and PORTABLE.issuperset(phase.train)):
-            self.replace(phases=self._with(_with_layers(phase, layers)))
 
     def restore(self, state: State) -> None:
         """What `EditRecipe` does and undoes."""

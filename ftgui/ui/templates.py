@@ -43,9 +43,6 @@ TEMPLATES = (
     ),
 )
 
-PORTABLE = frozenset({HEAD, LAST_STAGE, EVERYTHING})
-"""Names of layers that mean something in any model."""
-
 
 def new_phase() -> Phase:
     """What “Add phase” adds: a gentle one after all others."""

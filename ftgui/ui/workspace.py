@@ -29,10 +29,13 @@ from ftgui.ui.curation import Curation
 from ftgui.ui.evaluation import Evaluation
 from ftgui.ui.example_opener import ExampleOpener
 from ftgui.ui.intensity import DatasetIntensity
+from ftgui.ui.layer_ticks import LayerTicks
 from ftgui.ui.plan import Plan
 from ftgui.ui.present_run import PresentRun
 from ftgui.ui.questions import Questions
+from ftgui.ui.recipe_saver import RecipeSaver
 from ftgui.ui.steering import Steering
+from ftgui.ui.stopping import Stopping, what_is_left
 from ftgui.ui.taking_away import TakingAway
 from ftgui.ui.workers.engine_worker import EngineKind, EngineState, EngineWorker
 
@@ -94,7 +97,9 @@ class Workspace(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.undo_stack = QUndoStack(self)
-        self.collection = Collection(self)
+        self.saver = RecipeSaver(self)
+        self.saver.failed.connect(self._not_saved)
+        self.collection = Collection(self, self.saver.wait)
         self.curation = Curation(self.collection, self.undo_stack, self)
         self.plan = Plan(self.undo_stack, self)
         self._saved_recipe = self.recipe
@@ -121,12 +126,17 @@ class Workspace(QObject):
         self._train_asked = False
         self._use_asked = False
         """The model that is being loaded is of a run the person has just chosen."""
+        self.latest_run: Path | None = None
+        """The run that was asked for last."""
+        self.refusal = ""
+        """Why the run that was asked for last did not begin; empty: it did."""
+        self.continuing = False
+        """The run that goes on, or went last, had begun earlier."""
+        self._first_layers: list[str] = []
+        """Of the first phase of the run that goes on; empty: not known."""
         self.model_is_trained = False
         """What it says means something."""
         self._run_folder: Path | None = None
-        self._held_ticks: list[list[str]] = []
-        """What the engine lets learn, as it was asked for and as it calls it; empty: a training's doing, or not known."""
-        self._ticks_request = 0
         self._waiting: dict[int, Asked] = {}
         self.present = PresentRun(self)
         self.intensity = DatasetIntensity(self.plan, self.collection, self)
@@ -137,6 +147,8 @@ class Workspace(QObject):
         self._thread.setObjectName("engine worker")
         self._worker = EngineWorker()
         self._worker.moveToThread(self._thread)
+        self.stopping = Stopping(self._kill.emit, self)
+        self.layer_ticks = LayerTicks(self.plan, self._send.emit, self._next_request, self)
         self.steering = Steering(self._worker, self._send.emit, self._next_request, self)
         self.questions = Questions(self._worker, self._send.emit, self._next_request, self)
         self.examples = ExampleOpener(self._worker, self._send.emit, self._next_request, self)
@@ -230,6 +242,7 @@ class Workspace(QObject):
         self._worker.state_changed.disconnect(self._engine_state)
         self._shut_down.emit()
         self._thread.wait()
+        self.saver.close()
         self.evaluation.close()
         self.curation.close()
         self.collection.close()
@@ -241,25 +254,28 @@ class Workspace(QObject):
     @Slot(EngineState)
     def _engine_state(self, state: EngineState) -> None:
         was_busy, self.engine = self.engine.busy, state
+        self.stopping.engine(state)
+        run = self.latest_run if was_busy else None
         if not state.busy:
             self._train_asked = False
+        if state.busy and not was_busy:
+            self.layer_ticks.training_begins(self._first_layers)
+        elif was_busy and not state.busy:
+            self.layer_ticks.training_is_over()
         if not state.alive:
             self._engine_gone(was_busy)
         self.engine_changed.emit(state)
         if state.kind is EngineKind.READY and was_busy:
-            self._held_ticks = []  # the training has ticked as its phases wanted
             self._send_ticks()
             self._load_if_classes_changed(anyway=self._load_wanted)
             self.evaluation.go_on()
         if state.kind is EngineKind.NOT_STARTED:
-            self.message.emit(
-                "warning", "The engine was ended. The best weights of finished epochs are in the run's folder."
-            )
+            self.message.emit("warning", f"The engine was ended. {what_is_left(run)}".rstrip())
             self.start_engine()
         if state.kind is EngineKind.CRASHED:
             how = "it crashed or was killed" if state.exit_code == -1 else f"exit code {state.exit_code}"
             words = f" Its last words: “{state.last_words}”." if state.last_words else ""
-            text = f"The engine stopped unexpectedly ({how}).{words} Nothing in the project is lost."
+            text = f"The engine stopped unexpectedly ({how}).{words} {what_is_left(run) or 'Nothing in the project is lost.'}"
             self.message.emit("error", text)
 
     def _engine_gone(self, during_training: bool) -> None:
@@ -267,7 +283,7 @@ class Workspace(QObject):
         self.freezing = None
         self.paused = False
         self._loaded_classes = None
-        self._held_ticks = []
+        self.layer_ticks.model_loaded(None)
         self._run_folder = None
         self.steering.engine_gone()
         self.questions.engine_gone()
@@ -318,7 +334,6 @@ class Workspace(QObject):
         trained = self.present.to_load(self.recipe.backbone) if self.project else None
         self._load_request = self._next_request()
         self._loaded_classes = classes
-        self._held_ticks = [self.ticks]
         self.busy.emit("loading the model", 0, 0)
         self._send.emit(
             m.LoadModel(
@@ -358,6 +373,7 @@ class Workspace(QObject):
             self.load_model()
             return
         self.freezing = None  # what it was, was another model's
+        self.layer_ticks.model_loaded(event)
         self.busy.emit("", 0, 0)
         self.model_changed.emit(event)
         self._send_ticks()
@@ -387,12 +403,13 @@ class Workspace(QObject):
         if event.command == "ShowViews":
             self.views_failed.emit(event.request, event.message)
             return
-        if event.command == "SetTrainable" and self.freezing is not None:
-            self.freezing_changed.emit(self.freezing)  # it stays as it is
+        if event.command == "SetTrainable":
+            self.layer_ticks.refused(event)
         if event.command == "LoadModel" and event.request != self._load_request:
             return  # of a model that is no longer wanted
         self.busy.emit("", 0, 0)
         if event.command in ("Train", "Continue"):
+            self.refusal = event.message
             if event.command == "Train":
                 self._discard_run()
             self.training_event.emit(None)
@@ -412,7 +429,7 @@ class Workspace(QObject):
         before, self._recipe_before = self._recipe_before, None
         self._use_asked = False
         self.present.failed()
-        self._held_ticks = []
+        self.layer_ticks.not_known()
         if before is not None:
             self._going_back = True
             try:
@@ -557,44 +574,34 @@ class Workspace(QObject):
         return self.plan.ticks
 
     def tick(self, layers: list[str], words: str) -> None:
-        """Let exactly these layers learn. The engine answers with the model's real state.
+        """Let exactly these layers learn; `layer_ticks` tells how that goes.
 
         While a training runs this steers it and nothing else: the recipe keeps what was intended.
         """
-        if self.model is None:
-            return
-        if self.engine.busy:
-            self._send.emit(m.SetTrainable(self._next_request(), layers))
-        else:
-            self.plan.tick(layers, words)
+        self.layer_ticks.tick(layers, words)
 
     @Slot()
     def _plan_changed(self) -> None:
         if self.project is not None and self.recipe != self._saved_recipe:
             self._saved_recipe = self.recipe
-            try:
-                recipes.save(self.recipe, self.project.recipe_path)
-            except OSError as error:
-                self.message.emit("error", f"The recipe could not be saved: {error}")
+            self.saver.save(self.recipe, self.project.recipe_path)
         self.curation.split_as(splitting_of(self.recipe))
         self._send_ticks()
         self.recipe_changed.emit()
 
+    @Slot(str)
+    def _not_saved(self, sentence: str) -> None:
+        self.message.emit("error", sentence)
+
     def _send_ticks(self) -> None:
         """Bring the engine to what the selected phase says, whatever changed it: a tick, a click on a phase, undo."""
-        if self.engine.kind is not EngineKind.READY or self.model is None or self._load_wanted:
-            return
-        if self.ticks not in self._held_ticks:
-            self._held_ticks = [self.ticks]
-            self._ticks_request = self._next_request()
-            self._send.emit(m.SetTrainable(self._ticks_request, self.ticks))
+        if self.engine.kind is EngineKind.READY and self.model is not None and not self._load_wanted:
+            self.layer_ticks.send()
 
     @Slot(m.FreezingChanged)
     def _freezing(self, event: m.FreezingChanged) -> None:
         self.freezing = event
-        if event.request and event.request == self._ticks_request and not self.engine.busy:
-            self._held_ticks.append(event.layers)
-            self.plan.confirm(event.layers)
+        self.layer_ticks.told(event)
         self.freezing_changed.emit(event)
 
     def choose_backbone(self, backbone: Backbone) -> None:
@@ -721,7 +728,10 @@ class Workspace(QObject):
         if self.comparing:
             self._load_wanted = True  # after it, the project's own model again
         self._train_asked = True  # until the worker's state says so: two quick clicks are one wish
-        self.present.training = Path(command.run_folder)
+        self.present.training = self.latest_run = Path(command.run_folder)
+        self.refusal = ""
+        self.continuing = isinstance(command, m.Continue)
+        self._first_layers = [] if self.continuing else recipe.active_phases[0].train
         self.busy.emit("preparing", 0, 0)
         self.steering.stop_side_work()  # before the command, or Stop would end the training
         self._send.emit(command)
@@ -764,11 +774,9 @@ class Workspace(QObject):
         self._send.emit(m.Resume() if self.paused else m.Pause())
 
     def stop(self) -> None:
-        """First: finish the step and keep the best so far. Again, while that takes long: kill the engine, start anew."""
+        """Finish the step and keep the best so far; asking twice is asking once. If it takes long, `stopping` says so."""
         if self.engine.kind is EngineKind.TRAINING:
             self._send.emit(m.Stop())
-        elif self.engine.kind is EngineKind.STOPPING:
-            self._kill.emit()
 
     @Slot(m.Paused)
     def _paused(self, event: m.Paused) -> None:

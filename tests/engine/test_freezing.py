@@ -185,7 +185,7 @@ def test_names_say_the_shortest_and_mean_the_same() -> None:
 def test_a_container_with_its_own_parameters_can_be_ticked_alone() -> None:
     freezer = freezer_of("convnext_atto", ())
     block = next(
-        i for i, row in enumerate(freezer.tree.rows) if row.own_parameters and len(freezer.tree.subtree(i)) > 1
+        i for i, row in enumerate(freezer.tree.rows) if row.own_parameters and len(freezer.tree.names.subtree(i)) > 1
     )
     names = freezer.names({block})
     assert names == [freezer.tree.rows[block].name + ":own"]

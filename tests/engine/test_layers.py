@@ -37,7 +37,7 @@ def test_tree_of(name: str) -> None:
     freezer = Freezer(built.model, tree)
     assert freezer.trainable_parameters == 0
 
-    groups = [tree.rows[index] for index in tree.groups()]
+    groups = [tree.rows[index] for index in tree.names.groups]
     names = [row.name for row in groups]
     assert names[-1] == "head" and "stage 1" in names and "stage 3" in names
     assert names.index("stage 2") == names.index("stage 1") + 1
@@ -46,7 +46,7 @@ def test_tree_of(name: str) -> None:
     owners = {
         path for path, module in built.model.named_modules() if next(module.parameters(recurse=False), None) is not None
     }
-    assert sorted(tree.rows[index].path or "" for index in tree.units) == sorted(owners)
+    assert sorted(tree.rows[index].path or "" for index in tree.names.units) == sorted(owners)
     assert sum(row.parameters for row in groups) == freezer.total_parameters
 
     freezer.set_trainable(freezer.resolve(["everything"]))

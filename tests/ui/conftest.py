@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -10,8 +12,10 @@ from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QApplication
 
 from ftgui.protocol import messages as m
+from ftgui.protocol import recipe as recipes
+from ftgui.protocol.layer_names import LayerNames
 from ftgui.protocol.messages import LayerNode
-from ftgui.protocol.recipe import Backbone
+from ftgui.protocol.recipe import Backbone, Recipe
 from ftgui.ui.main_window import MainWindow
 from ftgui.ui.theme import Theme
 from ftgui.ui.workers.engine_worker import EngineKind, EngineState
@@ -22,6 +26,7 @@ def node(name: str, parent: int, own: int, below: int = 0, label: str = "") -> L
     return LayerNode(
         name=name,
         label=label or name,
+        path=name if "." in name else None,
         parent=parent,
         kind="Conv2d",
         parameters=own + below,
@@ -89,7 +94,7 @@ class FakeEngine:
 
     def answer_load(self, trainable: list[int] | None = None) -> None:
         command = self.last(m.LoadModel)
-        default = [5] if trainable is None else trainable
+        default = sorted(LayerNames(NODES).resolve(command.train)) if trainable is None else trainable
         event = loaded(default, tuple(command.class_names), command.request)
         trained = bool(command.trained_weights)
         self.workspace._model_loaded(msgspec.structs.replace(event, trained=trained, backbone=command.backbone))
@@ -97,20 +102,23 @@ class FakeEngine:
     def answer_ticks(self) -> None:
         """As the engine does: report the state that was asked for, under its shortest names."""
         command = self.last(m.SetTrainable)
-        units = {i for i in UNITS for name in command.layers if NODES[i].name == name.removesuffix(":own")}
-        names = {
-            frozenset(UNITS): ["everything"],
-            frozenset({5}): ["head"],
-            frozenset({2, 3, 4, 5}): ["stage 1", "head"],
-        }
-        if command.layers in (["everything"], ["last stage", "head"]):
-            units = set(UNITS) if command.layers == ["everything"] else {2, 3, 4, 5}
-        layers = names.get(frozenset(units), [NODES[i].name for i in sorted(units)])
+        names = LayerNames(NODES)
+        units = names.resolve(command.layers)
+        layers = names.shortest(units)
         count = sum(NODES[i].own_parameters for i in units)
         self.workspace._freezing(m.FreezingChanged(command.request, sorted(units), layers, count, 66))
 
     def last(self, kind: type) -> m.Command:
         return next(command for command in reversed(self.sent) if isinstance(command, kind))
+
+
+def leave_checkpoint(run: Path, recipe: Recipe, step: int = 1240, early_stop: int = 5) -> None:
+    """What a run has on disk when its engine goes away in the middle."""
+    recipes.save(recipe, run / "recipe.toml")
+    (run / "last").mkdir()
+    plain = json.dumps({"at": {"step": step}, "early_stop": early_stop})
+    header = json.dumps({"__metadata__": {"plain": plain}}).encode()
+    (run / "last" / "checkpoint.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
 
 
 @pytest.fixture

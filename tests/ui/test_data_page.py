@@ -327,6 +327,7 @@ def test_the_split_is_changed_by_sliders_and_undone(qtbot, page: DataPage, windo
     assert "train 50 % · val 30 % · test 20 %" in editor.shares.text()
     editor.buttons.button(editor.buttons.StandardButton.Apply).click()
     qtbot.waitUntil(lambda: window.workspace.contents.counts["red"] == {"train": 5, "val": 3, "test": 2})
+    window.workspace.saver.wait()
     assert recipes.load(window.workspace.project.recipe_path).dataset.test_fraction == 0.2
     window.workspace.undo_stack.undo()
     qtbot.waitUntil(lambda: window.workspace.contents.counts["red"] == {"train": 8, "val": 2})
@@ -380,6 +381,7 @@ def test_a_large_folder_shows_its_first_images_while_the_rest_are_searched(
         go_on.set()
     qtbot.waitUntil(lambda: window.data_page.grid.images.rowCount() == 60)
     qtbot.waitUntil(lambda: fake.last(m.LoadModel).class_names == ["a", "b", "c"])
+    window.workspace.saver.wait()
     saved = recipes.load(window.workspace.project.recipe_path)
     assert saved == window.workspace.recipe and saved.training.batch_size == 7, "what was changed meanwhile is kept"
     qtbot.waitUntil(lambda: window.workspace.contents.counts["a"] == {"train": 12, "val": 8})
@@ -524,6 +526,7 @@ def test_several_folders_are_classes(qtbot, window: MainWindow, fake: FakeEngine
         drop(window, mime)
     qtbot.waitUntil(lambda: not window.workspace.checking)
     assert window.workspace.contents.class_names == ["green", "red"]
+    window.workspace.saver.wait()
     assert recipes.load(window.workspace.project.recipe_path).dataset.folders == ["green", "red"]
     assert window.workspace.project != Project.for_dataset(root)
     picture((9, 9, 9), 5).save(root / "blue" / "new.jpg")

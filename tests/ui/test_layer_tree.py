@@ -1,4 +1,4 @@
-"""Ticks by mouse and keyboard ask the engine; the tree shows only what the engine says."""
+"""Ticks by mouse and keyboard ask; the tree shows what was asked for, marked until the engine has done it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from PySide6.QtTest import QAbstractItemModelTester
 from PySide6.QtWidgets import QStyle, QStyleOptionViewItem
 
 from ftgui.protocol import messages as m
-from ftgui.ui.models.layer_tree import LayerTreeModel
+from ftgui.ui.models.layer_tree import PENDING, LayerTreeModel
 from ftgui.ui.widgets.layer_panel import LayerPanel
 from ftgui.ui.words import count, plural, rate, shape
 from tests.ui.conftest import loaded
@@ -45,34 +45,34 @@ def state(panel: LayerPanel, label: str) -> Qt.CheckState:
 
 def test_the_model_is_a_proper_one(panel: LayerPanel) -> None:
     QAbstractItemModelTester(panel.model, QAbstractItemModelTester.FailureReportingMode.Fatal)
-    panel.model.show_trainable([0, 5])
+    panel.model.show_ticks({0, 5}, {5})
     panel.model.show_model(None)
     panel.model.show_model(loaded([2]))
 
 
 def test_ticks_are_three_valued(panel: LayerPanel) -> None:
-    panel.model.show_trainable([2, 5])
+    panel.model.show_ticks({2, 5}, {2, 5})
     assert state(panel, "stage 1") == Qt.CheckState.PartiallyChecked
     assert state(panel, "block 0") == Qt.CheckState.Checked
     assert state(panel, "block 1") == Qt.CheckState.Unchecked
-    panel.model.show_trainable([2, 3, 4])
+    panel.model.show_ticks({2, 3, 4}, {2, 3, 4})
     assert state(panel, "stage 1") == Qt.CheckState.Checked
-    panel.model.show_trainable([3])
+    panel.model.show_ticks({3}, {3})
     assert state(panel, "block 1") == Qt.CheckState.PartiallyChecked
 
 
 def test_a_click_asks_and_changes_nothing_by_itself(qtbot, panel: LayerPanel) -> None:
     with qtbot.waitSignal(panel.ticks_wanted) as asked:
         click_tick(qtbot, panel, "stage 1")
-    assert asked.args == [["blocks.0", "blocks.1:own", "blocks.1.conv", "head"], "Tick stage 1"]
+    assert asked.args == [["stage 1", "head"], "Tick stage 1"]
     assert state(panel, "stage 1") == Qt.CheckState.Unchecked
 
 
 def test_a_click_on_a_part_ticked_row_ticks_all_of_it(qtbot, panel: LayerPanel) -> None:
-    panel.model.show_trainable([2, 5])
+    panel.model.show_ticks({2, 5}, {2, 5})
     with qtbot.waitSignal(panel.ticks_wanted) as asked:
         click_tick(qtbot, panel, "stage 1")
-    assert set(asked.args[0]) == {"blocks.0", "blocks.1:own", "blocks.1.conv", "head"}
+    assert asked.args[0] == ["stage 1", "head"]
 
 
 def test_space_ticks_from_any_column(qtbot, panel: LayerPanel) -> None:
@@ -82,28 +82,19 @@ def test_space_ticks_from_any_column(qtbot, panel: LayerPanel) -> None:
     assert asked.args == [[], "Untick head"]
 
 
-def test_a_second_tick_before_the_answer_adds_to_the_first(qtbot, panel: LayerPanel) -> None:
-    """A paused training answers when it goes on."""
-    asked: list[list[str]] = []
-    panel.ticks_wanted.connect(lambda layers, _words: asked.append(layers))
-    learning = {panel.model._nodes[unit].name for unit in panel.model._trainable}
+def test_what_was_asked_for_is_marked_until_the_engine_has_done_it(panel: LayerPanel) -> None:
+    def look(label: str) -> tuple[Qt.CheckState, bool]:
+        return state(panel, label), bool(index_of(panel.model, label).data(PENDING))
 
-    def toggle(label: str) -> None:
-        panel.model.toggle(index_of(panel.model, label).internalId(), True)
-
-    toggle("stage 1")
-    toggle("stem")
-    assert {*asked[0], *asked[1]} - set(asked[1]) == set(), "the second holds all of the first"
-    assert set(asked[1]) > set(asked[0]) > learning
-    # Refused: the engine says that all is as it was.
-    panel.show_freezing(m.FreezingChanged(1, sorted(panel.model._trainable), ["head"], 1, 2))
-    toggle("stem")
-    assert set(asked[2]) < set(asked[1])
-    # A preset asks for the whole: a tick after it does not bring back what was ticked before.
-    panel.preset.setCurrentText("Everything")
-    panel.preset.activated.emit(panel.preset.currentIndex())
-    toggle("stage 1")
-    assert set(asked[4]) == set(asked[0])
+    panel.show_ticks(frozenset({0}), frozenset({5}))
+    assert look("stem") == (Qt.CheckState.Checked, True) and look("head") == (Qt.CheckState.Unchecked, True)
+    assert look("stage 1") == (Qt.CheckState.Unchecked, False)
+    assert "asked for" in index_of(panel.model, "stem").data(Qt.ItemDataRole.AccessibleTextRole)
+    assert "<b>10</b> of 66 parameters will learn" in panel.counts.text()
+    panel.show_freezing(m.FreezingChanged(1, [0], ["stem"], 10, 66))
+    panel.show_ticks(frozenset({0}), frozenset({0}))
+    assert look("stem") == (Qt.CheckState.Checked, False) and look("head") == (Qt.CheckState.Unchecked, False)
+    assert "<b>10</b> of 66 parameters learn" in panel.counts.text()
 
 
 def test_typing_leads_nowhere(qtbot, panel: LayerPanel) -> None:
@@ -134,20 +125,18 @@ def test_the_proof_is_shown_and_goes_with_the_next_tick(panel: LayerPanel) -> No
 
 
 @pytest.mark.parametrize(
-    ("layers", "named", "shown"),
+    ("units", "shown"),
     [
-        (["head"], [], "Head"),
-        (["last stage", "head"], [], "Last stage + head"),
-        (["stage 1", "head"], ["stage 1", "head"], "Last stage + head"),
-        (["stage 1", "neck", "head"], ["stage 1", "neck", "head"], "Your ticks"),
-        (["stage 1"], ["stage 1"], "Your ticks"),
-        (["everything"], [], "Everything"),
-        (["stem", "head"], ["stem", "head"], "Your ticks"),
-        ([], [], "Your ticks"),
+        ({5}, "Head"),
+        ({2, 3, 4, 5}, "Last stage + head"),
+        ({2, 3, 4}, "Your ticks"),
+        ({0, 2, 3, 4, 5}, "Everything"),
+        ({0, 5}, "Your ticks"),
+        (set(), "Your ticks"),
     ],
 )
-def test_the_preset_box_follows_the_ticks(panel: LayerPanel, layers, named, shown) -> None:
-    panel.show_ticks(layers, named)
+def test_the_preset_box_follows_the_ticks(panel: LayerPanel, units: set[int], shown: str) -> None:
+    panel.show_ticks(frozenset(units), frozenset({5}))
     assert panel.preset.currentText() == shown
 
 

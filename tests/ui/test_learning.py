@@ -69,7 +69,7 @@ def test_inner_rows_show_the_mean_by_parameters_of_what_learns(panel: LayerPanel
 
 def test_frozen_rows_show_nothing(panel: LayerPanel) -> None:
     panel.model.show_learning([0, 2, 5], [1e-3, 2e-3, 3e-3])
-    panel.model.show_trainable([2, 5])
+    panel.model.show_ticks({2, 5}, {2, 5})
     assert moves(panel, "stem") is None and moves(panel, "stage 1") == 2e-3
 
 

@@ -16,9 +16,10 @@ from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import Backbone
 from ftgui.ui.main_window import DATA, EVALUATE, PREDICT, TRAIN, MainWindow
+from ftgui.ui.stopping import what_is_left
 from ftgui.ui.workers.engine_worker import EngineKind
 from tests.conftest import Maker, picture, plain
-from tests.ui.conftest import FakeEngine
+from tests.ui.conftest import FakeEngine, leave_checkpoint
 
 
 def urls(*paths: Path) -> QMimeData:
@@ -199,6 +200,7 @@ def test_a_model_that_can_not_be_loaded_leaves_the_one_before(qtbot, window, fak
     window.workspace._command_failed(failed)
     assert window.status.text.text() == "could not be downloaded"
     assert window.workspace.recipe.backbone == Backbone()
+    window.workspace.saver.wait()
     assert recipes.load(window.workspace.project.recipe_path).backbone == Backbone()
     assert window.top.train.isEnabled()
 
@@ -215,6 +217,7 @@ def test_going_back_from_a_failed_model_keeps_the_whole_recipe(qtbot, window, fa
     window.workspace._command_failed(m.CommandFailed(first, "LoadModel", "late and no longer of interest"))
     assert window.workspace.recipe.backbone.name == "resnet50"
     window.workspace._command_failed(m.CommandFailed(fake.last(m.LoadModel).request, "LoadModel", "offline"))
+    window.workspace.saver.wait()
     assert window.workspace.recipe == before == recipes.load(window.workspace.project.recipe_path)
     assert window.recipe.cards[0].fields["epochs"].editor.value() == 20 and window.top.train.isEnabled()
 
@@ -254,6 +257,7 @@ def test_a_project_whose_model_can_not_be_loaded_says_so_and_keeps_its_recipe(
     with qtbot.waitSignal(window.workspace.project_changed):
         drop(window, urls(make_dataset()))
     qtbot.waitUntil(lambda: not window.workspace.checking)
+    window.workspace.saver.wait()
     saved = window.workspace.project.recipe_path.read_text(encoding="utf-8")
     fake.state(EngineKind.STARTING)
     fake.state(EngineKind.READY)
@@ -339,6 +343,7 @@ def start_training(window: MainWindow, fake: FakeEngine) -> Path:
     window.train_or_pause()
     command = fake.last(m.Train)
     fake.state(EngineKind.TRAINING)
+    window.workspace._freezing(m.FreezingChanged(0, [5], ["head"], 6, 66))
     for event in (
         m.TrainingStarted(command.run_folder, 1, ["Head"], 5, 10, 2, "cpu"),
         m.PhaseStarted(0, "Head", 0, 5, 5, 1e-3, "aa"),
@@ -396,9 +401,7 @@ def test_a_run_from_train_to_evaluate(qtbot, window: MainWindow, fake: FakeEngin
     assert window.evaluate_page.matrix.matrix.index(0, 1).data() == "1"
 
 
-def test_pause_resume_stop_and_the_second_stop(
-    qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker
-) -> None:
+def test_pause_resume_and_stop(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> None:
     open_project(qtbot, window, fake, make_dataset())
     start_training(window, fake)
     window.train_or_pause()
@@ -411,13 +414,48 @@ def test_pause_resume_stop_and_the_second_stop(
     qtbot.mouseClick(window.top.stop, Qt.MouseButton.LeftButton)
     assert isinstance(fake.sent[-1], m.Stop) and not fake.killed
     fake.state(EngineKind.STOPPING)
-    assert "Stop again" in window.status.text.text() and window.top.stop.text().strip() == "Stop now"
-    qtbot.mouseClick(window.top.stop, Qt.MouseButton.LeftButton)
+    assert window.status.text.text() == "Stopping after this step…" and window.top.stop.text().strip() == "Stopping…"
+    assert not window.top.stop.isEnabled()
+    window.workspace.stop()
+    assert not fake.killed and len([c for c in fake.sent if isinstance(c, m.Stop)]) == 1, "twice is once"
+
+
+def test_an_engine_that_does_not_stop_can_be_ended_by_a_button_of_its_own(
+    qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker
+) -> None:
+    open_project(qtbot, window, fake, make_dataset())
+    run = start_training(window, fake)
+    stopping, end_engine = window.workspace.stopping, window.status.end_engine
+    window.workspace.stop()
+    fake.state(EngineKind.STOPPING)
+    assert stopping._patience.isActive() and stopping._patience.interval() == 10_000
+    stopping.end_engine()
+    assert not end_engine.isVisible() and not fake.killed, "not yet"
+    stopping._patience.timeout.emit()
+    assert end_engine.isVisible() and "Wait, or end the engine" in window.status.text.text()
+    qtbot.mouseClick(end_engine, Qt.MouseButton.LeftButton)
     assert fake.killed == 1
     before = fake.started
     fake.state(EngineKind.NOT_STARTED)
     assert fake.started == before + 1, "a killed engine is replaced at once"
+    assert not end_engine.isVisible()
+    assert window.status.text.text() == "The engine was ended. Run 1 left no model.", "it had written none"
+    assert window.train_page.explanation.text() == "Run 1 left no model."
     assert window.workspace.project is not None and not window.top.stop.isEnabled()
+    fake.become_ready()
+    assert "ended" not in window.status.text.text(), "it goes away"
+    leave_checkpoint(run, window.workspace.recipe, step=7)
+    (run / "best").mkdir()
+    (run / "best" / "model.safetensors").touch()
+    assert what_is_left(run) == "The best weights of run 1 so far are in its folder. It can be continued from step 7."
+
+
+def test_a_run_stopped_at_once_is_told_as_what_it_was(window: MainWindow, fake, make_dataset: Maker, qtbot) -> None:
+    open_project(qtbot, window, fake, make_dataset())
+    run = start_training(window, fake)
+    stopped = m.TrainingFinished(str(run), "stopped", "Stopped before the first step.", 0, math.nan, 0, 1.0, None)
+    window.workspace._training_finished(stopped)
+    assert window.train_page.explanation.text() == "It ended before the first step: nothing has changed."
 
 
 def test_two_quick_clicks_on_train_are_one_run(
@@ -438,6 +476,8 @@ def test_a_training_the_engine_refuses_leaves_no_folder(qtbot, window: MainWindo
     fake.state(EngineKind.READY)
     window.workspace._command_failed(m.CommandFailed(request, "Train", "There is no device “x” here."))
     assert window.status.text.text() == "There is no device “x” here."
+    assert window.train_page.headline.text() == "The training did not begin."
+    assert window.train_page.explanation.text() == "There is no device “x” here."
     assert not any(path.is_dir() for path in window.workspace.project.runs_folder.iterdir())
     assert window.top.train.isEnabled()
 
@@ -458,9 +498,7 @@ def test_a_crash_is_told_in_words_and_nothing_is_lost(qtbot, window: MainWindow,
     start_training(window, fake)
     fake.state(EngineKind.CRASHED, exit_code=-9, last_words="CUDA error: an illegal memory access")
     text = window.status.text.text()
-    assert (
-        "stopped unexpectedly" in text and "illegal memory access" in text and "Nothing in the project is lost" in text
-    )
+    assert "stopped unexpectedly" in text and "illegal memory access" in text and "Run 1 left no model." in text
     assert window.status.restart.isVisible()
     assert "The training ended without finishing" in window.train_page.headline.text()
     assert not window.top.train.isEnabled() and window.data_page.grid.images.rowCount() == 12

@@ -58,6 +58,7 @@ def test_the_tree_shows_and_edits_the_selected_phase(qtbot, window, fake: FakeEn
     assert fake.last(m.SetTrainable).layers == ["stem", "head"]
     fake.answer_ticks()
     assert [phase.train for phase in plan.recipe.phases] == [["stem", "head"], ["last stage", "head"]]
+    window.workspace.saver.wait()
     assert recipes.load(window.workspace.project.recipe_path) == plan.recipe
     window.workspace.undo_stack.undo()
     assert fake.last(m.SetTrainable).layers == ["head"] and plan.recipe.phases[0].train == ["head"]
@@ -143,6 +144,7 @@ def test_editing_a_card(qtbot, window: MainWindow, fake: FakeEngine, make_datase
     type_into(qtbot, rate, "2e-4")
     card.fields["falloff"].editor.stepBy(-2)
     type_into(qtbot, card.name, "最後 stage")
+    window.workspace.saver.wait()
     saved = recipes.load(window.workspace.project.recipe_path).phases[1]
     assert (saved.epochs, saved.lr, saved.falloff, saved.name) == (9, 2e-4, 0.9, "最後 stage")
     type_into(qtbot, card.name, "  ")

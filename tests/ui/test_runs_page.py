@@ -402,6 +402,7 @@ def test_its_recipe_becomes_the_present_one_as_one_step(qtbot, page: RunsPage, w
     page.buttons["recipe"].click()
     assert (workspace.recipe.seed, workspace.recipe.training.batch_size) == (4, 64)
     assert workspace.recipe.dataset == before.dataset, "what is here now"
+    workspace.saver.wait()
     assert recipes.load(workspace.project.recipe_path).seed == 4
     assert workspace.undo_stack.undoText() == "Use recipe of run 2" and workspace.undo_stack.count() == 1
     workspace.undo_stack.undo()

@@ -19,7 +19,7 @@ from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.curve_plot import CurvePlot
 from ftgui.ui.workers.engine_worker import EngineKind
 from tests.conftest import Maker
-from tests.ui.conftest import FakeEngine
+from tests.ui.conftest import FakeEngine, leave_checkpoint
 from tests.ui.test_main_window import open_project
 
 
@@ -34,6 +34,7 @@ def begin(window: MainWindow, fake: FakeEngine, step: int = 0, lr: float = 1e-3)
     """The command has been sent; now the engine begins."""
     command = next(c for c in reversed(fake.sent) if isinstance(c, m.Train | m.Continue))
     fake.state(EngineKind.TRAINING)
+    window.workspace._freezing(m.FreezingChanged(0, [5], ["head"], 6, 66))
     phases = ["Head", "Last stage"]
     window.workspace._pass_on(m.TrainingStarted(command.run_folder, 1, phases, 13, 10, 2, "cpu", step))
     window.workspace._pass_on(m.PhaseStarted(0, "Head", 0, 5, 13, lr, "aa"))
@@ -66,15 +67,6 @@ def finish(window: MainWindow, fake: FakeEngine, run: Path, reason: str = "done"
     event = m.TrainingFinished(str(run), reason, "A sentence.", 1, accuracy, 20, 9.0, evaluation, **more)
     window.workspace._training_finished(event)
     fake.state(EngineKind.READY)
-
-
-def leave_checkpoint(run: Path, recipe: Recipe, step: int = 1240, early_stop: int = 5) -> None:
-    """What a run has on disk when its engine goes away in the middle."""
-    recipes.save(recipe, run / "recipe.toml")
-    (run / "last").mkdir()
-    plain = json.dumps({"at": {"step": step}, "early_stop": early_stop})
-    header = json.dumps({"__metadata__": {"plain": plain}}).encode()
-    (run / "last" / "checkpoint.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
 
 
 # --- marks on the plots ---------------------------------------------------------------------------------------------
@@ -209,17 +201,21 @@ def test_early_stop_is_sent_once_and_follows_the_engine(qtbot, opened: MainWindo
     train(opened, fake)
     bar = opened.train_page.steer
     assert bar.patience.value() == Recipe().training.early_stop
-    bar.patience.stepUp()
-    bar.patience.stepUp()
     asked = lambda: [c for c in fake.sent if isinstance(c, m.ChangeEarlyStop)]  # noqa: E731
-    qtbot.waitUntil(lambda: bool(asked()))
+    bar._patience_timer.setInterval(60_000)
+    for _ in range(2):
+        bar.patience.stepUp()
+        assert bar._patience_timer.remainingTime() > 10_000, (
+            "it waits for the last click, and not the value's milliseconds"
+        )
+    assert not asked()
+    bar._patience_timer.timeout.emit()
     assert [command.epochs for command in asked()] == [7]
     steered(opened, "early-stop", "early stop after 6")
     assert bar.patience.value() == 6
     steered(opened, "early-stop", "early stop off")
     assert bar.patience.text() == "never"
-    qtbot.wait(700)
-    assert len(asked()) == 1, "what the engine says is not sent back to it"
+    assert not bar._patience_timer.isActive() and len(asked()) == 1, "what the engine says is not sent back to it"
 
 
 def test_finishing_a_phase_and_steering_while_paused(qtbot, opened: MainWindow, fake: FakeEngine) -> None:

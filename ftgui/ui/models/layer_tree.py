@@ -1,12 +1,14 @@
-"""The engine's layer tree as a Qt model. Ticks show what the engine reports; a click only asks."""
+"""The engine's layer tree as a Qt model. Ticks show what was asked for, marked until the engine has done it."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import Any
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
+from ftgui.protocol.layer_names import LayerNames
 from ftgui.protocol.messages import LayerNode, ModelLoaded
 from ftgui.ui.words import count, plural, shape
 
@@ -14,10 +16,12 @@ Index = QModelIndex | QPersistentModelIndex
 
 LAYER, OUTPUT, PARAMETERS, LEARNING = range(4)
 _HEADERS = ("Layer", "Output", "Params", "Learning")
-_OWN = ":own"
 
 MOVES = Qt.ItemDataRole.UserRole + 1
 """Share of its weights by which a row moves per step, of the column `LEARNING`; None where nothing is known."""
+
+PENDING = Qt.ItemDataRole.UserRole + 2
+"""Whether the engine has yet to do what a row's tick asks for."""
 
 TOO_FAST, TOO_SLOW = 1e-1, 1e-6
 """Above: what the weights knew is gone after a few steps. Below: they could as well be frozen."""
@@ -54,12 +58,14 @@ class LayerTreeModel(QAbstractItemModel):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._nodes: list[LayerNode] = []
+        self._names = LayerNames([])
         self._children: list[list[int]] = [[]]
         self._position: list[int] = []
         self._units_below: list[frozenset[int]] = []
-        self._trainable: frozenset[int] = frozenset()
-        self._wanted: frozenset[int] | None = None
-        """Asked for, but not answered yet: a paused training answers when it goes on, and by then more may be ticked."""
+        self._ticked: frozenset[int] = frozenset()
+        """Units that were asked for."""
+        self._learning: frozenset[int] = frozenset()
+        """Units that the engine lets learn."""
         self._moves: dict[int, float] = {}
         """As told, of rows that own parameters."""
         self._shown_moves: list[float | None] = []
@@ -71,8 +77,8 @@ class LayerTreeModel(QAbstractItemModel):
         """Another model, or none."""
         self.beginResetModel()
         self._nodes = list(model.layers) if model else []
-        self._trainable = frozenset(model.trainable) if model else frozenset()
-        self._wanted = None
+        self._names = LayerNames(self._nodes)
+        self._ticked = self._learning = frozenset(model.trainable) if model else frozenset()
         self._children = [[] for _ in range(len(self._nodes) + 1)]
         self._position = []
         for index, node in enumerate(self._nodes):
@@ -88,27 +94,22 @@ class LayerTreeModel(QAbstractItemModel):
         self._shown_moves = [None] * len(self._nodes)
         self.endResetModel()
 
-    def show_trainable(self, trainable: list[int]) -> bool:
-        """The engine's report of what learns; only rows that changed are repainted.
+    def show_ticks(self, ticked: Collection[int], learning: Collection[int]) -> None:
+        """Only rows that look different now are repainted.
 
-        Returns:
-            whether it differs from what was shown before.
+        Args:
+            ticked: units that were asked for.
+            learning: units that the engine lets learn.
         """
-        before, self._trainable = self._trainable, frozenset(trainable)
-        changed = before ^ self._trainable
-        if not changed or self._trainable == self._wanted:
-            self._wanted = None  # it was refused, or that is how it is now
+        before = self._ticked, self._learning
+        self._ticked, self._learning = frozenset(ticked), frozenset(learning)
+        changed = (before[0] ^ self._ticked) | (before[1] ^ self._learning)
         for index, units in enumerate(self._units_below):
             if units & changed:
-                first = self._index(index, LAYER)
-                self.dataChanged.emit(
-                    first,
-                    self._index(index, PARAMETERS),
-                    [Qt.ItemDataRole.CheckStateRole, Qt.ItemDataRole.ForegroundRole],
-                )
-        if changed:
+                roles = [Qt.ItemDataRole.CheckStateRole, Qt.ItemDataRole.ForegroundRole, PENDING]
+                self.dataChanged.emit(self._index(index, LAYER), self._index(index, PARAMETERS), roles)
+        if before[1] != self._learning:
             self._update_moves()
-        return bool(changed)
 
     def show_learning(self, rows: list[int], relative: list[float]) -> None:
         """How much rows that own parameters move per step; only cells that look different now are repainted."""
@@ -121,7 +122,7 @@ class LayerTreeModel(QAbstractItemModel):
         weights, sums = [0] * count, [0.0] * count
         for row in reversed(range(count)):  # children come after their parents
             node = self._nodes[row]
-            if row in self._trainable and row in self._moves:
+            if row in self._learning and row in self._moves:
                 weights[row] += node.own_parameters
                 sums[row] += node.own_parameters * self._moves[row]
             if node.parent >= 0:
@@ -187,13 +188,16 @@ class LayerTreeModel(QAbstractItemModel):
             return (node.label, shape(node.output), count(node.parameters) if node.parameters else "")[column]
         if role == Qt.ItemDataRole.CheckStateRole and column == LAYER and self._units_below[number]:
             return self.check_state(number)
+        if role == PENDING:
+            return self._is_pending(number)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return self._tooltip(node)
+            return self._tooltip(number)
         if role == Qt.ItemDataRole.AccessibleTextRole and column == LAYER:
             state = {Qt.CheckState.Checked: "learns", Qt.CheckState.Unchecked: "frozen"}.get(
                 self.check_state(number), "learns in part"
             )
-            return f"{node.label}, {state}, {plural(node.parameters, 'parameter')}"
+            asked = ", asked for" if self._is_pending(number) else ""
+            return f"{node.label}, {state}{asked}, {plural(node.parameters, 'parameter')}"
         return None
 
     def _learning_data(self, number: int, role: int) -> Any:
@@ -208,46 +212,52 @@ class LayerTreeModel(QAbstractItemModel):
         if role != Qt.ItemDataRole.CheckStateRole or not index.isValid():
             return False
         self.toggle(index.internalId(), Qt.CheckState(value) != Qt.CheckState.Unchecked)
-        return False  # nothing has changed yet: the engine's answer will say so
+        return False  # whoever takes the wish tells by `show_ticks` what is asked for now
 
     # --- ticks ------------------------------------------------------------------------------------------------------
 
-    def last_stage_names(self) -> list[str]:
-        """What the engine calls "last stage and head" of this model: the last stage, the neck if it can learn, the head."""
-        tops = [node for node in self._nodes if node.parent < 0 and node.parameters]
-        stages = [number for number, node in enumerate(tops) if node.name.startswith("stage ")]
-        return [node.name for node in tops[stages[-1] :]] if stages else []
+    def resolve(self, layers: list[str]) -> frozenset[int]:
+        """The units that names mean; see `LayerNames.resolve`."""
+        return self._names.resolve(layers)
 
-    def forget_wanted(self) -> None:
-        """Something else was asked for as a whole: later ticks add to what the engine says then."""
-        self._wanted = None
+    @property
+    def ticked(self) -> frozenset[int]:
+        """Units that were asked for."""
+        return self._ticked
+
+    def parameters_of(self, units: frozenset[int]) -> int:
+        """Numbers in some units."""
+        return sum(self._nodes[unit].own_parameters for unit in units)
 
     def check_state(self, number: int) -> Qt.CheckState:
-        """All, none or some of the units of a row learn."""
+        """All, none or some of the units of a row are to learn."""
         units = self._units_below[number]
-        learning = units & self._trainable
-        if not learning:
+        ticked = units & self._ticked
+        if not ticked:
             return Qt.CheckState.Unchecked
-        return Qt.CheckState.Checked if learning == units else Qt.CheckState.PartiallyChecked
+        return Qt.CheckState.Checked if ticked == units else Qt.CheckState.PartiallyChecked
 
     def toggle(self, number: int, learn: bool) -> None:
         """Ask that a row and all below it learn, or freeze, beside what was asked for before."""
         units = self._units_below[number]
-        before = self._trainable if self._wanted is None else self._wanted
-        wanted = self._wanted = before | units if learn else before - units
-        names = [self._unit_name(unit) for unit in sorted(wanted)]
-        self.tick_wanted.emit(names, f"{'Tick' if learn else 'Untick'} {self._nodes[number].label}")
+        wanted = self._ticked | units if learn else self._ticked - units
+        self.tick_wanted.emit(
+            self._names.shortest(wanted), f"{'Tick' if learn else 'Untick'} {self._nodes[number].label}"
+        )
 
-    def _unit_name(self, unit: int) -> str:
-        return self._nodes[unit].name + (_OWN if self._children[unit] else "")
+    def _is_pending(self, number: int) -> bool:
+        return bool(self._units_below[number] & (self._ticked ^ self._learning))
 
-    def _tooltip(self, node: LayerNode) -> str:
+    def _tooltip(self, number: int) -> str:
+        node = self._nodes[number]
         kind = node.label.split(" ")[0]
         lines = [_EXPLANATIONS[kind]] if node.parent < 0 and kind in _EXPLANATIONS else []
         lines.append(f"{node.name} · {node.kind} · {plural(node.parameters, 'parameter')}")
         lines.append(
             "Ticked layers learn; the others stay exactly as they are." if node.parameters else "Nothing to learn here."
         )
+        if self._is_pending(number):
+            lines.append("Asked for; the engine does it as soon as it can.")
         return "\n".join(lines)
 
 

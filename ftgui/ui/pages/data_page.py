@@ -176,7 +176,7 @@ class DataPage(QWidget):
         self.fix = button("Fix", "")
         self.fix.clicked.connect(self._fix)
         show_all = button("Show all", "Show all images again")
-        show_all.clicked.connect(self.bar.clear)
+        show_all.clicked.connect(self._show_all)
         row = QHBoxLayout()
         row.addWidget(self.fix)
         row.addWidget(show_all)
@@ -375,6 +375,10 @@ class DataPage(QWidget):
             self._workspace.message.emit("warning", "A training is running; the range can be changed after it.")
             return
         self._workspace.plan.read_with(setting)
+
+    @Slot()
+    def _show_all(self) -> None:
+        self.bar.clear()
 
     @Slot()
     def _fix(self) -> None:

@@ -9,18 +9,23 @@ from PySide6.QtCore import QThreadPool, QTimer, Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from ftgui.data.history import History, read_history
+from ftgui.data.project import run_number
 from ftgui.progress import clock, percent
 from ftgui.protocol import messages as m
 from ftgui.protocol.rates import judge_rate
 from ftgui.protocol.recipe import FROM_SCRATCH, HEAD
+from ftgui.ui import training_words
 from ftgui.ui.advisor import Advisor
+from ftgui.ui.stopping import what_is_left
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.advice import AdviceBanner
 from ftgui.ui.widgets.basics import Card, label
 from ftgui.ui.widgets.curve_plot import CurvePlot
 from ftgui.ui.widgets.live_preview import LivePreview
+from ftgui.ui.widgets.preparing import Preparing
 from ftgui.ui.widgets.steer_bar import SteerBar
 from ftgui.ui.words import rate
+from ftgui.ui.workers.engine_worker import EngineState
 from ftgui.ui.workers.tasks import Task
 from ftgui.ui.workspace import Workspace
 
@@ -79,11 +84,16 @@ class TrainPage(QWidget):
         self._timer.setInterval(REDRAW_MILLISECONDS)
         self._timer.timeout.connect(self._redraw)
         self._phases: list[str] = []
+        self._busy = False
+        self._phase: m.PhaseStarted | None = None
+        """Whose steps are done."""
         self._lr_peaks: list[float] = []
         self._show_idle()
         workspace.training_event.connect(self._event)
         workspace.project_changed.connect(self._project_changed)
         workspace.steering.steered.connect(self._steered)
+        workspace.engine_changed.connect(self._engine)
+        workspace.layer_ticks.changed.connect(self._explain)
 
     @property
     def plots(self) -> list[CurvePlot]:
@@ -98,7 +108,8 @@ class TrainPage(QWidget):
         self.headline.setFont(font)
         self.explanation = label("", "muted", wrap=True)
         self.figures = label("", wrap=True)
-        for widget in (self.headline, self.explanation, self.figures):
+        self.preparing = Preparing(self._workspace, self._theme)
+        for widget in (self.headline, self.explanation, self.preparing, self.figures):
             card.body.addWidget(widget)
         card.body.addStretch(1)
         card.body.addWidget(self.preview)
@@ -107,7 +118,7 @@ class TrainPage(QWidget):
     # --- words ------------------------------------------------------------------------------------------------------
 
     def _show_idle(self) -> None:
-        self.headline.setText("Nothing trains yet. Tick layers at the right, then press Train.")
+        self.headline.setText("No training is running. Tick layers at the right, then press Train.")
         self.explanation.setText(
             "Your images are few compared with the million the backbone has seen. So its layers stay frozen at first and "
             "only a new head learns your classes: minutes instead of days, and nothing it knows is lost."
@@ -119,13 +130,47 @@ class TrainPage(QWidget):
         self._forget_recalling()
         for plot in self.plots:
             plot.clear()
+            plot.say("")
         self._first_step = self._last_step = 0
         self._show_idle()
 
+    @Slot(EngineState)
+    def _engine(self, state: EngineState) -> None:
+        """Reading the images may take minutes, and only then the engine says that a training has started."""
+        if state.busy and not self._busy:
+            self._phase = None
+            for plot in self.plots:
+                plot.clear(ghost=not self._workspace.continuing)
+                plot.say("The curve begins with the first step.")
+            run = self._workspace.latest_run
+            number = run_number(run) if run is not None else 0
+            continued = self._workspace.continuing
+            self.headline.setText(f"Run {number} {'goes on' if continued else 'begins'}.")
+            self.explanation.setText(training_words.beginning(continued))
+            self.figures.clear()
+        self._busy = state.busy
+
     def _show_phase(self, event: m.PhaseStarted) -> None:
+        self._phase = event
+        self.headline.setText(f"Phase {event.phase + 1} of {len(self._phases)}: {event.name}")
+        self._explain()
+
+    @Slot()
+    def _explain(self) -> None:
+        """What learns in the phase and why; but what the person ticked since, if it is something else."""
+        event, ticks = self._phase, self._workspace.layer_ticks
+        if event is None or not self._workspace.engine.busy:
+            return
         phases = self._workspace.run_recipe.active_phases
         train = phases[event.phase].train if event.phase < len(phases) else []
-        self.headline.setText(f"Phase {event.phase + 1} of {len(self._phases)}: {event.name}")
+        if ticks.pending:
+            self.explanation.setText(training_words.asked_for(ticks.asked_names))
+        elif not ticks.are(train):
+            self.explanation.setText(training_words.by_ticks(ticks.asked_names, event.lr))
+        else:
+            self.explanation.setText(self._phase_words(event, train))
+
+    def _phase_words(self, event: m.PhaseStarted, train: list[str]) -> str:
         judgement = judge_rate(train, event.lr, self._workspace.run_recipe.backbone.weights == FROM_SCRATCH)
         judged = f"{judgement.sentence[0].upper()}{judgement.sentence[1:]}." + (
             f" Try {rate(judgement.cure)}." if judgement.kind else ""
@@ -146,7 +191,7 @@ class TrainPage(QWidget):
                 f"out what they learned from a million images. {judged} It begins from the best weights so far, and they are "
                 "kept if this does not improve on them."
             )
-        self.explanation.setText(text)
+        return text
 
     def _show_end(self, event: m.TrainingFinished) -> None:
         words = {"done": "Done.", "stopped": "Stopped.", "exploded": "It exploded."}
@@ -157,6 +202,8 @@ class TrainPage(QWidget):
             self.explanation.setText(f"{event.message} {verdict}".rstrip())
         elif self._from_scratch and not math.isnan(event.best_accuracy):
             self.explanation.setText(self._compare(event.best_accuracy))
+        elif not event.steps:
+            self.explanation.setText("It ended before the first step: nothing has changed.")
         else:
             weights = (
                 f"The weights of epoch {event.best_epoch}, the best{judged}, are"
@@ -226,14 +273,17 @@ class TrainPage(QWidget):
         elif isinstance(event, m.Resumed):
             self._mark(event.step, "resumed")
             self.figures.clear()
+        elif isinstance(event, m.PhaseFinished):
+            self._phase = None
         elif isinstance(event, m.TrainingFinished):
+            self._phase = None
             self._show_end(event)
             self._end()
         elif event is None:
-            self.headline.setText("The training ended without finishing.")
-            self.explanation.setText(
-                "The best weights of finished epochs are in the run's folder and load with the engine."
-            )
+            self._phase = None
+            refusal = self._workspace.refusal
+            self.headline.setText("The training did not begin." if refusal else "The training ended without finishing.")
+            self.explanation.setText(refusal or what_is_left(self._workspace.latest_run))
             self._end()
 
     def _forget_recalling(self) -> None:
@@ -292,6 +342,7 @@ class TrainPage(QWidget):
         self._timer.stop()
         self._dirty.clear()
         for plot in self.plots:
+            plot.say("")
             plot.redraw()
         if self._follows and self._last_step:
             self.loss.plot.setXRange(self._first_step, self._last_step)

@@ -73,11 +73,15 @@ class BrowseBar(QWidget):
         self._typing.setSingleShot(True)
         self._typing.setInterval(_TYPING)
         self._typing.timeout.connect(self.changed)
-        self.search.textChanged.connect(self._typing.start)
+        self.search.textChanged.connect(self._typed)
         for combo in (self.class_filter, self.split_filter, self.state_filter, self.order):
             combo.activated.connect(self._chosen)
         self.direction.toggled.connect(self._turned)
         self.thumbnail_size.textActivated.connect(self._size)
+
+    @Slot()
+    def _typed(self) -> None:
+        self._typing.start()
 
     def query(self) -> Query:
         """As set now."""

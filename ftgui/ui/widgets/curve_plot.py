@@ -8,7 +8,7 @@ import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import Card, label
@@ -104,8 +104,17 @@ class CurvePlot(Card):
         self._val_line = self.plot.plot([], [], symbol="o", symbolSize=5)
         self.marks = Marks(self.plot, theme)
         self.body.addWidget(self.plot, 1)
+        self._note = label("", "muted")
+        self._note.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        over = QVBoxLayout(self.plot)
+        over.addWidget(self._note, 0, Qt.AlignmentFlag.AlignCenter)
         theme.changed.connect(self._recolor)
         self._recolor()
+
+    def say(self, text: str) -> None:
+        """Over an empty plot, until its first figures."""
+        if text != self._note.text():
+            self._note.setText(text)
 
     # --- data -------------------------------------------------------------------------------------------------------
 
@@ -137,6 +146,7 @@ class CurvePlot(Card):
         """A figure of one optimizer step; drawn at the next `redraw`."""
         if not math.isfinite(value):
             return
+        self.say("")
         value *= self._scale
         self.steps.append(step, value)
         self._average = SMOOTHING * self._average + (1 - SMOOTHING) * value
@@ -150,6 +160,7 @@ class CurvePlot(Card):
 
     def put_before(self, steps: list[tuple[int, float]], epochs: list[tuple[int, float]]) -> None:
         """Figures of before those added so far: steps, and epochs for the validation curve."""
+        self.say("")
         later = list(zip(self.steps.x.tolist(), self.steps.y.tolist(), strict=True))
         later_epochs = list(zip(self.val.x.tolist(), self.val.y.tolist(), strict=True))
         for series in (self.steps, self.smoothed, self.val):

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import EVERYTHING, HEAD, LAST_STAGE
-from ftgui.ui.models.layer_tree import LAYER, LEARNING, OUTPUT, PARAMETERS, LayerTreeModel
+from ftgui.ui.models.layer_tree import LAYER, LEARNING, OUTPUT, PARAMETERS, PENDING, LayerTreeModel
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import Card, ElidedLabel, label
 from ftgui.ui.widgets.learning_bar import LearningDelegate
@@ -103,7 +103,7 @@ class _Room(QObject):
 
 
 class _FrozenDelegate(QStyledItemDelegate):
-    """Frozen rows are written in the muted colour."""
+    """Frozen rows are written in the muted colour, rows whose tick the engine has yet to take up in italics."""
 
     def __init__(self, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
@@ -117,6 +117,7 @@ class _FrozenDelegate(QStyledItemDelegate):
         super().initStyleOption(option, index)
         option.palette.setColor(option.palette.ColorRole.Window, QColor(self._theme.colors.outline))
         state = index.sibling(index.row(), LAYER).data(Qt.ItemDataRole.CheckStateRole)
+        option.font.setItalic(bool(index.sibling(index.row(), LAYER).data(PENDING)))
         learns = state is not None and Qt.CheckState(state) != Qt.CheckState.Unchecked
         if not learns or index.column() != LAYER:
             option.palette.setColor(option.palette.ColorRole.Text, QColor(self._theme.colors.muted))
@@ -165,8 +166,8 @@ class LayerPanel(Card):
         header.setSectionResizeMode(LAYER, QHeaderView.ResizeMode.Stretch)
         header.setSectionsMovable(False)
         header.setHighlightSections(False)
-        self._learning = LearningDelegate(theme, self.tree)
-        self.tree.setItemDelegateForColumn(LEARNING, self._learning)
+        self._bars = LearningDelegate(theme, self.tree)
+        self.tree.setItemDelegateForColumn(LEARNING, self._bars)
         self.tree.setColumnHidden(LEARNING, True)
         self._room = _Room(self.tree)
         self.tree.toggle_wanted.connect(self._toggle)
@@ -191,6 +192,10 @@ class LayerPanel(Card):
         for widget in (self.counts, self.note, self.price, self.proof):
             self.body.addWidget(widget)
         self._parameters = (0, 0)
+        """That learn, as the engine counted them on the model itself; all."""
+        self._learning: frozenset[int] = frozenset()
+        self._pending = False
+        """What is ticked is not what learns yet."""
         self._proof: tuple[bool, str] | None = None
         theme.changed.connect(self._show_counts)
 
@@ -211,23 +216,27 @@ class LayerPanel(Card):
         self._stack.setCurrentWidget(self.tree if model else self.placeholder)
         self.preset.setEnabled(model is not None)
         self._parameters = (model.trainable_parameters, model.total_parameters) if model else (0, 0)
+        self._learning = frozenset(model.trainable) if model else frozenset()
+        self._pending = False
         self._show_counts()
 
     def show_freezing(self, event: m.FreezingChanged) -> None:
         """What learns now."""
-        changed = self.model.show_trainable(event.trainable)
-        self._parameters = (event.trainable_parameters, event.total_parameters)
-        if changed and event.request:
+        if event.request and frozenset(event.trainable) != self._learning:
             self._proof = None
+        self._learning = frozenset(event.trainable)
+        self._parameters = (event.trainable_parameters, event.total_parameters)
         self._show_counts()
 
-    def show_ticks(self, layers: list[str], named: list[str]) -> None:
-        """Set the preset box: `layers` as the recipe says, `named` as the engine calls the same state."""
-        for title, preset in PRESETS.items():
-            if layers == preset or (preset == [LAST_STAGE, HEAD] and named == self.model.last_stage_names()):
-                self.preset.setCurrentText(title)
-                return
-        self.preset.setCurrentText(CUSTOM)
+    def show_ticks(self, ticked: frozenset[int], learning: frozenset[int]) -> None:
+        """What was asked for and what the engine lets learn: units, see `LayerTreeModel.show_ticks`."""
+        self.model.show_ticks(ticked, learning)
+        self._pending = ticked != learning
+        presets = (
+            {title: self.model.resolve(layers) for title, layers in PRESETS.items()} if self._parameters[1] else {}
+        )
+        self.preset.setCurrentText(next((title for title, units in presets.items() if units == ticked), CUSTOM))
+        self._show_counts()
 
     def show_whose(self, index: int, name: str, training: bool) -> None:
         """Whose layers these are: the selected phase's, or the running training's."""
@@ -257,8 +266,8 @@ class LayerPanel(Card):
         self._keep_learning(live=False)
 
     def _keep_learning(self, live: bool) -> None:
-        if self._learning.live != live:
-            self._learning.live = live
+        if self._bars.live != live:
+            self._bars.live = live
             self.tree.viewport().update()
 
     @Slot(object)
@@ -285,11 +294,17 @@ class LayerPanel(Card):
             for widget in (self.counts, self.note, self.proof):
                 widget.clear()
             return
+        if self._pending:
+            learning = min(self.model.parameters_of(self.model.ticked), total)
         share = learning / total
         percent = "none" if not learning else "under 1 %" if share < 0.01 else f"{share:.0%}".replace("%", " %")
-        self.counts.setText(f"<b>{count(learning)}</b> of {count(total)} parameters learn, {percent}")
+        verb = "will learn" if self._pending else "learn"
+        self.counts.setText(f"<b>{count(learning)}</b> of {count(total)} parameters {verb}, {percent}")
         rest = "The rest stays as pretrained." if learning < total else "Nothing is frozen."
-        self.counts.setToolTip(f"Counted on the model itself. {rest}")
+        counted = (
+            "Asked for; the engine does it as soon as it can." if self._pending else "Counted on the model itself."
+        )
+        self.counts.setToolTip(f"{counted} {rest}")
         self.note.setText("" if learning else "Nothing would learn: all layers are frozen. Tick at least the head.")
         self.note.setVisible(not learning)
         self._show_proof()
@@ -320,5 +335,4 @@ class LayerPanel(Card):
     def _preset_chosen(self, _row: int) -> None:
         title = self.preset.currentText()
         if title in PRESETS:
-            self.model.forget_wanted()
             self.ticks_wanted.emit(PRESETS[title], f"Preset {title}")

@@ -40,8 +40,8 @@ class StatusLine(QWidget):
         self._run = ""
         self._best = (math.nan, 0)
         self._severity = "info"
-        self._of_crash = False
-        """What is said is that the engine is gone."""
+        self._of_end = False
+        """What is said is that the engine is gone; it no longer matters when there is one again."""
         self._kind = EngineKind.NOT_STARTED
         layout = QHBoxLayout(self)
         layout.setContentsMargins(14, 4, 14, 6)
@@ -56,6 +56,11 @@ class StatusLine(QWidget):
         self.restart = button(
             "Start the engine again", "Starts a new engine; project, ticks and runs are as they were."
         )
+        self.end_engine = button(
+            "End the engine now",
+            "Kills the process that trains, and starts a new one. What the run has not written yet is lost; usually it can "
+            "be continued from some seconds before.",
+        )
         self.cancel = button("Cancel", "")
         self.train_again = button("Train again", "Train with the images and labels as they are now")
         self.use_run = button("Use run", "Its model answers from now on, until you choose another on the Runs page")
@@ -69,12 +74,14 @@ class StatusLine(QWidget):
         layout.addWidget(self.cancel)
         layout.addWidget(self.score)
         layout.addWidget(self.model)
+        layout.addWidget(self.end_engine)
         layout.addWidget(self.restart)
         layout.addWidget(self.engine)
         # Room for the button from the start, or the window's content would jump when it appears.
         self.setMinimumHeight(self.restart.sizeHint().height() + 10)
         self.bar.hide()
         self.restart.hide()
+        self.end_engine.hide()
         self.cancel.hide()
         self.train_again.hide()
         self.use_run.hide()
@@ -83,6 +90,8 @@ class StatusLine(QWidget):
         workspace.present.changed.connect(self._show_model)
         self.train_again.clicked.connect(self.train_wanted)
         workspace.training_offered.connect(self._offer_training)
+        self.end_engine.clicked.connect(workspace.stopping.end_engine)
+        workspace.stopping.changed.connect(self._stopping)
         self.cancel.clicked.connect(workspace.cancel)
         workspace.downloading.connect(self._downloading)
         workspace.examples.progress.connect(self._preparing)
@@ -103,7 +112,7 @@ class StatusLine(QWidget):
         self.text.setToolTip(sentence)
         self.train_again.hide()
         self.use_run.hide()
-        self._of_crash = severity == "error" and self._kind is EngineKind.CRASHED
+        self._of_end = self._kind in (EngineKind.CRASHED, EngineKind.NOT_STARTED) and severity in ("error", "warning")
         if severity != self._severity:
             self._severity = severity
             self._recolor()
@@ -184,9 +193,16 @@ class StatusLine(QWidget):
         self.engine.setText(_ENGINE[state.kind] + device)
         self.restart.setVisible(state.kind is EngineKind.CRASHED)
         if state.kind is EngineKind.STOPPING:
-            self.say("info", "Stopping after this step… Press Stop again to end the engine at once.")
-        elif state.kind is EngineKind.READY and before is EngineKind.STARTING and self._of_crash:
+            self.say("info", "Stopping after this step…")
+        elif state.kind is EngineKind.READY and before is EngineKind.STARTING and self._of_end:
             self.say("info", READY)  # any other error, e.g. of a folder that could not be opened, stays
+
+    @Slot()
+    def _stopping(self) -> None:
+        takes_long = self._workspace.stopping.takes_long
+        self.end_engine.setVisible(takes_long)
+        if takes_long:
+            self.say("warning", "The engine has not come to a stop yet: a step may take long. Wait, or end the engine.")
 
     @Slot(m.ModelLoaded)
     def _model(self, event: m.ModelLoaded) -> None:

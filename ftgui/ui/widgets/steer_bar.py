@@ -143,7 +143,7 @@ class SteerBar(QFrame):
         workspace = self._workspace
         self.rate_field.returnPressed.connect(self._send_rate)
         self.set_rate.clicked.connect(self._send_rate)
-        self.patience.valueChanged.connect(self._patience_timer.start)
+        self.patience.valueChanged.connect(self._patience_changed)
         self.finish.clicked.connect(self._send_finish)
         self.find_rate.clicked.connect(self.rate_test_wanted)
         self.scratch.clicked.connect(self._train_from_scratch)
@@ -164,6 +164,10 @@ class SteerBar(QFrame):
             self._say(f"A rate is a number from {rate(LOWEST_LR)} to {rate(HIGHEST_LR)}; 3e-4 means 0.0003.")
             return
         self._ask(self._workspace.steering.change_rate(lr), f"rate {rate(lr)}")
+
+    @Slot()
+    def _patience_changed(self) -> None:
+        self._patience_timer.start()
 
     @Slot()
     def _send_patience(self) -> None:

@@ -134,8 +134,8 @@ class TopBar(QWidget):
         self.model.setEnabled(not engine.busy)
         self.device.setEnabled(not engine.busy)
         self.open.setEnabled(not engine.busy)
-        self.stop.setEnabled(engine.busy)
-        self.stop.setText(" Stop now" if engine.kind is EngineKind.STOPPING else " Stop")
+        self.stop.setEnabled(engine.kind is EngineKind.TRAINING)
+        self.stop.setText(" Stopping…" if engine.kind is EngineKind.STOPPING else " Stop")
         if engine.busy:
             self._train_icon = "play" if workspace.paused else "pause"
             self.train.setText(" Resume" if workspace.paused else " Pause")
