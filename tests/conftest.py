@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import threading
 import time
@@ -16,6 +17,9 @@ import numpy as np
 import psutil
 import pytest
 from PIL import Image
+
+from ftgui.protocol import recipe as recipes
+from ftgui.protocol.recipe import Recipe
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -115,6 +119,15 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("needs ../shared/data, which is not here")
     return SHARED
+
+
+def leave_checkpoint(run: Path, recipe: Recipe, step: int = 1240, early_stop: int = 5) -> None:
+    """What a run has on disk when its engine goes away in the middle."""
+    recipes.save(recipe, run / "recipe.toml")
+    (run / "last").mkdir()
+    plain = json.dumps({"at": {"step": step}, "early_stop": early_stop})
+    header = json.dumps({"__metadata__": {"plain": plain}}).encode()
+    (run / "last" / "checkpoint.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
 
 
 def plain(label) -> str:

@@ -147,6 +147,10 @@ class Catalog:
         elif version != CATALOG_VERSION:
             raise CatalogError(f"The catalog has version {version}; this ftgui reads version {CATALOG_VERSION}.")
 
+    def only_look(self) -> None:
+        """From now on nothing is written through this connection; who tries gets `sqlite3.OperationalError`."""
+        self._db.execute("PRAGMA query_only = ON")
+
     def _upgrade(self) -> None:
         """Version 1 held nothing that a scan does not find again, except which split an image had."""
         self._db.executescript(

@@ -11,6 +11,8 @@ from ftgui.data.archive import unpacked
 from ftgui.data.finished import has_model
 from ftgui.data.job import Job
 from ftgui.data.project import CHECKPOINT_FILE, Project, catalog_beside, continuable, read_checkpoint, read_result
+from ftgui.data.project_lock import ProjectLocks
+from ftgui.data.running import running_process
 from ftgui.data.scan import DatasetError
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.messages import Continue, Train
@@ -27,18 +29,22 @@ class Prepared:
     run_folder: Path
 
 
-def prepare(recipe_path: Path, project_folder: Path | None = None, device: str = "") -> Prepared:
+def prepare(
+    recipe_path: Path, project_folder: Path | None = None, device: str = "", locks: ProjectLocks | None = None
+) -> Prepared:
     """Read the recipe, scan its dataset into the project's catalog, make a run folder.
 
     Args:
         recipe_path: any name; its folder is the project unless another is given.
         project_folder: where ``catalog.sqlite`` and ``runs/`` go.
         device: overrides the recipe's when not empty.
+        locks: take the project before anything in it is changed; the caller gives it back.
 
     Raises:
         RecipeError: the recipe can't be used.
         DatasetError: its folder can't, or recipe and data together make no training.
         CatalogError: the project's catalog can't be opened.
+        ProjectHeld: it is open in a window.
     """
     recipe = recipes.load(recipe_path)
     if device:
@@ -48,6 +54,8 @@ def prepare(recipe_path: Path, project_folder: Path | None = None, device: str =
     folder = project_folder or recipe_path.resolve().parent
     folder.mkdir(parents=True, exist_ok=True)
     project = Project(folder)
+    if locks is not None:
+        locks.take(folder)
     found = project.fill(unpacked(Path(recipe.dataset.folder), Job()), recipe, Job())
     with project.catalog() as catalog:
         of_data = [problem for group in catalog.contents().groups for problem in group.examples]
@@ -99,6 +107,9 @@ def to_continue(run_folder: Path) -> Continuation:
 
 
 def _why_not_continuable(run_folder: Path) -> str:
+    process = running_process(run_folder)
+    if process is not None:
+        return f"{run_folder.name} is training at this moment (process {process.pid}). Stop it there first."
     result = read_result(run_folder)
     reason = result.get("reason") if result is not None else None
     if reason == "done":

@@ -21,6 +21,7 @@ from ftgui.data.job import Job
 from ftgui.data.json_files import decode_object
 from ftgui.data.label_sources import Wanted
 from ftgui.data.readings import ASK
+from ftgui.data.running import running_process
 from ftgui.data.scan import dataset_root, scan
 from ftgui.data.split import Splitting
 from ftgui.protocol import recipe as recipes
@@ -243,7 +244,9 @@ class OpenRun:
 
 
 def continuable(run_folder: Path) -> OpenRun | None:
-    """The run in a folder, if it ended without being done and can go on from a checkpoint."""
+    """The run in a folder, if it ended without being done and can go on from a checkpoint; not one that still trains."""
+    if running_process(run_folder) is not None:
+        return None
     result = read_result(run_folder)
     plain = read_checkpoint(run_folder)
     if plain is None or (result is not None and result.get("reason") not in ("stopped", "failed")):

@@ -124,10 +124,9 @@ def _head(facts: Facts, title: str) -> str:
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(record.started)) if record.started else "date not known"
     model = backbone_words(facts.recipe.backbone) if facts.recipe else record.model or "model not known"
     took = f"{clock(record.seconds)} long" if not math.isnan(record.seconds) else "duration not known"
-    ended = record.message or "It has no end: it was killed, or still ran."
     line = " · ".join([when, model, f"{plural(record.epochs, 'epoch')}, {plural(record.steps, 'step')}", took])
     star = '<span class="star" aria-label="starred">★</span> ' if record.starred else ""
-    return f"<header><h1>{star}{escape(title)}</h1><p>{escape(line)}</p><p>{escape(ended)}</p></header>"
+    return f"<header><h1>{star}{escape(title)}</h1><p>{escape(line)}</p><p>{escape(record.ending)}</p></header>"
 
 
 def _validation(facts: Facts) -> str:

@@ -55,7 +55,7 @@ def everything(record: RunRecord) -> list[Difference]:
     """One run in words."""
     pairs = [
         *((("Note", record.note),) if record.note else ()),
-        ("Ended", record.message or "It has no end: it was killed, or goes on."),
+        ("Ended", record.ending),
         *(("Problem", sentence) for sentence in record.problems),
     ]
     if record.images:

@@ -24,13 +24,14 @@ from ftgui.data.job import Job
 from ftgui.data.project import CHECKPOINT_FILE, run_number
 from ftgui.data.run_record import RECIPE_FILE, RESULT_FILE, RunRecord, read_record
 from ftgui.data.run_sweep import sweep_run
+from ftgui.data.running import running_process
 
 log = logging.getLogger(__name__)
 
 INDEX_FILE = "index.sqlite"
 """In the folder of all runs."""
 
-INDEX_VERSION = 1
+INDEX_VERSION = 2
 """Another one in the file: it is made anew. Raised whenever `RunRecord`, or what is read into it, changes."""
 
 _READ = (ABOUT_FILE, RECIPE_FILE, RESULT_FILE, SAMPLES_FILE, METRICS_FILE)
@@ -95,6 +96,7 @@ def _state(folder: Path) -> str:
             parts.append(f"{status.st_size}.{status.st_mtime_ns}")
         except OSError:
             parts.append("-")
+    parts.append("running" if running_process(folder) is not None else "-")
     return " ".join([*parts, *("+" if os.path.exists(f"{base}/{name}") else "-" for name in _THERE)])  # noqa: PTH110
 
 

@@ -16,6 +16,7 @@ from ftgui.data.finished import has_model
 from ftgui.data.history import Course, read_course
 from ftgui.data.json_files import decode_object, number
 from ftgui.data.project import continuable, run_number
+from ftgui.data.running import running_process
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import RecipeError
 
@@ -38,6 +39,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     """It took; of a run without an end, until it was last heard of."""
     reason: str = ""
     """``"done"``, ``"stopped"``, ``"exploded"``, ``"failed"``; empty: it has no end, because it was killed or still runs."""
+    running: bool = False
+    """A process trains it at this moment."""
     message: str = ""
     """The same in a sentence."""
     best_accuracy: float = math.nan
@@ -72,8 +75,15 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def ended(self) -> str:
-        """How, in a word or two."""
-        return self.reason or "no end"
+        """How, in a word."""
+        return "training" if self.running else self.reason or "crashed"
+
+    @property
+    def ending(self) -> str:
+        """The same in a sentence."""
+        if self.running:
+            return "It is training at this moment."
+        return self.message or "It has no end: its process was killed, or the computer went away in the middle."
 
 
 def folder_title(folder: Path) -> str:
@@ -98,6 +108,7 @@ def read_record(folder: Path) -> RunRecord:
     found["has_model"] = has_model(folder)
     result = _result(folder, found, problems)
     _figures(found, result, course)
+    found["running"] = running_process(folder) is not None
     found["can_continue"] = continuable(folder) is not None
     learned = found.get("best_epoch", 0) or any(epoch.epoch for epoch in course.epochs)
     if learned and not found["has_model"]:

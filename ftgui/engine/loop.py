@@ -22,6 +22,7 @@ from ftgui.data.model_in_use import validation_key
 from ftgui.data.predictions import PREDICTIONS_FILE
 from ftgui.data.project import run_number
 from ftgui.data.records import Sample, reference
+from ftgui.data.running import marked_as_running
 from ftgui.engine import checkpoint as checkpoints
 from ftgui.engine.accumulation import Accumulation, out_of_memory
 from ftgui.engine.best import BestWeights
@@ -181,9 +182,10 @@ class Training:
             self._folder, partial(self._to_disk, "metrics"), checkpoint.plain["metrics_bytes"] if checkpoint else None
         )
         self._teller = StepTeller(self._emit, self._run)
-        with closing(self._images):
-            reason, message = self._train(checkpoint)
-        return self._finish(reason, message)
+        with marked_as_running(self._folder):
+            with closing(self._images):
+                reason, message = self._train(checkpoint)
+            return self._finish(reason, message)
 
     def _train(self, checkpoint: Checkpoint | None) -> tuple[str, str]:
         """All phases. Returns why it ended, as `TrainingFinished` has it, and a sentence."""
@@ -196,7 +198,7 @@ class Training:
                     checkpoint = None
             except StopRequested:
                 self._keep_for_later()
-                return "stopped", "Stopped; the best weights so far are kept."
+                return "stopped", self._stopped()
         except StopRequested:
             before = "it went on; everything is as it was" if self._goes_on else "the first step"
             return "stopped", f"Stopped before {before}."
@@ -212,6 +214,14 @@ class Training:
             log.exception("training failed")
             return "failed", f"The training failed: {type(error).__name__}: {error}"
         return "done", "Training is done."
+
+    def _stopped(self) -> str:
+        """What is kept of a run that was stopped, in a sentence."""
+        if self._best.best is not None:
+            return "Stopped; the best weights so far are kept."
+        if self.at.step:
+            return "Stopped before the first epoch was over; the weights of this moment are kept."
+        return "Stopped before the first step."
 
     def _start(self, checkpoint: Checkpoint | None) -> None:
         self._poll()  # it may be wanted no longer: the model took seconds to build

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ftgui.data.headless import Prepared
+from ftgui.data.project_lock import TERMINAL, ProjectHeld, ProjectLocks
+from ftgui.engine.errors import EngineError
 from ftgui.headless.terminal import do, ends_well, say, write
 from ftgui.protocol.messages import Continue, Train
 
@@ -42,7 +47,11 @@ def _train(options: argparse.Namespace) -> int:
     # Everything that can be said without torch is said before its import costs seconds.
     from ftgui.data import headless
 
-    prepared = headless.prepare(options.recipe, options.project, options.device)
+    with _project_in_use() as locks:
+        return _begin(headless.prepare(options.recipe, options.project, options.device, locks))
+
+
+def _begin(prepared: Prepared) -> int:
     for problem in prepared.problems:
         where = f"{problem.path}: " if problem.path else ""
         say(f"{problem.severity}: {where}{problem.message} {problem.fix}".rstrip())
@@ -54,8 +63,26 @@ def _continue(run_folder: Path) -> int:
     from ftgui.data import headless
 
     continuation = headless.to_continue(run_folder)
-    write(f"run {continuation.command.run_folder} goes on after step {continuation.step:,}")
-    return _do(continuation.command)
+    with _project_in_use() as locks:
+        locks.take(Path(continuation.command.catalog).parent)
+        write(f"run {continuation.command.run_folder} goes on after step {continuation.step:,}")
+        return _do(continuation.command)
+
+
+@contextmanager
+def _project_in_use() -> Iterator[ProjectLocks]:
+    """What is taken is given back at the end.
+
+    Raises:
+        EngineError: the project is open in a window, and what to do about it.
+    """
+    locks = ProjectLocks(TERMINAL)
+    try:
+        yield locks
+    except ProjectHeld as held:
+        raise EngineError(f"{held} Close it or train there, or train elsewhere with --project FOLDER.") from held
+    finally:
+        locks.keep_only(None)
 
 
 def _do(command: Train | Continue) -> int:

@@ -81,7 +81,7 @@ def main(folder: Path | None = None, sample: bool = False, picture: Path | None 
     workspace, window = build()
     garbage = MainThreadGarbage(window)
     # Ctrl-C in the terminal closes the window; the timer lets Python look for it while Qt waits for events.
-    signal.signal(signal.SIGINT, lambda _signal, _frame: window.close())
+    signal.signal(signal.SIGINT, lambda _signal, _frame: window.stop_and_close())
     heartbeat = QTimer(window)
     heartbeat.start(250)
     heartbeat.timeout.connect(_nothing)
@@ -152,7 +152,7 @@ class Photographer(QObject):
     @Slot(object)
     def _event(self, event: object) -> None:
         if event is None:
-            self._window.close()
+            self._window.stop_and_close()
         elif not isinstance(event, m.Paused | m.Resumed):
             self._line.show(event)  # type: ignore[arg-type]
         if isinstance(event, m.TrainingFinished):
@@ -167,10 +167,10 @@ class Photographer(QObject):
         else:
             self._line.say(f"The picture could not be written to {self._picture}.")
             self.status = 1
-        self._window.close()
+        self._window.stop_and_close()
 
     @Slot(str, str)
     def _message(self, severity: str, sentence: str) -> None:
         if severity == "error":
             self._line.say(sentence)
-            self._window.close()
+            self._window.stop_and_close()

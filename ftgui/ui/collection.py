@@ -6,7 +6,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,13 @@ from ftgui.data.job import Job
 from ftgui.data.lookalikes import find_lookalikes
 from ftgui.data.model_in_use import TrainedRuns, read_trained_runs
 from ftgui.data.project import Project
+from ftgui.data.project_lock import ProjectHeld, ProjectLocks
 from ftgui.data.readings import ASK, LayoutQuestion
 from ftgui.data.records import Contents, Judgement
-from ftgui.data.scan import Wanted, count_images, dataset_root
+from ftgui.data.scan import DatasetError, Wanted, count_images, dataset_root
 from ftgui.data.tables import TableQuestion
 from ftgui.protocol.recipe import AUTO_INTENSITY, Intensity, Recipe
+from ftgui.ui.project_access import Entry, ProjectAccess
 from ftgui.ui.sample import sample_folder
 from ftgui.ui.workers.tasks import Task
 
@@ -53,12 +55,27 @@ class Outcome:
     """That were looked into."""
     trained: TrainedRuns | None = None
     """As they were when it was opened; None where a look for changes says nothing of them."""
+    look_only: bool = False
+
+
+@dataclass(frozen=True)
+class Wish:
+    """To open a dataset."""
+
+    find: Callable[[Job], Path]
+    """Gives the folder; unpacks or draws it first where it has to."""
+    what: str
+    """Said meanwhile."""
+    only: Sequence[str] = ()
+    wanted: Wanted | None = None
+    entry: Entry = Entry.ASK
 
 
 class Collection(QObject):
     """At most one dataset is open.
 
     Args:
+        access: says whether this window may write to the project.
         parent: owner.
         settle: waits until all edits of recipes are on the disk; called on a thread of its own before one is read.
     """
@@ -72,6 +89,9 @@ class Collection(QObject):
     asked = Signal(Path, object)
     """What says the classes, or which columns of a table are what: the source, and a `LayoutQuestion` or `TableQuestion`.
     `open` again with the answer."""
+    held = Signal(object, object)
+    """The project is open in another window: a `Wish`, and the `ProjectHeld` that says which. `open_again` with the
+    person's answer."""
     failed = Signal(str)
     """Nothing was opened, why."""
     went_wrong = Signal(str)
@@ -80,8 +100,12 @@ class Collection(QObject):
     """What is going on, done, total; an empty text: nothing any more."""
     _begun = Signal(object, object, object, object, object)
 
-    def __init__(self, parent: QObject | None = None, settle: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, access: ProjectAccess, parent: QObject | None = None, settle: Callable[[], None] = lambda: None
+    ) -> None:
         super().__init__(parent)
+        self._access = access
+        access.taken_over.connect(self._taken_over)
         self._settle = settle
         self.project: Project | None = None
         self.catalog: Catalog | None = None
@@ -105,6 +129,8 @@ class Collection(QObject):
         self._stale = False
         self._what = ""
         self._source = Path()
+        self._wish = self._shown_wish = Wish(sample_folder, "")
+        """To open the newest; what is open."""
         self._number = 0
         """Of the newest wish to open something."""
         self._begun.connect(self._has_begun)
@@ -164,6 +190,27 @@ class Collection(QObject):
             self.refresh()
         self.progress.emit("", 0, 0)
 
+    @property
+    def look_only(self) -> bool:
+        """Another window writes to the project; nothing may be changed here."""
+        return self._access.look_only
+
+    @Slot()
+    def _taken_over(self) -> None:
+        """From now on nothing is written: what goes on is given up, for the other window does it too."""
+        for task in (self._scan, self._check):
+            if task is not None:
+                task.cancel()
+        self._scan = self._check = None
+        self._rescan_timer.stop()
+        self._compare_timer.stop()
+        if watched := self._watcher.directories():
+            self._watcher.removePaths(watched)
+        if self.catalog is not None:
+            self.catalog.only_look()
+        self.progress.emit("", 0, 0)
+        self.changed.emit()
+
     # --- opening ----------------------------------------------------------------------------------------------------
 
     def open(self, source: Path, only: Sequence[str] = (), wanted: Wanted | None = None) -> None:
@@ -176,7 +223,7 @@ class Collection(QObject):
         """
         doing = "unpacking" if is_archive_name(source) else "looking through"
         self._source = source
-        self._open(partial(unpacked, source), f"{doing} {source.name}", only, wanted)
+        self.open_again(Wish(partial(unpacked, source), f"{doing} {source.name}", only, wanted))
 
     def read_otherwise(self) -> None:
         """Ask what says the classes of the open dataset; what is open stays so until that is answered."""
@@ -185,24 +232,29 @@ class Collection(QObject):
 
     def open_sample(self) -> None:
         """The sample dataset; drawn first if this is the first time."""
-        self._open(sample_folder, "drawing the sample")
+        self.open_again(Wish(sample_folder, "drawing the sample"))
 
-    def _open(
-        self, find: Callable[[Job], Path], what: str, only: Sequence[str] = (), wanted: Wanted | None = None
-    ) -> None:
+    def open_again(self, wish: Wish) -> None:
         """The newest request wins; what is open stays so until another one really is."""
         if self._opening is not None:
             self._opening.cancel()
         self._number += 1
         self._opening = Task(
-            partial(_work, find, only, wanted, partial(self._begun.emit, self._number), self._settle), self
+            partial(_work, wish, self._access.locks, partial(self._begun.emit, self._number), self._settle), self
         )
-        self._what = what
+        self._wish = wish
+        self._what = wish.what
         self._opening.progress.connect(self._progress)
         self._opening.done.connect(self._opened)
         self._opening.failed.connect(self._failed)
-        self.progress.emit(what, 0, 0)
+        self.progress.emit(wish.what, 0, 0)
         self._opening.start(self._pool)
+
+    @Slot()
+    def take_over(self) -> None:
+        """Open what is open once more, to write to it from now on."""
+        if self.contents is not None and self.look_only:
+            self.open_again(replace(self._shown_wish, entry=Entry.TAKE_OVER))
 
     def _count(self, folder: Path) -> None:
         """So that progress has an end to go towards."""
@@ -230,7 +282,9 @@ class Collection(QObject):
         self._show(project, recipe, contents, trained)
         self._count(contents.root)
 
-    def _show(self, project: Project, recipe: Recipe, contents: Contents, trained: TrainedRuns) -> None:
+    def _show(
+        self, project: Project, recipe: Recipe, contents: Contents, trained: TrainedRuns, look_only: bool = False
+    ) -> None:
         if self._check is not None:
             self._check.cancel()
             self._check = None
@@ -239,11 +293,19 @@ class Collection(QObject):
         self._let_go()
         self.project, self.contents, self.trained = project, contents, trained
         self._intensity = recipe.dataset.intensity
-        self.catalog = Catalog(project.catalog_path, patience=PATIENCE_FOR_A_LOCK)
+        self._shown_wish = self._wish
+        self._access.opened(project.folder, look_only)
+        self.catalog = Catalog(project.catalog_path, read_only=look_only, patience=PATIENCE_FOR_A_LOCK)
         self.opened.emit(recipe)
 
     @Slot(object)
-    def _opened(self, outcome: Outcome | LayoutQuestion | TableQuestion) -> None:
+    def _opened(self, outcome: Outcome | LayoutQuestion | TableQuestion | ProjectHeld) -> None:
+        if isinstance(outcome, ProjectHeld):
+            if self.sender() is self._opening:
+                self._opening = None
+                self.progress.emit("", 0, 0)
+                self.held.emit(self._wish, outcome)
+            return
         if isinstance(outcome, LayoutQuestion | TableQuestion):
             if self.sender() is self._opening:
                 self._opening = None
@@ -254,16 +316,19 @@ class Collection(QObject):
             if self._scan is not None:
                 self._scan.cancel()
             self._opening = self._scan = None
-            self._show(outcome.project, outcome.recipe, outcome.contents, outcome.trained or TrainedRuns())
+            trained = outcome.trained or TrainedRuns()
+            self._show(outcome.project, outcome.recipe, outcome.contents, trained, outcome.look_only)
         elif self.sender() is self._scan:
             self._scan = None
             self.contents = outcome.contents
         else:
             return
-        self._begin_check()
+        if not self.look_only:
+            self._begin_check()
         self.scanned.emit()
         self.changed.emit()
-        self._watch(outcome.folders)
+        if not self.look_only:
+            self._watch(outcome.folders)
 
     @Slot(str)
     def _failed(self, sentence: str) -> None:
@@ -303,7 +368,7 @@ class Collection(QObject):
     @Slot()
     def rescan(self) -> None:
         """Look for files that appeared, vanished or changed."""
-        if self.project is None or self.contents is None or self._opening is not None:
+        if self.project is None or self.contents is None or self._opening is not None or self.look_only:
             return
         if self._scan is not None:
             self._rescan_timer.start()
@@ -329,7 +394,7 @@ class Collection(QObject):
     def _begin_check(self, decode: bool = True) -> None:
         if self._check is not None:
             self._check.cancel()
-        if self.project is None:
+        if self.project is None or self.look_only:
             return
         path, intensity = self.project.catalog_path, self._intensity
         self._compare_wanted = False
@@ -390,14 +455,14 @@ class Collection(QObject):
 
     def forget_judged(self, by: str) -> None:
         """What a model said earlier no longer counts; what comes next is said by that run's."""
-        if self.catalog is not None:
+        if self.catalog is not None and not self.look_only:
             with self._said():
                 self.catalog.forget_judged(by)
             self.refresh()
 
     def record_judged(self, said: Iterable[Judgement]) -> None:
         """What the model says of some images."""
-        if self.catalog is not None:
+        if self.catalog is not None and not self.look_only:
             with self._said():
                 self.catalog.record_judged(said)
             if not self._refresh_timer.isActive():
@@ -444,17 +509,24 @@ class Collection(QObject):
 
 
 def _work(
-    find: Callable[[Job], Path],
-    only: Sequence[str],
-    wanted: Wanted | None,
+    wish: Wish,
+    locks: ProjectLocks,
     begun: Callable[[Project, Recipe, Contents, TrainedRuns], None],
     settle: Callable[[], None],
     job: Job,
-) -> Outcome | LayoutQuestion | TableQuestion:
+) -> Outcome | LayoutQuestion | TableQuestion | ProjectHeld:
     """Opening, on a thread of the pool."""
-    folder = find(job)
+    folder, only = wish.find(job), wish.only
     settle()
     project = Project.for_dataset(folder if only else dataset_root(folder), only)
+    if wish.entry is Entry.LOOK:
+        return _look_at(project, folder, only, job)
+    try:
+        locks.take(project.folder, by_force=wish.entry is Entry.TAKE_OVER)
+    except ProjectHeld as held:
+        return held
+    except OSError as error:
+        raise DatasetError(f"The project in {project.folder} can't be written: {error}.") from error
     trained = read_trained_runs(project)
 
     def first() -> None:
@@ -462,10 +534,16 @@ def _work(
         begun(project, recipe, _contents(project.catalog_path, job), trained)
 
     try:
-        recipe, found = project.take_in(folder, job, first, wanted, only)
+        recipe, found = project.take_in(folder, job, first, wish.wanted, only)
     except (LayoutQuestion, TableQuestion) as question:
         return question
     return Outcome(project, recipe, _contents(project.catalog_path, job), found.folders, trained)
+
+
+def _look_at(project: Project, folder: Path, only: Sequence[str], job: Job) -> Outcome:
+    """What the window that writes to the project has put there so far; nothing is searched for and nothing written."""
+    recipe, trained = project.recipe_for(folder, only), read_trained_runs(project)
+    return Outcome(project, recipe, _contents(project.catalog_path, job), [], trained, look_only=True)
 
 
 def _timer(parent: QObject, milliseconds: int, slot: Callable[[], Any]) -> QTimer:

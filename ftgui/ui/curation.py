@@ -23,6 +23,7 @@ from ftgui.data.split import Splitting
 from ftgui.protocol.recipe import Recipe
 from ftgui.ui.collection import Collection
 from ftgui.ui.commands.edit_catalog import EditCatalog, Step, bring_into_step
+from ftgui.ui.project_access import LOOK_ONLY
 from ftgui.ui.words import plural
 from ftgui.ui.workers.tasks import Task
 
@@ -119,7 +120,7 @@ class Curation(QObject):
     def add(self, files: Sequence[Path], class_name: str) -> None:
         """Take images from elsewhere into a class, by reference; in the background, for there may be thousands."""
         project = self._collection.project
-        if project is None or not files:
+        if project is None or not files or not self._may_edit():
             return
         self._adding = Task(partial(_add, project.catalog_path, list(files), class_name), self)
         self._adding.progress.connect(self._adding_goes_on)
@@ -163,7 +164,7 @@ class Curation(QObject):
         into the project, so that it stays, and added. `taught` follows.
         """
         catalog, project = self._collection.catalog, self._collection.project
-        if catalog is None or project is None:
+        if catalog is None or project is None or not self._may_edit():
             return
         if isinstance(source, Path):
             known = catalog.id_of(reference(source.absolute(), catalog.root))
@@ -221,7 +222,7 @@ class Curation(QObject):
         """Bring the catalog to what the recipe says, if it says something new; in the background, for it is about every image.
         Back at an earlier one, images are where they were then."""
         catalog = self._collection.catalog
-        if catalog is None or self._collection.scanning:
+        if catalog is None or self._collection.look_only or self._collection.scanning:
             return
         self._split_wanted = (catalog.path, splitting)
         before = catalog.splitting
@@ -260,6 +261,11 @@ class Curation(QObject):
 
     # --- doing it ---------------------------------------------------------------------------------------------------
 
+    def _may_edit(self) -> bool:
+        if self._collection.look_only:
+            self.said.emit("warning", LOOK_ONLY)
+        return not self._collection.look_only
+
     def _edit_images(self, ids: Ids, words: Callable[[str], str], do: Callable[[Catalog], Values]) -> None:
         """Told by how many images really change; where none does, there is nothing to undo.
 
@@ -279,7 +285,7 @@ class Curation(QObject):
             done: says what was done; called only for edits of images, of which there may be none to change.
         """
         catalog = self._collection.catalog
-        if catalog is None:
+        if catalog is None or not self._may_edit():
             return
         replaced = Values()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,16 +37,20 @@ from ftgui.data.archive import count_images, is_archive_name
 from ftgui.data.formats import EXTENSIONS
 from ftgui.data.found import ARCHIVES
 from ftgui.data.job import Job
+from ftgui.data.project import run_number
+from ftgui.data.project_lock import ProjectHeld
 from ftgui.data.readings import LayoutQuestion
 from ftgui.data.scan import DatasetError, scan
 from ftgui.data.tables import TableQuestion
 from ftgui.protocol import messages as m
+from ftgui.ui.collection import Wish
 from ftgui.ui.commands.edit_catalog import EditCatalog
 from ftgui.ui.drops import Kind, Offer, Place, look_at
 from ftgui.ui.pages.data_page import DataPage
 from ftgui.ui.pages.evaluate_page import EvaluatePage
 from ftgui.ui.pages.predict_page import PredictPage
 from ftgui.ui.pricing import Pricing
+from ftgui.ui.project_access import LOOK_ONLY
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.compare_dialog import CompareDialog
 from ftgui.ui.widgets.drop_overlay import DropOverlay
@@ -54,8 +59,10 @@ from ftgui.ui.widgets.example_dialog import ExampleDialog
 from ftgui.ui.widgets.export_dialog import ExportDialog
 from ftgui.ui.widgets.layer_panel import LayerPanel
 from ftgui.ui.widgets.layout_dialog import LayoutDialog
+from ftgui.ui.widgets.look_only_banner import LookOnlyBanner
 from ftgui.ui.widgets.model_chooser import ModelChooser
-from ftgui.ui.widgets.recipe_panel import RecipePanel
+from ftgui.ui.widgets.questions import Choice, ask_about_closing, ask_about_held
+from ftgui.ui.widgets.recipe_panel import TRAINING_RUNS, RecipePanel
 from ftgui.ui.widgets.search_keys import focus_search
 from ftgui.ui.widgets.status_line import StatusLine
 from ftgui.ui.widgets.table_dialog import TableDialog
@@ -87,6 +94,10 @@ class MainWindow(QWidget):
         self._offer: Offer | None = None
         self._counting: Task | None = None
         self._pool = QThreadPool(self)
+        self._closing = False
+        """The window closes as soon as the training has ended."""
+        self._close_at_once = False
+        self._close_question: Choice | None = None
         self.setWindowTitle("ftgui")
         self.setAcceptDrops(True)
         self.setMinimumSize(900, 560)
@@ -113,6 +124,7 @@ class MainWindow(QWidget):
             self._runs_placeholder,
         ):
             self.pages.addWidget(page)
+        self.look_only = LookOnlyBanner(self.workspace.access, self.theme)
         self.layers = LayerPanel(self.theme)
         self.pricing = Pricing(self.workspace, self)
         self.recipe = RecipePanel(self.workspace, self.theme)
@@ -139,6 +151,10 @@ class MainWindow(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self.top)
+        around = QHBoxLayout()
+        around.setContentsMargins(12, 0, 12, 0)
+        around.addWidget(self.look_only)
+        layout.addLayout(around)
         layout.addLayout(middle, 1)
         layout.addWidget(self.status)
 
@@ -259,6 +275,9 @@ class MainWindow(QWidget):
         workspace.asked.connect(self._asked)
         workspace.curation.edited.connect(self.notice.say)
         workspace.collection.asked.connect(self._ask_layout)
+        workspace.collection.held.connect(self._ask_about_held)
+        workspace.access.changed.connect(self._access_changed)
+        self.look_only.take_over_wanted.connect(workspace.collection.take_over)
         # After the actions' own slots, which take no notice of a training.
         workspace.undo_stack.canUndoChanged.connect(self._show_undo)
         workspace.undo_stack.canRedoChanged.connect(self._show_undo)
@@ -332,7 +351,9 @@ class MainWindow(QWidget):
             self.layers.show_model(None, why)
         self._show_undo()
         self._show_ticks()
-        self.recipe.lock(state.busy)
+        self._lock_recipe()
+        if self._closing and not state.busy:
+            QTimer.singleShot(0, self.close)
         self._refresh()
 
     @Slot()
@@ -532,6 +553,21 @@ class MainWindow(QWidget):
         dialog.chosen.connect(lambda wanted: self.workspace.open_dataset(source, wanted=wanted))
         dialog.show()
 
+    @Slot(object, object)
+    def _ask_about_held(self, wish: Wish, held: ProjectHeld) -> None:
+        collection = self.workspace.collection
+        ask_about_held(held, lambda entry: collection.open_again(replace(wish, entry=entry)), self).open()
+
+    @Slot()
+    def _access_changed(self) -> None:
+        self._lock_recipe()
+        self._show_undo()
+        self._refresh()
+
+    def _lock_recipe(self) -> None:
+        busy = self.workspace.engine.busy
+        self.recipe.lock(TRAINING_RUNS if busy else LOOK_ONLY if self.workspace.access.look_only else "")
+
     @Slot(Asked)
     def _asked(self, _asked: Asked) -> None:
         self.show_page(PREDICT)
@@ -635,7 +671,41 @@ class MainWindow(QWidget):
         super().resizeEvent(event)
         self.overlay.setGeometry(self.rect())
 
+    @Slot()
+    def stop_and_close(self) -> None:
+        """Close without asking; a training is stopped first, and what it has learned is kept. Asked for twice, the window
+        does not wait for that."""
+        self._close_at_once = self._closing
+        self._closing = True
+        if self._close_at_once:
+            self.close()
+        elif self.workspace.engine.busy:
+            self.status.say("info", "Stopping after this step; then the window closes…")
+            self.workspace.stop()
+        else:
+            self.close()
+
+    def _may_close(self) -> bool:
+        """Nothing trains, or the person has been asked; the system's own end of the session waits for nobody."""
+        application = QGuiApplication.instance()
+        ends_anyway = isinstance(application, QGuiApplication) and application.isSavingSession()
+        if not self.workspace.engine.busy or self._close_at_once or ends_anyway:
+            return True
+        run = self.workspace.latest_run
+        if not self._closing and run is not None and self._close_question is None:
+            self._close_question = ask_about_closing(run_number(run), self.stop_and_close, self)
+            self._close_question.finished.connect(self._close_answered)
+            self._close_question.open()
+        return False
+
+    @Slot()
+    def _close_answered(self) -> None:
+        self._close_question = None
+
     def closeEvent(self, event: QCloseEvent) -> None:
+        if not self._may_close():
+            event.ignore()
+            return
         QSettings().setValue("geometry", self.saveGeometry())
         self._end_drag()
         for dialog in self.findChildren(ExportDialog):

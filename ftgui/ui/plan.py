@@ -30,6 +30,8 @@ class Plan(QObject):
     """The recipe, or which phase is selected."""
     backbone_changing = Signal()
     """A step, done or undone, is about to take another model…"""
+    refused = Signal(str)
+    """An edit was not made, why."""
     backbone_changed = Signal()
     """… and has done so; `changed` came between."""
 
@@ -38,6 +40,8 @@ class Plan(QObject):
         self._undo_stack = undo_stack
         self._recipe = Recipe()
         self._selected = _last_enabled(self._recipe)
+        self.locked = ""
+        """Why nothing may be edited; empty: everything may."""
 
     # --- what it is -------------------------------------------------------------------------------------------------
 
@@ -215,7 +219,9 @@ class Plan(QObject):
         self._push_recipe(msgspec.structs.replace(self._recipe, phases=phases), selected, words, field)
 
     def _push_recipe(self, after: Recipe, selected: int, words: str, field: str) -> None:
-        if after != self._recipe:
+        if self.locked:
+            self.refused.emit(self.locked)
+        elif after != self._recipe:
             before = (self._recipe, self._selected)
             self._undo_stack.push(EditRecipe(self, before, (after, selected), words, field))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QThreadPool, Signal
@@ -15,13 +16,19 @@ log = logging.getLogger(__name__)
 
 
 class RecipeSaver(QObject):
-    """Writing begins at once; what is edited while it goes on is written together, after it."""
+    """Writing begins at once; what is edited while it goes on is written together, after it.
+
+    Args:
+        parent: owner.
+        may_write: asked on a thread of its own before a file is written; another window may have taken the project over.
+    """
 
     failed = Signal(str)
     """A sentence. The recipe is kept, and written with the next one or at `close`."""
 
-    def __init__(self, parent: QObject) -> None:
+    def __init__(self, parent: QObject, may_write: Callable[[Path], bool] = lambda _path: True) -> None:
         super().__init__(parent)
+        self._may_write = may_write
         self._pool = QThreadPool(self)
         self._pool.setMaxThreadCount(1)
         self._lock = threading.Lock()
@@ -63,6 +70,9 @@ class RecipeSaver(QObject):
                     return
                 path, recipe = self._waiting.popitem()
             refused.pop(path, None)
+            if not self._may_write(path):
+                log.info("%s is another window's now and not written", path)
+                continue
             try:
                 recipes.save(recipe, path)
             except OSError as error:

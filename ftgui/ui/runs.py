@@ -172,6 +172,8 @@ class Runs(QObject):
         for record in records:
             if record.path == self.training:
                 return f"Run {record.number} is training. Stop it first."
+            if record.running:
+                return f"Run {record.number} is training in another window or in a terminal. Stop it there first."
             if record.path == self.present:
                 return f"Run {record.number}'s model is the one in use. Use another run's model first."
         return "" if records else "Select runs first."
@@ -272,7 +274,7 @@ class Runs(QObject):
 
     def no_going_on_because(self, record: RunRecord) -> str:
         """Why a run can't be continued, in a sentence; empty when it can."""
-        if record.path == self.training:
+        if record.path == self.training or record.running:
             return f"Run {record.number} is training."
         if not record.can_continue:
             return f"Run {record.number} has come to its end, or left nothing to go on from."

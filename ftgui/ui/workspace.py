@@ -32,6 +32,7 @@ from ftgui.ui.intensity import DatasetIntensity
 from ftgui.ui.layer_ticks import LayerTicks
 from ftgui.ui.plan import Plan
 from ftgui.ui.present_run import PresentRun
+from ftgui.ui.project_access import LOOK_ONLY, ProjectAccess
 from ftgui.ui.questions import Questions
 from ftgui.ui.recipe_saver import RecipeSaver
 from ftgui.ui.steering import Steering
@@ -97,9 +98,10 @@ class Workspace(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.undo_stack = QUndoStack(self)
-        self.saver = RecipeSaver(self)
+        self.access = ProjectAccess(self)
+        self.saver = RecipeSaver(self, self.access.may_write)
         self.saver.failed.connect(self._not_saved)
-        self.collection = Collection(self, self.saver.wait)
+        self.collection = Collection(self.access, self, self.saver.wait)
         self.curation = Curation(self.collection, self.undo_stack, self)
         self.plan = Plan(self.undo_stack, self)
         self._saved_recipe = self.recipe
@@ -141,6 +143,7 @@ class Workspace(QObject):
         self.present = PresentRun(self)
         self.intensity = DatasetIntensity(self.plan, self.collection, self)
         self.plan.changed.connect(self._plan_changed)
+        self.plan.refused.connect(self._edit_refused)
         self.plan.backbone_changing.connect(self._backbone_changing)
         self.plan.backbone_changed.connect(self._backbone_changed)
         self._thread = QThread(self)
@@ -165,6 +168,9 @@ class Workspace(QObject):
         collection.scanned.connect(self._scanned)
         collection.changed.connect(self._contents_changed)
         collection.failed.connect(self._open_failed)
+        collection.held.connect(self._project_held)
+        self.access.changed.connect(self._access_changed)
+        self.access.taken_over.connect(self._taken_over)
         collection.went_wrong.connect(self._dataset_trouble)
         collection.progress.connect(self._dataset_progress)
         self.curation.said.connect(self.message)
@@ -246,6 +252,7 @@ class Workspace(QObject):
         self.evaluation.close()
         self.curation.close()
         self.collection.close()
+        self.access.close()
 
     def _next_request(self) -> int:
         self._request += 1
@@ -557,6 +564,24 @@ class Workspace(QObject):
         self.message.emit("error", sentence)
 
     @Slot(str)
+    def _edit_refused(self, why: str) -> None:
+        self.message.emit("warning", why)
+
+    @Slot()
+    def _access_changed(self) -> None:
+        self.plan.locked = LOOK_ONLY if self.access.look_only else ""
+
+    @Slot()
+    def _project_held(self) -> None:
+        self.recipe_changed.emit()  # nothing is being opened any more
+
+    @Slot()
+    def _taken_over(self) -> None:
+        self.undo_stack.clear()  # its steps would write
+        self.message.emit("warning", f"Another window has taken this project over. {LOOK_ONLY}")
+        self.recipe_changed.emit()
+
+    @Slot(str)
     def _dataset_trouble(self, sentence: str) -> None:
         self.recipe_changed.emit()
         self.message.emit("warning", sentence)
@@ -582,7 +607,7 @@ class Workspace(QObject):
 
     @Slot()
     def _plan_changed(self) -> None:
-        if self.project is not None and self.recipe != self._saved_recipe:
+        if self.project is not None and not self.access.look_only and self.recipe != self._saved_recipe:
             self._saved_recipe = self.recipe
             self.saver.save(self.recipe, self.project.recipe_path)
         self.curation.split_as(splitting_of(self.recipe))
@@ -608,6 +633,9 @@ class Workspace(QObject):
         """Take another model."""
         if self.engine.busy:
             self.message.emit("warning", "A training is running. Stop it before choosing another model.")
+            return
+        if self.access.look_only:
+            self.message.emit("warning", LOOK_ONLY)
             return
         if backbone == self.recipe.backbone:  # again: perhaps the network is back
             self.load_model()
@@ -662,6 +690,8 @@ class Workspace(QObject):
         found: list[Problem] = []
         if self.project is None or self.contents is None:
             return [Problem("error", "no-data", "Drop a folder of images first.")]
+        if self.access.look_only:
+            found.append(Problem("error", "look-only", LOOK_ONLY))
         found += [p for p in self.contents.problems if p.severity == "error" and p.kind == "one-class"]
         found += [p for p in self.recipe.validate() if p.severity == "error"]
         if self.collection.opening:

@@ -88,7 +88,7 @@ class Driver:
 
     def _end(self, window: MainWindow) -> None:
         self._timer.stop()
-        window.close()
+        window.stop_and_close()
 
 
 def drop(window: MainWindow, path: Path) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -12,10 +10,9 @@ from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QApplication
 
 from ftgui.protocol import messages as m
-from ftgui.protocol import recipe as recipes
 from ftgui.protocol.layer_names import LayerNames
 from ftgui.protocol.messages import LayerNode
-from ftgui.protocol.recipe import Backbone, Recipe
+from ftgui.protocol.recipe import Backbone
 from ftgui.ui.main_window import MainWindow
 from ftgui.ui.theme import Theme
 from ftgui.ui.workers.engine_worker import EngineKind, EngineState
@@ -110,15 +107,6 @@ class FakeEngine:
 
     def last(self, kind: type) -> m.Command:
         return next(command for command in reversed(self.sent) if isinstance(command, kind))
-
-
-def leave_checkpoint(run: Path, recipe: Recipe, step: int = 1240, early_stop: int = 5) -> None:
-    """What a run has on disk when its engine goes away in the middle."""
-    recipes.save(recipe, run / "recipe.toml")
-    (run / "last").mkdir()
-    plain = json.dumps({"at": {"step": step}, "early_stop": early_stop})
-    header = json.dumps({"__metadata__": {"plain": plain}}).encode()
-    (run / "last" / "checkpoint.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
 
 
 @pytest.fixture

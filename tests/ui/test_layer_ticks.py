@@ -69,9 +69,11 @@ def test_the_tree_shows_the_phase_its_header_names_while_the_engine_is_busy_with
     opened.workspace.plan.select(1)
     assert opened.layers.whose.full == "phase 2: ticked learns" and ticked(opened) == ["stage 1", "head"]
     assert opened.layers.preset.currentText() == "Last stage + head"
-    assert "will learn" in opened.layers.counts.text()
+    assert "will learn" not in opened.layers.counts.text(), "it never learned otherwise"
+    opened.workspace.plan.select(0)
+    assert "<b>6</b> of 66 parameters will learn" in opened.layers.counts.text()
     fake.answer_ticks()
-    assert "will learn" not in opened.layers.counts.text()
+    assert "<b>6</b> of 66 parameters learn" in opened.layers.counts.text()
 
 
 def test_before_a_run_has_begun_its_first_phase_is_shown(opened, fake: FakeEngine) -> None:

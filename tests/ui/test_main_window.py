@@ -18,8 +18,8 @@ from ftgui.protocol.recipe import Backbone
 from ftgui.ui.main_window import DATA, EVALUATE, PREDICT, TRAIN, MainWindow
 from ftgui.ui.stopping import what_is_left
 from ftgui.ui.workers.engine_worker import EngineKind
-from tests.conftest import Maker, picture, plain
-from tests.ui.conftest import FakeEngine, leave_checkpoint
+from tests.conftest import Maker, leave_checkpoint, picture, plain
+from tests.ui.conftest import FakeEngine
 
 
 def urls(*paths: Path) -> QMimeData:

@@ -18,8 +18,8 @@ from ftgui.ui.main_window import TRAIN, MainWindow
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.curve_plot import CurvePlot
 from ftgui.ui.workers.engine_worker import EngineKind
-from tests.conftest import Maker
-from tests.ui.conftest import FakeEngine, leave_checkpoint
+from tests.conftest import Maker, leave_checkpoint
+from tests.ui.conftest import FakeEngine
 from tests.ui.test_main_window import open_project
 
 

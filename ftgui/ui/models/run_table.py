@@ -113,10 +113,8 @@ class RunTable(QAbstractTableModel):
         }[column]
 
     def ended(self, record: RunRecord) -> str:
-        """How, in a word; of the run that goes on, that it does."""
-        if record.path == self._training:
-            return "training"
-        return record.reason or "crashed"
+        """How, in a word; of a run that goes on, that it does."""
+        return "training" if record.path == self._training else record.ended
 
     # --- Qt's side --------------------------------------------------------------------------------------------------
 
@@ -192,8 +190,9 @@ class RunTable(QAbstractTableModel):
         if column == STAR:
             return colors.second if record.starred else colors.muted
         if column == ENDED:
-            bad = record.path != self._training and record.reason in ("", "failed", "exploded")
-            return colors.error if bad else colors.good if record.path == self._training else colors.muted
+            ended = self.ended(record)
+            bad = ended in ("crashed", "failed", "exploded")
+            return colors.error if bad else colors.good if ended == "training" else colors.muted
         if column == NAME:
             return colors.warning if record.problems and record.path != self._training else ""
         return "" if column == ACCURACY else colors.muted
@@ -203,7 +202,7 @@ class RunTable(QAbstractTableModel):
             splits = ", ".join(f"{count:,} {split}" for split, count in record.counts.items())
             return f"{plural(record.classes, 'class')}, {plural(record.images, 'image')}: {splits}\nList {record.data}"
         if column == ENDED:
-            return record.message or "It has no end: the engine, or the computer, went away in the middle"
+            return record.ending
         lines = [record.name, *([record.note] if record.note else []), *record.problems]
         if record.path == self._present:
             lines.append("Its model is the one in use")

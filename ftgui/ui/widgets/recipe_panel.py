@@ -20,7 +20,7 @@ from ftgui.ui.widgets.recipe_sections import AugmentationSection, TrainingSectio
 from ftgui.ui.widgets.view_strip import ViewStrip
 from ftgui.ui.workspace import Workspace
 
-_LOCKED = "A training runs: it keeps to the recipe it was started with. Layers can still be ticked."
+TRAINING_RUNS = "A training runs: it keeps to the recipe it was started with. Layers can still be ticked."
 _STEPS_UNKNOWN = 20
 """Steps an epoch is drawn with before there is a dataset; only the warm-up's rounding depends on it."""
 
@@ -173,15 +173,15 @@ class RecipePanel(Card):
         for index, card in enumerate(self.cards):
             card.show_state(self._states[index] if current else WAITING)
 
-    def lock(self, locked: bool) -> None:
-        """While training, nothing can be edited."""
-        self._why_locked = _LOCKED if locked else ""
+    def lock(self, why: str) -> None:
+        """Nothing can be edited, why; empty: everything can."""
+        self._why_locked = why
         for card in self.cards:
             card.lock(self._why_locked)
         for section in (self.training, self.augmentation):
             section.lock(self._why_locked)
         for control in (self.add_phase, self.plans):
-            control.setEnabled(not locked)
+            control.setEnabled(not why)
 
     @Slot()
     def _paint_icons(self) -> None:

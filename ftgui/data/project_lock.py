@@ -1,0 +1,140 @@
+"""One window, or one training in a terminal, at a time writes to a project; everybody else may look."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from pathlib import Path
+
+from ftgui.data.process_mark import ProcessMark, encode, own_mark, read_mark
+
+log = logging.getLogger(__name__)
+
+LOCK_FILE = "in-use.json"
+"""In a project's folder."""
+
+WINDOW, TERMINAL = "window", "training in a terminal"
+"""What uses it."""
+
+_TRIES = 5
+
+
+class ProjectHeld(Exception):
+    """Another process uses the project; the text says which, in a sentence."""
+
+    def __init__(self, folder: Path, by: ProcessMark) -> None:
+        where = f"process {by.pid}" + ("" if by.here else f" on {by.host}")
+        since = time.strftime("%H:%M on %d %b", time.localtime(by.since))
+        what = "a training in a terminal" if by.doing == TERMINAL else "another window"
+        super().__init__(f"This project is open in {what} ({where}, since {since}).")
+        self.folder = folder
+        self.by = by
+
+
+class ProjectLocks:
+    """The projects that this process writes to. May be used from several threads.
+
+    Args:
+        doing: `WINDOW` or `TERMINAL`.
+    """
+
+    def __init__(self, doing: str) -> None:
+        self._doing = doing
+        self._held: dict[Path, ProcessMark] = {}
+        self._lock = threading.Lock()
+
+    def take(self, folder: Path, by_force: bool = False) -> None:
+        """From now on this process may write to the project; again is no harm.
+
+        Args:
+            folder: of the project; exists.
+            by_force: also where a living process holds it, which then may only look.
+
+        Raises:
+            ProjectHeld: another process does, and it lives.
+            OSError: the folder can't be written to.
+        """
+        path, mark = folder / LOCK_FILE, own_mark(self._doing)
+        with self._lock:
+            for _ in range(_TRIES):
+                if _write_new(path, mark):
+                    self._held[folder] = mark
+                    return
+                found = read_mark(path)
+                mine = found is not None and found.token == self._token(folder)
+                if mine:
+                    return
+                if found is not None and found.alive and not by_force:
+                    if self._doing == TERMINAL == found.doing:
+                        return  # trainings in terminals are in nobody's way: each has a run folder of its own
+                    raise ProjectHeld(folder, found)
+                _clear(path, found)
+            raise OSError(f"{path} changes all the time; another program takes this project in use too.")
+
+    def holds(self, folder: Path) -> bool:
+        """This process took it, and no other has taken it over since. Reads a small file."""
+        with self._lock:
+            token = self._token(folder)
+        found = read_mark(folder / LOCK_FILE)
+        return bool(token) and found is not None and found.token == token
+
+    def keep_only(self, folder: Path | None) -> None:
+        """Give all others back."""
+        with self._lock:
+            others = [held for held in self._held if held != folder]
+            for held in others:
+                mark, path = self._held.pop(held), held / LOCK_FILE
+                found = read_mark(path)
+                if found is not None and found.token == mark.token:
+                    _remove(path)
+
+    def _token(self, folder: Path) -> str:
+        held = self._held.get(folder)
+        return held.token if held is not None else ""
+
+
+def _write_new(path: Path, mark: ProcessMark) -> bool:
+    """Whether there was none; whole at once, so that nobody reads half of it."""
+    whole = path.with_name(f".{path.name}.{mark.token}")
+    try:
+        whole.write_bytes(encode(mark))
+        try:
+            os.link(whole, path)
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without hard links
+            try:
+                with path.open("xb") as file:
+                    file.write(encode(mark))
+            except FileExistsError:
+                return False
+        return True
+    finally:
+        _remove(whole)
+
+
+def _clear(path: Path, found: ProcessMark | None) -> None:
+    """Take a mark away that no longer counts, and only that one: of two processes that do so, one succeeds."""
+    aside = path.with_name(f".{path.name}.{own_mark('').token}")
+    try:
+        path.rename(aside)
+    except FileNotFoundError:
+        return  # somebody else was quicker
+    moved = read_mark(aside)
+    if moved is not None and (found is None or moved.token != found.token):
+        # Between reading and renaming somebody took it in use: it is put back.
+        try:
+            aside.rename(path)
+        except OSError:
+            log.warning("%s could not be put back", path, exc_info=True)
+        return
+    _remove(aside)
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:  # stale from now on, which whoever finds it notices
+        log.info("%s can't be removed", path, exc_info=True)

@@ -1,0 +1,80 @@
+"""Questions to the person before something that can't be taken back; none blocks the window's event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QAbstractButton, QMessageBox, QWidget
+
+from ftgui.data.project_lock import TERMINAL, ProjectHeld
+from ftgui.ui.project_access import Entry
+
+
+class Choice(QMessageBox):
+    """One question, its answers on buttons, and “Cancel”; not modal for other programs, deleted when answered.
+
+    Args:
+        title: the question.
+        text: what is so, and what each answer does.
+        answers: words and what happens then; the first is what Enter does.
+        parent: the window.
+        cancel: words of the button that does nothing; Escape does the same.
+    """
+
+    answered = Signal()
+
+    def __init__(
+        self, title: str, text: str, answers: dict[str, Callable[[], None]], parent: QWidget, cancel: str = "Cancel"
+    ) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle("ftgui")
+        self.setText(title)
+        self.setInformativeText(text)
+        self._answers: dict[QAbstractButton, Callable[[], None]] = {
+            self.addButton(words, QMessageBox.ButtonRole.AcceptRole): do for words, do in answers.items()
+        }
+        self.setDefaultButton(next(iter(self._answers)))  # type: ignore[call-overload]
+        self.setEscapeButton(self.addButton(cancel, QMessageBox.ButtonRole.RejectRole))
+        self.buttonClicked.connect(self._clicked)
+
+    @Slot(QAbstractButton)
+    def _clicked(self, button: QAbstractButton) -> None:
+        if button in self._answers:
+            self._answers[button]()
+        self.answered.emit()
+
+
+def ask_about_held(held: ProjectHeld, enter: Callable[[Entry], None], parent: QWidget) -> Choice:
+    """The project is in use elsewhere.
+
+    Args:
+        held: says where.
+        enter: takes the person's answer.
+        parent: the window.
+    """
+    text = "“Look only” shows images, runs and models as they are there; nothing can be changed or trained here."
+    answers: dict[str, Callable[[], None]] = {"Look only": lambda: enter(Entry.LOOK)}
+    if held.by.doing != TERMINAL:
+        text += " “Take over” makes this the window that edits and trains; the other may then only look."
+        answers["Take over"] = lambda: enter(Entry.TAKE_OVER)
+    return Choice(str(held), text, answers, parent)
+
+
+def ask_about_closing(run: int, stop: Callable[[], None], parent: QWidget) -> Choice:
+    """A training runs while the window is to be closed.
+
+    Args:
+        run: its number.
+        stop: stops it and closes then.
+        parent: the window.
+    """
+    return Choice(
+        f"Run {run} is training.",
+        "It can be stopped after the present step: what it has learned is kept, and next time it can go on from there as if "
+        "it had never stopped.",
+        {"Stop and close": stop},
+        parent,
+        cancel="Keep training",
+    )
