@@ -59,7 +59,10 @@ def _phase(phase: Phase) -> str:
 
 def _augmentation(recipe: Recipe) -> str:
     preset, views = recipe.augmentation.preset, recipe.augmentation.views
-    kept = f"{plural(views, 'view')} of an image cached" if views else "a fresh view every time"
+    if isinstance(views, str):
+        kept = "as many views of an image cached as suit the size of the set"
+    else:
+        kept = f"{plural(views, 'view')} of an image cached" if views else "a fresh view every time"
     return f"{_PRESETS.get(preset, preset)}; {kept}"
 
 

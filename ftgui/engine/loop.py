@@ -45,6 +45,7 @@ from ftgui.engine.telling import Emit, LearningMeter, StepTeller
 from ftgui.protocol import messages as m
 from ftgui.protocol.rates import rate, rate_after_divergence
 from ftgui.protocol.recipe import FROM_SCRATCH, Recipe
+from ftgui.protocol.views import views_for
 
 log = logging.getLogger(__name__)
 
@@ -346,7 +347,7 @@ class Training:
     def _choose_views(self) -> None:
         """As many as the recipe says, but no more than there are epochs to show them in."""
         left = self.phases[self.at.phase].epochs - self.at.epoch_in_phase
-        self._views = min(self.recipe.augmentation.views, left)
+        self._views = min(views_for(self.recipe, len(self._source.train_indices)), left)
 
     def _make_feed(self) -> None:
         in_train_mode, self.in_train_mode = self.in_train_mode, False

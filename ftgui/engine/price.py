@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 import psutil
 import torch
@@ -29,6 +30,7 @@ from ftgui.engine.loading import CACHE_SHARE, NO_AUGMENTATION
 from ftgui.engine.outputs import as_logits
 from ftgui.engine.prefix import DOES_NOT_RUN, NoPrefix, fold, trace
 from ftgui.protocol import messages as m
+from ftgui.protocol.views import views_for
 
 CPU_IMAGES = 8
 """In the profiled batch where there is no GPU; on one, the recipe's batch is taken, because small ones leave it idle."""
@@ -178,9 +180,10 @@ def price(found: Profile, command: m.AskPrice, units: set[int]) -> m.Price:
     """
     recipe, training = command.recipe, command.recipe.training
     augmented = recipe.augmentation.preset != NO_AUGMENTATION
-    views = min([recipe.augmentation.views, *(phase.epochs for phase in recipe.active_phases)])
+    kept = views_for(recipe, command.train_samples)
+    views = min([kept, *(phase.epochs for phase in recipe.active_phases)])
     first = next((i for i, leaf in enumerate(found.leaves) if leaf.rows & units), len(found.leaves))
-    cached = found.traceable and first > 0 and recipe.augmentation.views > 0
+    cached = found.traceable and first > 0 and kept > 0
     views = max(1, views) if augmented else 1
     before, rest = found.leaves[:first], found.leaves[first:]
     batch = min(training.batch_size, max(command.train_samples, 1))
@@ -209,6 +212,26 @@ def price(found: Profile, command: m.AskPrice, units: set[int]) -> m.Price:
         memory=int(memory),
         cached=cached,
     )
+
+
+def run_seconds(found: Profile, command: m.AskPrice, resolve: Callable[[list[str]], set[int]]) -> float:
+    """What all phases of the recipe cost that are switched on, if none ends early.
+
+    Args:
+        found: of the model.
+        command: recipe and number of images.
+        resolve: gives the rows that layers of the recipe mean.
+
+    Raises:
+        EngineError: through `resolve`; the model has no such layers.
+    """
+    total = 0.0
+    for phase in command.recipe.active_phases:
+        # Each phase alone: its frozen part is another, and what is kept of it is made for its own epochs.
+        alone = msgspec.structs.replace(command.recipe, phases=[phase])
+        cost = price(found, msgspec.structs.replace(command, recipe=alone, layers=phase.train), resolve(phase.train))
+        total += cost.prefix_seconds + phase.epochs * cost.epoch_seconds
+    return total
 
 
 def _share(leaf: Leaf, units: set[int], is_first: bool) -> float:

@@ -19,6 +19,7 @@ from ftgui.engine.layers import build_tree
 from ftgui.engine.loading import NO_AUGMENTATION
 from ftgui.engine.standalone import DRAWS_FILE, PIXELS_FILE, draws_source, pixels_source, template
 from ftgui.protocol.recipe import FROM_SCRATCH, PRETRAINED, Phase, Recipe
+from ftgui.protocol.views import views_for
 
 TRAIN_FILE = "train.py"
 
@@ -129,7 +130,7 @@ def _settings(root: Path, built: BuiltBackbone, about: About, recipe: Recipe, fa
         views = facts.phases[number].views if number < len(facts.phases) else None
         if views is None:
             one = recipe.augmentation.preset == NO_AUGMENTATION
-            views = 1 if one else min(recipe.augmentation.views, phase.epochs)
+            views = 1 if one else min(views_for(recipe, 0), phase.epochs)  # a run's recipe says a number
         lines += textwrap.indent(_phase(phase, freezer, views), "    ").splitlines()
     return "\n".join([*lines, "]"])
 

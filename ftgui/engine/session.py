@@ -39,12 +39,13 @@ from ftgui.engine.loading import NO_AUGMENTATION
 from ftgui.engine.loop import SteerCommand, StopRequested, Training
 from ftgui.engine.memory import return_freed_memory
 from ftgui.engine.outcome import Outcome
-from ftgui.engine.price import CPU_IMAGES, price
+from ftgui.engine.price import CPU_IMAGES, price, run_seconds
 from ftgui.engine.runs import samples_of
 from ftgui.engine.telling import Emit
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import AUTO_INTENSITY, FROM_SCRATCH, Backbone, Phase, Recipe, RecipeError
+from ftgui.protocol.views import with_views
 
 log = logging.getLogger(__name__)
 
@@ -284,7 +285,13 @@ class Session:
                 raise EngineError("The cost was not measured: it was stopped.") from stop
             finally:
                 return_freed_memory()
-        self._emit(price(measured, command, loaded.freezer.resolve(command.layers)))
+        answer = price(measured, command, loaded.freezer.resolve(command.layers))
+        try:
+            whole = run_seconds(measured, command, loaded.freezer.resolve)
+        except EngineError as error:  # another phase names layers that this model does not have
+            log.info("what the run costs is not known: %s", error)
+            whole = -1.0
+        self._emit(msgspec.structs.replace(answer, run_seconds=whole))
 
     def _poll_measuring(self) -> None:
         """Between two layers of a measurement nobody pressed a button for: it gives way to everything else.
@@ -528,6 +535,7 @@ class Session:
         class_names, samples = began_with
         if len(class_names) < 2:
             raise EngineError("There is nothing to tell apart: training takes images of at least two classes.")
+        recipe = with_views(recipe, sum(sample.split == "train" for sample in samples))
         with self._set_aside() as before:
             finished = self._train_fresh(
                 recipe, class_names, samples, root, run_folder, checkpoint, before, preprocessing

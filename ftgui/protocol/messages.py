@@ -604,6 +604,8 @@ class Price(_Message, frozen=True):
     """Bytes of the engine at its peak; on a GPU, of the device."""
     cached: bool
     """The frozen prefix would be cached."""
+    run_seconds: float = -1.0
+    """All phases of the recipe that are switched on, if none ends early; negative: not known."""
 
 
 class Views(_Message, frozen=True):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -118,15 +118,18 @@ def default_phases() -> list[Phase]:
     ]
 
 
+AUTOMATIC: Literal["auto"] = "auto"
+"""Left to the program, which says what it takes."""
+
+
 class Augmentation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How training images are varied."""
 
     preset: str = "standard"
     """``"none"``, ``"light"`` (flip, mild crops), ``"standard"`` (flip, crops) or ``"strong"`` (and colours)."""
-    views: int = 8
-    """Where the frozen prefix is cached: how many augmented views of each image are kept; 0 = a fresh view every time,
-    nothing is cached. With 20 pictures a class, 4 views cost 2.6 points of accuracy against fresh ones, 8 cost 0.8
-    (measured, tests/bench/bench_recipe.py)."""
+    views: int | Literal["auto"] = AUTOMATIC
+    """Where the frozen prefix is cached: how many augmented views of each image are kept; ``"auto"`` = as suits the size of
+    the set, see `ftgui.protocol.views`; 0 = a fresh view every time, nothing is cached."""
 
 
 class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -315,7 +318,7 @@ def _augmentation_problems(augmentation: Augmentation) -> list[Problem]:
     if augmentation.preset not in AUGMENTATIONS:
         text = f"The augmentation is one of {', '.join(AUGMENTATIONS)}, not “{augmentation.preset}”."
         found.append(_error("augmentation.preset", "augmentation", text))
-    if not 0 <= augmentation.views <= 64:
+    if isinstance(augmentation.views, int) and not 0 <= augmentation.views <= 64:
         text = f"Between 0 and 64 views of an image can be cached, not {augmentation.views}."
         found.append(_error("augmentation.views", "views", text))
     return found
@@ -346,7 +349,7 @@ def _decode(raw: bytes) -> Recipe:
         augment = plain.get("training", {}).pop("augment", True)
         plain = plain | {"augmentation": {"preset": "standard" if augment else "none"}}
     if version in (1, 2, 3, 4):
-        # Versions 3 to 5 only added fields.
+        # Versions 3 to 5 only added fields and values.
         plain = plain | {"version": RECIPE_VERSION}
         version = RECIPE_VERSION
     if version != RECIPE_VERSION:

@@ -46,6 +46,7 @@ from ftgui.protocol import messages as m
 from ftgui.ui.collection import Wish
 from ftgui.ui.commands.edit_catalog import EditCatalog
 from ftgui.ui.drops import Kind, Offer, Place, look_at
+from ftgui.ui.long_run import LongRunOffer
 from ftgui.ui.pages.data_page import DataPage
 from ftgui.ui.pages.evaluate_page import EvaluatePage
 from ftgui.ui.pages.predict_page import PredictPage
@@ -61,7 +62,7 @@ from ftgui.ui.widgets.layer_panel import LayerPanel
 from ftgui.ui.widgets.layout_dialog import LayoutDialog
 from ftgui.ui.widgets.look_only_banner import LookOnlyBanner
 from ftgui.ui.widgets.model_chooser import ModelChooser
-from ftgui.ui.widgets.questions import Choice, ask_about_closing, ask_about_held
+from ftgui.ui.widgets.questions import Choice, ask_about_closing, ask_about_held, ask_about_long_run
 from ftgui.ui.widgets.recipe_panel import TRAINING_RUNS, RecipePanel
 from ftgui.ui.widgets.search_keys import focus_search
 from ftgui.ui.widgets.status_line import StatusLine
@@ -276,6 +277,7 @@ class MainWindow(QWidget):
         workspace.curation.edited.connect(self.notice.say)
         workspace.collection.asked.connect(self._ask_layout)
         workspace.collection.held.connect(self._ask_about_held)
+        workspace.long_run.offered.connect(self._ask_about_long_run)
         workspace.access.changed.connect(self._access_changed)
         self.look_only.take_over_wanted.connect(workspace.collection.take_over)
         # After the actions' own slots, which take no notice of a training.
@@ -557,6 +559,10 @@ class MainWindow(QWidget):
     def _ask_about_held(self, wish: Wish, held: ProjectHeld) -> None:
         collection = self.workspace.collection
         ask_about_held(held, lambda entry: collection.open_again(replace(wish, entry=entry)), self).open()
+
+    @Slot(LongRunOffer)
+    def _ask_about_long_run(self, offer: LongRunOffer) -> None:
+        ask_about_long_run(offer, self.workspace.train_cheaper, self.workspace.train_anyway, self).open()
 
     @Slot()
     def _access_changed(self) -> None:

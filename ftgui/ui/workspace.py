@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QThread, Signal, Slot
@@ -30,6 +31,7 @@ from ftgui.ui.evaluation import Evaluation
 from ftgui.ui.example_opener import ExampleOpener
 from ftgui.ui.intensity import DatasetIntensity
 from ftgui.ui.layer_ticks import LayerTicks
+from ftgui.ui.long_run import LongRun, LongRunOffer
 from ftgui.ui.plan import Plan
 from ftgui.ui.present_run import PresentRun
 from ftgui.ui.project_access import LOOK_ONLY, ProjectAccess
@@ -150,6 +152,7 @@ class Workspace(QObject):
         self._thread.setObjectName("engine worker")
         self._worker = EngineWorker()
         self._worker.moveToThread(self._thread)
+        self.long_run = LongRun(self._send.emit, self._next_request, self)
         self.stopping = Stopping(self._kill.emit, self)
         self.layer_ticks = LayerTicks(self.plan, self._send.emit, self._next_request, self)
         self.steering = Steering(self._worker, self._send.emit, self._next_request, self)
@@ -217,6 +220,7 @@ class Workspace(QObject):
         worker.paused.connect(self._paused)
         worker.resumed.connect(self._resumed)
         worker.training_finished.connect(self._training_finished)
+        worker.priced.connect(self.long_run.told)
         worker.model_saved.connect(self._model_saved)
         self.questions.neighbors_found.connect(self.side_work_over)
         self.questions.no_neighbors.connect(self.side_work_over)
@@ -291,6 +295,7 @@ class Workspace(QObject):
         self.paused = False
         self._loaded_classes = None
         self.layer_ticks.model_loaded(None)
+        self.long_run.another_model()
         self._run_folder = None
         self.steering.engine_gone()
         self.questions.engine_gone()
@@ -381,6 +386,7 @@ class Workspace(QObject):
             return
         self.freezing = None  # what it was, was another model's
         self.layer_ticks.model_loaded(event)
+        self.long_run.another_model()
         self.busy.emit("", 0, 0)
         self.model_changed.emit(event)
         self._send_ticks()
@@ -400,6 +406,8 @@ class Workspace(QObject):
         asked = self._waiting.pop(event.request, None)
         if asked is not None:
             self.not_answered.emit(asked, event.message)
+            return
+        if self.long_run.failed(event):
             return
         if self.steering.failed(event) or self.questions.failed(event) or self.taking_away.refused(event):
             return
@@ -715,11 +723,41 @@ class Workspace(QObject):
 
     # --- training ---------------------------------------------------------------------------------------------------
 
-    def train(self, recipe: Recipe | None = None) -> None:
-        """Start a run with the present catalog, and the present recipe or another one just for this run."""
-        if self.project is None or not self._can_start():
+    def train(self, recipe: Recipe | None = None, anyway: bool = False) -> None:
+        """Start a run with the present catalog; one that takes long is offered by `long_run` first, and not begun.
+
+        Args:
+            recipe: just for this run; None: the present one.
+            anyway: however long it takes. So does a second press while that is being found out.
+        """
+        if self.contents is None or not self._can_start():
             return
         recipe = recipe or self.recipe
+        if anyway or self.long_run.asking:
+            self.long_run.forget()
+            self._train(recipe)
+            return
+        splits = [self.contents.counts[name] for name in self.contents.class_names]
+        train, val = (sum(split[which] for split in splits) for which in ("train", "val"))
+        self.long_run.consider(recipe, train, val, partial(self._train, recipe))
+        if self.long_run.asking:
+            self.message.emit("info", "Finding out how long this takes… Press Train again to begin at once.")
+
+    def train_anyway(self, offer: LongRunOffer) -> None:
+        """As it was asked for, however long it takes."""
+        self.train(offer.recipe, anyway=True)
+
+    def train_cheaper(self, offer: LongRunOffer) -> None:
+        """The cheaper way becomes the recipe, as one step of undo; of a comparison's recipe the project's is no part."""
+        if offer.way is None:
+            return
+        if offer.recipe == self.recipe:
+            self.plan.use_recipe(offer.way.recipe, "Cheaper training")
+        self.train(offer.way.recipe, anyway=True)
+
+    def _train(self, recipe: Recipe) -> None:
+        if self.project is None or not self._can_start():
+            return
         try:
             run_folder = self.project.new_run_folder(run_name(recipe))
         except OSError as error:

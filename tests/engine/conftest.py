@@ -70,7 +70,7 @@ def train_command() -> Callable[..., m.Train]:
         seed: int = 0,
         backbone: Backbone = TINY,
         augmentation: str = "standard",
-        views: int = 4,
+        views: int | str = 4,
         **training,
     ) -> m.Train:
         project = Project.for_dataset(dataset)

@@ -14,6 +14,7 @@ from ftgui.atomic_files import temporary_name
 from ftgui.engine import features
 from ftgui.engine.features import FeatureStore
 from ftgui.protocol import messages as m
+from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import Backbone, Phase
 from tests.conftest import Maker
 from tests.engine.conftest import Engine
@@ -45,6 +46,21 @@ def test_no_more_views_than_epochs_and_one_without_augmentation(
     assert cached(engine).views == 2
     engine.do(train_command(dataset, HEAD, views=4, augmentation="none"))
     assert cached(engine).views == 1
+
+
+def test_left_to_the_size_of_the_set_the_number_is_written_into_the_run(
+    engine: Engine, make_dataset: Maker, train_command, monkeypatch
+) -> None:
+    """So that a run that is gone on with, or repeated, has as many whatever became of the set."""
+    monkeypatch.setattr("ftgui.protocol.views.COMPUTED", 40)
+    dataset = make_dataset(count=10)
+    command = train_command(dataset, HEAD, views="auto")
+    engine.do(command)
+    assert cached(engine).views == 2, "40 views of 16 training images"
+    assert recipes.load(Path(command.run_folder) / "recipe.toml").augmentation.views == 2
+    by_hand = Engine()
+    by_hand.do(train_command(dataset, HEAD, views=2))
+    assert torch.equal(final(engine), final(by_hand))
 
 
 def test_fresh_views_cache_nothing(engine: Engine, make_dataset: Maker, train_command) -> None:

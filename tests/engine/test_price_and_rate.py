@@ -66,6 +66,20 @@ def test_views_are_paid_once(loaded: Engine) -> None:
     assert not ask(loaded, ["head"], augmentation=Augmentation(views=0)).cached
 
 
+def test_a_whole_run_costs_what_its_phases_cost(loaded: Engine) -> None:
+    head = Phase(name="A", train=["head"], epochs=4, lr=1e-3)
+    last = Phase(name="B", train=["last stage", "head"], epochs=2, lr=1e-3)
+    off = Phase(name="C", train=["everything"], epochs=50, lr=1e-3, enabled=False)
+    alone = [ask(loaded, phase.train, phases=[phase]) for phase in (head, last)]
+    whole = ask(loaded, ["head"], phases=[head, last, off]).run_seconds
+    costs = [
+        cost.prefix_seconds + phase.epochs * cost.epoch_seconds for cost, phase in zip(alone, (head, last), strict=True)
+    ]
+    assert whole == pytest.approx(sum(costs)) and [cost.run_seconds for cost in alone] == pytest.approx(costs)
+    unknown = Phase(name="D", train=["stage 99"], epochs=1, lr=1e-3)
+    assert ask(loaded, ["head"], phases=[unknown]).run_seconds < 0
+
+
 def test_after_the_first_question_the_answer_is_a_sum(loaded: Engine, monkeypatch) -> None:
     ask(loaded, ["head"])
 

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import EVERYTHING, HEAD, LAST_STAGE
+from ftgui.ui.long_run import LONG_SECONDS
 from ftgui.ui.models.layer_tree import LAYER, LEARNING, OUTPUT, PARAMETERS, PENDING, LayerTreeModel
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import Card, ElidedLabel, label
@@ -279,7 +280,12 @@ class LayerPanel(Card):
             return
         once = f" · {duration(price.prefix_seconds)} once" if price.prefix_seconds else ""
         self.price.setText(f"≈ {duration(price.epoch_seconds)} per epoch{once} · {size(price.memory)}")
-        self.price.setToolTip(_PRICE_TIP + (_CACHED_TIP if price.cached else _UNCACHED_TIP))
+        whole = (
+            f"The whole run: {duration(price.run_seconds)}, if no phase ends early.\n" if price.run_seconds > 0 else ""
+        )
+        long = price.run_seconds > LONG_SECONDS
+        self.price.setStyleSheet(f"color: {self._theme.colors.warning}" if long else "")
+        self.price.setToolTip(whole + _PRICE_TIP + (_CACHED_TIP if price.cached else _UNCACHED_TIP))
 
     @Slot()
     def show_measuring(self) -> None:

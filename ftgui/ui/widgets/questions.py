@@ -8,7 +8,9 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QAbstractButton, QMessageBox, QWidget
 
 from ftgui.data.project_lock import TERMINAL, ProjectHeld
+from ftgui.ui.long_run import LongRunOffer
 from ftgui.ui.project_access import Entry
+from ftgui.ui.words import duration
 
 
 class Choice(QMessageBox):
@@ -78,3 +80,26 @@ def ask_about_closing(run: int, stop: Callable[[], None], parent: QWidget) -> Ch
         parent,
         cancel="Keep training",
     )
+
+
+def ask_about_long_run(
+    offer: LongRunOffer,
+    cheaper: Callable[[LongRunOffer], None],
+    anyway: Callable[[LongRunOffer], None],
+    parent: QWidget,
+) -> Choice:
+    """A training takes long.
+
+    Args:
+        offer: how long, and a cheaper way if there is one.
+        cheaper, anyway: take the person's answer.
+        parent: the window.
+    """
+    text = "That is an estimate for this device, if no phase ends early; a training can be stopped and continued later."
+    answers: dict[str, Callable[[], None]] = {}
+    if offer.way is not None:
+        time = duration(offer.way_seconds)
+        text = f"Cheaper, about {time}: {offer.way.words}. Ctrl+Z gives the present recipe back.\n\n{text}"
+        answers[f"Train in {time}"] = lambda: cheaper(offer)
+    answers["Train anyway"] = lambda: anyway(offer)
+    return Choice(f"This training takes about {duration(offer.seconds)}.", text, answers, parent)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Slot
 
 from ftgui.protocol.problem import Problem
-from ftgui.protocol.recipe import AUGMENTATIONS, BALANCES, Recipe
+from ftgui.protocol.recipe import AUGMENTATIONS, AUTOMATIC, BALANCES, Recipe
+from ftgui.protocol.views import MOST_VIEWS
 from ftgui.ui.plan import Plan
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.fields import AmountField, Choice, ChoiceField, CountField, Field
@@ -23,6 +24,9 @@ _BALANCE_CHOICES = {
     "loss": ("weigh rare more", "a mistake on a rare class counts more."),
     "sampler": ("show rare more", "images of rare classes are seen more often; they may be learned by heart."),
 }
+
+
+_VIEWS = (1, 2, 4, 8, 16, 32, 64)
 
 
 class FormSection(Section):
@@ -152,12 +156,17 @@ class AugmentationSection(FormSection):
         self.add("augmentation.preset", ChoiceField("Variation", tip, theme, choices))
         tip = (
             "The frozen part is computed once for each view of an image and kept. More views: more variety, more memory,\n"
-            "a longer start. 0: a fresh view every time, nothing is kept, every epoch is slower."
+            "a longer start."
         )
-        views = CountField("Cached views", tip, theme, 0, 64, " per image", "fresh every time")
-        self.add("augmentation.views", views)
+        choices = [
+            Choice(AUTOMATIC, "automatic", f"{MOST_VIEWS} for a small set, fewer for more than 2,000 images."),
+            Choice(0, "fresh every time", "nothing is kept, every epoch is slower."),
+            *(Choice(number, f"{number} per image") for number in _VIEWS),
+        ]
+        self.add("augmentation.views", ChoiceField("Cached views", tip, theme, choices))
 
     def show_recipe(self, recipe: Recipe, problems: dict[str, Problem]) -> None:
         super().show_recipe(recipe, problems)
         views = recipe.augmentation.views
-        self.say(f"{recipe.augmentation.preset} · {plural(views, 'view') if views else 'fresh every time'}")
+        said = "views by size" if isinstance(views, str) else plural(views, "view") if views else "fresh every time"
+        self.say(f"{recipe.augmentation.preset} · {said}")
