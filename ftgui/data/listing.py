@@ -135,6 +135,8 @@ class Folder:
         relative = f"{self.relative}/{entry.name}" if self.relative else entry.name
         is_folder = _is_folder(entry)
         if not is_folder:
+            if entry.is_symlink() and not is_image_name(entry.name) and _leads_nowhere(entry):
+                self._found.not_seen.add(relative)  # what was below it may be on a drive that is not mounted today
             if not is_junk(entry.name):
                 self._files.append(entry)
         elif is_library(entry.name):
@@ -157,6 +159,14 @@ class Folder:
     def _unreadable(self, message: str, fix: str) -> None:
         self._found.not_seen.add(self.relative)
         self._found.problem(Problem("error", "folder-unreadable", message, shown(self.relative), fix))
+
+
+def _leads_nowhere(entry: Entry) -> bool:
+    try:
+        entry.stat()
+    except OSError:
+        return True
+    return False
 
 
 def _is_folder(entry: Entry) -> bool:
@@ -229,7 +239,8 @@ def status_of(found: Found, relative: str, entry: Entry) -> os.stat_result | Non
     try:
         status = entry.stat()
     except OSError as error:
-        if not isinstance(error, FileNotFoundError):
+        # A link to what is not there may lead to a drive that is not mounted today.
+        if not isinstance(error, FileNotFoundError) or entry.is_symlink():
             found.not_seen.add(relative)
         text = f"The file can't be read: {error.strerror or error}."
         found.problem(Problem("error", "no-access", text, relative, "Replace the file; it is left out."))

@@ -51,8 +51,14 @@ class RunFolder:
         """Of ``metrics.jsonl``, in bytes: whole lines only."""
         self._start: dict[str, bytes] = {}
         """What `write_start` wrote."""
+        self._made = offset is not None
+        """``metrics.jsonl`` was there once: if it is not, its folder is being deleted, or lies on a drive that is away."""
         self._pending: list[bytes] = []
         """Lines that the disk has not taken yet."""
+        self._synced = self._length
+        """Up to here it is known to be on the disk, not only in the system's memory."""
+        self._unsynced: list[bytes] = []
+        """Lines written since then: a drive that is unplugged loses them."""
         if offset is not None:
             sweep_run(folder)
             (folder / RESULT_FILE).unlink(missing_ok=True)
@@ -85,6 +91,7 @@ class RunFolder:
         for name, content in self._start.items():
             if not (self.folder / name).exists():
                 write_atomically(self.folder / name, content)
+        self._made = self._made and (self.folder / METRICS_FILE).exists()
 
     def log(self, kind: str, **values: Any) -> None:
         """One line of ``metrics.jsonl``."""
@@ -103,20 +110,31 @@ class RunFolder:
         """Append what waits.
 
         Opened anew each time: a file that stays open takes lines also when it was deleted, or its drive unplugged, and they
-        are nowhere. A line that broke off is cut away first, also one of a killed process.
+        are nowhere. A line that broke off is cut away first, also one of a killed process; lines that a drive lost are written
+        again.
 
         Raises:
             OSError: what waits still does.
         """
-        with (self.folder / METRICS_FILE).open("ab") as file:
-            if file.tell() > self._length:
+        with (self.folder / METRICS_FILE).open("r+b" if self._made else "ab") as file:
+            size = file.seek(0, os.SEEK_END)
+            if size < self._length:
+                self._pending[:0] = self._unsynced
+                self._unsynced = []
+                self._length = self._synced = min(size, self._synced)
+            if size > self._length:
                 file.truncate(self._length)
+                file.seek(self._length)
             file.write(b"".join(self._pending))
             file.flush()
             if sync:
                 os.fsync(file.fileno())
             self._length = file.tell()
-        self._pending.clear()
+        self._made = True
+        self._unsynced += self._pending
+        self._pending = []
+        if sync:
+            self._synced, self._unsynced = self._length, []
 
     def write_result(self, result: dict[str, Any]) -> None:
         """The last file to appear: a run without it did not end by itself."""

@@ -6,6 +6,7 @@ import math
 import os
 import shutil
 import sqlite3
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -215,7 +216,7 @@ def test_a_file_that_can_not_be_looked_at_this_time_is_not_forgotten(
 
     class Entry:
         def __init__(self, entry: os.DirEntry[str]) -> None:
-            self.name, self.path, self.is_dir = entry.name, entry.path, entry.is_dir
+            self.name, self.path, self.is_dir, self.is_symlink = entry.name, entry.path, entry.is_dir, entry.is_symlink
             self._entry = entry
 
         def stat(self) -> os.stat_result:
@@ -234,6 +235,23 @@ def test_a_file_that_can_not_be_looked_at_this_time_is_not_forgotten(
     monkeypatch.setattr(os, "scandir", lambda folder: Entries(map(Entry, scandir(folder))))
     with opened(root) as catalog:
         assert sorted(catalog.entries()) == [row for row in before if row[0] != "red/red1.jpg"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="symbolic links need a privilege there")
+def test_what_lies_on_a_drive_that_is_not_mounted_today_is_not_forgotten(make_dataset: Maker, tmp_path: Path) -> None:
+    root = make_dataset(count=2)
+    drive = tmp_path / "drive"
+    (drive / "day").mkdir(parents=True)
+    picture((9, 9, 9), 1).save(drive / "day" / "a.png")
+    picture((9, 9, 9), 2).save(drive / "b.png")
+    (root / "red" / "day").symlink_to(drive / "day", target_is_directory=True)
+    (root / "red" / "b.png").symlink_to(drive / "b.png")
+    with opened(root) as catalog:
+        before = sorted(catalog.entries())
+        assert len(before) == 6
+    drive.rename(tmp_path / "elsewhere")
+    with opened(root) as catalog:
+        assert sorted(catalog.entries()) == before
 
 
 def test_one_failing_read_does_not_end_the_checking_of_all(

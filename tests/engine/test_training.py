@@ -555,6 +555,23 @@ def test_no_line_is_lost_while_the_disk_is_full_and_none_is_half(tmp_path: Path,
     assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
 
 
+def test_lines_that_an_unplugged_drive_lost_are_written_again(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path, lambda write: write())
+    run.log("step", step=1)
+    kept = run.metrics_bytes()
+    run.log("step", step=2)
+    run.log("step", step=3)
+    os.truncate(tmp_path / "metrics.jsonl", kept + 5)  # as the drive comes back
+    run.log("step", step=4)
+    (tmp_path / "metrics.jsonl").rename(tmp_path / "away")
+    with pytest.raises(FileNotFoundError):  # not made anew where the drive was
+        run.log("step", step=5)
+    (tmp_path / "away").rename(tmp_path / "metrics.jsonl")
+    run.metrics_bytes()
+    lines = (tmp_path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4, 5]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
 def test_others_may_read_what_the_umask_lets_them(engine, make_dataset: Maker, train_command) -> None:
     command = train_command(make_dataset(count=10))
