@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,11 @@ def read_about(folder: Path) -> About:
         about = msgspec.json.decode(raw, type=About)
     except (msgspec.DecodeError, AttributeError) as error:
         raise ModelError(f"{path} is damaged: {error}.") from error
+    if not (about.temperature > 0 and math.isfinite(about.temperature) and 0 <= about.threshold <= 1):
+        raise ModelError(
+            f"{path} is damaged: a temperature is above 0 and a threshold lies between 0 and 1, not {about.temperature:g} and "
+            f"{about.threshold:g}."
+        )
     if not (folder / WEIGHTS_FILE).is_file():
         raise ModelError(f"The model in {folder} is not whole: {WEIGHTS_FILE} is missing.")
     return about

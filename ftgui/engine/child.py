@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import os
-import queue
 import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import BinaryIO
 
 import psutil
 
+from ftgui.engine.command_queue import CommandQueue
 from ftgui.protocol import codec
 from ftgui.protocol import messages as m
 
@@ -33,8 +35,14 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _step_back()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    commands: queue.SimpleQueue[m.Command] = queue.SimpleQueue()
-    threading.Thread(target=_read_commands, args=(commands,), name="commands", daemon=True).start()
+    commands = CommandQueue()
+    writing = threading.Lock()
+
+    def emit(event: m.Event) -> None:
+        with writing:
+            codec.write(events, event)
+
+    threading.Thread(target=_read_commands, args=(commands, emit), name="commands", daemon=True).start()
 
     # Imported here, not above: the input is being watched while these take their seconds.
     import torch
@@ -45,20 +53,13 @@ def main() -> int:
 
     keep_freed_memory()
 
-    def emit(event: m.Event) -> None:
-        codec.write(events, event)
-
-    def next_command(wait: bool) -> m.Command | None:
-        try:
-            return commands.get(block=wait)
-        except queue.Empty:
-            return None
-
     emit(m.Ready(str(torch.__version__), devices.available(), backbones.names(), time.monotonic() - started))
-    session = Session(emit, next_command)
+    session = Session(emit, commands.get)
     try:
         while not session.shutting_down:
-            session.handle(commands.get())
+            command = commands.get(True)
+            assert command is not None
+            session.handle(command)
     except BrokenPipeError:
         log.info("the window is gone")
     return 0
@@ -84,17 +85,26 @@ def _claim_stdout() -> BinaryIO:
     return events
 
 
-def _read_commands(commands: queue.SimpleQueue[m.Command]) -> None:
+def _read_commands(commands: CommandQueue, emit: Callable[[m.Event], None]) -> None:
     decoder = codec.command_decoder()
     descriptor = sys.stdin.fileno()
     try:
         while data := os.read(descriptor, 1 << 16):
             for command in decoder.feed(data):
-                commands.put(command)
+                if not commands.put(command):
+                    _refuse(command, emit)
     except (OSError, codec.ProtocolError) as error:
         log.error("the input can't be read: %s", error)
     commands.put(m.Shutdown())
-    # The main thread may sit in a step that never ends (a hung driver); nobody is left to kill this process.
-    time.sleep(PATIENCE)
-    log.warning("the input closed %g s ago; leaving now", PATIENCE)
-    os._exit(1)
+    # The main thread may sit in a step that never ends (a hung driver); nobody is left to kill this process. The watchdog is
+    # not a thread of Python's, which could wait for ever for a library that holds the interpreter.
+    log.info("the input closed; leaving within %g s", PATIENCE)
+    faulthandler.dump_traceback_later(PATIENCE, exit=True)
+
+
+def _refuse(command: m.Command, emit: Callable[[m.Event], None]) -> None:
+    message = "The engine has more questions before it than it can keep. Ask again when it has answered some."
+    try:
+        emit(m.CommandFailed(getattr(command, "request", 0), type(command).__name__, message))
+    except OSError as error:  # the window is gone; the end of the input follows
+        log.info("nobody hears of a refusal: %s", error)

@@ -61,6 +61,9 @@ class _GivesWay(Exception):
     """What is measured in the background ends for now, because something else is to be done."""
 
 
+MOST_VIEWS = 64
+"""Of an image at once: as many as a recipe may keep."""
+
 _NOT_IN_TRAINING = (
     *(m.LoadModel, m.Train, m.Continue, m.FindRate, m.SaveModel),
     *(m.Judge, m.FindNearest, m.PrepareExample, m.Export),
@@ -273,7 +276,7 @@ class Session:
                 raise EngineError("The price is known when the training is over.")
             on_gpu = loaded.device.type == "cuda"
             images = command.recipe.training.batch_size if on_gpu else CPU_IMAGES
-            preprocessing = loaded.built.preprocessing
+            preprocessing, known = loaded.built.preprocessing, loaded.profiler.is_over
             try:
                 measured = loaded.profiler.measure(
                     loaded.model, loaded.freezer, preprocessing, loaded.device, images, self._poll_measuring
@@ -283,6 +286,10 @@ class Session:
                 return
             except StopRequested as stop:
                 raise EngineError("The cost was not measured: it was stopped.") from stop
+            except EngineError as error:
+                if not known:  # nobody asked aloud, so a refusal alone would be heard by nobody
+                    self._emit(m.Log("warning", str(error)))
+                raise
             finally:
                 return_freed_memory()
         answer = price(measured, command, loaded.freezer.resolve(command.layers))
@@ -424,6 +431,8 @@ class Session:
         return isinstance(command, m.AskPrice) and not measured
 
     def _show_views(self, command: m.ShowViews) -> None:
+        if command.count > MOST_VIEWS:
+            raise EngineError(f"At most {MOST_VIEWS} views of an image are drawn at once, not {command.count:,}.")
         preprocessing = replace(self._require().built.preprocessing, intensity=command.intensity)
         pixels = decode(Path(command.path), preprocessing)
         preset, images = command.augmentation.preset, []

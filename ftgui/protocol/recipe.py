@@ -78,6 +78,10 @@ class Dataset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     become black and white."""
 
 
+MOST_EPOCHS = 100_000
+"""Of a phase."""
+
+
 class Backbone(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which model to start from."""
 
@@ -224,6 +228,9 @@ def _phase_problems(index: int, phase: Phase, scratch: bool) -> list[Problem]:
                 'Tick at least one layer, e.g. the head (train = ["head"]).',
             )
         )
+    if phase.epochs > MOST_EPOCHS:
+        text = f"{where}: {phase.epochs:,} epochs are more than the {MOST_EPOCHS:,} a phase may have."
+        found.append(_error(f"{field}.epochs", "epochs", text))
     if phase.epochs < 1:
         found.append(_error(f"{field}.epochs", "epochs", f"{where}: {phase.epochs} epochs; it takes at least 1."))
     if not 0 < phase.falloff <= 1:

@@ -273,6 +273,8 @@ class MainWindow(QWidget):
         workspace.steering.learning.connect(self.layers.show_learning)
         self.pricing.known.connect(self.layers.show_price)
         self.pricing.measuring.connect(self.layers.show_measuring)
+        self.pricing.withheld.connect(self.layers.show_withheld)
+        self.layers.price.linkActivated.connect(self.pricing.measure_anyway)
         workspace.asked.connect(self._asked)
         workspace.curation.edited.connect(self.notice.say)
         workspace.collection.asked.connect(self._ask_layout)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, QTimer, Signal, Slot
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
 from ftgui.protocol import messages as m
-from ftgui.ui.workers.engine_worker import EngineKind
+from ftgui.ui.crash_guard import CrashGuard
+from ftgui.ui.workers.engine_worker import EngineKind, EngineState
 from ftgui.ui.workspace import Workspace
 
 WAIT_MILLISECONDS = 50
@@ -23,6 +24,8 @@ class Pricing(QObject):
     """A `Price`, or None when there is none: no data, nothing ticked, or the engine refused."""
     measuring = Signal()
     """The first price of a model takes a moment."""
+    withheld = Signal(str)
+    """Measuring this model ended the engine once, so it is not done by itself: a sentence. `measure_anyway` does it."""
 
     def __init__(self, workspace: Workspace, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -31,6 +34,8 @@ class Pricing(QObject):
         """What the latest question was about; None: there is none."""
         self._measured = 0
         """The model of which a price was told; of others it can't be told while they train."""
+        self._guard = CrashGuard()
+        self._training = False
         self._priced_rows: list[int] = []
         """What learned when the shown price was told, however it is called."""
         self._timer = QTimer(self)
@@ -46,6 +51,8 @@ class Pricing(QObject):
             workspace.freezing_changed,
         ):
             signal.connect(self._something_changed)
+        # Later, so that what it says comes after the general sentence about an engine that ended.
+        workspace.engine_changed.connect(self._engine_changed, Qt.ConnectionType.QueuedConnection)
         workspace.steering.price_known.connect(self._known)
         workspace.steering.price_refused.connect(self._refused)
 
@@ -85,8 +92,39 @@ class Pricing(QObject):
             return
         self._asked = question
         if workspace.model.request != self._measured:
+            if self._guard.blames(self._subject()):
+                self.withheld.emit(
+                    "The engine ended when it measured what an epoch of this model costs, so that is not tried again by itself."
+                )
+                return
+            self._guard.begins(self._subject())
             self.measuring.emit()
         workspace.steering.ask_price(layers, recipe, train, val)
+
+    def _subject(self) -> str:
+        """What is measured: a model on a device."""
+        model = self._workspace.model
+        return f"cost of {model.backbone.name} on {model.device}" if model else ""
+
+    @Slot()
+    def measure_anyway(self) -> None:
+        """The person wants to know, though the engine may end."""
+        self._guard.forgive(self._subject())
+        self._asked = None
+        self._ask()
+
+    @Slot(EngineState)
+    def _engine_changed(self, state: EngineState) -> None:
+        if state.kind is EngineKind.CRASHED and not self._training:
+            if self._guard.died():
+                self._workspace.message.emit(
+                    "error",
+                    "The engine ended unexpectedly while it measured what an epoch of this model costs. Start it again: training "
+                    "may work all the same, and the measuring is not repeated by itself.",
+                )
+        elif not state.alive or state.busy:
+            self._guard.over()  # ended by the person, or in a training, which measuring gives way to
+        self._training = state.busy
 
     def _forget(self) -> None:
         if self._asked is not None:
@@ -99,6 +137,7 @@ class Pricing(QObject):
 
     @Slot(m.Price)
     def _known(self, price: m.Price) -> None:
+        self._guard.over()
         if self._asked is not None and self._workspace.model is not None:
             self._measured = self._workspace.model.request
             self._priced_rows = self._rows()
@@ -106,6 +145,7 @@ class Pricing(QObject):
 
     @Slot()
     def _refused(self) -> None:
+        self._guard.over()
         self._priced_rows = []
         # What was asked is kept, so that it is not asked again until something changes.
         self.known.emit(None)

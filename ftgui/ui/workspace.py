@@ -24,7 +24,7 @@ from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.problem import Problem
 from ftgui.protocol.recipe import Backbone, Recipe
-from ftgui.ui import model_settings
+from ftgui.ui import engine_end, model_settings
 from ftgui.ui.collection import Collection
 from ftgui.ui.curation import Curation
 from ftgui.ui.evaluation import Evaluation
@@ -284,10 +284,8 @@ class Workspace(QObject):
             self.message.emit("warning", f"The engine was ended. {what_is_left(run)}".rstrip())
             self.start_engine()
         if state.kind is EngineKind.CRASHED:
-            how = "it crashed or was killed" if state.exit_code == -1 else f"exit code {state.exit_code}"
-            words = f" Its last words: “{state.last_words}”." if state.last_words else ""
-            text = f"The engine stopped unexpectedly ({how}).{words} {what_is_left(run) or 'Nothing in the project is lost.'}"
-            self.message.emit("error", text)
+            left = what_is_left(run) or "Nothing in the project is lost."
+            self.message.emit("error", f"{engine_end.sentence(state)} {left}")
 
     def _engine_gone(self, during_training: bool) -> None:
         self.model = None

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ftgui.engine import command_queue
 from ftgui.protocol import codec
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Backbone
@@ -138,3 +139,17 @@ def test_the_engine_needs_no_qt() -> None:
         "import ftgui.cli, ftgui.engine.session, ftgui.engine.child, ftgui.progress\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env=dict(os.environ, PYTHONPATH=str(ROOT)))
+
+
+def test_questions_that_wait_are_bounded_and_what_stops_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command_queue, "MOST_COMMANDS", 3)
+    commands = command_queue.CommandQueue()
+    taken = [commands.put(m.Predict(number, path="x")) for number in range(5)]
+    assert taken == [True, True, True, False, False]
+    assert commands.put(m.Stop()) and commands.put(m.Shutdown())
+    assert [type(commands.get(False)) for _ in range(5)] == [*[m.Predict] * 3, m.Stop, m.Shutdown]
+    assert commands.get(False) is None
+    monkeypatch.setattr(command_queue, "MOST_BYTES", 10)
+    assert not commands.put(m.Predict(9, content=bytes(11))) and commands.put(m.Predict(9, content=bytes(10)))
+    commands.get(True)
+    assert commands.put(m.Predict(9, content=bytes(10))), "what was taken out counts no more"

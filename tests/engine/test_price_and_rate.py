@@ -193,6 +193,7 @@ def test_memory_that_did_not_suffice_once_is_not_tried_again(loaded: Engine, mon
         loaded.do(m.AskPrice(request, ["head"], Recipe(), 100, 50))
     assert [event.request for event in loaded.of(m.CommandFailed)] == [3, 4] and len(passes) == 1
     assert "more memory than there is" in loaded.of(m.CommandFailed)[0].message
+    assert [event.message for event in loaded.of(m.Log)] == [loaded.of(m.CommandFailed)[0].message], "told once"
 
 
 # --- range test -----------------------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ from PySide6.QtCore import QObject, Qt, QThread, Signal
 from ftgui import paths
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Recipe
-from ftgui.ui.workers import engine_worker
+from ftgui.ui import engine_end
+from ftgui.ui.workers import engine_log, engine_worker
 from ftgui.ui.workers.engine_worker import EngineKind, EngineState, EngineWorker
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -86,6 +87,8 @@ def test_kill_minus_nine_is_a_crash(qtbot, owner: Owner) -> None:
     qtbot.waitUntil(lambda: owner.kinds[-1:] == [EngineKind.READY])
     os.kill(owner.worker._process.processId(), signal.SIGKILL)
     qtbot.waitUntil(lambda: owner.kinds[-1:] == [EngineKind.CRASHED])
+    assert owner.states[-1].signal == signal.SIGKILL
+    assert "out of memory" in engine_end.sentence(owner.states[-1])
 
 
 @pytest.mark.parametrize("owner", [WAIT], indirect=True)
@@ -115,7 +118,7 @@ def test_an_engine_of_another_version_is_a_crash_with_words(qtbot, owner: Owner)
 
 @pytest.mark.parametrize("owner", [WAIT], indirect=True)
 def test_a_log_that_can_not_be_written_hides_no_crash(qtbot, owner: Owner) -> None:
-    owner.worker._log_file = paths.data_dir() / "logs" / "engine.log"
+    owner.worker._log.path = paths.data_dir() / "logs" / "engine.log"
     (paths.data_dir() / "logs").write_text("a file where the folder should be", encoding="utf-8")
     owner.start.emit()
     qtbot.waitUntil(lambda: owner.kinds[-1:] == [EngineKind.READY])
@@ -148,3 +151,27 @@ def test_a_program_that_does_not_exist_is_a_crash(qtbot, owner: Owner, monkeypat
     monkeypatch.setattr(engine_worker, "engine_command", lambda: [str(tmp_path / "no such program")])
     owner.start.emit()
     qtbot.waitUntil(lambda: owner.kinds[-1:] == [EngineKind.CRASHED])
+
+
+SILENT = "import sys, time; time.sleep(3600)"
+
+
+def test_an_engine_that_never_gets_ready_is_given_up(qtbot, owner: Owner, monkeypatch) -> None:
+    monkeypatch.setattr(engine_worker, "engine_command", lambda: [sys.executable, "-c", SILENT])
+    owner.worker._not_ready.setInterval(200)
+    owner.start.emit()
+    qtbot.waitUntil(lambda: owner.kinds[-1:] == [EngineKind.CRASHED], timeout=20_000)
+    assert "did not begin to answer" in owner.states[-1].last_words
+    assert "memory" not in engine_end.sentence(owner.states[-1]), "the window killed it itself"
+
+
+def test_the_log_is_bounded_while_the_engine_runs(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(engine_log, "LOG_BYTES", 1000)
+    log = engine_log.EngineLog(tmp_path / "logs" / "engine.log")
+    log.begin()
+    for number in range(100):
+        log.write(b"%098d\n" % number)
+    files = sorted((tmp_path / "logs").iterdir())
+    assert [file.name for file in files] == ["engine.log", "engine.log.1"]
+    assert sum(file.stat().st_size for file in files) <= 2200
+    assert files[0].read_bytes().endswith(b"99\n") or files[1].read_bytes().endswith(b"99\n"), "the newest is kept"

@@ -6,6 +6,7 @@ import pytest
 
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Backbone
+from ftgui.ui.crash_guard import CrashGuard
 from ftgui.ui.words import duration, size
 from ftgui.ui.workers.engine_worker import EngineKind
 from ftgui.ui.workspace import Workspace
@@ -115,6 +116,37 @@ def test_in_a_training_only_a_measured_model_is_asked(qtbot, opened, fake: FakeE
     assert len(questions(fake)) == 1 and opened.layers.price.text(), "the same layers: the price holds"
     opened.workspace._freezing(m.FreezingChanged(0, [0, 5], ["stem", "head"], 16, 66))
     qtbot.waitUntil(lambda: questions(fake)[-1].layers == ["stem", "head"])
+
+
+def test_what_ended_the_engine_is_not_measured_again_by_itself(qtbot, opened, fake: FakeEngine) -> None:
+    fake.state(EngineKind.CRASHED, exit_code=-1)
+    qtbot.waitUntil(lambda: "while it measured" in opened.status.text.text())
+    fake.become_ready()
+    qtbot.waitUntil(lambda: "Measure anyway" in opened.layers.price.text())
+    opened.workspace.tick(["head"], "Preset Head")
+    qtbot.wait(120)
+    assert len(questions(fake)) == 1, "nor after a tick"
+    assert CrashGuard().blames(f"cost of {opened.workspace.model.backbone.name} on cpu"), "nor in the next session"
+    opened.layers.price.linkActivated.emit("measure")
+    qtbot.waitUntil(lambda: len(questions(fake)) == 2)
+    answer(fake, 3.0)
+    shown(qtbot, opened, "≈ 3.0 s per epoch · 12 s once · 1.1 GB")
+    fake.state(EngineKind.CRASHED, exit_code=-1)
+    fake.become_ready()
+    qtbot.waitUntil(lambda: len(questions(fake)) == 3)
+    assert "Measure anyway" not in opened.layers.price.text(), "the price was known when it ended"
+
+
+def test_an_end_in_a_training_or_by_the_person_is_not_blamed_on_the_price(qtbot, opened, fake: FakeEngine) -> None:
+    fake.state(EngineKind.TRAINING)
+    fake.state(EngineKind.CRASHED, exit_code=-1)
+    qtbot.wait(20)
+    fake.become_ready()
+    qtbot.waitUntil(lambda: len(questions(fake)) == 2)
+    fake.state(EngineKind.NOT_STARTED)
+    qtbot.wait(20)
+    fake.become_ready()
+    qtbot.waitUntil(lambda: len(questions(fake)) == 3)
 
 
 def test_words_for_amounts() -> None:

@@ -287,6 +287,12 @@ class LayerPanel(Card):
         self.price.setStyleSheet(f"color: {self._theme.colors.warning}" if long else "")
         self.price.setToolTip(whole + _PRICE_TIP + (_CACHED_TIP if price.cached else _UNCACHED_TIP))
 
+    @Slot(str)
+    def show_withheld(self, why: str) -> None:
+        """It is not measured unless the person wants it."""
+        self.price.setText('It ended the engine once. <a href="measure">Measure anyway</a>')
+        self.price.setToolTip(why)
+
     @Slot()
     def show_measuring(self) -> None:
         """The answer takes a moment, because the model is looked at for the first time."""

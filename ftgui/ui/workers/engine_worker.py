@@ -5,22 +5,27 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, QThread, Signal, Slot
+from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, QThread, QTimer, Signal, Slot
 
 import ftgui
 from ftgui import paths
 from ftgui.protocol import codec
 from ftgui.protocol import messages as m
+from ftgui.ui.workers.engine_log import EngineLog
 
 SHUTDOWN_MILLISECONDS = 3000
 """How long a closing window waits for the engine before killing it."""
 
-LOG_BYTES = 5_000_000
-"""The engine's log is started anew above this size; the one before is kept as ``engine.log.1``."""
+READY_MILLISECONDS = 180_000
+"""From the start of the process to `Ready`: importing torch takes seconds, from a slow network drive a minute or two."""
+
+_WORDS = 2000
+"""Characters kept of a line it wrote to stderr."""
 
 
 class EngineKind(Enum):
@@ -38,6 +43,8 @@ class EngineState:
 
     kind: EngineKind
     exit_code: int = 0
+    signal: int = 0
+    """CRASHED on Linux and macOS: what ended it, if a signal did."""
     last_words: str = ""
     """CRASHED: the last line it wrote to stderr."""
 
@@ -97,9 +104,12 @@ class EngineWorker(QObject):
         self._decoder: codec.Decoder[m.Event] = codec.event_decoder()
         self._state = EngineState(EngineKind.NOT_STARTED)
         self._expected_end = False
+        self._given_up = False
+        """Killed by this worker, because nothing would come of it."""
         self._train_request = 0
         self._words: deque[str] = deque(maxlen=40)
-        self._log_file = paths.data_dir() / "logs" / "engine.log"
+        self._log = EngineLog(paths.data_dir() / "logs" / "engine.log")
+        self._not_ready = self._timer(READY_MILLISECONDS, self._never_ready)
         self._signal_of = {
             m.Ready: self.ready,
             m.ModelLoaded: self.model_loaded,
@@ -133,6 +143,11 @@ class EngineWorker(QObject):
             m.Log: self.logged,
         }
 
+    def _timer(self, milliseconds: int, slot: Callable[[], None]) -> QTimer:
+        timer = QTimer(self, singleShot=True, interval=milliseconds)
+        timer.timeout.connect(slot)
+        return timer
+
     # --- slots, on the worker's thread ------------------------------------------------------------------------------
 
     @Slot()
@@ -141,9 +156,12 @@ class EngineWorker(QObject):
         if self._process is not None:
             return
         self._decoder = codec.event_decoder()
-        self._expected_end = False
+        self._expected_end = self._given_up = False
         self._words.clear()
-        self._rotate_log()
+        try:
+            self._log.begin()
+        except OSError as error:
+            self._words.append(f"the engine's log can't be started anew: {error}")
         process = QProcess(self)
         environment = QProcessEnvironment.systemEnvironment()
         package_parent = str(Path(ftgui.__file__).resolve().parent.parent)
@@ -159,6 +177,7 @@ class EngineWorker(QObject):
         self._process = process
         self._set_state(EngineState(EngineKind.STARTING))
         program, *arguments = engine_command()
+        self._not_ready.start()
         process.start(program, arguments)
         self._write(m.Hello())
 
@@ -209,15 +228,14 @@ class EngineWorker(QObject):
         try:
             events = self._decoder.feed(bytes(self._process.readAllStandardOutput().data()))
         except codec.ProtocolError as error:
-            self._words.append(str(error))
-            self._process.kill()
+            self._give_up(str(error))
             return
         for event in events:
             if isinstance(event, m.Ready) and event.protocol != m.PROTOCOL_VERSION:
-                self._words.append(f"the engine speaks protocol {event.protocol}, this window {m.PROTOCOL_VERSION}")
-                self._process.kill()
+                self._give_up(f"the engine speaks protocol {event.protocol}, this window {m.PROTOCOL_VERSION}")
                 return
             if isinstance(event, m.Ready):
+                self._not_ready.stop()
                 self._set_state(EngineState(EngineKind.READY))  # first, so that who hears "ready" can send at once
             self._signal_of[type(event)].emit(event)
             self._note(event)
@@ -238,17 +256,31 @@ class EngineWorker(QObject):
             return
         data = bytes(self._process.readAllStandardError().data())
         try:
-            with self._log_file.open("ab") as file:
-                file.write(data)
+            self._log.write(data)
         except OSError as error:  # a full disk must not keep the engine's end from being noticed
             self._words.append(f"the engine's log can't be written: {error}")
-        self._words.extend(line for line in data.decode("utf-8", "replace").splitlines() if line.strip())
+        lines = data.decode("utf-8", "replace").splitlines()
+        self._words.extend(line[:_WORDS] for line in lines[-(self._words.maxlen or 1) :] if line.strip())
+
+    @Slot()
+    def _never_ready(self) -> None:
+        self._give_up(f"it did not begin to answer within {READY_MILLISECONDS // 1000} seconds of its start")
+
+    def _give_up(self, why: str) -> None:
+        """Nothing will come of this process."""
+        if self._process is not None:
+            self._words.append(why)
+            self._given_up = True
+            self._process.kill()
 
     @Slot(int, QProcess.ExitStatus)
     def _finished(self, exit_code: int, status: QProcess.ExitStatus) -> None:
         self._read_events()
         self._read_words()
-        self._end(exit_code if status is QProcess.ExitStatus.NormalExit else -1)
+        if status is QProcess.ExitStatus.NormalExit:
+            self._end(exit_code)
+        else:  # Qt then gives the signal, but for Windows, where there are none
+            self._end(-1, 0 if sys.platform == "win32" or self._given_up else exit_code)
 
     @Slot(QProcess.ProcessError)
     def _could_not(self, error: QProcess.ProcessError) -> None:
@@ -256,8 +288,9 @@ class EngineWorker(QObject):
             self._words.append(self._process.errorString())
             self._end(-1)
 
-    def _end(self, exit_code: int) -> None:
+    def _end(self, exit_code: int, signal: int = 0) -> None:
         process, self._process = self._process, None
+        self._not_ready.stop()
         if process is None:
             return
         process.deleteLater()
@@ -265,17 +298,9 @@ class EngineWorker(QObject):
             self._set_state(EngineState(EngineKind.NOT_STARTED))
         else:
             last = self._words[-1] if self._words else ""
-            self._set_state(EngineState(EngineKind.CRASHED, exit_code, last))
+            self._set_state(EngineState(EngineKind.CRASHED, exit_code, signal, last))
 
     def _set_state(self, state: EngineState) -> None:
         if state != self._state:
             self._state = state
             self.state_changed.emit(state)
-
-    def _rotate_log(self) -> None:
-        try:
-            self._log_file.parent.mkdir(parents=True, exist_ok=True)
-            if self._log_file.exists() and self._log_file.stat().st_size > LOG_BYTES:
-                self._log_file.replace(self._log_file.with_suffix(".log.1"))
-        except OSError as error:
-            self._words.append(f"the engine's log can't be started anew: {error}")

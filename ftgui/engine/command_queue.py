@@ -1,0 +1,49 @@
+"""What was asked and is not begun yet: bounded, because a window may ask faster than the engine can answer."""
+
+from __future__ import annotations
+
+import queue
+import threading
+
+from ftgui.protocol import messages as m
+
+MOST_COMMANDS = 500
+MOST_BYTES = 256 * 2**20
+"""Of the images that questions carry with them."""
+
+_QUESTIONS = (m.Predict, m.Explain, m.FindNearest, m.PredictFiles, m.ShowViews, m.AskPrice, m.Judge)
+"""May be refused; what steers, stops or ends never is."""
+
+
+class CommandQueue:
+    """Between the thread that reads commands and the one that does them."""
+
+    def __init__(self) -> None:
+        self._commands: queue.SimpleQueue[m.Command] = queue.SimpleQueue()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def put(self, command: m.Command) -> bool:
+        """Add a command; False: a question that is not taken, because too much waits already."""
+        size = _size(command)
+        with self._lock:
+            full = self._commands.qsize() >= MOST_COMMANDS or self._bytes + size > MOST_BYTES
+            if full and isinstance(command, _QUESTIONS):
+                return False
+            self._bytes += size
+        self._commands.put(command)
+        return True
+
+    def get(self, wait: bool) -> m.Command | None:
+        """The oldest; None if there is none and nobody waits."""
+        try:
+            command = self._commands.get(block=wait)
+        except queue.Empty:
+            return None
+        with self._lock:
+            self._bytes -= _size(command)
+        return command
+
+
+def _size(command: m.Command) -> int:
+    return len(command.content) if isinstance(command, m.Predict | m.Explain | m.FindNearest) else 0
