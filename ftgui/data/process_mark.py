@@ -97,7 +97,7 @@ def read_mark(path: Path) -> ProcessMark | None:
     """None: there is none, or none that can be understood (half written when the power went)."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=ProcessMark)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # beside the runs lies their index
         return None
     except (OSError, msgspec.DecodeError):
         log.info("%s can't be read", path, exc_info=True)
