@@ -240,7 +240,7 @@ def test_a_rate_that_does_not_suit_is_told_at_its_field_with_a_fix(qtbot, panel:
     assert not field.note.isVisibleTo(panel)
     type_into(qtbot, field.editor, "0.5")
     assert field.note.isVisibleTo(panel)
-    assert field.note.text.text().startswith("A learning rate of 0.5 is far above what suits pretrained layers")
+    assert field.note.text.text().startswith("A learning rate of 5e-1 is far above what suits pretrained layers")
     assert field.note.fix.text() == "Use 8e-5"
     panel._plan.select(0)
     assert card._mark.isVisibleTo(panel) and "far above" in card._mark.toolTip(), "a closed card has a mark"
