@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import ftgui
+from ftgui.data.foreign import visible
 from ftgui.headless import evaluate, example, export, predict, runs, train
 
 _HEADLESS = (train, evaluate, predict, export, runs, example)
@@ -29,8 +31,15 @@ def main(arguments: list[str] | None = None) -> int:
     return app.main(folder=getattr(options, "folder", None))
 
 
+class _Parser(argparse.ArgumentParser):
+    """What it complains of may be a file's name."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(visible(message))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="ftgui", description=ftgui.__doc__)
+    parser = _Parser(prog="ftgui", description=ftgui.__doc__)
     parser.add_argument("--version", action="version", version=f"ftgui {ftgui.__version__}")
     commands = parser.add_subparsers(dest="command", title="commands (default: window)")
     window = commands.add_parser("window", help="open the window, on a dataset folder if one is given")

@@ -6,6 +6,7 @@ import math
 import time
 from typing import TextIO
 
+from ftgui.data.foreign import visible
 from ftgui.protocol import messages as m
 
 
@@ -115,15 +116,16 @@ class ProgressLine:
             self.say(f"{event.level}: {event.message}")
 
     def say(self, text: str) -> None:
-        """A line of its own."""
+        """A line of its own; whatever a file's name or a run says in it is made `visible`."""
         self.clear()
-        self._stream.write(text + "\n")
+        self._stream.write(visible(text) + "\n")
         self._stream.flush()
 
     def _rewrite(self, text: str) -> None:
         if not self._live or time.monotonic() - self._last < 0.1:
             return
         self._last = time.monotonic()
+        text = visible(text)
         self._stream.write("\r" + text.ljust(self._width))
         self._stream.flush()
         self._width = len(text)

@@ -14,6 +14,7 @@ import numpy as np
 
 from ftgui.data.figures import ClassFigures, class_figures_from, interval
 from ftgui.data.finished import WEIGHTS_FILE, About
+from ftgui.data.foreign import markdown, markdown_code, visible
 from ftgui.data.intensity_survey import range_words
 from ftgui.data.known_models import known_models
 from ftgui.protocol.recipe import FROM_SCRATCH, PRETRAINED, Phase, Recipe
@@ -75,14 +76,15 @@ def card(about: About, recipe: Recipe, made: Made, facts: RunFacts) -> str:
         facts: of its run, as far as they are known.
     """
     parts = [
-        f"# {made.title}, fine-tuned for {len(about.class_names)} classes\n",
+        f"# {markdown(made.title)}, fine-tuned for {len(about.class_names)} classes\n",
         _first_words(about, facts),
         "## What it is for\n\n" + _intended(about),
         "## Accuracy\n\n" + _accuracy(about, facts),
         "## Data\n\n" + _data(recipe, facts),
         "## How it was trained\n\n" + _training(recipe, facts),
         "## Use\n\n" + _use(about, made),
-        "## Classes, in output order\n\n" + "\n".join(f"{i}. {name}" for i, name in enumerate(about.class_names)),
+        "## Classes, in output order\n\n"
+        + "\n".join(f"{i}. {markdown(name)}" for i, name in enumerate(about.class_names)),
         "## Licence\n\n" + _licence(about),
         "## Made with\n\n" + _versions(about, facts),
     ]
@@ -113,8 +115,9 @@ def figures_of(about: About, facts: RunFacts) -> ClassFigures | None:
 def _first_words(about: About, facts: RunFacts) -> str:
     started = {PRETRAINED: "its published weights", FROM_SCRATCH: "random weights (from scratch)"}
     return (
-        f"{_share_of_right(about, facts)} Made with ftgui {about.ftgui} from `{about.backbone}`, starting from "
-        f"{started.get(about.weights, f'the weights file `{Path(about.weights).name}`')}."
+        f"{_share_of_right(about, facts)} Made with ftgui {markdown(about.ftgui)} from "
+        f"{markdown_code(about.backbone)}, starting from "
+        f"{started.get(about.weights, f'the weights file {markdown_code(Path(about.weights).name)}')}."
     )
 
 
@@ -134,7 +137,7 @@ def _share_of_right(about: About, facts: RunFacts) -> str:
 
 def _intended(about: About) -> str:
     names = about.class_names
-    few = ", ".join(names[:8]) + (" …" if len(names) > 8 else "")
+    few = ", ".join(map(markdown, names[:8])) + (" …" if len(names) > 8 else "")
     threshold = (
         f"An answer of less than {_percent(about.threshold)} probability counts as “don't know”."
         if about.threshold > 0
@@ -177,7 +180,7 @@ def _class_table(names: Sequence[str], figures: ClassFigures) -> str:
         order = sorted(order, key=lambda at: -1 if math.isnan(figures.f1[at]) else figures.f1[at])[:MOST_ROWS]
         intro = f"The {MOST_ROWS} hardest classes:\n\n"
     rows = [
-        f"| {_cell(names[at])} | {_percent(figures.precision[at])} | {_percent(figures.recall[at])} | "
+        f"| {markdown(names[at])} | {_percent(figures.precision[at])} | {_percent(figures.recall[at])} | "
         f"{_percent(figures.f1[at])} | {figures.support[at]:,} |"
         for at in order
     ]
@@ -189,7 +192,7 @@ def _class_table(names: Sequence[str], figures: ClassFigures) -> str:
 
 def _data(recipe: Recipe, facts: RunFacts) -> str:
     folder = Path(recipe.dataset.folder).name
-    text = f"From the folder “{folder}”." if folder else "It is not recorded where the images came from."
+    text = f"From the folder “{markdown(folder)}”." if folder else "It is not recorded where the images came from."
     if not facts.images:
         return text
     splits = [split for split in ("train", "val", "test") if any(counts[split] for counts in facts.images.values())]
@@ -197,7 +200,7 @@ def _data(recipe: Recipe, facts: RunFacts) -> str:
     names = sorted(facts.images, key=lambda name: -facts.images[name].total())
     shown = sorted(names[:MOST_ROWS])
     rows = [
-        f"| {_cell(name)} | " + " | ".join(f"{facts.images[name][split]:,}" for split in splits) + " |"
+        f"| {markdown(name)} | " + " | ".join(f"{facts.images[name][split]:,}" for split in splits) + " |"
         for name in shown
     ]
     whole = f" {total:,} images." + (f" The {MOST_ROWS} largest classes:" if len(names) > MOST_ROWS else "")
@@ -206,20 +209,20 @@ def _data(recipe: Recipe, facts: RunFacts) -> str:
 
 
 def _training(recipe: Recipe, facts: RunFacts) -> str:
-    training, augmentation = recipe.training, recipe.augmentation
+    training, preset = recipe.training, markdown(recipe.augmentation.preset)
     lines = [_phase(number, phase, facts) for number, phase in enumerate(recipe.active_phases)]
     balance = {"loss": ", rare classes' errors weigh more", "sampler": ", images of rare classes come more often"}
     stop = f"after {training.early_stop} epochs without a better score" if training.early_stop else "never early"
     text = "\n".join(lines) + (
         f"\n\nAdamW, {training.batch_size} images a step, weight decay {training.weight_decay:g} (not on norms and biases), "
         f"warm-up over {_percent(training.warmup)} of a phase's steps, then a cosine to zero; label smoothing "
-        f"{training.label_smoothing:g}; augmentation “{augmentation.preset}”{balance.get(training.balance, '')}. A phase ends "
+        f"{training.label_smoothing:g}; augmentation “{preset}”{balance.get(training.balance, '')}. A phase ends "
         f"{stop}; each begins with the best weights before it. "
         + (f"Averaged weights (decay {training.ema:g}) were judged and kept. " if training.ema else "")
         + f"Seed {recipe.seed}. `recipe.toml` repeats it: `ftgui train recipe.toml`."
     )
     if facts.steered:
-        done = "\n".join(f"- step {step:,}: {what}" for step, what in facts.steered)
+        done = "\n".join(f"- step {step:,}: {markdown(what)}" for step, what in facts.steered)
         text += f"\n\nWhile it ran, its course was changed by hand:\n\n{done}"
     return text
 
@@ -227,13 +230,14 @@ def _training(recipe: Recipe, facts: RunFacts) -> str:
 def _phase(number: int, phase: Phase, facts: RunFacts) -> str:
     falloff = f", falling by {phase.falloff:g} with every stage towards the input" if phase.falloff != 1 else ""
     text = (
-        f"{number + 1}. “{phase.name}”: up to {phase.epochs} epochs at a learning rate of {phase.lr:g}{falloff}; "
-        f"what learned: {', '.join(phase.train)}."
+        f"{number + 1}. “{markdown(phase.name)}”: up to {phase.epochs} epochs at a learning rate of {phase.lr:g}{falloff}; "
+        f"what learned: {', '.join(map(markdown, phase.train))}."
     )
     if number < len(facts.phases):
         went = facts.phases[number]
+        same = f"proved to be the same before and after (hash {markdown_code(went.frozen_hash)})"
         proof = {
-            True: f"Everything else was frozen, and proved to be the same before and after (hash `{went.frozen_hash}`).",
+            True: f"Everything else was frozen, and {same}.",
             False: "**What was frozen changed.**",
             None: "It did not come to its end.",
         }
@@ -261,20 +265,20 @@ def _use(about: About, made: Made) -> str:
             "import torchvision\n"
             "from safetensors.torch import load_file\n\n"
             f'weights = load_file("PATH/OF/THIS/FOLDER/{WEIGHTS_FILE}")\n'
-            f'model = torchvision.models.get_model("{about.backbone.removeprefix("torchvision/")}")'
-            f"  # then give {made.heads[0]} {len(about.class_names)} outputs\n"
+            f"model = torchvision.models.get_model({about.backbone.removeprefix('torchvision/')!r})"
+            f"  # then give {visible(made.heads[0])} {len(about.class_names)} outputs\n"
             "model.load_state_dict(weights)\n"
         )
     block = f"```python\n{code}```\n\n" if code else ""
     return (
         f"{_beside(made)}{block}Preprocessing: EXIF orientation applied, RGB, {framing(about)}, values 0…1, "
-        f"mean {list(look['mean'])}, std {list(look['std'])}.{_deep(look.get('intensity'))}"
+        f"mean {_numbers(look['mean'])}, std {_numbers(look['std'])}.{_deep(look.get('intensity'))}"
     )
 
 
 def framing(about: About) -> str:
     """How a picture becomes the model's square, e.g. ``"shorter side to 256 pixels (bicubic), middle 224×224"``."""
-    look = about.preprocessing
+    look = {key: markdown(str(value)) for key, value in about.preprocessing.items()}
     size, resize, how = look["size"], look["resize"], look["interpolation"]
     brought = {
         "squash": f"both sides to {resize} pixels whatever the shape",
@@ -325,15 +329,17 @@ def _licence(about: About) -> str:
 def _versions(about: About, facts: RunFacts) -> str:
     versions = facts.environment.get("versions")
     if not isinstance(versions, dict):
-        return f"ftgui {about.ftgui}."
+        return f"ftgui {markdown(about.ftgui)}."
     device = facts.environment.get("device_name") or facts.environment.get("device", "")
-    where = f" on {device}" if device else ""
-    return ", ".join(f"{name} {version}" for name, version in versions.items()) + f"{where}."
+    where = f" on {markdown(str(device))}" if device else ""
+    return (
+        ", ".join(f"{markdown(str(name))} {markdown(str(version))}" for name, version in versions.items()) + f"{where}."
+    )
 
 
 def _percent(share: float) -> str:
     return "–" if math.isnan(share) else f"{share * 100:.1f} %"
 
 
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+def _numbers(values: Sequence[object]) -> str:
+    return f"({', '.join(markdown(str(value)) for value in values)})"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import shutil
 from collections.abc import Iterable
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from ftgui.atomic_files import replacing
 from ftgui.data.catalog import Catalog
+from ftgui.data.foreign import TableWriter
 from ftgui.data.job import Job
 from ftgui.data.records import reference
 from ftgui.data.scan import DatasetError
@@ -110,9 +110,10 @@ def export_table(catalog: Catalog, target: Path) -> Exported:
     samples, root = catalog.samples(), catalog.root
     try:
         with replacing(target) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["file_name", "label", "split"])
-            writer.writerows((reference(s.path, root), s.class_name, s.split) for s in samples)
+            table = TableWriter(file)
+            table.row(["file_name", "label", "split"])
+            for sample in samples:
+                table.row((reference(sample.path, root), sample.class_name, sample.split))
     except OSError as error:
         raise DatasetError(f"“{target.name}” can't be written: {error.strerror or error}.") from error
     return Exported(len(samples), 0)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ftgui.data.catalog import Catalog
+from ftgui.data.foreign import TableWriter, plain_cell
 
 SAMPLES_FILE = "samples.csv"
 """In a run's folder: path, class_name, split."""
@@ -64,12 +67,22 @@ def read_samples(run_folder: Path) -> dict[str, tuple[str, str]]:
     """
     with (run_folder / SAMPLES_FILE).open(encoding="utf-8", errors="surrogateescape", newline="") as file:
         try:
-            rows = list(csv.reader(file))
+            rows = [[plain_cell(cell) for cell in row] for row in csv.reader(file)]
         except csv.Error as error:  # no ValueError
             raise ValueError(f"{SAMPLES_FILE} can't be read: {error}") from error
     if not rows or rows[0] != ["path", "class_name", "split"] or any(len(row) != 3 for row in rows):
         raise ValueError(f"{run_folder / SAMPLES_FILE} is no list of samples")
     return {path: (class_name, split) for path, class_name, split in rows[1:]}
+
+
+def table_of_samples(rows: Iterable[tuple[str, str, str]]) -> bytes:
+    """The list that `read_samples` reads: path, class name and split of each image, with cells made harmless for spreadsheets."""
+    text = io.StringIO()
+    table = TableWriter(text)
+    table.row(["path", "class_name", "split"])
+    for row in rows:
+        table.row(row)
+    return text.getvalue().encode("utf-8", "surrogateescape")
 
 
 def renamed_since(run_folder: Path, catalog: Catalog, class_names: list[str]) -> list[str]:

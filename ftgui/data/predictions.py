@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ftgui.data.foreign import TableWriter, plain_cell
+
 PREDICTIONS_FILE = "predictions.csv"
 """In a run's folder."""
 _COLUMNS = ["path", "class_name", "split", "prediction", "confidence", "loss"]
@@ -34,11 +36,11 @@ class Predicted:
 def table_of(said: Iterable[Predicted]) -> bytes:
     """As CSV."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
+    table = TableWriter(text)
+    table.row(_COLUMNS)
     for one in said:
         loss = "" if math.isnan(one.loss) else f"{one.loss:.5g}"
-        writer.writerow([one.path, one.class_name, one.split, one.prediction, f"{one.confidence:.5f}", loss])
+        table.row([one.path, one.class_name, one.split, one.prediction, f"{one.confidence:.5f}", loss])
     return text.getvalue().encode("utf-8", "surrogateescape")
 
 
@@ -54,7 +56,7 @@ def read_predictions(run_folder: Path) -> list[Predicted]:
         return []
     with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
         try:
-            rows = list(csv.reader(file))
+            rows = [[plain_cell(cell) for cell in row] for row in csv.reader(file)]
         except csv.Error as error:  # no ValueError
             raise ValueError(f"{PREDICTIONS_FILE} can't be read: {error}") from error
     if not rows or rows[0] != _COLUMNS:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from typing import Any
 import msgspec
 
 from ftgui import paths
+from ftgui.data.foreign import visible
 from ftgui.data.project import Project, project_place, run_number
 from ftgui.data.report import default_name, write_report
 from ftgui.data.run_index import list_runs
@@ -111,19 +111,19 @@ _LONGEST = 32
 """Letters of a name or model."""
 
 
-def table(projects: Sequence[Listed]) -> str:
-    """For a terminal."""
+def table(projects: Sequence[Listed]) -> list[str]:
+    """Lines for a terminal."""
     if not any(listed.records for listed in projects):
-        return "There are no runs yet. `ftgui train recipe.toml` makes one, and so does Train in the window."
-    parts = []
+        return ["There are no runs yet. `ftgui train recipe.toml` makes one, and so does Train in the window."]
+    said: list[str] = []
     for listed in (listed for listed in projects if listed.records):
         rows = [_HEADER, *(_row(record) for record in listed.records)]
         widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADER))]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
         problems = [f"run {r.number}: {sentence}" for r in listed.records for sentence in r.problems]
         title = f"{listed.project.folder} · {plural(len(listed.records), 'run')}"
-        parts.append("\n".join([title, *lines, *problems]))
-    return "\n\n".join(parts)
+        said += ([""] if said else []) + [title, *lines, *problems]
+    return said
 
 
 def _row(record: RunRecord) -> tuple[str, ...]:
@@ -143,18 +143,18 @@ def _row(record: RunRecord) -> tuple[str, ...]:
 
 
 def _short(text: str) -> str:
-    one_line = " ".join(text.split())
+    one_line = visible(" ".join(text.split()))
     return one_line if len(one_line) <= _LONGEST else f"{one_line[: _LONGEST - 1]}…"
 
 
-def as_json(projects: Sequence[Listed]) -> str:
-    """A list of all runs; what is not known is null. ``started`` is seconds since 1970."""
+def plain(projects: Sequence[Listed]) -> list[dict[str, Any]]:
+    """All runs, for JSON; what is not known is null. ``started`` is seconds since 1970."""
     runs = []
     for listed in projects:
         for record in listed.records:
-            plain: dict[str, Any] = msgspec.to_builtins(record)
-            runs.append({"project": str(listed.project.folder), **{k: _known(v) for k, v in plain.items()}})
-    return json.dumps(runs, ensure_ascii=False, indent=1)
+            values: dict[str, Any] = msgspec.to_builtins(record)
+            runs.append({"project": str(listed.project.folder), **{k: _known(v) for k, v in values.items()}})
+    return runs
 
 
 def _known(value: Any) -> Any:

@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ftgui.data.foreign import plain_cell
 from ftgui.data.formats import EXTENSIONS, is_image_name
 from ftgui.data.names import words
 
@@ -206,7 +207,7 @@ def _records(text: Iterable[str], delimiter: str, quoting: bool) -> Iterator[tup
             return
         except csv.Error as error:
             raise TableError(f"line {reader.line_num:,}: {error}") from error
-        yield number, record or [""]
+        yield number, [plain_cell(cell) for cell in record] or [""]
         number = reader.line_num + 1
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import os
 import time
@@ -17,6 +16,7 @@ import torch
 from ftgui.atomic_files import write_atomically
 from ftgui.data.catalog import Catalog
 from ftgui.data.finished import WEIGHTS_FILE
+from ftgui.data.foreign import TableWriter
 from ftgui.data.formats import is_image_name, open_image, orientation_of
 from ftgui.data.job import Job
 from ftgui.data.pixels import Preprocessing, center_view, decode, seen_area
@@ -373,12 +373,12 @@ class _Table:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file: TextIO = path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
-        self._writer = csv.writer(self._file)
-        self._writer.writerow(["path", "answer", "probability", "problem"])
+        self._table = TableWriter(self._file)
+        self._table.row(["path", "answer", "probability", "problem"])
 
     def write(self, rows: Sequence[Row]) -> None:
         for path, answer, sure, problem in rows:
-            self._writer.writerow([path, answer, "" if math.isnan(sure) else f"{sure:.4f}", problem])
+            self._table.row([path, answer, "" if math.isnan(sure) else f"{sure:.4f}", problem])
 
     def close(self) -> None:
         self._file.close()

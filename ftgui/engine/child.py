@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 import psutil
 
+from ftgui.data.foreign import LogFormatter
 from ftgui.engine.command_queue import CommandQueue
 from ftgui.protocol import codec
 from ftgui.protocol import messages as m
@@ -34,7 +35,9 @@ def main() -> int:
     # Ctrl-C in a terminal reaches the whole process group; what it means is the window's to decide.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _step_back()
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    stderr = logging.StreamHandler(sys.stderr)
+    stderr.setFormatter(LogFormatter())
+    logging.basicConfig(level=logging.INFO, handlers=[stderr])
     commands = CommandQueue()
     writing = threading.Lock()
 

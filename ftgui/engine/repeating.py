@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import pprint
-import shutil
 import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 
 import ftgui
 from ftgui.data.card import RunFacts
-from ftgui.data.comparison import SAMPLES_FILE
+from ftgui.data.comparison import SAMPLES_FILE, read_samples, table_of_samples
 from ftgui.data.finished import About
 from ftgui.engine.backbones import PACKAGED, TORCHVISION, BuiltBackbone
 from ftgui.engine.errors import EngineError
 from ftgui.engine.freezing import Freezer
 from ftgui.engine.layers import build_tree
 from ftgui.engine.loading import NO_AUGMENTATION
-from ftgui.engine.standalone import DRAWS_FILE, PIXELS_FILE, draws_source, pixels_source, template
+from ftgui.engine.standalone import DRAWS_FILE, PIXELS_FILE, Call, draws_source, pixels_source, script
 from ftgui.protocol.recipe import FROM_SCRATCH, PRETRAINED, Phase, Recipe
 from ftgui.protocol.views import views_for
 
@@ -45,18 +43,20 @@ def write_scripts(
         EngineError: the run's folder says too little.
         OSError: the disk is full, for instance.
     """
-    samples = run_folder / SAMPLES_FILE
-    if not samples.is_file():
+    try:
+        rows = [(path, *rest) for path, rest in read_samples(run_folder).items()]
+    except FileNotFoundError as error:
         raise EngineError(
             "The training can't be repeated by a script: this model comes without its run's list of images "
             f"({SAMPLES_FILE}). Export it from its run."
-        )
+        ) from error
+    except ValueError as error:
+        raise EngineError(f"The training can't be repeated by a script: {error}.") from error
     text = train_source(root, built, about, recipe, facts)
-    compile(text, TRAIN_FILE, "exec")  # a class or folder name must not be able to break it
-    (folder / TRAIN_FILE).write_text(text, encoding="utf-8", errors="surrogateescape")
+    (folder / TRAIN_FILE).write_text(text, encoding="utf-8")
     (folder / PIXELS_FILE).write_text(pixels_source(), encoding="utf-8")
     (folder / DRAWS_FILE).write_text(draws_source(), encoding="utf-8")
-    shutil.copyfile(samples, folder / SAMPLES_FILE)
+    (folder / SAMPLES_FILE).write_bytes(table_of_samples(rows))
     return [TRAIN_FILE, DRAWS_FILE, PIXELS_FILE, SAMPLES_FILE]
 
 
@@ -71,80 +71,68 @@ def train_source(root: Path, built: BuiltBackbone, about: About, recipe: Recipe,
         "from torch.nn import functional",
         f"from safetensors.torch import {'load_file, ' * from_file}save_file",
     ]
-    accuracy = about.figures.get("val_accuracy")
-    reached = f" reached {accuracy:.1%} of the validation images right" if isinstance(accuracy, float) else ""
-    device = facts.environment.get("device", "")
-    result = f"The run it repeats{reached or ' left this model'}{f' (on {device})' if reached and device else ''}."
-    filled = {
-        "TITLE": f"Trains {about.backbone} for {len(about.class_names)} classes: a training of ftgui with plain PyTorch.",
-        "RESULT": result,
+    code = {
         "NEEDS": " ".join(["torch", "pillow", "numpy", "safetensors", *needs]),
         "VERSION": ftgui.__version__,
-        "STEERED": _steered(facts),
         "IMPORTS": "\n".join(sorted(imports, key=lambda line: (line.startswith("from"), line))),
-        "SETTINGS": _settings(root, built, about, recipe, facts),
         "BUILD": build,
     }
-    text = template(TRAIN_FILE)
-    for name, value in filled.items():
-        text = text.replace(f"@@{name}@@", value)
-    return text
+    return script(TRAIN_FILE, code, _values(root, built, about, recipe, facts))
 
 
-def _steered(facts: RunFacts) -> str:
-    if not facts.steered:
-        return ""
-    lines = "\n".join(f"    step {step}: {what}" for step, what in facts.steered)
-    return (
-        "\nWhile the run went on, its course was changed by hand. This script can't do that; it trains as the recipe says,\n"
-        f"so its result may differ from the run's:\n\n{lines}\n"
-    )
-
-
-# --- settings -------------------------------------------------------------------------------------------------------
-
-
-def _settings(root: Path, built: BuiltBackbone, about: About, recipe: Recipe, facts: RunFacts) -> str:
+def _values(root: Path, built: BuiltBackbone, about: About, recipe: Recipe, facts: RunFacts) -> dict[str, object]:
+    """The template's places for what was chosen."""
     training = recipe.training
-    preprocessing = "".join(f"    {name}={value!r},\n" for name, value in built.preprocessing.as_dict().items())
-    weights = about.weights if about.weights not in (PRETRAINED, FROM_SCRATCH) else ""
-    lines = [
-        f"IMAGES = {str(root)!r}",
-        f"MODEL = {about.backbone.removeprefix(TORCHVISION)!r}",
-        *([f"WEIGHTS = {weights!r}"] if weights else []),
-        f"CLASSES = {_shown(about.class_names)}",
-        f"PREPROCESSING = Preprocessing(\n{preprocessing})",
-        f"SEED = {recipe.seed}",
-        f'AUGMENTATION = {recipe.augmentation.preset!r}  # of draws.PRESETS, or "none"',
-        f"BATCH_SIZE = {training.batch_size}",
-        f"WEIGHT_DECAY = {training.weight_decay!r}",
-        f"WARMUP = {training.warmup!r}  # share of a phase's steps",
-        f"LABEL_SMOOTHING = {training.label_smoothing!r}",
-        f"EARLY_STOP = {training.early_stop}  # epochs without a better score that end a phase; 0: never",
-        f"AVERAGE = {training.ema!r}  # decay of an average of the weights, per step; 0: none",
-        f'BALANCE = {training.balance!r}  # for classes of different size: "none", "loss" or "sampler"',
-        "PHASES = [",
-    ]
+    return {
+        "IMAGES": str(root),
+        "MODEL": about.backbone.removeprefix(TORCHVISION),
+        "WEIGHTS": about.weights if about.weights not in (PRETRAINED, FROM_SCRATCH) else "",
+        "CLASSES": list(about.class_names),
+        "PREPROCESSING": Call("Preprocessing", built.preprocessing.as_dict()),
+        "SEED": recipe.seed,
+        "AUGMENTATION": recipe.augmentation.preset,
+        "BATCH_SIZE": training.batch_size,
+        "WEIGHT_DECAY": training.weight_decay,
+        "WARMUP": training.warmup,
+        "LABEL_SMOOTHING": training.label_smoothing,
+        "EARLY_STOP": training.early_stop,
+        "AVERAGE": training.ema,
+        "BALANCE": training.balance,
+        "PHASES": _phases(built, recipe, facts),
+        "VALIDATION_ACCURACY": about.figures.get("val_accuracy"),
+        "DEVICE": facts.environment.get("device"),
+        "CHANGED_BY_HAND": facts.steered,
+    }
+
+
+def _phases(built: BuiltBackbone, recipe: Recipe, facts: RunFacts) -> list[Call]:
     freezer = Freezer(built.model, build_tree(built.model, built.heads))
+    phases = []
     for number, phase in enumerate(recipe.active_phases):
         views = facts.phases[number].views if number < len(facts.phases) else None
         if views is None:
             one = recipe.augmentation.preset == NO_AUGMENTATION
             views = 1 if one else min(views_for(recipe, 0), phase.epochs)  # a run's recipe says a number
-        lines += textwrap.indent(_phase(phase, freezer, views), "    ").splitlines()
-    return "\n".join([*lines, "]"])
+        phases.append(_phase(phase, freezer, views))
+    return phases
 
 
-def _phase(phase: Phase, freezer: Freezer, views: int) -> str:
+def _phase(phase: Phase, freezer: Freezer, views: int) -> Call:
     freezer.set_trainable(freezer.resolve(phase.train))
     learning = freezer.learning_by_stage()
     names = [name for name, _ in freezer.model.named_parameters()]
     learns = {stage: shortest({name for name, _ in members}, names) for stage, members in learning.items()}
-    return (
-        f"Phase(\n    name={phase.name!r},\n    epochs={phase.epochs},\n    rate={phase.lr!r},\n"
-        f"    falloff={phase.falloff!r},\n    views={views},\n"
-        f"    learns={textwrap.indent(_shown(learns), '    ').lstrip()},\n"
-        f"    parameters={freezer.trainable_parameters},\n),"
+    return Call(
+        "Phase",
+        {
+            "name": phase.name,
+            "epochs": phase.epochs,
+            "rate": phase.lr,
+            "falloff": phase.falloff,
+            "views": views,
+            "learns": learns,
+            "parameters": freezer.trainable_parameters,
+        },
     )
 
 
@@ -168,10 +156,6 @@ def shortest(wanted: set[str], names: Iterable[str]) -> list[str]:
             found.append(prefix)
             covered.update(members)
     return found
-
-
-def _shown(value: object) -> str:
-    return pprint.pformat(value, width=110, sort_dicts=False, compact=True)
 
 
 # --- where training starts ------------------------------------------------------------------------------------------

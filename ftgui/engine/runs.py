@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 import os
@@ -23,7 +21,7 @@ import torchvision
 import ftgui
 from ftgui.atomic_files import write_atomically
 from ftgui.data.catalog import Catalog
-from ftgui.data.comparison import SAMPLES_FILE, read_samples
+from ftgui.data.comparison import SAMPLES_FILE, read_samples, table_of_samples
 from ftgui.data.history import METRICS_FILE
 from ftgui.data.records import Sample, reference
 from ftgui.data.run_sweep import sweep_run
@@ -74,9 +72,10 @@ class RunFolder:
 
     def write_start(self, recipe: Recipe, samples: Sequence[Sample], root: Path, device: torch.device) -> None:
         """The recipe as run, the exact sample list, and what it ran on."""
+        rows = ((reference(sample.path, root), sample.class_name, sample.split) for sample in samples)
         self._start = {
             "recipe.toml": recipes.dumps(recipe).encode("utf-8"),
-            SAMPLES_FILE: _table(samples, root),
+            SAMPLES_FILE: table_of_samples(rows),
             "environment.json": _json(environment(device)),
         }
         for name, content in self._start.items():
@@ -143,15 +142,6 @@ class RunFolder:
 
 def _json(value: Any) -> bytes:
     return json.dumps(_plain(value), ensure_ascii=False, indent=1).encode("utf-8", "surrogateescape")
-
-
-def _table(samples: Sequence[Sample], root: Path) -> bytes:
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["path", "class_name", "split"])
-    for sample in samples:
-        writer.writerow([reference(sample.path, root), sample.class_name, sample.split])
-    return table.getvalue().encode("utf-8", "surrogateescape")
 
 
 def samples_of(folder: Path, catalog: Catalog) -> tuple[list[str], list[Sample]] | None:

@@ -5,13 +5,19 @@ from __future__ import annotations
 
 import ast
 import inspect
+import pprint
+import re
 import sys
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import resources
 from types import ModuleType
 
 import ftgui
 from ftgui.data import formats, intensity, other_formats, pixels, repair
 from ftgui.engine import augment, order
+from ftgui.engine.errors import EngineError
 from ftgui.protocol import schedule
 
 PIXELS_FILE = "pixels.py"
@@ -32,14 +38,94 @@ def draws_source() -> str:
     return _merged(about, [augment, order, schedule], {"ftgui.data.pixels": "pixels"})
 
 
-def template(name: str) -> str:
-    """A script's text with places to be filled, written as ``@@NAME@@``."""
-    return resources.files(ftgui).joinpath("engine", "templates", f"{name}.txt").read_text(encoding="utf-8")
-
-
 def predict_source() -> str:
     """A script that asks the model beside it."""
-    return template(PREDICT_FILE).replace("@@VERSION@@", ftgui.__version__)
+    return script(PREDICT_FILE, {"VERSION": ftgui.__version__}, {})
+
+
+def script(name: str, code: Mapping[str, str], values: Mapping[str, object]) -> str:
+    """A template with its places, written as ``@@NAME@@``, filled.
+
+    What is foreign (names of classes, phases and folders, what a received run says) may come as a value only. That it did not
+    become anything else is checked on the result: its syntax tree must be that of the same template with None for each value.
+
+    Args:
+        name: of the template.
+        code: the program's own text for places.
+        values: for the other places, each written as a literal; a list of `Call` as one call after the other.
+
+    Raises:
+        EngineError: a value is none that can be written, or the check failed.
+    """
+    text = resources.files(ftgui).joinpath("engine", "templates", f"{name}.txt").read_text(encoding="utf-8")
+    filled = _filled(text, code, {place: _written(value) for place, value in values.items()})
+    expected = _filled(text, code, {place: _written(_blank(value)) for place, value in values.items()})
+    try:
+        same = shape(filled) == shape(expected)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise EngineError(f"{name} can't be written: a name or number of this run has no place in a script.") from error
+    if not same:
+        raise EngineError(
+            f"{name} was not written: a name or number of this run would have become a part of the program."
+        )
+    return filled
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call whose arguments are values, for a place in a script."""
+
+    function: str
+    arguments: Mapping[str, object]
+
+
+def shape(text: str) -> str:
+    """A program's syntax tree without the values in it: what it does, whatever it does it with."""
+    return ast.dump(_Valueless().visit(ast.parse(text)))
+
+
+class _Valueless(ast.NodeTransformer):
+    """Puts None for every literal, lists and dicts of literals included."""
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        if isinstance(node, ast.expr) and _is_literal(node):
+            return ast.Constant(None)
+        return self.generic_visit(node)
+
+
+def _is_literal(node: ast.expr) -> bool:
+    try:
+        ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError):
+        return False
+    return True
+
+
+def _filled(text: str, code: Mapping[str, str], values: Mapping[str, str]) -> str:
+    """All places in one go: what comes into one is no place itself."""
+    return re.sub("@@([A-Z_]+)@@", lambda place: {**code, **values}[place[1]], text)
+
+
+def _blank(value: object) -> object:
+    if isinstance(value, Call):
+        return Call(value.function, dict.fromkeys(value.arguments))
+    if isinstance(value, list) and value and all(isinstance(one, Call) for one in value):
+        return [_blank(one) for one in value]
+    return None
+
+
+def _written(value: object) -> str:
+    """As Python writes it, and over several lines where it is long."""
+    if isinstance(value, Call):
+        arguments = "".join(f"    {name}={_indented(_written(one))},\n" for name, one in value.arguments.items())
+        return f"{value.function}(\n{arguments})"
+    if isinstance(value, list) and value and all(isinstance(one, Call) for one in value):
+        return "[\n" + "".join(f"    {_indented(_written(one))},\n" for one in value) + "]"
+    return pprint.pformat(value, width=110, sort_dicts=False, compact=True)
+
+
+def _indented(text: str) -> str:
+    return textwrap.indent(text, "    ").lstrip()
 
 
 def _merged(about: str, modules: list[ModuleType], beside: dict[str, str]) -> str:

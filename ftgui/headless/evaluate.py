@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
 from collections import Counter
@@ -13,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ftgui.headless.terminal import ends_well, say, write
+from ftgui.headless.terminal import ends_well, say, write, write_json
 
 _PAIRS = 10
 """Of classes that are taken for each other, the most frequent."""
@@ -80,7 +79,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         raise EngineError(f"None of the {len(images):,} images in {where} can be read.")
     figures = figures_of(said)
     if options.json:
-        write(json.dumps({"images_of": where, **figures}, ensure_ascii=False, indent=1))
+        write_json({"images_of": where, **figures}, indent=1)
     else:
         _print(where, figures)
     return 0
@@ -216,6 +215,7 @@ def _known(value: float) -> float | None:
 
 
 def _print(where: str, figures: dict[str, Any]) -> None:
+    from ftgui.data.foreign import visible
     from ftgui.progress import percent
 
     low, high = figures["interval"]
@@ -228,12 +228,15 @@ def _print(where: str, figures: dict[str, Any]) -> None:
         f"{percent(high)})"
     )
     write(f"calibration error {percent(figures['calibration_error'])}")
-    width = max(5, *(len(one["class"]) for one in figures["classes"]))
-    write(f"\n{'class':{width}}  precision  recall      F1  images")
-    for one in figures["classes"]:
+    names = [visible(one["class"]) for one in figures["classes"]]
+    width = max(5, *map(len, names))
+    write("")
+    write(f"{'class':{width}}  precision  recall      F1  images")
+    for name, one in zip(names, figures["classes"], strict=True):
         shares = [percent(math.nan if one[key] is None else one[key]) for key in ("precision", "recall", "f1")]
-        write(f"{one['class']:{width}}  {shares[0]:>9}  {shares[1]:>6}  {shares[2]:>6}  {one['support']:>6,}")
+        write(f"{name:{width}}  {shares[0]:>9}  {shares[1]:>6}  {shares[2]:>6}  {one['support']:>6,}")
     if figures["confused"]:
-        write("\nmost confused")
+        write("")
+        write("most confused")
     for one in figures["confused"]:
         write(f"{one['images']:,} × “{one['is']}” taken for “{one['called']}”")

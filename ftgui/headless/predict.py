@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import json
 import math
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ftgui.headless.terminal import ends_well, say
+from ftgui.headless.terminal import ends_well, say, write_json
 
 Row = dict[str, Any]
 
@@ -110,16 +108,19 @@ def _answers(folder: Path, options: argparse.Namespace, threshold: float, top: i
 
 
 def _json(row: Row) -> None:
-    sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+    write_json(row)
 
 
 def _csv(top: int) -> Callable[[Row], None]:
-    """Writes the header now, and rows when called."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    """Writes the header now, and rows when called. A program gets names as they are, a terminal as they are `visible`."""
+    from ftgui.data.foreign import TableWriter, visible
+
+    table = TableWriter(sys.stdout)
+    shown: Callable[[str], str] = visible if sys.stdout.isatty() else str
     more = (
         [name for place in range(1, top + 1) for name in (f"class_{place}", f"probability_{place}")] if top > 1 else []
     )
-    writer.writerow(["path", "answer", "probability", "problem", *more])
+    table.row(["path", "answer", "probability", "problem", *more])
 
     def put(row: Row) -> None:
         sure = row.get("probability", math.nan)
@@ -127,6 +128,6 @@ def _csv(top: int) -> Callable[[Row], None]:
         if top > 1:
             for one in row.get("top", []):
                 said += [one["class"], f"{one['probability']:.4f}"]
-        writer.writerow(said)
+        table.row(shown(cell) for cell in said)
 
     return put

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ftgui.headless.terminal import ends_well, say, write
+from ftgui.headless.terminal import ends_well, say, write, write_json
+
+if TYPE_CHECKING:
+    from ftgui.data.runs_headless import Listed
 
 
 def add_to(commands: Any) -> None:
@@ -44,11 +48,21 @@ def _list(options: argparse.Namespace) -> int:
         if options.tensorboard:
             write(runs.write_tensorboard(projects, options.tensorboard))
         else:
-            write(runs.as_json(projects) if options.json else runs.table(projects))
+            _show(projects, options.json)
     except runs.RunsError as error:
         say(f"ftgui: {error}")
         return 1
     return 0
+
+
+def _show(projects: Sequence[Listed], as_json: bool) -> None:
+    from ftgui.data import runs_headless as runs
+
+    if as_json:
+        write_json(runs.plain(projects), indent=1)
+        return
+    for line in runs.table(projects):
+        write(line)
 
 
 def _report(options: argparse.Namespace) -> int:

@@ -10,9 +10,11 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from ftgui.data.catalog import CatalogError
 from ftgui.data.finished import ModelError
+from ftgui.data.foreign import json_text, visible
 from ftgui.data.headless import RunError
 from ftgui.data.scan import DatasetError
 from ftgui.engine.errors import EngineError
@@ -49,14 +51,20 @@ def ends_well(work: Callable[[], int]) -> int:
 
 
 def say(text: str) -> None:
-    """A line for the person, beside the results."""
-    sys.stderr.write(text + "\n")
+    """A line for the person, beside the results; whatever a file's name or a run says in it is made `visible`."""
+    sys.stderr.write(visible(text) + "\n")
     sys.stderr.flush()
 
 
 def write(text: str) -> None:
-    """A line of the results; at once, because somebody may be waiting for it."""
-    sys.stdout.write(text + "\n")
+    """A line of the results, made `visible`; at once, because somebody may be waiting for it."""
+    sys.stdout.write(visible(text) + "\n")
+    sys.stdout.flush()
+
+
+def write_json(value: Any, indent: int | None = None) -> None:
+    """Results for programs, of one or several lines."""
+    sys.stdout.write(json_text(value, indent) + "\n")
     sys.stdout.flush()
 
 
@@ -80,7 +88,8 @@ def do(command: Command, stopping: str) -> int:
 
     def stop() -> None:
         session.stop_requested = True
-        say(f"\nftgui: {stopping}; Ctrl-C again ends at once")
+        sys.stderr.write("\n")  # the terminal has written ^C where the line stood
+        say(f"ftgui: {stopping}; Ctrl-C again ends at once")
 
     with stop_signals(stop):
         session.handle(command)

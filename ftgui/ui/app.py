@@ -18,6 +18,7 @@ from PySide6.QtWidgets import QApplication
 
 import ftgui
 from ftgui import paths
+from ftgui.data.foreign import LogFormatter
 from ftgui.progress import ProgressLine
 from ftgui.protocol import messages as m
 from ftgui.ui.garbage import MainThreadGarbage
@@ -118,9 +119,9 @@ def _log_to_file() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     file = RotatingFileHandler(folder / "window.log", maxBytes=500_000, backupCount=1, encoding="utf-8", delay=True)
     terminal = logging.StreamHandler()
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=[file, terminal]
-    )
+    for handler in (file, terminal):
+        handler.setFormatter(LogFormatter())
+    logging.basicConfig(level=logging.INFO, handlers=[file, terminal])
 
 
 class Photographer(QObject):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -125,3 +127,19 @@ def test_no_copy_inside_the_dataset_and_no_shared_class_folder(make_dataset: Mak
 
 def test_a_class_whose_name_begins_with_a_dot_is_not_hidden_in_the_copy() -> None:
     assert _folders([".308", "308", "_.308"]) == {".308": "_.308", "308": "308", "_.308": "_.308 (2)"}
+
+
+def test_a_table_of_names_that_look_like_formulas_opens_again(make_dataset: Maker, tmp_path: Path) -> None:
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    with opened(make_dataset(("red", "blue", "grey"), count=4)) as catalog:
+        for name, new in {"red": "@it's", "blue": "-1", "grey": "=cmd|' -C calc'!A0"}.items():
+            edits.rename_class(catalog, name, new)
+        for sample in catalog.samples():
+            shutil.copy(sample.path, flat / f"={sample.path.name}")
+        export_table(catalog, tmp_path / "metadata.csv")
+        expected = {f"={s.path.name}": (s.class_name, s.split) for s in catalog.samples()}
+    text = (tmp_path / "metadata.csv").read_text(encoding="utf-8")
+    assert ",'@it's," in text and ",-1," in text and ",'=cmd|" in text
+    (flat / "metadata.csv").write_text(re.sub(r"(?m)^\w+/", "'=", text), encoding="utf-8")
+    assert listed(flat) == expected

@@ -9,6 +9,7 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from ftgui.protocol.messages import PredictedFiles
+from ftgui.ui.plain_text import as_plain
 
 MOST_ROWS = 5000
 """Shown; the table on disk has all."""
@@ -58,5 +59,5 @@ class AnswersModel(QAbstractTableModel):
             known = "" if math.isnan(confidence) else f"{confidence * 100:.1f} %"
             return (Path(path).name, answer or problem, known)[index.column()]
         if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{path}\n{problem or answer}"
+            return as_plain(f"{path}\n{problem or answer}")
         return None

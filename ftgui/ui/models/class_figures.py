@@ -10,6 +10,7 @@ from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
 from ftgui.data.figures import ClassFigures
+from ftgui.ui.plain_text import as_plain
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import paint_bar
 from ftgui.ui.words import plural
@@ -93,7 +94,8 @@ class ClassFiguresModel(QAbstractTableModel):
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
             name, precision, recall, f1, support = row
             figures = f"precision {precision:.1%}, recall {recall:.1%}, F1 {f1:.1%}".replace("nan%", "not known")
-            return f"{name}: {figures}, {plural(support, 'image')}"
+            text = f"{name}: {figures}, {plural(support, 'image')}"
+            return as_plain(text) if role == Qt.ItemDataRole.ToolTipRole else text
         return None
 
 

@@ -9,6 +9,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 from PySide6.QtGui import QColor
 
 from ftgui.data.figures import Counts
+from ftgui.ui.plain_text import as_plain
 from ftgui.ui.theme import Theme
 from ftgui.ui.words import plural
 
@@ -87,7 +88,7 @@ class ConfusionModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return name
         if role == Qt.ItemDataRole.ToolTipRole:
-            return f"Called “{name}”" if orientation == Qt.Orientation.Horizontal else f"Really “{name}”"
+            return as_plain(f"Called “{name}”" if orientation == Qt.Orientation.Horizontal else f"Really “{name}”")
         return None
 
     def data(self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -106,7 +107,7 @@ class ConfusionModel(QAbstractTableModel):
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
             label, answer = self._names[row], self._names[column]
             share = f" ({number / total:.0%})" if total else ""
-            if row == column:
-                return f"{plural(number, 'image')} of “{label}” recognised{share}"
-            return f"{plural(number, 'image')} of “{label}” called “{answer}”{share}"
+            called = "recognised" if row == column else f"called “{answer}”"
+            text = f"{plural(number, 'image')} of “{label}” {called}{share}"
+            return as_plain(text) if role == Qt.ItemDataRole.ToolTipRole else text
         return None

@@ -24,6 +24,7 @@ from PySide6.QtGui import QPixmap
 
 from ftgui.data.catalog import Catalog
 from ftgui.data.records import ImageRow
+from ftgui.ui.plain_text import as_plain
 from ftgui.ui.workers.thumbnails import Thumbnails
 
 ROW_ROLE = Qt.ItemDataRole.UserRole
@@ -118,7 +119,9 @@ class ImageListModel(QStringListModel):
             problem = f"\n{row.problem}" if row.problem else ""
             out = " · excluded" if row.excluded else ""
             said = f"\nThe model says: {row.prediction}" if row.prediction else ""
-            return f"{row.path}\n{row.class_name} · {row.split}{out}{said}{problem}\nDouble-click to look at it."
+            return as_plain(
+                f"{row.path}\n{row.class_name} · {row.split}{out}{said}{problem}\nDouble-click to look at it."
+            )
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"{row.class_name}, {row.path}{', excluded' if row.excluded else ''}"
         if role == ROW_ROLE:

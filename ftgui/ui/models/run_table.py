@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 from ftgui.data.run_record import RunRecord
 from ftgui.progress import clock, percent
 from ftgui.ui import icons
+from ftgui.ui.plain_text import as_plain
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import paint_bar
 from ftgui.ui.words import plural
@@ -161,7 +162,7 @@ class RunTable(QAbstractTableModel):
         if role == Qt.ItemDataRole.FontRole:
             return self._bold if column == NAME and record.path == self._present else None
         if role == Qt.ItemDataRole.ToolTipRole:
-            return self._tip(record, column)
+            return as_plain(self._tip(record, column))
         if role == Qt.ItemDataRole.AccessibleTextRole and column == STAR:
             return "starred" if record.starred else "not starred"
         if role == Qt.ItemDataRole.AccessibleTextRole and column == NAME:

@@ -27,6 +27,7 @@ from ftgui.data.query import Query
 from ftgui.progress import percent
 from ftgui.ui.evaluation import Shown
 from ftgui.ui.models.class_figures import NAME, SUPPORT, ClassFiguresModel, ShareBars
+from ftgui.ui.plain_text import as_plain
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import Card, Tabs, button, elided_pair, heading, label
 from ftgui.ui.widgets.image_browser import ImageBrowser
@@ -378,7 +379,9 @@ class EvaluatePage(QWidget):
                     "&", "&&"
                 )
             )
-            chip.setToolTip(f"{plural(count, 'image')} of “{names[0]}” called “{names[1]}”; a click shows them")
+            chip.setToolTip(
+                as_plain(f"{plural(count, 'image')} of “{names[0]}” called “{names[1]}”; a click shows them")
+            )
             chip.setAccessibleName(f"{names[0]} called {names[1]}, {count} times")
             chip.clicked.connect(lambda _checked=False, names=names: self._pair_chosen(*names))
             self.pairs.addWidget(chip)

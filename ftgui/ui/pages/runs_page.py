@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 from ftgui.data.report import default_name
 from ftgui.data.run_details import Details, read_details
 from ftgui.data.run_record import RunRecord
+from ftgui.ui.plain_text import as_plain
 from ftgui.ui.runs import Runs
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import Card, button, heading, label
@@ -278,7 +279,7 @@ class RunsPage(QWidget):
         other = self.runs.other_backbone(record)
         if other:
             answer = QMessageBox.question(
-                self, "Use its model", f"{other}\nUse its recipe too? Ctrl+Z gives the present one back."
+                self, "Use its model", as_plain(f"{other}\nUse its recipe too? Ctrl+Z gives the present one back.")
             )
             if answer is not QMessageBox.StandardButton.Yes:
                 return
@@ -336,8 +337,10 @@ class RunsPage(QWidget):
         answer = QMessageBox.question(
             self,
             "Move to trash",
-            f"Move {what} to the system's trash, with {'its' if len(chosen) == 1 else 'their'} model and curves?\n"
-            "Your images stay where they are.",
+            as_plain(
+                f"Move {what} to the system's trash, with {'its' if len(chosen) == 1 else 'their'} model and curves?\n"
+                "Your images stay where they are."
+            ),
         )
         if answer is QMessageBox.StandardButton.Yes:
             self.runs.trash(chosen)

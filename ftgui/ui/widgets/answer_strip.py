@@ -8,6 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QModelIndex, QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import QListView, QListWidgetItem
 
+from ftgui.ui.plain_text import as_plain
 from ftgui.ui.widgets.thumbnail_items import ThumbnailItems
 from ftgui.ui.workspace import Asked
 
@@ -49,7 +50,7 @@ class AnswerStrip(ThumbnailItems):
                 self.setCurrentItem(entry.item)
                 return
         item = self.add_picture(Path(asked.path) if asked.path else asked.content, "…")
-        item.setToolTip(asked.path or "from the clipboard")
+        item.setToolTip(as_plain(asked.path or "from the clipboard"))
         self._entries.append(_Entry(asked, item))
         if len(self._entries) > MOST:
             self.takeItem(0)
@@ -62,7 +63,7 @@ class AnswerStrip(ThumbnailItems):
         for entry in self._entries:
             if entry.asked.request == request:
                 entry.item.setText(answer)
-                entry.item.setToolTip(f"{entry.asked.path or 'from the clipboard'}\n{answer}")
+                entry.item.setToolTip(as_plain(f"{entry.asked.path or 'from the clipboard'}\n{answer}"))
 
     def forget(self) -> None:
         self._entries.clear()

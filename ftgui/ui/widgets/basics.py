@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from ftgui.ui import icons
+from ftgui.ui.plain_text import as_plain
 from ftgui.ui.theme import Theme
 
 
@@ -43,6 +44,7 @@ class Card(QFrame):
 def label(text: str = "", name: str = "", wrap: bool = False) -> QLabel:
     """A label of a kind the stylesheet knows: ``muted``, ``title``, ``error``."""
     made = QLabel(text)
+    made.setTextFormat(Qt.TextFormat.PlainText)  # else a class called <b> would be markup
     made.setObjectName(name)
     made.setWordWrap(wrap)
     if wrap:
@@ -64,6 +66,7 @@ class ElidedLabel(QLabel):
 
     def __init__(self) -> None:
         super().__init__()
+        self.setTextFormat(Qt.TextFormat.PlainText)
         self._full = ""
         self.setMinimumWidth(40)
 
@@ -75,7 +78,7 @@ class ElidedLabel(QLabel):
     def set_full(self, text: str) -> None:
         """Show this text."""
         self._full = text
-        self.setToolTip(text)
+        self.setToolTip(as_plain(text))
         self._elide()
 
     def minimumSizeHint(self) -> QSize:

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from ftgui.protocol import messages as m
+from ftgui.ui.plain_text import as_plain
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.bars import ProbabilityBars
 from ftgui.ui.widgets.basics import label
@@ -138,7 +139,7 @@ class Neighbors(ThumbnailItems):
         for neighbor in event.neighbors:
             words = f"{neighbor.class_name}\n{neighbor.similarity:.0%} alike"
             item = self.add_picture(root / neighbor.path, words)
-            item.setToolTip(f"{neighbor.path}\n{neighbor.class_name}\nDouble-click to ask about it.")
+            item.setToolTip(as_plain(f"{neighbor.path}\n{neighbor.class_name}\nDouble-click to ask about it."))
             item.setData(Qt.ItemDataRole.UserRole, str(root / neighbor.path))
 
     @Slot(QListWidgetItem)

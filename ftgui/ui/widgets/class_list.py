@@ -29,6 +29,7 @@ from PySide6.QtWidgets import (
 
 from ftgui.data.formats import is_image_name
 from ftgui.ui.models.image_list import IMAGES_MIME, ids_in
+from ftgui.ui.plain_text import as_plain
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import paint_bar
 
@@ -145,7 +146,7 @@ class ClassList(QListWidget):
             item.setData(_COUNT_ROLE, f"{splits.total():,}")
             item.setData(_SHARE_ROLE, splits.total() / largest)
             parts = " · ".join(f"{split or 'not split yet'} {number:,}" for split, number in splits.items())
-            item.setToolTip(f"{name}\n{parts or 'no image yet'}")
+            item.setToolTip(as_plain(f"{name}\n{parts or 'no image yet'}"))
             item.setSelected(name == chosen)
         self._filling = False
         # As high as its rows, so that few classes leave no hole above the split.

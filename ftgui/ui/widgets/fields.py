@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 
 from ftgui.protocol.problem import Problem
 from ftgui.ui import icons
+from ftgui.ui.plain_text import as_plain
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import button, label
 from ftgui.ui.words import rate
@@ -42,7 +43,7 @@ def mark(problem: Problem | None, theme: Theme, into: QLabel) -> None:
         color = {"error": theme.colors.error, "warning": theme.colors.warning}.get(problem.severity, theme.colors.muted)
         into.setPixmap(icons.pixmap(_ICONS[problem.severity], color, 14, into.devicePixelRatioF()))
         into.setAccessibleName(problem.severity)
-        into.setToolTip(problem.message)
+        into.setToolTip(as_plain(problem.message))
 
 
 class ProblemNote(QWidget):

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QCheckBox, QFrame, QGridLayout, QHBoxLayout, QLabe
 from ftgui.protocol.problem import Problem
 from ftgui.protocol.recipe import Phase
 from ftgui.ui import icons
+from ftgui.ui.plain_text import as_plain
 from ftgui.ui.plan import Plan
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import ElidedLabel, IconButton, label
@@ -170,7 +171,7 @@ class PhaseCard(QFrame):
         self.enabled.blockSignals(False)
         layers = ", ".join(phase.train) or "nothing ticked"
         self.layers.set_full(layers)
-        self.layers.setToolTip(f"{layers}\n{_LAYERS_TIP}")
+        self.layers.setToolTip(as_plain(f"{layers}\n{_LAYERS_TIP}"))
         about = f"Phase {index + 1} ({phase.name}): "
         self.layers_note.show_problem(problems.get(start + "train"), about)
         for name, field in self.fields.items():

@@ -8,6 +8,7 @@ import pyqtgraph as pg
 from PySide6.QtCore import QObject, Qt, Slot
 from PySide6.QtGui import QColor, QFontMetrics
 
+from ftgui.ui.plain_text import as_plain
 from ftgui.ui.theme import Theme
 
 _NEAR = 8.0
@@ -110,7 +111,7 @@ class Marks(QObject):
             self._place([(mark, (mark.step - left) * per_step) for mark in marks], size.width(), size.height())
         for mark in self._marks:
             near = [m for m in self._marks if abs(m.step - mark.step) * per_step <= _NEAR]
-            mark.line.setToolTip("\n".join(f"Step {m.step:,}: {m.text}" for m in near))
+            mark.line.setToolTip(as_plain("\n".join(f"Step {m.step:,}: {m.text}" for m in near)))
 
     def _place(self, marks: list[tuple[Mark, float]], width: float, height: float) -> None:
         """Labels of one kind of mark, at pixels from the left."""

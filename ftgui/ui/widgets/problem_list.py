@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QSizePolicy, QTreeWidget, QTreeWidgetItem, QVBoxLa
 from ftgui.data.findings import KINDS, READ_OTHERWISE, Group
 from ftgui.data.query import LIKELY_WRONG
 from ftgui.ui import icons
+from ftgui.ui.plain_text import as_plain
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import label
 from ftgui.ui.words import plural
@@ -105,11 +106,11 @@ class ProblemList(QWidget):
             who = f"\n{self._model} says so." if group.kind == LIKELY_WRONG and self._model else ""
             if who:
                 top.setText(0, f"{top.text(0)} · {self._model}")
-            top.setToolTip(0, f"{top.text(0)}\n{kind.teaches}\n{kind.fix}".strip() + who + how)
+            top.setToolTip(0, as_plain(f"{top.text(0)}\n{kind.teaches}\n{kind.fix}".strip() + who + how))
             for problem in group.examples:
                 child = QTreeWidgetItem([problem.path or problem.message])
                 child.setData(0, _KIND_ROLE, group.kind)
-                child.setToolTip(0, f"{problem.path}\n{problem.message}\n{problem.fix}".strip())
+                child.setToolTip(0, as_plain(f"{problem.path}\n{problem.message}\n{problem.fix}".strip()))
                 top.addChild(child)
             if kind.action == READ_OTHERWISE:
                 way_out = QTreeWidgetItem(["Read it another way…"])

@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
 from ftgui.data.run_details import Details
+from ftgui.ui.plain_text import as_plain
 from ftgui.ui.widgets.basics import Card, label
 
 _NARROWEST = 110
@@ -47,14 +48,14 @@ class RunDifferences(Card):
         self.table.setHorizontalHeaderItem(0, QTableWidgetItem(""))
         for column, record in enumerate(records, 1):
             header = QTableWidgetItem(f"run {record.number}")
-            header.setToolTip(record.name)
+            header.setToolTip(as_plain(record.name))
             self.table.setHorizontalHeaderItem(column, header)
         self.table.horizontalHeader().setVisible(not single)
         self.table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         for row, difference in enumerate(rows):
             for column, text in enumerate([difference.what, *difference.values]):
                 item = QTableWidgetItem(text)
-                item.setToolTip(text)
+                item.setToolTip(as_plain(text))
                 item.setTextAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
                 if column == 0:
                     item.setForeground(self.palette().placeholderText())

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
 from ftgui.data.model_in_use import TrainedRun
 from ftgui.progress import clock, megabytes, percent
 from ftgui.protocol import messages as m
+from ftgui.ui.plain_text import as_plain
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import Bar, button, label
 from ftgui.ui.workers.engine_worker import EngineKind, EngineState
@@ -75,6 +76,7 @@ class StatusLine(QWidget):
         layout.addWidget(self.score)
         layout.addWidget(self.model)
         layout.addWidget(self.end_engine)
+        self.score.setTextFormat(Qt.TextFormat.RichText)
         layout.addWidget(self.restart)
         layout.addWidget(self.engine)
         # Room for the button from the start, or the window's content would jump when it appears.
@@ -109,7 +111,7 @@ class StatusLine(QWidget):
     def say(self, severity: str, sentence: str) -> None:
         """Something for the person to know; stays until something newer."""
         self.text.setText(sentence)
-        self.text.setToolTip(sentence)
+        self.text.setToolTip(as_plain(sentence))
         self.train_again.hide()
         self.use_run.hide()
         self._of_end = self._kind in (EngineKind.CRASHED, EngineKind.NOT_STARTED) and severity in ("error", "warning")

@@ -14,6 +14,7 @@ from ftgui.progress import prefix
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import FROM_SCRATCH
 from ftgui.ui.advisor import Advisor
+from ftgui.ui.plain_text import as_plain
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import ElidedLabel, button, label
 from ftgui.ui.widgets.fields import HIGHEST_LR, LOWEST_LR, read_rate
@@ -242,7 +243,7 @@ class SteerBar(QFrame):
     def _prefix_cached(self, event: m.PrefixCached) -> None:
         text = prefix(event)
         self.prefix.set_full(text)
-        self.prefix.setToolTip(f"{text}\n\n{_PREFIX_TIP}")
+        self.prefix.setToolTip(as_plain(f"{text}\n\n{_PREFIX_TIP}"))
 
     def _show_rate(self, lr: float) -> None:
         if not self.rate_field.isModified() and self.rate_field.text() != rate(lr):

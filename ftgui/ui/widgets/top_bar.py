@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QSizePolicy,
 
 from ftgui.protocol.messages import Device
 from ftgui.ui import icons
+from ftgui.ui.plain_text import as_plain
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import button, label
 from ftgui.ui.workers.engine_worker import EngineKind
@@ -125,7 +126,7 @@ class TopBar(QWidget):
         if contents is not None:
             name = contents.root.name
             self.project.setText(self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, 160))
-            self.project.setToolTip(str(contents.root))
+            self.project.setToolTip(as_plain(str(contents.root)))
             self.summary.setText(contents.summary)
         title = workspace.model.title if workspace.model else workspace.recipe.backbone.name
         self._title = title
