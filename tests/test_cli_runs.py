@@ -38,7 +38,7 @@ def test_the_table(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert rows[0].split()[:8] == ["1", "head", "50.0", "%", "tf_efficientnet_lite0", "–", "–", "1:05"]
     starred = ["*", "2", "Best", "one", "87.5", "%", "tf_efficientnet_lite0", "2", "8", "1:05", "done"]
     assert rows[1].split()[:11] == starred
-    assert rows[2].split()[8:10] == ["no", "end"]
+    assert rows[2].split()[8:10] == ["crashed", "2023-11-14"]
     assert rows[3] == "run 1: samples.csv is missing, so its images are not known."
 
 
