@@ -87,7 +87,7 @@ def test_a_planted_wrong_label_is_found_relabelled_and_gone_after_the_next_train
         assert "blue" in predict.neighbors.item(0).text()
         drop(window, elsewhere)
         yield predict.files.save.isVisible
-        assert predict.files.state.text() == "40 images"
+        assert predict.files.state.text().startswith("40 images · by run 2")
         assert {predict.files.answers.index(row, 1).data() for row in range(40)} == {"blue"}
 
     assert run_window(script) == 0
