@@ -112,21 +112,16 @@ def start(*arguments: object) -> subprocess.Popen[str]:
 @pytest.mark.timeout(120)
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT to one process, FIFOs")
 def test_predict_streams_and_ends_quietly(run: m.Train, pictures: Path) -> None:
-    blocking = pictures / "slow.png"
-    os.mkfifo(blocking)  # whoever opens it waits for a writer
-    process = start("predict", run.run_folder, *[pictures / "a.png"] * 40, blocking)
-    assert process.stdout is not None and process.stderr is not None
-    assert process.stdout.readline() == "path,answer,probability,problem\n"
-    assert "a.png" in process.stdout.readline()  # while the last image still can't be looked at
-    blocking.open("wb").close()
-    rest = process.stdout.read().splitlines()
-    assert len(rest) == 40 and "slow.png" in rest[-1] and process.wait(60) == 1
-    process.stdout.close()
-    process.stderr.close()
+    pipe = pictures / "pipe.png"
+    os.mkfifo(pipe)  # whoever opens it waits for a writer
+    process = start("predict", run.run_folder, pictures / "a.png", pipe)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 1 and "pipe.png" in out.splitlines()[-1] and "no image file but a pipe" in out
     again = [pictures / "a.png"] * 4000
     process = start("predict", run.run_folder, *again)
     assert process.stdout is not None and process.stderr is not None
-    process.stdout.readline()
+    assert process.stdout.readline() == "path,answer,probability,problem\n"
+    assert "a.png" in process.stdout.readline() and process.poll() is None  # long before the last is looked at
     process.stdout.close()  # as `head` does
     assert process.stderr.read() == ""
     assert process.wait(60) == 0
