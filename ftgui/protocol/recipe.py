@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -16,6 +16,7 @@ from ftgui.atomic_files import write_atomically
 from ftgui.protocol.problem import Problem
 from ftgui.protocol.rates import HEAD as HEAD
 from ftgui.protocol.rates import judge_rate, rate
+from ftgui.protocol.recipe_text import UnreadableText, parse, whole_path
 
 RECIPE_VERSION = 5
 
@@ -77,6 +78,9 @@ class Dataset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     run's own recipe then names it), ``"full"`` (all that the file's type can store), or ``[0, 4095]``: stored values that
     become black and white."""
 
+
+MOST_RATE = 1e30
+"""A learning rate times a gradient must still be a 32-bit number; what is far too high below that is told as such."""
 
 MOST_EPOCHS = 100_000
 """Of a phase."""
@@ -239,6 +243,9 @@ def _phase_problems(index: int, phase: Phase, scratch: bool) -> list[Problem]:
     if not (math.isfinite(phase.lr) and phase.lr > 0):
         text = f"{where}: the learning rate must be above 0, not {phase.lr:g}."
         return [*found, _error(f"{field}.lr", "lr", text)]
+    if phase.lr > MOST_RATE:
+        text = f"{where}: a learning rate of {phase.lr:g} is beyond the numbers that a model computes with."
+        return [*found, _error(f"{field}.lr", "lr", text)]
     judged = judge_rate(phase.train, phase.lr, scratch)
     if judged.kind:
         text = f"{where}: {judged.sentence}."
@@ -342,18 +349,17 @@ def loads(text: str) -> Recipe:
     Raises:
         RecipeError: not TOML, an unknown or missing field, a wrong type, or another version.
     """
-    return _decode(text.encode("utf-8"))
-
-
-def _decode(raw: bytes) -> Recipe:
     try:
-        plain: Any = msgspec.toml.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"This is not a recipe: {error}") from error
+        plain = parse(text)
+    except UnreadableText as error:
+        raise RecipeError(str(error)) from error
     version = plain.get("version", RECIPE_VERSION)
+    if isinstance(version, str):
+        raise RecipeError(f"version is a number, {RECIPE_VERSION} without quotes, not “{version}”.")
     if version == 1:
         # Version 1 had one switch for augmentation.
-        augment = plain.get("training", {}).pop("augment", True)
+        training = plain.get("training")
+        augment = training.pop("augment", True) if isinstance(training, dict) else True
         plain = plain | {"augmentation": {"preset": "standard" if augment else "none"}}
     if version in (1, 2, 3, 4):
         # Versions 3 to 5 only added fields and values.
@@ -382,10 +388,14 @@ def load(path: Path) -> Recipe:
         raise RecipeError(f"{path} can't be read: {error}") from error
     base = path.resolve().parent
     dataset, backbone = recipe.dataset, recipe.backbone
-    if dataset.folder:
-        dataset = msgspec.structs.replace(dataset, folder=str(base / Path(dataset.folder).expanduser()))
-    if backbone.weights not in (PRETRAINED, FROM_SCRATCH):
-        backbone = msgspec.structs.replace(backbone, weights=str(base / Path(backbone.weights).expanduser()))
+    try:
+        if dataset.folder:
+            dataset = msgspec.structs.replace(dataset, folder=whole_path(base, dataset.folder, "dataset.folder"))
+        if backbone.weights not in (PRETRAINED, FROM_SCRATCH):
+            weights = whole_path(base, backbone.weights, "backbone.weights")
+            backbone = msgspec.structs.replace(backbone, weights=weights)
+    except UnreadableText as error:
+        raise RecipeError(f"{path}: {error}") from error
     return msgspec.structs.replace(recipe, dataset=dataset, backbone=backbone)
 
 
