@@ -101,6 +101,16 @@ class CatalogError(Exception):
     """The catalog file can't be used; the text says why."""
 
 
+def catalog_trouble(error: sqlite3.Error | UnicodeDecodeError) -> str:
+    """What an open catalog's refusal means, in sentences that say what to do."""
+    if isinstance(error, sqlite3.OperationalError):
+        return f"The project's catalog can't be used just now: {error}. Close other programs that use it, or make room."
+    return (
+        f"The project's catalog is damaged: {error}. Move the file catalog.sqlite away and open the folder again: its images "
+        "are looked through anew. What was relabelled or excluded in it is lost; a run's samples.csv says what it was then."
+    )
+
+
 class Catalog:
     """An open catalog. Use one per thread and close it.
 
@@ -129,7 +139,7 @@ class Catalog:
             self._prepare(read_only)
         except BaseException as error:
             self._db.close()  # or the file could not be moved or deleted on Windows while the error is shown
-            if isinstance(error, sqlite3.Error):
+            if isinstance(error, sqlite3.Error | UnicodeDecodeError):
                 raise CatalogError(f"The catalog {path} can't be opened: {error}") from error
             raise
         self._finder = Finder(self._db)

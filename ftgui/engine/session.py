@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import math
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from pathlib import Path
 import msgspec
 from PIL import Image
 
-from ftgui.data.catalog import Catalog, CatalogError
+from ftgui.data.catalog import Catalog, CatalogError, catalog_trouble
 from ftgui.data.finished import BEST_FOLDER, has_model
 from ftgui.data.formats import ImageError
 from ftgui.data.intensity import IntensityRange
@@ -114,6 +115,10 @@ class Session:
             self._fail(command, str(error))
         except BrokenPipeError:
             raise  # there is nobody to tell
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            self._fail(command, catalog_trouble(error))
+        except OSError as error:
+            self._fail(command, f"A file can't be read or written: {error}.")
         except Exception as error:
             log.exception("command %s failed", type(command).__name__)
             self._fail(command, f"Unexpected {type(error).__name__}: {error}. Details are in the log.")

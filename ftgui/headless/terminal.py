@@ -6,13 +6,14 @@ import codecs
 import io
 import os
 import signal
+import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ftgui.data.catalog import CatalogError
+from ftgui.data.catalog import CatalogError, catalog_trouble
 from ftgui.data.finished import ModelError
 from ftgui.data.foreign import json_text, visible
 from ftgui.data.headless import RunError
@@ -44,6 +45,9 @@ def ends_well(work: Callable[[], int]) -> int:
         return 0
     except KeyboardInterrupt:
         return STOPPED
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        say(f"ftgui: {catalog_trouble(error)}")
+        return 1
     except (EngineError, ModelError, RecipeError, DatasetError, CatalogError, RunError, OSError) as error:
         say(f"ftgui: {error}")
         return 1
