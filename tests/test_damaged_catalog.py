@@ -59,6 +59,15 @@ def test_any_damage_is_a_sentence(project: Path, engine: Engine, damage: list[tu
     assert not any("Unexpected" in message for message in said), said
 
 
+def test_pages_of_nothing_are_a_sentence_of_the_engine(project: Path, engine: Engine) -> None:
+    content = (project / "catalog.sqlite").read_bytes()
+    damaged = project / "damaged.sqlite"
+    damaged.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
+    engine.events.clear()
+    engine.do(m.Judge(3, str(damaged)))
+    assert "The project's catalog is damaged" in engine.of(m.CommandFailed)[0].message
+
+
 @pytest.mark.parametrize("what", ["middle", "end", "text"])
 def test_a_terminal_says_a_sentence(
     project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str

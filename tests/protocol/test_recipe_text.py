@@ -111,3 +111,8 @@ def test_any_damage_to_a_recipe_is_a_recipe_or_a_sentence(data: st.DataObject) -
             text[:start] + data.draw(st.text(max_size=5) | st.sampled_from(['"', "=", "[", "]", "9" * 30])) + text[end:]
         )
     survives(text)
+
+
+def test_more_epochs_than_anybody_can_want_are_a_problem() -> None:
+    recipe = Recipe(phases=[recipes.Phase(name="Head", train=["head"], epochs=10**12, lr=1e-3)])
+    assert [(p.field, p.severity) for p in recipe.validate()] == [("phases.0.epochs", "error")]
