@@ -112,7 +112,9 @@ def _still_possible(wanted: Wanted, top: Folder, found: Found) -> Wanted:
         gone = f"The folders no longer lie as the recipe says ({wanted.layout})."
     if not gone:
         return wanted
-    found.problem(Problem("warning", "table-refused", f"{gone} What says the classes was decided anew.", top.name))
+    found.problem(
+        Problem("warning", "table-refused", f"{gone} Where the classes come from was decided anew.", top.name)
+    )
     return Wanted()
 
 
@@ -271,7 +273,7 @@ class _Comparison:
             return ""
         count = len(self.images)
         lie = f"The {count:,} images in “{self.top.name}” lie" if count > 1 else f"The image in “{self.top.name}” lies"
-        return f"{lie} in no class folder, and no table says the classes. {why}"
+        return f"{lie} in no class folder, and no table names the classes. {why}"
 
 
 _HOW_OTHERWISE = "If that is wrong, choose another way to read the folder."

@@ -102,7 +102,7 @@ class LayoutQuestion(DatasetError):
     def __init__(self, name: str, readings: Sequence[Reading], note: str = "") -> None:
         said = " or ".join(f"{reading.source} ({reading.summary()})" for reading in readings)
         fields = " or ".join(dict.fromkeys(_recipe_fields(reading) for reading in readings))
-        asked = f"What says the classes of “{name}”: {said}? Set {fields} under [dataset] in the recipe."
+        asked = f"Where do the classes of “{name}” come from: {said}? Set {fields} under [dataset] in the recipe."
         super().__init__(f"{note} {asked}".strip())
         self.name = name
         self.note = note

@@ -643,7 +643,7 @@ class MainWindow(QWidget):
                 return scan(source, job, only=only).summary(), False
             except LayoutQuestion as question:
                 names = " or ".join(reading.source for reading in question.readings)
-                return f"You will be asked what says the classes: {names}", False
+                return f"You will be asked where the classes come from: {names}", False
             except TableQuestion as question:
                 return f"You will be asked what the columns of “{question.table.name}” mean", False
             except DatasetError as error:

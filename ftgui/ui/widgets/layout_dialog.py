@@ -28,14 +28,14 @@ class LayoutDialog(QDialog):
     def __init__(self, question: LayoutQuestion, parent: QWidget) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("What says the classes?")
+        self.setWindowTitle("Where do the classes come from?")
         self.resize(560, 240)
         self._question = question
         layout = QVBoxLayout(self)
         if question.note:
             layout.addWidget(label(question.note, wrap=True))
         one = " This is the only guess; is it right?" if len(question.readings) == 1 else ""
-        layout.addWidget(label(f"What says the classes of “{question.name}”?{one}", wrap=True))
+        layout.addWidget(label(f"Where do the classes of “{question.name}” come from?{one}", wrap=True))
         self.choices = QButtonGroup(self)
         for number, reading in enumerate(question.readings):
             choice = QRadioButton(_title(reading))

@@ -39,7 +39,9 @@ class TableDialog(QDialog):
         self._question = question
         layout = QVBoxLayout(self)
         layout.addWidget(
-            label(f"“{question.table.name}” seems to say the classes of these images. Which column is what?", wrap=True)
+            label(
+                f"“{question.table.name}” seems to hold the classes of these images. Which column is what?", wrap=True
+            )
         )
         table = QTableWidget(len(question.rows), len(question.columns))
         table.setHorizontalHeaderLabels(question.columns)
