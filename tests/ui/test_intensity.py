@@ -59,6 +59,7 @@ def test_the_range_is_found_said_changed_and_undone(
     editor.high.setText("65535")
     apply.click()
     assert workspace.recipe.dataset.intensity == (0, 65535) and workspace.intensity.range == (0, 65535)
+    workspace.saver.wait()
     assert recipes.load(workspace.project.recipe_path).dataset.intensity == (0, 65535)
     assert plain(page.intensity).endswith("shown and trained as 0 to 65,535")
     qtbot.waitUntil(lambda: 0 <= thumbnail(page) < 10)

@@ -242,6 +242,7 @@ def test_undo_of_labels_outlives_a_chosen_model_and_one_that_fails(qtbot, window
     stack.undo()
     assert fake.last(m.LoadModel).backbone == Backbone() == workspace.recipe.backbone
     fake.answer_load()
+    workspace.saver.wait()
     assert recipes.load(workspace.project.recipe_path).backbone == Backbone()
     stack.undo()
     assert {row.class_name for row in catalog.rows(ids)} == {"red"} and not stack.canUndo()
