@@ -101,7 +101,7 @@ class CatalogError(Exception):
     """The catalog file can't be used; the text says why."""
 
 
-def catalog_trouble(error: sqlite3.Error | UnicodeDecodeError) -> str:
+def catalog_trouble(error: sqlite3.Error) -> str:
     """What an open catalog's refusal means, in sentences that say what to do."""
     if isinstance(error, sqlite3.OperationalError):
         return f"The project's catalog can't be used just now: {error}. Close other programs that use it, or make room."

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ftgui.data.finished import WEIGHTS_FILE
 from ftgui.engine.calibration import Calibration
 from ftgui.engine.checkpoint import Checkpoint
 from ftgui.engine.export import Description, figures_for, write_model
@@ -113,12 +114,16 @@ class BestWeights:
         Raises:
             OSError: the disk is full, for instance.
         """
-        if self.best is None or not self._unwritten:
+        if self.best is None or not (self._unwritten or self._is_gone()):
             return
         if at_once or time.monotonic() - self._written_at >= BEST_SECONDS:
             self.write_to(self._folder)
             self._unwritten = False
             self._written_at = time.monotonic()
+
+    def _is_gone(self) -> bool:
+        """What was written is not there any more: somebody deleted it, or its drive is away."""
+        return not (self._folder / WEIGHTS_FILE).is_file()
 
     def _state(self) -> dict[str, torch.Tensor]:
         return {**self._initial, **(self.best.weights if self.best else {})}

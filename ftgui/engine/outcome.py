@@ -93,7 +93,9 @@ class Outcome:
             OSError: something can't be written; the checkpoint is still there.
         """
         self.run.complete()
-        if self.finished.usable:
+        if self.best.best is not None:
+            self.best.write(at_once=True)  # where it was not at the end of the last phase
+        elif self.finished.usable:
             self.write_model_to(self.folder / BEST_FOLDER)
         if self.last is not None:
             write_weights(self.folder / LAST_FOLDER / WEIGHTS_FILE, self.last)

@@ -115,9 +115,11 @@ class Session:
             self._fail(command, str(error))
         except BrokenPipeError:
             raise  # there is nobody to tell
-        except (sqlite3.Error, UnicodeDecodeError) as error:
+        except sqlite3.Error as error:
+            log.warning("command %s failed", type(command).__name__, exc_info=True)
             self._fail(command, catalog_trouble(error))
         except OSError as error:
+            log.warning("command %s failed", type(command).__name__, exc_info=True)
             self._fail(command, f"A file can't be read or written: {error}.")
         except Exception as error:
             log.exception("command %s failed", type(command).__name__)

@@ -45,7 +45,7 @@ def ends_well(work: Callable[[], int]) -> int:
         return 0
     except KeyboardInterrupt:
         return STOPPED
-    except (sqlite3.Error, UnicodeDecodeError) as error:
+    except sqlite3.Error as error:
         say(f"ftgui: {catalog_trouble(error)}")
         return 1
     except (EngineError, ModelError, RecipeError, DatasetError, CatalogError, RunError, OSError) as error:

@@ -483,6 +483,19 @@ def test_a_model_that_can_not_be_written_is_no_success_and_its_checkpoint_stays(
     assert "no model that is not saved" in engine.do(m.SaveModel(9)).message
 
 
+def test_a_model_that_is_there_is_not_written_once_more_at_the_end(
+    engine, make_dataset: Maker, train_command, monkeypatch
+) -> None:
+    written: list[Path] = []
+    real = export.write_model
+    monkeypatch.setattr(
+        "ftgui.engine.best.write_model", lambda folder, *rest: (written.append(folder), real(folder, *rest))
+    )
+    command = train_command(make_dataset(count=10), [Phase(name="Head", train=["head"], epochs=1, lr=1e-2)])
+    engine.do(command)
+    assert finished(engine).reason == "done" and written == [Path(command.run_folder) / "best"]
+
+
 def test_it_can_be_saved_elsewhere(engine, make_dataset: Maker, train_command, monkeypatch, tmp_path: Path) -> None:
     command = train_command(make_dataset(count=10))
     real = Outcome.write_again
