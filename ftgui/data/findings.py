@@ -123,6 +123,12 @@ KINDS: dict[str, Kind] = {
     "outside-class": Kind(
         "warning", "outside a class folder", "Its class is not known.", "Move it into its class’s folder."
     ),
+    "no-label": Kind(
+        "warning",
+        "without a class",
+        "The table, or the pattern of file names, says no class for it; it is left out.",
+        "Add it to the table, or rename it like the others.",
+    ),
     "listed-missing": Kind(
         "warning", "in the table but not there", "The table names a file that is not to be found.", noun="line"
     ),
@@ -208,7 +214,7 @@ KINDS: dict[str, Kind] = {
     ),
     "reading": Kind(
         "info",
-        "on how the classes were found",
+        "about the classes",
         "Folders, tables or file names said the classes; this says which, and what was not used.",
         "If that is wrong, choose another way to read it.",
         READ_OTHERWISE,

@@ -40,7 +40,7 @@ def take_listed(collector: Collector, reading: Reading, images: dict[str, Entry]
             text, fix = f"{text}, so its class is not known; it is left out.", "Add it to the table."
         else:
             text, fix = "Its name does not say its class; it is left out.", "Rename it like the others."
-        found.problem(Problem("warning", "outside-class", text, path, fix))
+        found.problem(Problem("warning", "no-label", text, path, fix))
     used = {table.columns.table for table in reading.tables}
     for path in others:
         if path not in used:

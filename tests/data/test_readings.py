@@ -89,7 +89,7 @@ def test_kaggles_layout_with_its_list_to_hand_in(tmp_path: Path) -> None:
     lines(root / "sample_submission.csv", "id_code,diagnosis", *(f"t{n:03d},0" for n in range(6)))
     found = scan(root)
     assert {name: splits.total() for name, splits in found.counts.items()} == {"0": 12, "2": 12}
-    assert found.problem_counts["outside-class"] == 6
+    assert found.problem_counts["no-label"] == 6
     assert "sample_submission.csv" in of_kind(found, "reading")[0], "what was not used is named"
 
 

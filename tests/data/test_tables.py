@@ -130,7 +130,7 @@ def test_what_does_not_fit_is_named(tmp_path: Path) -> None:
         ("", "reading"),
         ("2.jpg", "listed-twice"),
         ("gone.jpg", "listed-missing"),
-        ("3.jpg", "outside-class"),
+        ("3.jpg", "no-label"),
     }
     assert found.images == 3
 

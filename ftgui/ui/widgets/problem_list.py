@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, Signal, Slot
-from PySide6.QtWidgets import QSizePolicy, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import (
+    QSizePolicy,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
 
 from ftgui.data.findings import KINDS, READ_OTHERWISE, Group
 from ftgui.data.query import LIKELY_WRONG
@@ -18,13 +27,35 @@ _ACTION_ROLE = Qt.ItemDataRole.UserRole + 1
 _SEVERITY_ICONS = {"error": "circle-alert", "warning": "triangle-alert", "info": "info"}
 
 
+class _Wrapping(QStyledItemDelegate):
+    """Rows as high as their text needs: Qt's own hint of a tree's row knows no width to wrap it in."""
+
+    def __init__(self, tree: QTreeWidget) -> None:
+        super().__init__(tree)
+        self._tree = tree
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        depth = 2 if index.parent().isValid() else 1
+        width = self._tree.viewport().width() - depth * self._tree.indentation()
+        option.rect = QRect(0, 0, width, 1)
+        return QSize(width, super().sizeHint(option, index).height())
+
+
 class _Tree(QTreeWidget):
     """Wants to be as high as the rows that can be seen."""
 
     def sizeHint(self) -> QSize:
         tops = [item for row in range(self.topLevelItemCount()) if (item := self.topLevelItem(row)) is not None]
-        rows = len(tops) + sum(item.childCount() for item in tops if item.isExpanded())
-        return QSize(super().sizeHint().width(), rows * self.sizeHintForRow(0) + 2 if rows else 0)
+        shown = [*tops, *(item.child(row) for item in tops if item.isExpanded() for row in range(item.childCount()))]
+        height = sum(self.visualItemRect(item).height() for item in shown)
+        return QSize(super().sizeHint().width(), height + 2 if shown else 0)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            # Rows wrap otherwise now.
+            self.doItemsLayout()
+            self.updateGeometry()
 
     def minimumSizeHint(self) -> QSize:
         return QSize(
@@ -60,8 +91,8 @@ class ProblemList(QWidget):
         self.tree.setFrameShape(QTreeWidget.Shape.NoFrame)
         self.tree.setIndentation(8)
         self.tree.setAcceptDrops(False)
-        self.tree.setTextElideMode(Qt.TextElideMode.ElideRight)
-        self.tree.setUniformRowHeights(True)
+        self.tree.setWordWrap(True)
+        self.tree.setItemDelegate(_Wrapping(self.tree))
         self.tree.setAccessibleName("Problems")
         self.tree.itemClicked.connect(self._clicked)
         self.tree.itemActivated.connect(self._clicked)
