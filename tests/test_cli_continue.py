@@ -9,7 +9,8 @@ import pytest
 from safetensors.numpy import load_file
 
 from ftgui import cli
-from ftgui.data import headless
+from ftgui.data import edits, headless
+from ftgui.data.catalog import Catalog
 from ftgui.data.project import CHECKPOINT_FILE, read_result
 from ftgui.engine import loop
 from ftgui.engine.session import Session
@@ -100,12 +101,16 @@ def test_what_can_not_be_continued_is_a_sentence(
     stopped.rename(elsewhere)
     damaged = interrupted(recipe, tmp_path / "second", killed=True)
     (damaged / CHECKPOINT_FILE).write_bytes(b"nothing")
+    merged = interrupted(recipe, tmp_path / "third", killed=True)
+    with Catalog(tmp_path / "third" / "catalog.sqlite") as catalog:
+        edits.rename_class(catalog, "red", "blue")
     (tmp_path / "empty").mkdir()
     capsys.readouterr()
     for folder, sentence in (
         (done, "is done; there is nothing to continue"),
         (elsewhere, "which images it learns from is not known"),
         (damaged, "The checkpoint of 0001-scratch-head is damaged"),
+        (merged, "its classes “blue” and “red” are one now, “blue”"),
         (tmp_path / "empty", "is not a run's folder"),
         (tmp_path / "nowhere", "There is no folder"),
     ):

@@ -15,6 +15,9 @@ from ftgui.data.foreign import TableWriter, plain_cell
 SAMPLES_FILE = "samples.csv"
 """In a run's folder: path, class_name, split."""
 
+Samples = dict[str, tuple[str, str]]
+"""Path -> class name and split."""
+
 
 @dataclass
 class Changes:
@@ -58,7 +61,7 @@ def compare_runs(before: Path, after: Path) -> Changes:
     return changes
 
 
-def read_samples(run_folder: Path) -> dict[str, tuple[str, str]]:
+def read_samples(run_folder: Path) -> Samples:
     """Path -> class name and split of the images a run used, in its order.
 
     Raises:
@@ -85,7 +88,7 @@ def table_of_samples(rows: Iterable[tuple[str, str, str]]) -> bytes:
     return text.getvalue().encode("utf-8", "surrogateescape")
 
 
-def renamed_since(run_folder: Path, catalog: Catalog, class_names: list[str]) -> list[str]:
+def renamed_since(run_folder: Path, catalog: Catalog) -> list[str]:
     """What a run's classes are called in the catalog now, if they were only renamed.
 
     A class is what most of its images are now: that also finds a rename that was undone, or made by the folders.
@@ -93,20 +96,24 @@ def renamed_since(run_folder: Path, catalog: Catalog, class_names: list[str]) ->
     Args:
         run_folder: of the run.
         catalog: of the same project.
-        class_names: of the run, in the order of its model's outputs.
 
     Returns:
-        the present names in that order; empty if two classes became one, or one is gone.
+        the present names in the order of the model's outputs, which is that of the names in the run's list; empty if two
+        classes became one, or one is gone.
 
     Raises:
         OSError, ValueError: as `read_samples`.
     """
-    now = {path: name for path, name, _ in catalog.entries()}
+    began = read_samples(run_folder)
+    then = sorted({name for name, split in began.values() if split == "train"})
+    names = classes_now(began, {path: (name, split) for path, name, split in catalog.entries()}, then)
+    return names if all(names) and len(set(names)) == len(names) else []
+
+
+def classes_now(began: Samples, now: Samples, class_names: Iterable[str]) -> list[str]:
+    """What most images of each of these classes are now, in their order; empty: all of them are gone."""
     votes: dict[str, Counter[str]] = {name: Counter() for name in class_names}
-    for path, (name, _) in read_samples(run_folder).items():
+    for path, (name, _) in began.items():
         if name in votes and path in now:
-            votes[name][now[path]] += 1
-    if not all(votes.values()):
-        return []
-    names = [votes[name].most_common(1)[0][0] for name in class_names]
-    return names if len(set(names)) == len(names) else []
+            votes[name][now[path][0]] += 1
+    return [count.most_common(1)[0][0] if count else "" for count in votes.values()]

@@ -8,7 +8,9 @@ from pathlib import Path
 import msgspec
 
 from ftgui.data.archive import unpacked
+from ftgui.data.catalog import Catalog
 from ftgui.data.finished import has_model
+from ftgui.data.going_on import OtherImagesError, samples_of
 from ftgui.data.job import Job
 from ftgui.data.project import CHECKPOINT_FILE, Project, catalog_beside, continuable, read_checkpoint, read_result
 from ftgui.data.project_lock import ProjectLocks
@@ -89,7 +91,8 @@ def to_continue(run_folder: Path) -> Continuation:
         run_folder: lies in the ``runs/`` of its project, whose catalog knows the images.
 
     Raises:
-        RunError: it is no run, is done, or has nothing to go on from.
+        RunError: it is no run, is done, has nothing to go on from, or its images are others now.
+        CatalogError: the project's catalog can't be opened.
     """
     run_folder = run_folder.absolute()
     if not run_folder.is_dir():
@@ -103,6 +106,11 @@ def to_continue(run_folder: Path) -> Continuation:
             f"{run_folder.name} is not in the runs/ folder of a project with its catalog.sqlite, so which images it "
             "learns from is not known. Put it back, or train anew."
         )
+    try:
+        with Catalog(catalog, read_only=True) as opened:
+            samples_of(run_folder, opened)
+    except OtherImagesError as error:
+        raise RunError(str(error)) from error
     return Continuation(Continue(1, str(catalog), str(run_folder)), open_run.step)
 
 

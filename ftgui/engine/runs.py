@@ -20,8 +20,7 @@ import torchvision
 
 import ftgui
 from ftgui.atomic_files import write_atomically
-from ftgui.data.catalog import Catalog
-from ftgui.data.comparison import SAMPLES_FILE, read_samples, table_of_samples
+from ftgui.data.comparison import SAMPLES_FILE, table_of_samples
 from ftgui.data.history import METRICS_FILE
 from ftgui.data.records import Sample, reference
 from ftgui.data.run_sweep import sweep_run
@@ -142,27 +141,6 @@ class RunFolder:
 
 def _json(value: Any) -> bytes:
     return json.dumps(_plain(value), ensure_ascii=False, indent=1).encode("utf-8", "surrogateescape")
-
-
-def samples_of(folder: Path, catalog: Catalog) -> tuple[list[str], list[Sample]] | None:
-    """The class names and samples a run began with, in its order: what is drawn for an image follows from its place.
-
-    Returns:
-        None if the catalog holds others now. Some that turned out to be unreadable since are no others: a training leaves
-        them out by itself.
-    """
-    root = catalog.root
-    try:
-        rows = [(path, *rest) for path, rest in read_samples(folder).items()]
-    except (OSError, ValueError):
-        return None
-    known = set(catalog.entries())
-    present = {(reference(s.path, root), s.class_name, s.split) for s in catalog.samples()}
-    if not present <= set(rows) <= known:
-        return None
-    names = sorted({class_name for _, class_name, split in rows if split == "train"})
-    target = {name: index for index, name in enumerate(names)}
-    return names, [Sample(root / path, name, target[name], split) for path, name, split in rows]
 
 
 def _plain(value: Any) -> Any:

@@ -19,6 +19,7 @@ from PIL import Image
 from ftgui.data.catalog import Catalog, CatalogError, catalog_trouble
 from ftgui.data.finished import BEST_FOLDER, has_model
 from ftgui.data.formats import ImageError
+from ftgui.data.going_on import OtherImagesError, samples_of
 from ftgui.data.intensity import IntensityRange
 from ftgui.data.intensity_survey import resolved, survey_of
 from ftgui.data.job import Cancelled, Job
@@ -41,7 +42,6 @@ from ftgui.engine.loop import SteerCommand, StopRequested, Training
 from ftgui.engine.memory import return_freed_memory
 from ftgui.engine.outcome import Outcome
 from ftgui.engine.price import CPU_IMAGES, price, run_seconds
-from ftgui.engine.runs import samples_of
 from ftgui.engine.telling import Emit
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
@@ -545,10 +545,11 @@ class Session:
         """
         with Catalog(catalog_path, read_only=True) as catalog:
             class_names, samples, root = catalog.class_names(), catalog.samples(), catalog.root
-            began_with = samples_of(run_folder, catalog) if checkpoint is not None else (class_names, samples)
-        if began_with is None:
-            raise EngineError("The images are not those the run began with, so it can't be continued. Train anew.")
-        class_names, samples = began_with
+            if checkpoint is not None:
+                try:
+                    class_names, samples = samples_of(run_folder, catalog)
+                except OtherImagesError as error:
+                    raise EngineError(str(error)) from error
         if len(class_names) < 2:
             raise EngineError("There is nothing to tell apart: training takes images of at least two classes.")
         recipe = with_views(recipe, sum(sample.split == "train" for sample in samples))

@@ -125,7 +125,7 @@ def _of_run(given: Path, split: str, class_names: list[str]) -> tuple[str, list[
     if catalog is not None:
         with Catalog(catalog, read_only=True) as opened:
             root = opened.root
-            names = renamed_since(folder, opened, class_names) if (folder / SAMPLES_FILE).is_file() else []
+            names = renamed_since(folder, opened) if (folder / SAMPLES_FILE).is_file() else []
             return where, [(root / path, name) for path, name, _ in opened.usable([split])], names or class_names
     root = Path(recipes.load(folder / "recipe.toml").dataset.folder)
     if root == Path():

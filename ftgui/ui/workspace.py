@@ -366,7 +366,7 @@ class Workspace(QObject):
             then = read_about(run / BEST_FOLDER).class_names
             if self.catalog is None or self.contents is None or then == self.contents.class_names:
                 return []
-            return renamed_since(run, self.catalog, then)
+            return renamed_since(run, self.catalog)
         except (ModelError, OSError, ValueError) as error:
             log.info("the classes of %s are not known: %s", run.name, error)  # loading it says what is wrong
             return []

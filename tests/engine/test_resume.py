@@ -12,8 +12,11 @@ import msgspec
 import pytest
 import torch
 
+from ftgui.data import edits
 from ftgui.data.catalog import Catalog
 from ftgui.data.check import check_images
+from ftgui.data.comparison import renamed_since
+from ftgui.data.finished import read_about
 from ftgui.data.job import Job
 from ftgui.data.project import CHECKPOINT_FILE, Project, read_checkpoint
 from ftgui.engine import backbones
@@ -306,6 +309,25 @@ def test_other_images_are_refused(engine: Engine, dataset: Path, train_command, 
     engine.do(m.Continue(2, train.catalog, train.run_folder))
     (failed,) = engine.of(m.CommandFailed)
     assert "not those the run began with" in failed.message
+
+
+def test_a_class_renamed_since_changes_nothing_but_its_name(
+    dataset: Path, train_command, every_step, whole_run: dict[str, torch.Tensor]
+) -> None:
+    train = command(train_command, dataset)
+    engine = Engine()
+    engine.on_event = steered(engine, kill_at=9)
+    with pytest.raises(Killed):
+        engine.do(train)
+    with Catalog(Path(train.catalog)) as catalog:
+        edits.rename_class(catalog, "blue", "zebra")  # by name it would be the last now, and the first output another's
+    (end,) = resumed(train).of(m.TrainingFinished)
+    assert end.reason == "done", end.message
+    assert differences(whole_run, train) == []
+    assert read_about(Path(train.run_folder) / "best").class_names == ["zebra", "red"]
+    with Catalog(Path(train.catalog)) as catalog:
+        edits.rename_class(catalog, "red", "ant")
+        assert renamed_since(Path(train.run_folder), catalog) == ["zebra", "ant"]
 
 
 def test_other_pretrained_weights_are_refused(engine: Engine, dataset: Path, train_command, every_step) -> None:
