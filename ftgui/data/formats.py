@@ -122,6 +122,8 @@ def reading(source: Path | bytes) -> Iterator[None]:
     """
     try:
         if isinstance(source, Path) and not stat.S_ISREG(source.stat().st_mode):
+            if source.is_dir() and not os.access(source, os.R_OK | os.X_OK):
+                raise ImageError("You have no permission to look into this folder.", "no-access")
             kind = "a folder" if source.is_dir() else "a pipe, a socket or a device"
             raise ImageError(f"This is no image file but {kind}.", "no-file")
         yield

@@ -100,17 +100,7 @@ class Folder:
 
     def has_images(self) -> bool:
         """Whether any image lies in it or below."""
-        waiting, seen = [self], set[str]()
-        while waiting:
-            folder = waiting.pop()
-            real = os.path.realpath(folder.path)
-            if real in seen:
-                continue
-            seen.add(real)
-            if any(is_image_name(entry.name) for entry in folder.files):
-                return True
-            waiting += reversed(folder.folders)
-        return False
+        return any(is_image_name(entry.name) for folder in folders_below(self) for entry in folder.files)
 
     def forget(self) -> None:
         """What it holds was taken; let the memory go."""
@@ -204,16 +194,11 @@ def open_folder(path: Path, found: Found | None = None) -> Folder:
     return Folder(str(path), "", found if found is not None else Found(path))
 
 
-def walk(collector: Collector, folder: Folder, keep: bool = False) -> Iterator[tuple[str, Entry]]:
-    """Every file below a folder, with its path below the root; linked folders are followed, each real folder once.
-
-    Args:
-        collector: is told of folders, and that time passes.
-        folder: where to begin.
-        keep: what was listed is needed again.
-    """
+def folders_below(folder: Folder) -> Iterator[Folder]:
+    """A folder and all that lie below it, in order; linked ones are followed, each real folder once, and none that it
+    lies in itself: a link to the dataset within a class would make all images that class's."""
     waiting = [folder]
-    seen: set[str] = set()
+    seen = set(_above(folder))
     while waiting:
         current = waiting.pop()
         real = os.path.realpath(current.path)
@@ -221,6 +206,26 @@ def walk(collector: Collector, folder: Folder, keep: bool = False) -> Iterator[t
             continue
         seen.add(real)
         waiting += reversed(current.folders)
+        yield current
+
+
+def _above(folder: Folder) -> Iterator[str]:
+    """The real folders that it lies in, up to the dataset's."""
+    path = folder.path
+    for _ in filter(None, folder.relative.split("/")):
+        path = os.path.dirname(path)  # noqa: PTH120 - asked for every folder
+        yield os.path.realpath(path)
+
+
+def walk(collector: Collector, folder: Folder, keep: bool = False) -> Iterator[tuple[str, Entry]]:
+    """Every file below a folder, with its path below the root.
+
+    Args:
+        collector: is told of folders, and that time passes.
+        folder: where to begin.
+        keep: what was listed is needed again.
+    """
+    for current in folders_below(folder):
         collector.found.folders.append(Path(current.path))
         prefix = f"{current.relative}/" if current.relative else ""
         for entry in current.files:

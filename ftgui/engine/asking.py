@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -17,11 +16,11 @@ from ftgui.atomic_files import write_atomically
 from ftgui.data.catalog import Catalog
 from ftgui.data.finished import WEIGHTS_FILE
 from ftgui.data.foreign import TableWriter
-from ftgui.data.formats import is_image_name, open_image, orientation_of
+from ftgui.data.formats import open_image, orientation_of
+from ftgui.data.given_images import count_given, images_below, why_no_images
 from ftgui.data.job import Job
 from ftgui.data.pixels import Preprocessing, center_view, decode, seen_area
 from ftgui.data.predictions import PREDICTIONS_FILE, Predicted, table_of
-from ftgui.data.scan import count_images, is_junk
 from ftgui.data.words import few
 from ftgui.engine import backbones
 from ftgui.engine.downloads import Downloader
@@ -300,13 +299,13 @@ class Asking:
     def _look_at_files(self, command: m.PredictFiles) -> Generator[None, None, None]:
         loaded = self._present()
         given = [Path(path) for path in command.paths]
-        total = sum(count_images(path, Job()) if path.is_dir() else 1 for path in given)
+        total = count_given(given, Job())
         done = 0
         batch = _FILES_IN_TRAINING if self._training() is not None else 32
         built = loaded.built
         table = _Table(Path(command.table)) if command.table else None
         try:
-            items = ((path, path) for path in files_below(given))
+            items = ((path, path) for path in images_below(given))
             looks = look_at(built.model, built.heads[0], items, built.preprocessing, loaded.device, lambda: None, batch)
             with closing(looks):
                 while not self._no_more_files:
@@ -327,6 +326,8 @@ class Asking:
         finally:
             if table is not None:
                 table.close()
+        if not done and not self._no_more_files:
+            raise EngineError(why_no_images(given))
         self._emit_files(command.request, [], done, max(total, done), over=True)
 
     def _emit_files(self, request: int, rows: list[Row], done: int, total: int, over: bool = False) -> None:
@@ -382,18 +383,6 @@ class _Table:
 
     def close(self) -> None:
         self._file.close()
-
-
-def files_below(given: Sequence[Path]) -> Iterator[Path]:
-    """Images, folder by folder, without holding them all."""
-    for path in given:
-        if not path.is_dir():
-            yield path
-            continue
-        for folder, folders, files in os.walk(path):
-            folders[:] = sorted(name for name in folders if not is_junk(name))
-            images = sorted(name for name in files if is_image_name(name) and not name.startswith("."))
-            yield from (Path(folder, name) for name in images)
 
 
 def _judged(

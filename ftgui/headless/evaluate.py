@@ -30,7 +30,11 @@ def add_to(commands: Any) -> None:
         help="folder of a model, of a run, or of a project (the run in use)",
     )
     parser.add_argument(
-        "folder", nargs="?", type=Path, metavar="FOLDER", help="labelled images (default: those of the run's project)"
+        "folder",
+        nargs="?",
+        type=Path,
+        metavar="FOLDER",
+        help="labelled images, or a zip or tar of them (default: those of the run's project)",
     )
     parser.add_argument("--split", help="only these: train, val or test (default: val of a run, all of a folder)")
     parser.add_argument("--json", action="store_true", help="the figures as JSON")
@@ -89,7 +93,9 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _of_folder(options: argparse.Namespace, class_names: list[str]) -> tuple[str, list[Labelled]]:
-    from ftgui.data.scan import FoundImage, scan
+    from ftgui.data.archive import unpacked
+    from ftgui.data.job import Job
+    from ftgui.data.scan import DatasetError, FoundImage, scan
 
     images: list[Labelled] = []
     splits: Counter[str] = Counter()
@@ -100,10 +106,8 @@ def _of_folder(options: argparse.Namespace, class_names: list[str]) -> tuple[str
             if options.split in (None, image.split):
                 images.append((Path(image.path), image.class_name))
 
-    found = scan(options.folder, take=take, known=class_names)
+    found = scan(unpacked(options.folder, Job()), take=take, known=class_names)
     if options.split and not splits[options.split]:
-        from ftgui.data.scan import DatasetError
-
         raise DatasetError(f"{options.folder} has no images of the split “{options.split}”.")
     return str(options.folder), [(found.root / path, name) for path, name in images]
 

@@ -23,7 +23,13 @@ def add_to(commands: Any) -> None:
         metavar="MODEL_OR_RUN",
         help="folder of a model, of a run, or of a project (the run in use)",
     )
-    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE_OR_FOLDER", help="folders are searched")
+    parser.add_argument(
+        "images",
+        nargs="+",
+        type=Path,
+        metavar="IMAGE_OR_FOLDER",
+        help="folders, and zips or tars of them, are searched",
+    )
     parser.add_argument("--format", choices=("csv", "jsonl"), default="csv", help="default: csv")
     parser.add_argument(
         "--threshold", type=float, help="less probable answers are “don't know” (default: as the model says)"
@@ -40,9 +46,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _predict(options: argparse.Namespace) -> int:
     from ftgui.data.finished import model_folder, read_about
+    from ftgui.data.given_images import count_given, opened, why_no_images
     from ftgui.data.job import Job
-    from ftgui.data.nothing_found import why_no_images
-    from ftgui.data.scan import count_images
     from ftgui.data.words import plural
     from ftgui.engine.errors import EngineError
     from ftgui.headless.which_run import run_or_model
@@ -55,11 +60,12 @@ def _predict(options: argparse.Namespace) -> int:
     if not 0 <= threshold <= 1:
         raise EngineError(f"A threshold is a probability, from 0 to 1, not {threshold:g}.")
     top = min(max(options.top, 1), len(about.class_names))
-    total = sum(count_images(path, Job()) if path.is_dir() else 1 for path in options.images)
+    given = opened(options.images, Job())
+    total = count_given(given, Job())
     line = ProgressLine(sys.stderr)
     put = _csv(top) if options.format == "csv" else _json
     done = unreadable = 0
-    for rows in _answers(folder, options, threshold, top):
+    for rows in _answers(folder, given, options.device, threshold, top):
         line.clear()
         for row in rows:
             put(row)
@@ -69,27 +75,28 @@ def _predict(options: argparse.Namespace) -> int:
         line.show(m.Progress("looking at the images", done, max(total, done)))
     line.clear()
     if not done:
-        say(why_no_images(options.images))
+        say(why_no_images(given))
         return 1
     say(plural(done, "image") + (f", {unreadable:,} of them can't be read" if unreadable else ""))
     return 1 if unreadable else 0
 
 
-def _answers(folder: Path, options: argparse.Namespace, threshold: float, top: int) -> Iterator[list[Row]]:
+def _answers(folder: Path, given: list[Path], device_name: str, threshold: float, top: int) -> Iterator[list[Row]]:
     """Some at a time, in the order given; the memory used does not depend on how many there are."""
     from contextlib import closing
 
+    from ftgui.data.given_images import images_below
     from ftgui.engine import devices
-    from ftgui.engine.asking import DONT_KNOW, files_below
+    from ftgui.engine.asking import DONT_KNOW
     from ftgui.engine.judging import look_at
     from ftgui.engine.loaded import open_finished
     from ftgui.engine.memory import keep_freed_memory
 
     keep_freed_memory()
-    device = devices.pick(options.device)
+    device = devices.pick(device_name)
     built, about = open_finished(folder)
     built.model.to(device)
-    items = ((numbered, numbered[1]) for numbered in enumerate(files_below(options.images)))
+    items = ((numbered, numbered[1]) for numbered in enumerate(images_below(given)))
     looks = look_at(built.model, built.heads[0], items, built.preprocessing, device, lambda: None)
     with closing(looks):
         for looked in looks:

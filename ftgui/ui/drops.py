@@ -22,7 +22,7 @@ class Kind(Enum):
     FILES = auto()
     """Several images, or on the Predict page a folder of them, that the model is asked about."""
     JUDGE = auto()
-    """On the Evaluate page: a folder of labelled images that the model is judged on."""
+    """On the Evaluate page: a folder of labelled images, or an archive of one, that the model is judged on."""
     PIXELS = auto()
     """An image without a file, from another program."""
     WEIGHTS = auto()
@@ -55,9 +55,9 @@ class Place(Enum):
 def look_at(mime: QMimeData, training: bool, place: Place = Place.OPEN) -> Offer:
     """Judge by names only: this runs on the main thread while the mouse moves."""
     paths = [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]
-    if place is Place.ASK and paths and (len(paths) > 1 or paths[0].is_dir()):
+    if place is Place.ASK and paths and (len(paths) > 1 or _holds_many(paths[0])):
         return _ask_about(paths)
-    if place is Place.JUDGE and len(paths) == 1 and paths[0].is_dir():
+    if place is Place.JUDGE and len(paths) == 1 and _holds_many(paths[0]):
         return _judge_on(paths[0], training)
     if len(paths) > 1:
         return _look_at_several(paths, training)
@@ -70,6 +70,10 @@ def look_at(mime: QMimeData, training: bool, place: Place = Place.OPEN) -> Offer
     if mime.hasUrls():
         return Offer(Kind.REFUSED, title="This is not on your computer", detail="Save it first, then drop the file.")
     return Offer(Kind.REFUSED, title="Nothing ftgui can use", detail="Drop a folder of images, or one image.")
+
+
+def _holds_many(path: Path) -> bool:
+    return path.is_dir() or is_archive_name(path)
 
 
 def _look_at_several(paths: list[Path], training: bool) -> Offer:
@@ -92,21 +96,22 @@ def _look_at_several(paths: list[Path], training: bool) -> Offer:
 
 def _ask_about(paths: list[Path]) -> Offer:
     """On the Predict page, where folders are full of questions."""
-    folders = sum(path.is_dir() for path in paths)
-    if not all(path.is_dir() or is_image_name(path) for path in paths):
-        return Offer(Kind.REFUSED, title="Not all of these are images", detail="Drop images, or folders of them.")
+    folders = sum(_holds_many(path) for path in paths)
+    if not all(_holds_many(path) or is_image_name(path) for path in paths):
+        detail = "Drop images, or folders or archives of them."
+        return Offer(Kind.REFUSED, title="Not all of these are images", detail=detail)
     if len(paths) == 1:
         title = f"What are the images in “{paths[0].name}”?"
     else:
         title = f"What are these {len(paths):,} {'images' if not folders else 'things'}?"
-    detail = "Drop to ask the model about all of them; on the Data page a folder is opened instead"
+    detail = "Drop to ask the model about all of them; on the Data page a folder or an archive is opened instead"
     return Offer(Kind.FILES, paths=tuple(paths), title=title, detail=detail if folders else "Drop to ask the model")
 
 
 def _judge_on(path: Path, training: bool) -> Offer:
     if training:
         return Offer(Kind.REFUSED, path, title="A training is running", detail="Judge the model when it is over.")
-    detail = "Its images are not learned from. On the Data page a folder is opened instead"
+    detail = "Its images are not learned from. On the Data page it is opened instead"
     return Offer(Kind.JUDGE, path, title=f"How good is the model on “{path.name}”?", detail=detail)
 
 

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 from PySide6.QtCore import QObject, QThreadPool, Signal, Slot
 
+from ftgui.data.archive import unpacked
 from ftgui.data.catalog import Catalog
 from ftgui.data.figures import Answers, Counts
 from ftgui.data.job import Job
@@ -185,7 +186,7 @@ class Evaluation(QObject):
     # --- another folder ---------------------------------------------------------------------------------------------
 
     def open_folder(self, path: Path) -> None:
-        """Judge the model on a folder of labelled images, which stays what it is: nothing of it is learned."""
+        """Judge the model on a folder of labelled images, or an archive of one: nothing of it is learned."""
         project, why = self._workspace.project, self.not_now_because()
         if not why and self._workspace.steering.judging:
             why = "The model is still looking at other images; wait until it has seen them."
@@ -350,7 +351,7 @@ def _scan(project: Project, folder: Path, names: tuple[str, ...], job: Job) -> t
 
     Args:
         project: whose model is judged.
-        folder: of labelled images.
+        folder: of labelled images, or an archive of them.
         names: the model's classes, as it spells them: “Cat” in the folder is its “cat”.
         job: progress in images.
 
@@ -362,6 +363,6 @@ def _scan(project: Project, folder: Path, names: tuple[str, ...], job: Job) -> t
     recipe = Recipe()
     # Nobody trains on these, so none need be held out.
     dataset = msgspec.structs.replace(recipe.dataset, val_fraction=0.0)
-    own.fill(folder, msgspec.structs.replace(recipe, dataset=dataset), job, known=names)
+    own.fill(unpacked(folder, job), msgspec.structs.replace(recipe, dataset=dataset), job, known=names)
     with own.catalog() as catalog:
         return folder, own.catalog_path, sorted(catalog.counts())

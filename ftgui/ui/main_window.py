@@ -452,8 +452,8 @@ class MainWindow(QWidget):
             self.ask_about([Path(folder)])
 
     def ask_about(self, paths: list[Path]) -> None:
-        """A few images one by one, side by side; more, and folders, as a table."""
-        if len(paths) > MOST_SIDE_BY_SIDE or any(path.is_dir() for path in paths):
+        """A few images one by one, side by side; more, and folders or archives of them, as a table."""
+        if len(paths) > MOST_SIDE_BY_SIDE or any(path.is_dir() or is_archive_name(path) for path in paths):
             self.show_page(PREDICT)
             self.predict_page.look_at_files(paths)
         else:

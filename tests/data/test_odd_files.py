@@ -16,8 +16,8 @@ from ftgui.data import other_formats
 from ftgui.data.catalog import Catalog
 from ftgui.data.check import look_through
 from ftgui.data.formats import EXTENSIONS, ImageError, load_rgb, open_image, read_rgb
+from ftgui.data.given_images import why_no_images
 from ftgui.data.job import Job
-from ftgui.data.nothing_found import why_no_images
 from ftgui.data.project import Project
 from ftgui.data.repair import repaired
 from ftgui.data.scan import DatasetError, scan

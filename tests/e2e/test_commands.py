@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -178,6 +179,11 @@ def test_evaluate_a_folder(run: m.Train, make_dataset: Maker, capsys: pytest.Cap
     assert [one["support"] for one in said["classes"] if one["class"] in ("green", "red")] == [3, 3]
     assert cli.main(["evaluate", model, str(other), "--split", "test"]) == 1
     assert "no images of the split “test”" in capsys.readouterr().err
+    packed = shutil.make_archive(str(other.with_name("packed")), "zip", other)
+    assert cli.main(["evaluate", model, packed, "--json", "--split", "val"]) == 0
+    assert json.loads(capsys.readouterr().out) == said | {"images_of": packed}
+    assert cli.main(["predict", model, packed]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1 + 12
     strange = make_dataset(("green",), 2, name="strange")
     assert cli.main(["evaluate", model, str(strange)]) == 1
     assert "no images of the model's classes" in capsys.readouterr().err

@@ -159,6 +159,13 @@ def test_tables_that_cannot_be_written_and_models_that_are_not_there(
     assert engine.do(m.PredictFiles(3, [str(root)])).done == 24, "and the engine goes on"
     empty = engine.do(m.PredictFiles(4, [str(tmp_path / "nothing.jpg")]))
     assert empty.over and files(engine, 4)[str(tmp_path / "nothing.jpg")][2] == "The file is no longer there."
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "1.NEF").write_bytes(b"raw")
+    refused = engine.do(m.PredictFiles(5, [str(tmp_path / "photos")]))
+    assert isinstance(refused, m.CommandFailed)
+    assert refused.message.startswith(
+        "There are no images in “photos”, but 1 file that ftgui can’t read (it is a camera’s"
+    )
 
 
 # --- other models ---------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -264,6 +265,19 @@ def test_another_folder_is_judged_and_left_alone(
     qtbot.waitUntil(lambda: page.headline.text() == "75.0 % right")
     assert page.which.count() == 4 and page.browser.edit.isVisible()
     assert other.is_dir() and len(list(other.rglob("*.jpg"))) == 6
+
+
+def test_an_archive_is_judged_like_a_folder(
+    qtbot, page: EvaluatePage, window: MainWindow, fake: FakeEngine, make_dataset: Maker, tmp_path: Path
+) -> None:
+    packed = Path(shutil.make_archive(str(tmp_path / "trip"), "zip", make_dataset(count=3, name="packed")))
+    hover(window, urls(packed))
+    assert window.overlay.text.startswith("How good is the model on “trip.zip”?")
+    window._end_drag()
+    drop(window, urls(packed))
+    qtbot.waitUntil(lambda: window.workspace.evaluation.folder is not None)
+    with Catalog(Path(fake.last(m.Judge).catalog), read_only=True) as catalog:
+        assert len(catalog.usable()) == 6 and (catalog.root / "red" / "red0.jpg").is_file()
 
 
 def test_a_hopeless_folder_is_refused_in_words(qtbot, page: EvaluatePage, window: MainWindow, tmp_path: Path) -> None:

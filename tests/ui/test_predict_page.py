@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -354,6 +355,28 @@ def test_a_folder_is_a_table_that_can_be_saved(
     assert view.isVisible() and view.answers.rowCount() == MOST_ROWS, "nothing of it is lost"
     view.back.click()
     assert not view.isVisible() and page.to_table.isVisible()
+
+
+def test_an_archive_is_unpacked_and_asked_about(
+    qtbot, page: PredictPage, window: MainWindow, fake: FakeEngine, make_dataset: Maker, tmp_path: Path
+) -> None:
+    packed = Path(shutil.make_archive(str(tmp_path / "camera trap"), "zip", make_dataset(count=2, name="packed")))
+    hover(window, urls(packed))
+    assert "What are the images in “camera trap.zip”?" in window.overlay.text
+    drop(window, urls(packed))
+    qtbot.waitUntil(lambda: window.workspace.questions.looking_at_files)
+    (folder,) = fake.last(m.PredictFiles).paths
+    assert sorted(path.name for path in Path(folder).rglob("*.jpg")) == [
+        "blue0.jpg",
+        "blue1.jpg",
+        "red0.jpg",
+        "red1.jpg",
+    ]
+    rows_event(window, fake.last(m.PredictFiles).request, 4, 4, 4, over=True)
+    packed.write_bytes(b"no archive")
+    page.look_at_files([packed])
+    qtbot.waitUntil(lambda: "“camera trap.zip” is damaged" in page.files.state.text())
+    assert not page.files.stop.isVisible()
 
 
 def test_a_second_folder_waits_and_a_broken_engine_is_told(

@@ -46,6 +46,11 @@ _PAIR_WIDTH = 240
 MATRIX, CLASSES, CONFIDENCE = range(3)
 
 
+_FOLDER_TIP = (
+    "Evaluate the model on a folder of labelled images that it has never seen; a zip or tar of one can be dropped here"
+)
+
+
 class EvaluatePage(QWidget):
     """Figures at the left, the images they are about at the right.
 
@@ -99,7 +104,7 @@ class EvaluatePage(QWidget):
             "Validation images chose the best weights, so their accuracy is a little too good.\n"
             "Test images were never used for anything: their figure is the honest one."
         )
-        self.folder = button("Other folder…", "Judge the model on a folder of labelled images that it has never seen")
+        self.folder = button("Other folder…", _FOLDER_TIP)
         self.look = button(
             "Look at the images", "Let the model look at every image, so that each figure leads to its images"
         )
@@ -415,7 +420,7 @@ class EvaluatePage(QWidget):
         self.look.setVisible(missing and self._evaluation.folder is None and self._workspace.model_is_trained)
         self.look.setEnabled(not why and not self._workspace.steering.judging)
         self.folder.setEnabled(not why)
-        self.folder.setToolTip(why or "Judge the model on a folder of labelled images that it has never seen")
+        self.folder.setToolTip(why or _FOLDER_TIP)
         self.train.setVisible(shown is not None)
         self.train.setEnabled(not self._workspace.obstacles() and not self._workspace.engine.busy)
         self._show_why()

@@ -10,6 +10,8 @@ from PySide6.QtCore import QModelIndex, Qt, QThreadPool, Signal, Slot
 from PySide6.QtWidgets import QAbstractItemView, QFileDialog, QHBoxLayout, QHeaderView, QTableView
 
 from ftgui.atomic_files import replacing
+from ftgui.data.archive import is_archive_name
+from ftgui.data.given_images import opened
 from ftgui.data.job import Job
 from ftgui.paths import data_dir, scratch_folder
 from ftgui.protocol import messages as m
@@ -38,6 +40,8 @@ class FilesView(Card):
         self._workspace = workspace
         self._pool = QThreadPool(self)
         self._saving: Task | None = None
+        self._opening: Task | None = None
+        """Archives are being unpacked."""
         self._table_file = Path()
         self._unreadable = 0
         self._whose = ""
@@ -71,7 +75,7 @@ class FilesView(Card):
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.body.addWidget(self.table, 1)
-        self.stop.clicked.connect(workspace.questions.stop_files)
+        self.stop.clicked.connect(self._stop)
         self.save.clicked.connect(self._choose_file)
         self.back.clicked.connect(self.closed)
         self.table.activated.connect(self._activated)
@@ -79,8 +83,8 @@ class FilesView(Card):
         workspace.questions.files_failed.connect(self._failed)
 
     def look_at(self, paths: list[Path]) -> None:
-        """Ask about these files and all images in these folders."""
-        if self._workspace.questions.looking_at_files:
+        """Ask about these files and all images in these folders and archives."""
+        if self._workspace.questions.looking_at_files or self._opening is not None:
             self._workspace.message.emit("warning", "Other files are still being looked at; stop that first.")
             return
         self.answers.clear()
@@ -94,7 +98,39 @@ class FilesView(Card):
         self._show_buttons(busy=True)
         self._forget_file()
         self._table_file = scratch_folder(data_dir() / "answers") / "answers.csv"
+        if not any(is_archive_name(path) for path in paths):
+            self._ask(paths)
+            return
+        self._opening = Task(partial(opened, paths), self)
+        self._opening.done.connect(self._opened)
+        self._opening.failed.connect(self._failed)
+        self._opening.progress.connect(self._unpacking)
+        self._opening.start(self._pool)
+
+    @Slot(object)
+    def _opened(self, paths: list[Path]) -> None:
+        if self.sender() is self._opening:
+            self._opening = None
+            self._ask(paths)
+
+    def _ask(self, paths: list[Path]) -> None:
         self._workspace.questions.look_at_files(paths, self._table_file, self._workspace.recipe.threshold)
+
+    @Slot(object, object)
+    def _unpacking(self, done: int, total: int) -> None:
+        if self.sender() is self._opening:
+            self.state.setText("unpacking…")
+            self.bar.set_value(done / max(total, 1))
+
+    @Slot()
+    def _stop(self) -> None:
+        if self._opening is None:
+            self._workspace.questions.stop_files()
+            return
+        self._opening.cancel()
+        self._opening = None
+        self.state.setText("stopped")
+        self._show_buttons(busy=False)
 
     @property
     def in_use(self) -> bool:
@@ -103,6 +139,8 @@ class FilesView(Card):
 
     def close_threads(self) -> None:
         """Before the program ends."""
+        if self._opening is not None:
+            self._opening.cancel()
         self._pool.waitForDone()
         self._forget_file()
 
@@ -135,6 +173,7 @@ class FilesView(Card):
 
     @Slot(str)
     def _failed(self, sentence: str) -> None:
+        self._opening = None
         self.state.setText(sentence)
         self._show_buttons(busy=False)
         self._workspace.message.emit("error", sentence)
