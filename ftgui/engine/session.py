@@ -29,6 +29,7 @@ from ftgui.engine import augment, backbones, devices, examples, rate_test
 from ftgui.engine import checkpoint as checkpoints
 from ftgui.engine.asking import Asking
 from ftgui.engine.checkpoint import Checkpoint
+from ftgui.engine.command_queue import Postponed
 from ftgui.engine.downloads import DownloadCancelled, Downloader, Settings
 from ftgui.engine.errors import EngineError
 from ftgui.engine.export import Description
@@ -45,6 +46,7 @@ from ftgui.engine.price import CPU_IMAGES, price, run_seconds
 from ftgui.engine.telling import Emit
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
+from ftgui.protocol.questions import REFUSAL
 from ftgui.protocol.recipe import AUTO_INTENSITY, FROM_SCRATCH, Backbone, Phase, Recipe, RecipeError
 from ftgui.protocol.views import with_views
 
@@ -91,8 +93,10 @@ class Session:
         self._files_command: m.PredictFiles | None = None
         self._store = FeatureStore()
         self._downloads = Settings()
-        self._postponed: list[m.Command] = []
-        """What came in during a download and can wait for its end."""
+        self._postponed = Postponed()
+        """What came in during something else and can wait for its end."""
+        self._stopped_before = False
+        """The training that is about to begin was stopped while it waited."""
         self._preparing = ""
         """Name of the example set that is being made."""
         self.stop_requested = False
@@ -106,7 +110,14 @@ class Session:
         while (self._postponed or self._asking.files_wait) and not self.shutting_down and self._training is None:
             self._rest_of_files()
             if self._postponed:
-                self._do(self._postponed.pop(0))
+                command = self._postponed.take()
+                self._stopped_before = self._postponed.is_stopped(command)
+                self._do(command)
+                self._stopped_before = False
+
+    def _postpone(self, command: m.Command) -> None:
+        if not self._postponed.add(command):
+            self._fail(command, REFUSAL)
 
     def _do(self, command: m.Command) -> None:
         try:
@@ -235,13 +246,15 @@ class Session:
         if self.stop_requested:
             raise cancelled
         while (command := self._next_command(False)) is not None:
+            if isinstance(command, m.Stop) and self._postponed.stop_training():
+                continue
             if isinstance(command, m.Stop | m.Shutdown):
                 self.shutting_down = isinstance(command, m.Shutdown)
                 raise cancelled
             if isinstance(command, m.Predict | m.Explain):
                 self._do(command)  # the model before is still there to be asked
                 continue
-            self._postponed.append(command)
+            self._postpone(command)
             if isinstance(command, m.LoadModel):
                 raise DownloadCancelled("Another model was chosen.")
 
@@ -289,7 +302,7 @@ class Session:
                     loaded.model, loaded.freezer, preprocessing, loaded.device, images, self._poll_measuring
                 )
             except _GivesWay:
-                self._postponed.append(command)  # gone on with after what came in
+                self._postpone(command)  # gone on with after what came in
                 return
             except StopRequested as stop:
                 raise EngineError("The cost was not measured: it was stopped.") from stop
@@ -325,7 +338,7 @@ class Session:
                 self.shutting_down = True
                 raise StopRequested
             else:
-                self._postponed.append(command)
+                self._postpone(command)
                 if not isinstance(command, m.AskPrice):  # which the same measurement answers
                     raise _GivesWay
 
@@ -422,13 +435,15 @@ class Session:
         if self.stop_requested:
             raise StopRequested
         while (command := self._next_command(False)) is not None:
+            if isinstance(command, m.Stop) and self._postponed.stop_training():
+                continue
             if isinstance(command, m.Stop | m.Shutdown):
                 self.shutting_down = isinstance(command, m.Shutdown)
                 raise StopRequested
             if isinstance(command, answered) and not self._takes_long(command):
                 self._do(command)
             else:
-                self._postponed.append(command)
+                self._postpone(command)
                 if isinstance(command, ended_by):
                     raise StopRequested
 
@@ -671,7 +686,7 @@ class Session:
         Raises:
             StopRequested: on `Stop`, `Shutdown` or `stop_requested`.
         """
-        if self.stop_requested:
+        if self.stop_requested or self._stopped_before:
             raise StopRequested
         self._some_files()
         paused_since = math.nan

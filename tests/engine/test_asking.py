@@ -120,6 +120,27 @@ def test_something_else_is_done_before_the_rest(engine: Engine, make_dataset: Ma
     assert len(files(engine, 7)) == 120
 
 
+def test_stop_is_for_the_training_that_was_begun_last_also_if_it_waits(
+    engine: Engine, make_dataset: Maker, train_command: Train
+) -> None:
+    """Both are read in one look, while files are predicted: the files would end and the training go on unstopped."""
+    root, _ = learn(engine, make_dataset, train_command, count=60)
+    began = engine.of(m.TrainingFinished)
+    second = train_command(root)
+
+    def train_and_stop(event: m.Event) -> None:
+        engine.on_event = lambda event: None
+        engine.queue = [second, m.Stop()]
+
+    engine.on_event = train_and_stop
+    engine.do(m.PredictFiles(7, [str(root)]))
+    (finished,) = engine.of(m.TrainingFinished)[len(began) :]
+    assert (finished.reason, finished.steps) == ("stopped", 0)
+    assert engine.of(m.PredictedFiles)[-1].done == 120 and not engine.of(m.PredictedFiles)[-1].stopped
+    engine.queue = []
+    assert engine.do(train_command(root)).reason == "done", "the next one is none of that"
+
+
 def test_a_folder_during_a_training(engine: Engine, make_dataset: Maker, train_command: Train, tmp_path: Path) -> None:
     root = make_dataset(count=40)
     phases = [Phase(name="All", train=["everything"], epochs=4, lr=1e-3)]

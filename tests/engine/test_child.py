@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from ftgui.engine import command_queue
+from ftgui.engine.session import Session
 from ftgui.protocol import codec
 from ftgui.protocol import messages as m
-from ftgui.protocol.recipe import Backbone
+from ftgui.protocol.questions import REFUSAL
+from ftgui.protocol.recipe import Backbone, Recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -94,6 +98,47 @@ def test_it_leaves_even_while_it_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert time.monotonic() - started < 15
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a function of the C library that sleeps")
+def test_it_leaves_even_while_a_library_holds_the_interpreter() -> None:
+    """No thread of Python's gets to run any more: not the one that reads, and no watchdog that it could start."""
+    hang = (
+        "import ctypes; from ftgui.engine import session; "
+        "session.Session.handle = lambda self, command: ctypes.PyDLL(None).sleep(3600)"
+    )
+    child = Child(f"{hang}; from ftgui.engine import child; child.GUARD_PATIENCE = 0.2")
+    child.wait_for(m.Ready)
+    child.send(m.Hello())
+    time.sleep(0.3)
+    assert child.end() == -signal.SIGKILL
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
+def test_its_guard_leaves_with_it(child: Child) -> None:
+    child.wait_for(m.Ready)
+    guards = psutil.Process(child.process.pid).children()
+    assert any("guard.py" in word for word in guards[0].cmdline())
+    child.process.kill()
+    child.process.wait()
+    psutil.wait_procs(guards, timeout=20)
+    assert not [guard for guard in guards if guard.is_running() and guard.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_it_leaves_when_its_output_is_closed() -> None:
+    """By a library that closes what is not its own; the window would wait for ever for an answer."""
+    lose = (
+        "import os; from ftgui.engine import child; claim = child._claim_stdout; "
+        "child._claim_stdout = lambda: child.__dict__.setdefault('kept', claim()); "
+        "from ftgui.engine import session; handle = session.Session.handle; "
+        "session.Session.handle = lambda self, command: (os.close(child.kept.fileno()), handle(self, command))"
+    )
+    child = Child(lose)
+    child.wait_for(m.Ready)
+    child.send(m.Predict(1, path="x.jpg"))
+    assert child.process.wait(20) == 1
+    assert "the output is closed" in child.process.stderr.read().decode()
+    child.end()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="niceness")
 def test_it_starts_where_the_priority_is_low_already() -> None:
     low = "import os; os.nice(10)"
@@ -153,3 +198,23 @@ def test_questions_that_wait_are_bounded_and_what_stops_is_not(monkeypatch: pyte
     assert not commands.put(m.Predict(9, content=bytes(11))) and commands.put(m.Predict(9, content=bytes(10)))
     commands.get(True)
     assert commands.put(m.Predict(9, content=bytes(10))), "what was taken out counts no more"
+
+
+def test_what_waits_for_something_else_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command_queue, "MOST_COMMANDS", 3)
+    monkeypatch.setattr(command_queue, "MOST_BYTES", 1000)
+    waits = command_queue.Postponed()
+    taken = [waits.add(m.Predict(number, content=bytes(400))) for number in range(4)]
+    assert taken == [True, True, False, False]
+    assert waits.add(m.Continue(9, "", "")) and waits.add(m.SetTrainable(1, []))
+    assert [type(waits.take()) for _ in range(4)] == [*[m.Predict] * 2, m.Continue, m.SetTrainable]
+    assert waits.add(m.Predict(5, content=bytes(900))), "room again"
+
+
+def test_a_session_refuses_in_words_what_can_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command_queue, "MOST_COMMANDS", 2)
+    said: list[m.Event] = []
+    commands: list[m.Command] = [m.AskPrice(n, [], Recipe(), 1, 1) for n in range(4)]
+    session = Session(said.append, lambda _wait: commands.pop(0) if commands else None)
+    session._poll_beside((m.Predict,))
+    assert [(event.request, event.message) for event in said] == [(2, REFUSAL), (3, REFUSAL)]

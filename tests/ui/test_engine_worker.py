@@ -12,10 +12,12 @@ from PySide6.QtCore import QObject, Qt, QThread, Signal
 
 from ftgui import paths
 from ftgui.protocol import messages as m
+from ftgui.protocol.questions import REFUSAL
 from ftgui.protocol.recipe import Recipe
 from ftgui.ui import engine_end
-from ftgui.ui.workers import engine_log, engine_worker
+from ftgui.ui.workers import engine_log, engine_worker, memory_watch
 from ftgui.ui.workers.engine_worker import EngineKind, EngineState, EngineWorker
+from ftgui.ui.workers.memory_watch import MemoryLeft
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -88,7 +90,50 @@ def test_kill_minus_nine_is_a_crash(qtbot, owner: Owner) -> None:
     os.kill(owner.worker._process.processId(), signal.SIGKILL)
     qtbot.waitUntil(lambda: owner.kinds[-1:] == [EngineKind.CRASHED])
     assert owner.states[-1].signal == signal.SIGKILL
-    assert "out of memory" in engine_end.sentence(owner.states[-1])
+    assert "killed from outside" in engine_end.sentence(owner.states[-1])
+
+
+GB = 2**30
+
+
+@pytest.mark.parametrize(
+    ("memory", "said", "not_said"),
+    [
+        (MemoryLeft(True, 8 * GB, 16 * GB), "its system ended the engine", "killed from outside"),
+        (
+            MemoryLeft(False, GB // 2, 16 * GB),
+            "most likely because the computer ran out of memory: 0.5 of 16.0 GB",
+            "a person",
+        ),
+        (MemoryLeft(None, GB // 2, 16 * GB), "most likely because the computer ran out of memory", "a person"),
+        (MemoryLeft(False, 8 * GB, 16 * GB), "hardly for want of memory: 8.0 of 16.0 GB", "smaller batch"),
+        (MemoryLeft(None, 8 * GB, 16 * GB), "perhaps because the computer ran out of memory (8.0 of 16.0 GB", "likely"),
+        (MemoryLeft(), "perhaps because the computer ran out of memory. Close", "GB"),
+    ],
+)
+def test_want_of_memory_is_named_where_it_was_the_reason(memory: MemoryLeft, said: str, not_said: str) -> None:
+    killed = EngineState(EngineKind.CRASHED, -1, int(getattr(signal, "SIGKILL", 9)), memory=memory)
+    assert said in engine_end.sentence(killed) and not_said not in engine_end.sentence(killed)
+
+
+def test_the_system_says_whom_it_killed(tmp_path: Path, monkeypatch) -> None:
+    """As Linux has it, for a container and for the whole computer."""
+    (tmp_path / "memory.events").write_text("low 0\noom 3\noom_kill 2\n", encoding="ascii")
+    (tmp_path / "vmstat").write_text("pgfree 9\noom_kill 5\n", encoding="ascii")
+    (tmp_path / "memory.max").write_text(f"{4 * GB}\n", encoding="ascii")
+    (tmp_path / "memory.current").write_text(f"{4 * GB - 1000}\n", encoding="ascii")
+    (tmp_path / "memory.stat").write_text("anon 5\ninactive_file 300\n", encoding="ascii")
+    monkeypatch.setattr(memory_watch, "_CONTAINER", tmp_path)
+    monkeypatch.setattr(memory_watch, "_COUNTERS", (tmp_path / "memory.events", tmp_path / "none", tmp_path / "vmstat"))
+    watch = memory_watch.MemoryWatch()
+    watch.begin()
+    watch.look()
+    assert watch.at_the_end() == MemoryLeft(False, 1300, 4 * GB) and watch.at_the_end().was_short
+    (tmp_path / "vmstat").write_text("pgfree 9\noom_kill 6\n", encoding="ascii")
+    assert watch.at_the_end().killed
+    monkeypatch.setattr(memory_watch, "_COUNTERS", (tmp_path / "none",))
+    monkeypatch.setattr(memory_watch, "_REMEMBERED", -1.0)
+    assert watch.at_the_end() == MemoryLeft(None, 0, 0), "long ago is not the end"
 
 
 @pytest.mark.parametrize("owner", [WAIT], indirect=True)
@@ -127,14 +172,18 @@ def test_a_log_that_can_not_be_written_hides_no_crash(qtbot, owner: Owner) -> No
 
 
 @pytest.mark.parametrize("owner", ["time.sleep(3600)"], indirect=True)
-def test_an_engine_that_does_not_read_never_blocks_the_window(qtbot, owner: Owner) -> None:
-    """Far more than a pipe holds is sent to a process that reads nothing."""
+def test_an_engine_that_does_not_read_never_blocks_the_window(qtbot, owner: Owner, monkeypatch) -> None:
+    """Far more than a pipe holds is sent to a process that reads nothing; what would fill the window's memory is refused."""
     owner.start.emit()
     qtbot.waitUntil(lambda: owner.kinds[-1:] == [EngineKind.READY])
+    refused: list[m.CommandFailed] = []
+    owner.worker.command_failed.connect(refused.append)
+    monkeypatch.setattr(engine_worker, "MOST_UNREAD", 10_000_000)
     for request in range(20):
         owner.send.emit(m.Predict(request, content=bytes(1_000_000)))
     owner.send.emit(m.Train(1, Recipe(), "", ""))
     qtbot.waitUntil(lambda: owner.kinds[-1:] == [EngineKind.TRAINING])
+    assert 5 <= len(refused) < 12 and {(one.command, one.message) for one in refused} == {("Predict", REFUSAL)}
     owner.kill.emit()
     qtbot.waitUntil(lambda: owner.kinds[-1:] == [EngineKind.NOT_STARTED])
 

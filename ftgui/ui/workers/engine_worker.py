@@ -6,7 +6,7 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import Path
 
@@ -16,13 +16,21 @@ import ftgui
 from ftgui import paths
 from ftgui.protocol import codec
 from ftgui.protocol import messages as m
+from ftgui.protocol.questions import QUESTIONS, REFUSAL
 from ftgui.ui.workers.engine_log import EngineLog
+from ftgui.ui.workers.memory_watch import MemoryLeft, MemoryWatch
 
 SHUTDOWN_MILLISECONDS = 3000
 """How long a closing window waits for the engine before killing it."""
 
 READY_MILLISECONDS = 180_000
 """From the start of the process to `Ready`: importing torch takes seconds, from a slow network drive a minute or two."""
+
+MOST_UNREAD = 64 * 2**20
+"""Bytes of commands that the engine has not read; more questions are refused."""
+
+MEMORY_MILLISECONDS = 2000
+"""Between two looks at how much is free."""
 
 _WORDS = 2000
 """Characters kept of a line it wrote to stderr."""
@@ -47,6 +55,8 @@ class EngineState:
     """CRASHED on Linux and macOS: what ended it, if a signal did."""
     last_words: str = ""
     """CRASHED: the last line it wrote to stderr."""
+    memory: MemoryLeft = field(default_factory=MemoryLeft)
+    """CRASHED: how much there was."""
 
     @property
     def alive(self) -> bool:
@@ -109,6 +119,9 @@ class EngineWorker(QObject):
         self._train_request = 0
         self._words: deque[str] = deque(maxlen=40)
         self._log = EngineLog(paths.data_dir() / "logs" / "engine.log")
+        self._memory = MemoryWatch()
+        self._memory_timer = QTimer(self, interval=MEMORY_MILLISECONDS)
+        self._memory_timer.timeout.connect(self._memory.look)
         self._not_ready = self._timer(READY_MILLISECONDS, self._never_ready)
         self._signal_of = {
             m.Ready: self.ready,
@@ -178,6 +191,8 @@ class EngineWorker(QObject):
         self._set_state(EngineState(EngineKind.STARTING))
         program, *arguments = engine_command()
         self._not_ready.start()
+        self._memory.begin()
+        self._memory_timer.start()
         process.start(program, arguments)
         self._write(m.Hello())
 
@@ -185,10 +200,16 @@ class EngineWorker(QObject):
     def send(self, command: m.Command) -> None:
         """Queue a command on the pipe; never blocks, whatever the engine is doing."""
         if self._process is None:
-            request = getattr(command, "request", 0)
-            self.command_failed.emit(m.CommandFailed(request, type(command).__name__, "The engine is not running."))
+            self._refuse(command, "The engine is not running.")
             return
-        self._write(command)
+        if isinstance(command, QUESTIONS) and self._process.bytesToWrite() > MOST_UNREAD:
+            self._refuse(command, REFUSAL)
+            return
+        try:
+            self._write(command)
+        except codec.ProtocolError as error:  # longer than any message may be
+            self._refuse(command, str(error))
+            return
         if isinstance(command, m.Train | m.Continue) and not self._state.busy:
             self._train_request = command.request
             self._set_state(EngineState(EngineKind.TRAINING))
@@ -216,6 +237,9 @@ class EngineWorker(QObject):
         QThread.currentThread().quit()
 
     # --- the process ------------------------------------------------------------------------------------------------
+
+    def _refuse(self, command: m.Command, why: str) -> None:
+        self.command_failed.emit(m.CommandFailed(getattr(command, "request", 0), type(command).__name__, why))
 
     def _write(self, command: m.Command) -> None:
         if self._process is not None:
@@ -291,6 +315,7 @@ class EngineWorker(QObject):
     def _end(self, exit_code: int, signal: int = 0) -> None:
         process, self._process = self._process, None
         self._not_ready.stop()
+        self._memory_timer.stop()
         if process is None:
             return
         process.deleteLater()
@@ -298,7 +323,7 @@ class EngineWorker(QObject):
             self._set_state(EngineState(EngineKind.NOT_STARTED))
         else:
             last = self._words[-1] if self._words else ""
-            self._set_state(EngineState(EngineKind.CRASHED, exit_code, signal, last))
+            self._set_state(EngineState(EngineKind.CRASHED, exit_code, signal, last, self._memory.at_the_end()))
 
     def _set_state(self, state: EngineState) -> None:
         if state != self._state:

@@ -1,0 +1,10 @@
+"""Commands that only ask: where too many wait, on either side of the pipe, they are refused in words."""
+
+from __future__ import annotations
+
+from ftgui.protocol import messages as m
+
+QUESTIONS = (m.Predict, m.Explain, m.FindNearest, m.PredictFiles, m.ShowViews, m.AskPrice, m.Judge)
+"""May be refused; what steers, stops or ends never is."""
+
+REFUSAL = "The engine has more questions before it than it can keep. Ask again when it has answered some."
