@@ -46,9 +46,11 @@ class _Tree(QTreeWidget):
 
     def sizeHint(self) -> QSize:
         tops = [item for row in range(self.topLevelItemCount()) if (item := self.topLevelItem(row)) is not None]
-        shown = [*tops, *(item.child(row) for item in tops if item.isExpanded() for row in range(item.childCount()))]
-        height = sum(self.visualItemRect(item).height() for item in shown)
-        return QSize(super().sizeHint().width(), height + 2 if shown else 0)
+        height = sum(self.visualItemRect(item).height() for item in tops)
+        for top in tops:
+            children = [top.child(row) for row in range(top.childCount() if top.isExpanded() else 0)]
+            height += sum(self.visualItemRect(child).height() for child in children if child is not None)
+        return QSize(super().sizeHint().width(), height + 2 if tops else 0)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
