@@ -417,6 +417,9 @@ class MainWindow(QWidget):
             self.workspace.pause_or_resume()
             return
         self.show_page(TRAIN)
+        if why := self.recipe.take_typed():
+            self.status.say("warning", f"{why} Press Train again to train with that.")
+            return
         self.workspace.train()
 
     @Slot()

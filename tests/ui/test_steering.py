@@ -180,7 +180,7 @@ def test_the_rate_is_what_the_engine_says(qtbot, opened: MainWindow, fake: FakeE
     bar.rate_field.setText("a lot")
     sent = len(fake.sent)
     qtbot.mouseClick(bar.set_rate, Qt.MouseButton.LeftButton)
-    assert len(fake.sent) == sent and "A rate is a number" in bar.note.full
+    assert len(fake.sent) == sent and "“a lot” is no number" in bar.note.full
 
 
 def test_what_was_refused_is_no_longer_asked_for(qtbot, opened: MainWindow, fake: FakeEngine) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel
 
 from ftgui.data.finished import About
@@ -154,3 +155,27 @@ def test_closing_stops_it(dialog: TakeAwayDialog, fake: FakeEngine, tmp_path: Pa
     dialog.write(tmp_path)
     dialog.reject()
     assert fake.sent[-1] == m.Stop()
+
+
+@pytest.mark.parametrize(("typed", "threshold"), [("7.5", 0.075), ("7,5 %", 0.075), ("never", 0.0), ("99,95", 0.9995)])
+def test_the_threshold_as_people_type_it(
+    qtbot, dialog: TakeAwayDialog, fake: FakeEngine, tmp_path: Path, typed: str, threshold: float
+) -> None:
+    dialog.threshold.selectAll()
+    qtbot.keyClicks(dialog.threshold.lineEdit(), typed)
+    assert dialog.go.isEnabled() and dialog.refusal.text() == ""
+    dialog.write(tmp_path)
+    assert sent(fake)[-1].threshold == threshold
+
+
+def test_a_threshold_that_could_be_two_is_not_exported(qtbot, dialog: TakeAwayDialog) -> None:
+    dialog.threshold.selectAll()
+    qtbot.keyClicks(dialog.threshold.lineEdit(), "1.500")
+    assert not dialog.go.isEnabled() and "can mean 1.5 or 1500" in dialog.refusal.text()
+    qtbot.keyClick(dialog.threshold.lineEdit(), Qt.Key.Key_Tab)
+    dialog.threshold.interpretText()
+    assert not dialog.go.isEnabled() and dialog.threshold.number() == 40, (
+        "not until a number is typed that is understood"
+    )
+    dialog.threshold.stepUp()
+    assert dialog.go.isEnabled() and dialog.threshold.number() == 41 and dialog.refusal.text() == ""

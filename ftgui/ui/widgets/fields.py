@@ -8,30 +8,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtCore import QEvent, QLocale, QObject, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QObject, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QComboBox,
-    QDoubleSpinBox,
     QHBoxLayout,
     QLabel,
     QLineEdit,
-    QSpinBox,
     QWidget,
 )
 
 from ftgui.protocol.problem import Problem
+from ftgui.typed_numbers import NotUnderstood, divided, read_number, times, write_power
 from ftgui.ui import icons
 from ftgui.ui.plain_text import as_plain
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import button, label
+from ftgui.ui.widgets.number_box import NumberBox
 from ftgui.ui.words import rate
 
 LOWEST_LR, HIGHEST_LR = 1e-8, 10.0
 
-_WIDEST = 2**31 - 1
-"""Qt's spin boxes count in 32 bits."""
 _NUMBER_IN_FIX = re.compile(r"^Try ([0-9.e+-]+)\.$")
 _ICONS = {"error": "circle-alert", "warning": "triangle-alert", "info": "info"}
 
@@ -138,6 +136,11 @@ class Field(QObject):
         self.note = ProblemNote(theme)
         self.note.fix_wanted.connect(self.edited)
         self._tip = tip
+        self._shown: Any = None
+        self._problem: Problem | None = None
+        self._about = ""
+        self._refusal: Problem | None = None
+        self._told = False
         self.widget = editor
         editor.setToolTip(tip)
         editor.setAccessibleName(title)
@@ -149,12 +152,46 @@ class Field(QObject):
 
     def show_value(self, value: Any) -> None:
         """The recipe's value; nothing is emitted."""
+        if value != self._shown:
+            self._shown = value
+            self._refuse("")  # it was about another one
         self.widget.blockSignals(True)
         self._show(value)
         self.widget.blockSignals(False)
 
     def _show(self, value: Any) -> None:
         raise NotImplementedError
+
+    def show_problem(self, problem: Problem | None, about: str = "") -> None:
+        """What is wrong with the value; `about` as in `ProblemNote.show_problem`."""
+        self._problem, self._about = problem, about
+        self._show_note()
+
+    def take_typed(self) -> str:
+        """What is still being typed counts now, without the key or the click elsewhere that ends it.
+
+        Returns:
+            why what was typed last is not taken, once; empty: it is, or the answer is known.
+        """
+        self._finish_typing()
+        why = "" if self._refusal is None or self._told else self._refusal.message
+        self._told = True
+        return why
+
+    def _finish_typing(self) -> None:
+        """Nothing is typed into most fields."""
+
+    def _refuse(self, why: str) -> None:
+        """What was typed is not taken, why; said until something else is typed or shown. Empty: nothing is refused."""
+        self._refusal = Problem("warning", "not-taken", why) if why else None
+        self._told = False
+        self._show_note()
+
+    def _show_note(self) -> None:
+        if self._refusal is not None:
+            self.note.show_problem(self._refusal)
+        else:
+            self.note.show_problem(self._problem, self._about)
 
     def lock(self, why: str) -> None:
         """Not to be edited, for a reason; empty: it can be."""
@@ -163,7 +200,39 @@ class Field(QObject):
         self.widget.setToolTip(why or self._tip)
 
 
-class CountField(Field):
+class _NumberField(Field):
+    """What is typed into a `NumberBox`."""
+
+    editor: NumberBox
+
+    def __init__(self, title: str, tip: str, editor: NumberBox, theme: Theme) -> None:
+        super().__init__(title, tip, editor, theme)
+        self.editor = editor
+        editor.lineEdit().textEdited.connect(self._typing)
+        editor.refused.connect(self._refused)
+        editor.valueChanged.connect(self._changed)
+
+    @Slot()
+    def _typing(self) -> None:
+        self._refuse("")
+
+    @Slot(str)
+    def _refused(self, why: str) -> None:
+        self._refuse(f"{why} Until then it is {self.editor.said}.")
+
+    def _finish_typing(self) -> None:
+        self.editor.interpretText()
+
+    @Slot()
+    def _changed(self) -> None:
+        self._refuse("")
+        self.edited.emit(self._value())
+
+    def _value(self) -> int | float:
+        return self.editor.number()
+
+
+class CountField(_NumberField):
     """A whole number.
 
     Args:
@@ -173,28 +242,18 @@ class CountField(Field):
     """
 
     def __init__(self, title: str, tip: str, theme: Theme, low: int, high: int, unit: str = "", zero: str = "") -> None:
-        self.editor = QSpinBox()
-        self._low, self._high, self._zero = low, high, zero
-        self.editor.setSuffix(unit)
-        super().__init__(title, f"{tip}\n{low:,} to {high:,}{unit}.", self.editor, theme)
-        self.editor.setKeyboardTracking(False)  # "12" is not first 1 and then 12
-        self.editor.valueChanged.connect(self._changed)
+        box = NumberBox(low, high, whole=True, unit=unit, lowest=zero)
+        super().__init__(title, f"{tip}\n{low:,} to {high:,}{unit}.", box, theme)
 
     def _show(self, value: int) -> None:
-        value = min(max(value, -_WIDEST), _WIDEST)
-        self.editor.setRange(min(self._low, value), max(self._high, value))
-        self.editor.setSpecialValueText(self._zero if value >= self._low else "")
-        self.editor.setValue(value)
-
-    @Slot(int)
-    def _changed(self, value: int) -> None:
-        self.edited.emit(value)
+        self.editor.show_number(value)
 
 
-class AmountField(Field):
+class AmountField(_NumberField):
     """A number with decimals.
 
     Args:
+        decimals: shown at least, so that nothing jumps while the arrows step; a value that has more shows them.
         scale: the editor shows the value times this; 100 for per cent.
     """
 
@@ -212,30 +271,27 @@ class AmountField(Field):
         unit: str = "",
         scale: float = 1.0,
     ) -> None:
-        self.editor = QDoubleSpinBox()
-        self._low, self._high, self._scale = low, high, scale
-        self.editor.setDecimals(decimals)
-        self.editor.setSingleStep(step)
-        self.editor.setPrefix(prefix)
-        self.editor.setSuffix(unit)
-        super().__init__(title, f"{tip}\n{prefix}{low:g} to {prefix}{high:g}{unit}.", self.editor, theme)
-        self.editor.setKeyboardTracking(False)
-        self.editor.valueChanged.connect(self._changed)
+        self._low, self._scale = low, scale
+        box = NumberBox(low, high, step=step, least_decimals=decimals, prefix=prefix, unit=unit)
+        super().__init__(title, f"{tip}\n{prefix}{low:g} to {prefix}{high:g}{unit}.", box, theme)
 
     def _show(self, value: float) -> None:
-        shown = value * self._scale if math.isfinite(value) else self._low
-        self.editor.setRange(min(self._low, shown), max(self._high, shown))
-        self.editor.setValue(shown)
+        self.editor.show_number(times(value, self._scale) if math.isfinite(value) else self._low)
 
-    @Slot(float)
-    def _changed(self, shown: float) -> None:
-        self.edited.emit(round(shown / self._scale, 8))
+    def _value(self) -> float:
+        return divided(self.editor.number(), self._scale)
 
 
-def read_rate(text: str) -> float | None:
-    """A learning rate as people type it, or None for nonsense and for what no training can use."""
-    lr, understood = QLocale.c().toDouble(text.strip().replace(",", "."))
-    return lr if understood and LOWEST_LR <= lr <= HIGHEST_LR else None
+def read_rate(text: str) -> float:
+    """A learning rate as people type it.
+
+    Raises:
+        NotUnderstood: it is no number, could be two, or no training can use it.
+    """
+    lr = read_number(text)
+    if LOWEST_LR <= lr <= HIGHEST_LR:
+        return lr
+    raise NotUnderstood(f"A rate is a number from {rate(LOWEST_LR)} to {rate(HIGHEST_LR)}, not {rate(lr)}.")
 
 
 class RateField(Field):
@@ -246,20 +302,33 @@ class RateField(Field):
         self._value = 0.0
         words = f"{tip}\n{rate(LOWEST_LR)} to {rate(HIGHEST_LR)} per step; 3e-4 means 0.0003."
         super().__init__(title, words, self.editor, theme)
+        self.editor.textEdited.connect(self._typing)
         self.editor.editingFinished.connect(self._finished)
 
     def _show(self, value: float) -> None:
         if value != self._value or not self.editor.isModified():
             self._value = value
-            self.editor.setText(rate(value))
+            self.editor.setText(write_power(value))
+
+    @Slot()
+    def _typing(self) -> None:
+        self._refuse("")
+
+    def _finish_typing(self) -> None:
+        self._finished()
 
     @Slot()
     def _finished(self) -> None:
         if not self.editor.isModified():
             return
-        read = read_rate(self.editor.text())
-        lr = self._value if read is None else read
-        self.editor.setText(rate(lr))  # also puts back what was there before nonsense
+        shown = write_power(self._value)
+        try:
+            lr = read_rate(self.editor.text())
+        except NotUnderstood as why:
+            self.editor.setText(shown)
+            self._refuse(f"{why} Until then it is {shown}.")
+            return
+        self.editor.setText(write_power(lr))
         if lr != self._value:
             self.edited.emit(lr)
 

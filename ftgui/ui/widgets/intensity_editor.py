@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QComboBox, QDialog, QDialogButtonBox, QFormLayout, QLineEdit, QVBoxLayout, QWidget
 
 from ftgui.data.intensity_survey import IntensitySurvey, range_words
 from ftgui.protocol.recipe import AUTO_INTENSITY, FULL_INTENSITY, Intensity
+from ftgui.typed_numbers import NotUnderstood, read_number, write_number
 from ftgui.ui.widgets.basics import label
 
 _BY_HAND = "by hand"
-_NUMBER = re.compile(r"[-+]?\d+([.,]\d+)?([eE][-+]?\d+)?")
-_GROUPED = re.compile(r"[-+]?[1-9]\d{0,2}[.,]\d{3}")
-
-
-def read_value(text: str) -> float | None:
-    """A stored value as people type it, with a point or a comma; None for nonsense, and for ``4,095`` and ``4.095``, which mean
-    four thousand in one country and four in another."""
-    text = text.replace(" ", "").replace(" ", "").replace("−", "-")
-    if not _NUMBER.fullmatch(text) or _GROUPED.fullmatch(text):
-        return None
-    return float(text.replace(",", "."))
 
 
 class IntensityEditor(QDialog):
@@ -62,7 +50,7 @@ class IntensityEditor(QDialog):
         given = setting if not isinstance(setting, str) else survey.suits
         for edit, name, value in ((self.low, "Black", given[0]), (self.high, "White", given[1])):
             edit.setAccessibleName(f"{name}: stored value")
-            edit.setText(f"{value:.10g}")
+            edit.setText(write_number(value))
             edit.textChanged.connect(self._refresh)
         self.way.setCurrentIndex(self.way.findData(setting if isinstance(setting, str) else _BY_HAND))
         self.way.currentIndexChanged.connect(self._refresh)
@@ -81,26 +69,32 @@ class IntensityEditor(QDialog):
         layout.addWidget(self.buttons)
         self._refresh()
 
-    def setting(self) -> Intensity | None:
-        """As set now; None: the numbers are no range."""
+    def setting(self) -> Intensity:
+        """As set now.
+
+        Raises:
+            NotUnderstood: what is typed is no range.
+        """
         way = self.way.currentData()
         if way != _BY_HAND:
             return str(way)
-        low, high = read_value(self.low.text()), read_value(self.high.text())
-        return (low, high) if low is not None and high is not None and low < high else None
+        low, high = read_number(self.low.text()), read_number(self.high.text())
+        if low < high:
+            return low, high
+        raise NotUnderstood("Two numbers, the lower one first.")
 
     @Slot()
     def _refresh(self) -> None:
         by_hand = self.way.currentData() == _BY_HAND
         self.low.setEnabled(by_hand)
         self.high.setEnabled(by_hand)
-        wrong = self.setting() is None
-        texts = [edit.text().strip() for edit in (self.low, self.high)]
-        grouped = next((text for text in texts if _GROUPED.fullmatch(text)), "")
-        plain = grouped.replace(",", "").replace(".", "")
-        why = f"“{grouped}” can mean two numbers: write {plain}." if grouped else "Two numbers, the lower one first."
-        self.says.setText(why if wrong else "Training uses what is set here; a finished model keeps its own.")
-        self.buttons.button(QDialogButtonBox.StandardButton.Apply).setEnabled(not wrong)
+        says, usable = "Training uses what is set here; a finished model keeps its own.", True
+        try:
+            self.setting()
+        except NotUnderstood as why:
+            says, usable = str(why), False
+        self.says.setText(says)
+        self.buttons.button(QDialogButtonBox.StandardButton.Apply).setEnabled(usable)
 
     @Slot()
     def _apply(self) -> None:

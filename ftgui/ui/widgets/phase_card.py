@@ -176,7 +176,7 @@ class PhaseCard(QFrame):
         self.layers_note.show_problem(problems.get(start + "train"), about)
         for name, field in self.fields.items():
             field.show_value(getattr(phase, name))
-            field.note.show_problem(problems.get(start + name), about)
+            field.show_problem(problems.get(start + name), about)
         self.summary.set_full(_summary(phase))
         self._name_for_readers(phase)
         self._show_controls(len(phases))

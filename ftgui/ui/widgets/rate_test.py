@@ -214,6 +214,8 @@ class RateTestDialog(QDialog):
 
     @Slot()
     def _use(self) -> None:
+        if self.field.take_typed():
+            return
         self._workspace.plan.change_phase(self.phase, lr=self.plot.rate)
         self.close()
 

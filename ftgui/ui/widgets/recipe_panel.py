@@ -173,6 +173,18 @@ class RecipePanel(Card):
         for index, card in enumerate(self.cards):
             card.show_state(self._states[index] if current else WAITING)
 
+    def take_typed(self) -> str:
+        """What is still being typed into a field counts now.
+
+        Returns:
+            which field does not take what was typed last, and why, once; empty: all do, or the answer is known.
+        """
+        forms = [*(card.fields for card in self.cards), self.training.fields, self.augmentation.fields]
+        for field in (field for form in forms for field in form.values()):
+            if why := field.take_typed():
+                return f"{field.title.text()}: {why}"
+        return ""
+
     def lock(self, why: str) -> None:
         """Nothing can be edited, why; empty: everything can."""
         self._why_locked = why

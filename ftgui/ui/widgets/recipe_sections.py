@@ -49,7 +49,7 @@ class FormSection(Section):
         for name, field in self.fields.items():
             section, _, own = name.rpartition(".")
             field.show_value(getattr(getattr(recipe, section) if section else recipe, own))
-            field.note.show_problem(problems.get(name))
+            field.show_problem(problems.get(name))
         self.show_problems([problems[name] for name in self.fields if name in problems])
 
     def lock(self, why: str) -> None:

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QLineEdit,
     QSlider,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -21,6 +20,7 @@ from PySide6.QtWidgets import (
 from ftgui.data.split import BY_FOLDER, Splitting, group_of
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import label
+from ftgui.ui.widgets.number_box import NumberBox
 
 _MOST_PERCENT = 50
 
@@ -78,7 +78,6 @@ class SplitEditor(QDialog):
         self.setWindowTitle("Split")
         self.setMinimumWidth(440)
         self._example = example
-        self._seed = splitting.seed
         layout = QVBoxLayout(self)
         says = (
             "The folders say what is for validation, so this counts only for what they leave open. "
@@ -97,9 +96,9 @@ class SplitEditor(QDialog):
         self.val = _slider("Validation images in percent", splitting.val)
         self.test = _slider("Test images in percent", splitting.test)
         self.val.setMinimum(1)
-        self.seed = QSpinBox()
-        self.seed.setRange(0, 999_999)
-        self.seed.setValue(splitting.seed)
+        self.seed = NumberBox(0, 999_999, whole=True)
+        self.seed.show_number(splitting.seed)
+        self.seed.setAccessibleName("Draw number")
         self.seed.setToolTip("Another number, another draw. The same number always gives the same split.")
         self.grouping = QComboBox()
         self.grouping.addItem("Every image for itself", "")
@@ -133,7 +132,8 @@ class SplitEditor(QDialog):
         layout.addWidget(self.buttons)
         for changed in (self.val.valueChanged, self.test.valueChanged, self.grouping.activated):
             changed.connect(self._refresh)
-        self.pattern.textChanged.connect(self._refresh)
+        for text_changed in (self.pattern.textChanged, self.seed.lineEdit().textChanged, self.seed.refused):
+            text_changed.connect(self._refresh)
         self._refresh()
 
     def splitting(self) -> Splitting:
@@ -141,7 +141,7 @@ class SplitEditor(QDialog):
         group_by = self.grouping.currentData()
         if group_by == "pattern":
             group_by = self.pattern.text().strip()
-        return Splitting(self.val.value() / 100, self.test.value() / 100, self.seed.value(), group_by)
+        return Splitting(self.val.value() / 100, self.test.value() / 100, int(self.seed.number()), group_by)
 
     @Slot()
     def _refresh(self) -> None:
@@ -149,7 +149,7 @@ class SplitEditor(QDialog):
         train = 100 - self.val.value() - self.test.value()
         self.shares.setText(f"train {train} % · val {self.val.value()} % · test {self.test.value()} %, of each class")
         self.pattern.setVisible(self.grouping.currentData() == "pattern")
-        text = wanted.why_not()
+        text = self.seed.refusal or wanted.why_not()
         usable = train >= 1 and not text
         if usable and wanted.group_by and self._example:
             group = group_of(self._example, wanted.group_by)
@@ -160,6 +160,7 @@ class SplitEditor(QDialog):
 
     @Slot()
     def _apply(self) -> None:
+        self.seed.interpretText()  # where a click on a button leaves the keyboard in the field, as on macOS
         self.chosen.emit(self.splitting())
 
 

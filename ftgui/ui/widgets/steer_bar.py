@@ -7,17 +7,19 @@ from pathlib import Path
 
 import msgspec
 from PySide6.QtCore import QTimer, Signal, Slot
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from ftgui.data.project import read_checkpoint
 from ftgui.progress import prefix
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import FROM_SCRATCH
+from ftgui.typed_numbers import NotUnderstood, write_power
 from ftgui.ui.advisor import Advisor
 from ftgui.ui.plain_text import as_plain
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import ElidedLabel, button, label
 from ftgui.ui.widgets.fields import HIGHEST_LR, LOWEST_LR, read_rate
+from ftgui.ui.widgets.number_box import NumberBox
 from ftgui.ui.words import rate
 from ftgui.ui.workers.engine_worker import EngineKind
 from ftgui.ui.workspace import Workspace
@@ -92,16 +94,12 @@ class SteerBar(QFrame):
         self.rate_field.setFixedWidth(86)
         self.rate_field.setAcceptDrops(False)
         self.set_rate = button("Set", "Train at this rate from the next step on")
-        self.patience = QSpinBox()
+        self.patience = NumberBox(0, 1000, whole=True, unit=" epochs", lowest="never")
         self.patience.setAccessibleName("Early stop")
         self.patience.setToolTip(
             "A phase ends after so many epochs without a better validation score: what comes then is mostly memorising. "
             "0: never."
         )
-        self.patience.setRange(0, 1000)
-        self.patience.setSpecialValueText("never")
-        self.patience.setSuffix(" epochs")
-        self.patience.setKeyboardTracking(False)
         self.finish = button(
             "Finish phase",
             "Ends this phase after the present step and goes on with the next, from the best weights so far. In the last "
@@ -145,6 +143,9 @@ class SteerBar(QFrame):
         self.rate_field.returnPressed.connect(self._send_rate)
         self.set_rate.clicked.connect(self._send_rate)
         self.patience.valueChanged.connect(self._patience_changed)
+        self.patience.refused.connect(self._say)
+        self.patience.lineEdit().textEdited.connect(self._show_note)
+        self.rate_field.textEdited.connect(self._show_note)
         self.finish.clicked.connect(self._send_finish)
         self.find_rate.clicked.connect(self.rate_test_wanted)
         self.scratch.clicked.connect(self._train_from_scratch)
@@ -160,19 +161,21 @@ class SteerBar(QFrame):
 
     @Slot()
     def _send_rate(self) -> None:
-        lr = read_rate(self.rate_field.text())
-        if lr is None:
-            self._say(f"A rate is a number from {rate(LOWEST_LR)} to {rate(HIGHEST_LR)}; 3e-4 means 0.0003.")
+        try:
+            lr = read_rate(self.rate_field.text())
+        except NotUnderstood as why:
+            self._say(str(why))
             return
         self._ask(self._workspace.steering.change_rate(lr), f"rate {rate(lr)}")
 
     @Slot()
     def _patience_changed(self) -> None:
+        self._show_note()
         self._patience_timer.start()
 
     @Slot()
     def _send_patience(self) -> None:
-        epochs = self.patience.value()
+        epochs = int(self.patience.number())
         request = self._workspace.steering.change_early_stop(epochs)
         self._ask(request, f"early stop after {epochs}" if epochs else "early stop off")
 
@@ -246,14 +249,12 @@ class SteerBar(QFrame):
         self.prefix.setToolTip(as_plain(f"{text}\n\n{_PREFIX_TIP}"))
 
     def _show_rate(self, lr: float) -> None:
-        if not self.rate_field.isModified() and self.rate_field.text() != rate(lr):
-            self.rate_field.setText(rate(lr))
+        if not self.rate_field.isModified() and self.rate_field.text() != write_power(lr):
+            self.rate_field.setText(write_power(lr))
 
     def _show_patience(self, epochs: int) -> None:
         self._patience_timer.stop()
-        self.patience.blockSignals(True)
-        self.patience.setValue(epochs)
-        self.patience.blockSignals(False)
+        self.patience.show_number(epochs)
 
     @Slot()
     def _show_groups(self) -> None:
@@ -266,6 +267,7 @@ class SteerBar(QFrame):
         lines = "\n".join(parts)
         self.rates.setToolTip(f"Learning rate now, of its peak in this phase (warm-up, then falling):\n{lines}")
 
+    @Slot()
     def _show_note(self) -> None:
         """Only while there is something to wait for."""
         waiting = f"Asked for: {', '.join(self._asked.values())}. " if self._asked else ""
@@ -276,6 +278,7 @@ class SteerBar(QFrame):
             text = f"{waiting}Takes effect with the next step."
         self._say(text)
 
+    @Slot(str)
     def _say(self, text: str) -> None:
         """In the place of the rates per group, or the plots would jump."""
         self.note.set_full(text)

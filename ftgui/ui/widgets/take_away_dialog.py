@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDialog,
-    QDoubleSpinBox,
     QFileDialog,
     QHBoxLayout,
     QVBoxLayout,
@@ -21,8 +20,10 @@ from PySide6.QtWidgets import (
 from ftgui.data.model_in_use import TrainedRun, read_trained_run
 from ftgui.data.run_record import folder_title
 from ftgui.protocol import messages as m
+from ftgui.typed_numbers import divided, times
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import Bar, button, label
+from ftgui.ui.widgets.number_box import NumberBox
 from ftgui.ui.words import plural
 from ftgui.ui.workspace import Workspace
 
@@ -126,21 +127,20 @@ class TakeAwayDialog(QDialog):
 
     def _threshold_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
-        self.threshold = QDoubleSpinBox()
-        self.threshold.setRange(0, 100)
-        self.threshold.setDecimals(0)
-        self.threshold.setSuffix(" %")
-        self.threshold.setSpecialValueText("never")
+        self.threshold = NumberBox(0, 100, unit=" %", lowest="never")
         self.threshold.setAccessibleName("Say “don't know” below")
         self.threshold.setToolTip(
             "An answer of less probability than this becomes “don't know”; the files keep the number"
         )
-        self.threshold.setValue(self._workspace.recipe.threshold * 100)
+        self.threshold.show_number(times(self._workspace.recipe.threshold, 100))
+        self.threshold.lineEdit().textChanged.connect(self._refresh)
+        self.threshold.refused.connect(self._refresh)
+        self.refusal = label("", "error", wrap=True)
         caption = label("Say “don't know” below a probability of")
         caption.setBuddy(self.threshold)
         row.addWidget(caption)
         row.addWidget(self.threshold)
-        row.addStretch(1)
+        row.addWidget(self.refusal, 1)
         return row
 
     def _buttons(self) -> QHBoxLayout:
@@ -173,6 +173,7 @@ class TakeAwayDialog(QDialog):
 
     def write(self, destination: Path) -> None:
         """In the engine."""
+        self.threshold.interpretText()  # a key may have pressed the button while the number was being typed
         while (item := self.results.takeAt(0)) is not None:
             if (old := item.widget()) is not None:
                 old.deleteLater()
@@ -184,7 +185,7 @@ class TakeAwayDialog(QDialog):
         project = self._workspace.project
         inside = project is not None and project.folder in self._run_folder.parents
         catalog = project.catalog_path if project is not None and inside else None
-        threshold = self.threshold.value() / 100
+        threshold = divided(self.threshold.number(), 100)
         self._began = True
         self._workspace.taking_away.export(self._run_folder, self.kinds, destination, catalog, threshold)
 
@@ -201,6 +202,9 @@ class TakeAwayDialog(QDialog):
             why = "The engine is not running."
         elif working:
             why = "A model is being written."
+        elif self.threshold.refusal:
+            why = self.threshold.refusal
+        self.refusal.setText(self.threshold.refusal)
         self.go.setEnabled(not why)
         self.go.setToolTip(why or "Asks for a folder; a new one is made in it")
         self.end.setText("Cancel" if working else "Close")
