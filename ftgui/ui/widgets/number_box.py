@@ -27,6 +27,8 @@ class NumberBox(QDoubleSpinBox):
 
     refused = Signal(str)
     """What was typed is not taken, why; the box shows again what it showed before."""
+    judged = Signal()
+    """`refusal` may be another: something was typed, taken or refused."""
 
     def __init__(
         self,
@@ -105,15 +107,13 @@ class NumberBox(QDoubleSpinBox):
         if why := self._why_not(text):
             self._refusal = why
             self.refused.emit(why)
+            self.judged.emit()
         return text
 
     def stepBy(self, steps: int) -> None:
         self.interpretText()
         value = plus(self.value(), times(self.singleStep(), steps))
-        value = min(max(value, self.minimum()), self.maximum())
-        if value != self.value():
-            self._refusal = ""  # before the text changes, which is when others look
-            self.setValue(value)
+        self.setValue(min(max(value, self.minimum()), self.maximum()))
         self.selectAll()
 
     # --- reading ----------------------------------------------------------------------------------------------------
@@ -146,3 +146,4 @@ class NumberBox(QDoubleSpinBox):
     @Slot()
     def _forget_refusal(self) -> None:
         self._refusal = ""
+        self.judged.emit()

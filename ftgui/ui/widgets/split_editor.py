@@ -132,8 +132,8 @@ class SplitEditor(QDialog):
         layout.addWidget(self.buttons)
         for changed in (self.val.valueChanged, self.test.valueChanged, self.grouping.activated):
             changed.connect(self._refresh)
-        for text_changed in (self.pattern.textChanged, self.seed.lineEdit().textChanged, self.seed.refused):
-            text_changed.connect(self._refresh)
+        self.pattern.textChanged.connect(self._refresh)
+        self.seed.judged.connect(self._refresh)
         self._refresh()
 
     def splitting(self) -> Splitting:

@@ -133,8 +133,7 @@ class TakeAwayDialog(QDialog):
             "An answer of less probability than this becomes “don't know”; the files keep the number"
         )
         self.threshold.show_number(times(self._workspace.recipe.threshold, 100))
-        self.threshold.lineEdit().textChanged.connect(self._refresh)
-        self.threshold.refused.connect(self._refresh)
+        self.threshold.judged.connect(self._refresh)
         self.refusal = label("", "error", wrap=True)
         caption = label("Say “don't know” below a probability of")
         caption.setBuddy(self.threshold)
