@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 from ftgui.data import split as splitting
+from ftgui.data.catalog_trouble import CatalogDamaged, CatalogError, as_catalog_error
 from ftgui.data.class_problems import Look, class_problems
 from ftgui.data.figures import Answers, answers_from
 from ftgui.data.findings import KINDS, ORDER, Group
@@ -97,20 +98,6 @@ def _itself_and_folders(path: str) -> Iterator[str]:
         path = path.rpartition("/")[0]
 
 
-class CatalogError(Exception):
-    """The catalog file can't be used; the text says why."""
-
-
-def catalog_trouble(error: sqlite3.Error) -> str:
-    """What an open catalog's refusal means, in sentences that say what to do."""
-    if isinstance(error, sqlite3.OperationalError):
-        return f"The project's catalog can't be used just now: {error}. Close other programs that use it, or make room."
-    return (
-        f"The project's catalog is damaged: {error}. Move the file catalog.sqlite away and open the folder again: its images "
-        "are looked through anew. What was relabelled or excluded in it is lost; a run's samples.csv says what it was then."
-    )
-
-
 class Catalog:
     """An open catalog. Use one per thread and close it.
 
@@ -134,13 +121,13 @@ class Catalog:
                 uri, uri=True, timeout=patience, isolation_level=None, check_same_thread=not any_thread
             )
         except sqlite3.Error as error:
-            raise CatalogError(f"The catalog {path} can't be opened: {error}") from error
+            raise as_catalog_error(error) from error
         try:
             self._prepare(read_only)
         except BaseException as error:
             self._db.close()  # or the file could not be moved or deleted on Windows while the error is shown
             if isinstance(error, sqlite3.Error | UnicodeDecodeError):
-                raise CatalogError(f"The catalog {path} can't be opened: {error}") from error
+                raise as_catalog_error(error) from error
             raise
         self._finder = Finder(self._db)
 
@@ -377,6 +364,18 @@ class Catalog:
         row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return None if row is None else str(row[0])
 
+    @staticmethod
+    def _decode(kept: str, kind: Any) -> Any:
+        """What `_get` gave, of a type that msgspec knows.
+
+        Raises:
+            CatalogDamaged: it is something else.
+        """
+        try:
+            return msgspec.convert(json.loads(kept), kind)  # Python's: it may hold a NaN, from a recipe
+        except (msgspec.ValidationError, ValueError, RecursionError) as error:
+            raise CatalogDamaged(f"what it keeps of the dataset can't be understood ({error})") from error
+
     def _set(self, key: str, value: str) -> None:
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
@@ -386,6 +385,8 @@ class Catalog:
         root = self._get("root")
         if root is None:
             raise CatalogError("The catalog is empty: no dataset was opened in this project.")
+        if "\0" in root:
+            raise CatalogDamaged("its folder has no name that a folder can have")
         return Path(root)
 
     @property
@@ -402,7 +403,7 @@ class Catalog:
     def splitting(self) -> Splitting:
         """How the images were split."""
         stored = self._get("split")
-        return Splitting(**json.loads(stored)[0]) if stored else Splitting()
+        return self._decode(stored, tuple[Splitting, list[str]])[0] if stored else Splitting()
 
     @property
     def judged_by(self) -> str:
@@ -515,7 +516,7 @@ class Catalog:
     def intensity_survey(self) -> IntensitySurvey | None:
         """What was seen of them."""
         kept = self._get("intensity")
-        return None if kept is None else msgspec.json.decode(kept, type=IntensitySurvey | None)
+        return None if kept is None else self._decode(kept, IntensitySurvey | None)
 
     def keep_intensity_survey(self, seen: IntensitySurvey | None) -> None:
         """For `intensity_survey`."""
@@ -526,7 +527,7 @@ class Catalog:
     def read_with(self) -> IntensityRange | None:
         """The intensity range with which images were checked."""
         kept = self._get("read_with")
-        return None if kept in (None, "null") else msgspec.json.decode(str(kept), type=tuple[float, float])
+        return None if kept is None else self._decode(kept, IntensityRange | None)
 
     def read_from_now_with(self, intensity: IntensityRange | None) -> None:
         """What was seen of images with more than 8 bits in another range no longer counts: `unchecked` names them again."""
@@ -584,14 +585,18 @@ class Catalog:
         for problem in about_all:
             by_kind.setdefault(problem.kind, []).append(problem)
         groups = [Group(kind, len(found), tuple(found[:MOST_EXAMPLES]), False) for kind, found in by_kind.items()]
-        counts = json.loads(self._get("problem_counts") or "{}")
+        counts = self._decode(self._get("problem_counts") or "{}", dict[str, int])
         for kind, count in counts.items():
+            if kind not in KINDS:
+                raise CatalogDamaged(f"it has a problem of an unknown kind, “{kind}”")
             rows = self._db.execute(
                 "SELECT severity, kind, message, path, fix FROM problems WHERE kind = ? ORDER BY path LIMIT ?",
                 (kind, MOST_EXAMPLES),
             )
             groups.append(Group(kind, count, tuple(Problem(*row) for row in rows), False))
         for kind, count in self._db.execute("SELECT kind, count(*) FROM findings GROUP BY kind").fetchall():
+            if kind not in KINDS:
+                raise CatalogDamaged(f"it has a finding of an unknown kind, “{kind}”")
             groups.append(Group(kind, count, tuple(self._examples(kind)), True))
         suspects = self._suspects()
         if suspects:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from ftgui.data.intensity_survey import known_survey, range_words, resolved, sur
 from ftgui.data.job import Job
 from ftgui.data.records import Checked
 from ftgui.protocol.recipe import AUTO_INTENSITY, Intensity
+
+log = logging.getLogger(__name__)
 
 TINY_SIDE = 32
 """Pixels: images with a shorter side below this are told."""
@@ -107,7 +110,7 @@ def check_images(catalog: Catalog, job: Job, threads: int = 2) -> int:
             job.progress(done, len(waiting))
             while len(running) < _AHEAD and done + len(running) < len(waiting):
                 path, size, mtime = waiting[done + len(running)]
-                running.append(pool.submit(check, root / path, path, size, mtime, intensity))
+                running.append(pool.submit(_check_any, root / path, path, size, mtime, intensity))
             checked = running.pop(0).result()
             bad += checked.problem is not None
             batch.append(checked)
@@ -119,6 +122,16 @@ def check_images(catalog: Catalog, job: Job, threads: int = 2) -> int:
         catalog.record_checked(batch)
     job.progress(len(waiting), len(waiting))
     return bad
+
+
+def _check_any(file: Path, path: str, size: int, mtime: float, intensity: IntensityRange | None) -> Checked:
+    """As `check`; whatever a library stumbles over in one image is a problem of that image, and others are looked at."""
+    try:
+        return check(file, path, size, mtime, intensity)
+    except Exception as error:
+        log.warning("checking %s failed", path, exc_info=True)
+        why = f"It can't be looked at: {type(error).__name__}: {error}"
+        return Checked(path, size, mtime, problem=why, findings=(("damaged", why),))
 
 
 def check(file: Path, path: str, size: int, mtime: float, intensity: IntensityRange | None = None) -> Checked:

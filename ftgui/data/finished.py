@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from ftgui.data.json_files import decode_object
+
 MODEL_FORMAT = 1
 WEIGHTS_FILE = "model.safetensors"
 DESCRIPTION_FILE = "ftgui.json"
@@ -74,14 +76,14 @@ def read_about(folder: Path) -> About:
         raise ModelError(f"{path} can't be read: {error}.") from error
     try:
         # The version first: what a newer one says may have another shape.
-        written = msgspec.json.decode(raw).get("format")
+        written = decode_object(raw).get("format")
         if not isinstance(written, int) or written > MODEL_FORMAT:
             raise ModelError(
                 f"The model in {folder} is from a newer ftgui (format {written}; this one reads up to {MODEL_FORMAT}). "
                 "Update ftgui to use it."
             )
         about = msgspec.json.decode(raw, type=About)
-    except (msgspec.DecodeError, AttributeError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise ModelError(f"{path} is damaged: {error}.") from error
     if not (about.temperature > 0 and math.isfinite(about.temperature) and 0 <= about.threshold <= 1):
         raise ModelError(

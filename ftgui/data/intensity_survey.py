@@ -5,6 +5,7 @@ What was seen is kept in the catalog until other images come; what is chosen fro
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from collections.abc import Sequence
@@ -20,6 +21,8 @@ from ftgui.data.intensity import IntensityRange
 from ftgui.data.job import Job
 from ftgui.data.words import plural
 from ftgui.protocol.recipe import AUTO_INTENSITY, Intensity
+
+log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from ftgui.data.catalog import Catalog  # it keeps what is found here
@@ -127,6 +130,9 @@ def survey(root: Path, candidates: Sequence[Candidate], identity: str, job: Job)
             seen = open_values(root / path)
         except ImageError:
             continue  # the check says what is wrong with it
+        except Exception:  # what a library stumbles over in one image keeps nobody from looking at the others
+            log.warning("looking at the intensities of %s failed", path, exc_info=True)
+            continue
         if seen is None:
             continue
         looked += 1

@@ -19,6 +19,7 @@ from ftgui.atomic_files import write_atomically
 from ftgui.data.comparison import read_samples
 from ftgui.data.finished import BEST_FOLDER, ModelError, has_model, read_about
 from ftgui.data.history import METRICS_FILE
+from ftgui.data.json_files import decode_object, number, text
 from ftgui.data.project import Project, read_result, read_run_backbone, run_number
 from ftgui.progress import percent
 from ftgui.protocol.recipe import Backbone
@@ -127,7 +128,7 @@ def read_trained_run(folder: Path) -> TrainedRun:
     return TrainedRun(
         folder,
         reason if isinstance(reason, str) else "",
-        float(accuracy) if isinstance(accuracy, int | float) else math.nan,
+        number(accuracy),
         _started(folder),
         validation if isinstance(validation, str) else _validation_of(folder),
         read_run_backbone(folder),
@@ -146,20 +147,17 @@ def _validation_of(folder: Path) -> str:
 def _started(folder: Path) -> float:
     try:
         with (folder / METRICS_FILE).open(encoding="utf-8", errors="replace") as file:
-            time = json.loads(next(islice(file, 1), "")).get("time")
-    except (OSError, ValueError, AttributeError):
+            return number(decode_object(next(islice(file, 1), "")).get("time"), 0.0)
+    except (OSError, ValueError):
         return 0.0
-    return float(time) if isinstance(time, int | float) else 0.0
 
 
 def read_choice(project: Project) -> str:
     """Name of the folder of the run the person chose; empty if nobody chose, or what was written can't be read."""
     try:
-        raw = json.loads((project.folder / CHOICE_FILE).read_text(encoding="utf-8"))
+        return text(decode_object((project.folder / CHOICE_FILE).read_text(encoding="utf-8")).get("run"))
     except (OSError, ValueError):
         return ""
-    name = raw.get("run") if isinstance(raw, dict) else None
-    return name if isinstance(name, str) else ""
 
 
 def write_choice(project: Project, name: str) -> None:

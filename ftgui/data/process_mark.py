@@ -14,6 +14,7 @@ import time
 import uuid
 from functools import cache
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -28,14 +29,14 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 class ProcessMark(msgspec.Struct, frozen=True, kw_only=True):
     """Who uses a folder."""
 
-    pid: int
+    pid: Annotated[int, msgspec.Meta(ge=1, le=2**32 - 1)]
     identity: str
     """Tells the process from another that gets its number later."""
     host: str
     """Name of the computer."""
     doing: str
     """A sentence part for the person, e.g. ``"window"``."""
-    since: float
+    since: Annotated[float, msgspec.Meta(ge=0, le=1e11)]
     """Seconds since 1970."""
     token: str
     """Of this mark alone."""
@@ -71,7 +72,7 @@ def process_identity(pid: int) -> str:
         return f"{psutil.Process(pid).create_time():.1f}"
     except psutil.AccessDenied:
         return _HIDDEN
-    except (psutil.NoSuchProcess, ProcessLookupError, FileNotFoundError):
+    except (psutil.NoSuchProcess, ProcessLookupError, FileNotFoundError, OverflowError):  # a number that none can have
         return ""
 
 
@@ -99,7 +100,7 @@ def read_mark(path: Path) -> ProcessMark | None:
         return msgspec.json.decode(path.read_bytes(), type=ProcessMark)
     except (FileNotFoundError, NotADirectoryError):  # beside the runs lies their index
         return None
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, RecursionError):
         log.info("%s can't be read", path, exc_info=True)
         return None
 

@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from ftgui.data.catalog import Catalog, CatalogError
+from ftgui.data.catalog import Catalog
+from ftgui.data.catalog_trouble import CatalogError
 from ftgui.data.comparison import read_samples
 from ftgui.data.differences import read_environment
 from ftgui.data.figures import Answers, Counts, answers_from

@@ -17,6 +17,7 @@ import msgspec
 from ftgui.atomic_files import sweep
 from ftgui.data.about_run import ABOUT_FILE
 from ftgui.data.added import ADDED_FOLDER
+from ftgui.data.catalog_trouble import is_damage
 from ftgui.data.comparison import SAMPLES_FILE
 from ftgui.data.finished import BEST_FOLDER, WEIGHTS_FILE
 from ftgui.data.history import METRICS_FILE
@@ -117,9 +118,10 @@ def _load(runs_folder: Path) -> _Known:
     try:
         with _database(runs_folder) as db:
             return {name: (state, record) for name, state, record in db.execute("SELECT * FROM runs")}
-    except sqlite3.OperationalError:  # locked, read-only, a full disk: the folders are read instead
-        log.info("the index of %s can't be used", runs_folder, exc_info=True)
-    except sqlite3.DatabaseError:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        if not is_damage(error):  # locked, read-only, a full disk: the folders are read instead
+            log.info("the index of %s can't be used", runs_folder, exc_info=True)
+            return {}
         log.info("the index of %s is damaged and made anew", runs_folder, exc_info=True)
         try:
             (runs_folder / INDEX_FILE).unlink(missing_ok=True)

@@ -11,20 +11,90 @@ fingerprint proves when the run goes on.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import safetensors
 import safetensors.torch
 import torch
 
 from ftgui.atomic_files import write_atomically
+from ftgui.data.json_files import decode_object
 from ftgui.data.project import CHECKPOINT_FILE
+from ftgui.engine.accumulation import out_of_memory
 from ftgui.engine.errors import EngineError
 
 CHECKPOINT_FORMAT = 2
+
+MOST = 2**53
+"""No count is above this; a larger one comes of damage."""
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=MOST)]
+
+
+@dataclass
+class Position:
+    """Where a run is; plain numbers, so that a checkpoint can hold them."""
+
+    phase: Annotated[int, msgspec.Meta(ge=-1, le=MOST)] = -1
+    """Index in `Recipe.active_phases`."""
+    epoch: Count = 0
+    """From 1 over the whole run; the one that runs, or ran last."""
+    epoch_in_phase: Count = 0
+    """Epochs of the phase that are over."""
+    batch: Count = 0
+    """Batches of the running epoch that are done; 0 between epochs."""
+    step: Count = 0
+    """Optimizer steps done."""
+    phase_began: Count = 0
+    """Steps done before the phase."""
+    since_best: Count = 0
+    """Epochs without a better score in this phase."""
+    best_in_phase: Annotated[list[float], msgspec.Meta(min_length=2, max_length=2)] = field(
+        default_factory=lambda: [-math.inf, -math.inf]
+    )
+
+
+class _Calibration(msgspec.Struct):
+    temperature: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    error_before: float = math.nan
+    error_after: float = math.nan
+
+
+class _Best(msgspec.Struct):
+    epoch: Count
+    loss: float
+    calibration: _Calibration = msgspec.field(default_factory=_Calibration)
+
+
+class _Optimizer(msgspec.Struct):
+    peak: float
+    born: dict[str, Count]
+
+
+class _Plain(msgspec.Struct):
+    """What the plain part is made of, so that a file in which anything may stand is understood whole or not at all, before
+    a run is touched."""
+
+    at: Position
+    trainable: list[Count]
+    optimizer: _Optimizer
+    average: Count
+    early_stop: Count
+    phase_over: bool
+    part: Annotated[int, msgspec.Meta(ge=1, le=MOST)]
+    views: Count
+    frozen_hash: str
+    gathered: Count
+    best: _Best | None
+    losses: list[float]
+    seconds: float
+    metrics_bytes: Count
 
 
 @dataclass(frozen=True)
@@ -77,9 +147,26 @@ def load(run_folder: Path) -> Checkpoint:
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 - it is no dict
         if metadata.get("format") != str(CHECKPOINT_FORMAT):
             raise EngineError(f"The checkpoint of {run_folder.name} was written by another version of ftgui.")
-        return Checkpoint(json.loads(metadata["plain"]), tensors)
-    except (OSError, safetensors.SafetensorError, ValueError, KeyError) as error:
+        plain = decode_object(metadata["plain"])
+        msgspec.convert(plain, _Plain)
+        return Checkpoint(plain, tensors)
+    except (OSError, safetensors.SafetensorError, msgspec.ValidationError, ValueError, KeyError) as error:
         raise EngineError(f"The checkpoint of {run_folder.name} can't be read: {error}") from error
+
+
+@contextmanager
+def restoring() -> Iterator[None]:
+    """What is in a checkpoint is put in its place; where it is understood but does not fit, that is said.
+
+    Raises:
+        EngineError: it does not.
+    """
+    try:
+        yield
+    except (KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+        if out_of_memory(error):
+            raise
+        raise EngineError(f"The checkpoint is damaged: {type(error).__name__}, {error}") from error
 
 
 def remove(run_folder: Path) -> None:

@@ -16,7 +16,8 @@ import torch
 import ftgui
 from ftgui.atomic_files import settle, unfinished_folder, write_atomically
 from ftgui.data.card import RunFacts
-from ftgui.data.catalog import Catalog, CatalogError
+from ftgui.data.catalog import Catalog
+from ftgui.data.catalog_trouble import CatalogError
 from ftgui.data.comparison import SAMPLES_FILE, read_samples
 from ftgui.data.finished import DESCRIPTION_FILE, WEIGHTS_FILE, About, model_folder, run_folder_of
 from ftgui.data.project import catalog_beside, slug

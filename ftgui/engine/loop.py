@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from ftgui.data.running import marked_as_running
 from ftgui.engine import checkpoint as checkpoints
 from ftgui.engine.accumulation import Accumulation, out_of_memory
 from ftgui.engine.best import BestWeights
-from ftgui.engine.checkpoint import Checkpoint
+from ftgui.engine.checkpoint import Checkpoint, Position
 from ftgui.engine.errors import EngineError
 from ftgui.engine.explosion import ExplosionWatch, LossExploded
 from ftgui.engine.export import Description
@@ -67,27 +67,6 @@ class _Refused(Exception):
 
 class StopRequested(Exception):
     """The person pressed Stop; raised between steps."""
-
-
-@dataclass
-class Position:
-    """Where a run is; plain numbers, so that a checkpoint can hold them."""
-
-    phase: int = -1
-    """Index in `Recipe.active_phases`."""
-    epoch: int = 0
-    """From 1 over the whole run; the one that runs, or ran last."""
-    epoch_in_phase: int = 0
-    """Epochs of the phase that are over."""
-    batch: int = 0
-    """Batches of the running epoch that are done; 0 between epochs."""
-    step: int = 0
-    """Optimizer steps done."""
-    phase_began: int = 0
-    """Steps done before the phase."""
-    since_best: int = 0
-    """Epochs without a better score in this phase."""
-    best_in_phase: list[float] = field(default_factory=lambda: [-math.inf, -math.inf])
 
 
 class Training:
@@ -234,7 +213,8 @@ class Training:
             except OSError as error:
                 raise EngineError(f"{self._folder} can't be written: {error}.") from error
         else:
-            self._restore_model(checkpoint)  # first, because reading images may take long and be stopped
+            with checkpoints.restoring():
+                self._restore_model(checkpoint)  # first, because reading images may take long and be stopped
         self._read_images()
         images = self._images
         train, val = images.indices("train"), images.indices("val")
@@ -304,7 +284,8 @@ class Training:
         self._frozen_hash = self.freezer.frozen_hash()
         self._choose_views()
         if checkpoint is not None:
-            self._restore_phase(checkpoint)
+            with checkpoints.restoring():
+                self._restore_phase(checkpoint)
         self._in_phase = True
         self._new_outlook()
         began, layers, frozen = self.at.phase_began, self.freezer.names(), self._frozen_hash
@@ -632,6 +613,8 @@ class Training:
         """What a checkpoint says about the run as a whole; the phase's part follows when its optimizer is made."""
         plain = checkpoint.plain
         self.at = Position(**plain["at"])
+        if self.at.phase >= len(self.phases):
+            raise EngineError("The checkpoint is of a recipe with more phases than there are.")
         self._early_stop = plain["early_stop"]
         self._explosion_watch.restore(plain["losses"])
         self._seconds_before = plain["seconds"]
@@ -640,6 +623,8 @@ class Training:
             raise EngineError("The checkpoint is of another model than the recipe's.")
         self._best.restore(checkpoint, list(kept))
         self.model.load_state_dict(kept, strict=False)
+        if not set(plain["trainable"]) <= set(self.freezer.tree.names.units):
+            raise EngineError("The checkpoint is of another model than the recipe's: it has other layers.")
         self.freezer.set_trainable(set(plain["trainable"]))
         self._emit_freezing(0)
 

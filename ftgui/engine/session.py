@@ -16,7 +16,8 @@ from pathlib import Path
 import msgspec
 from PIL import Image
 
-from ftgui.data.catalog import Catalog, CatalogError, catalog_trouble
+from ftgui.data.catalog import Catalog
+from ftgui.data.catalog_trouble import CatalogError, as_catalog_error
 from ftgui.data.finished import BEST_FOLDER, has_model
 from ftgui.data.formats import ImageError
 from ftgui.data.going_on import OtherImagesError, samples_of
@@ -126,9 +127,9 @@ class Session:
             self._fail(command, str(error))
         except BrokenPipeError:
             raise  # there is nobody to tell
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             log.warning("command %s failed", type(command).__name__, exc_info=True)
-            self._fail(command, catalog_trouble(error))
+            self._fail(command, str(as_catalog_error(error)))
         except OSError as error:
             log.warning("command %s failed", type(command).__name__, exc_info=True)
             self._fail(command, f"A file can't be read or written: {error}.")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ftgui.data.catalog import CatalogError, catalog_trouble
+from ftgui.data.catalog_trouble import CatalogError, as_catalog_error
 from ftgui.data.finished import ModelError
 from ftgui.data.foreign import json_text, visible
 from ftgui.data.headless import RunError
@@ -45,8 +45,8 @@ def ends_well(work: Callable[[], int]) -> int:
         return 0
     except KeyboardInterrupt:
         return STOPPED
-    except sqlite3.Error as error:
-        say(f"ftgui: {catalog_trouble(error)}")
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        say(f"ftgui: {as_catalog_error(error)}")
         return 1
     except (EngineError, ModelError, RecipeError, DatasetError, CatalogError, RunError, OSError) as error:
         say(f"ftgui: {error}")

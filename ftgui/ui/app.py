@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sqlite3
 import sys
 import traceback
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from PySide6.QtWidgets import QApplication
 
 import ftgui
 from ftgui import paths
+from ftgui.data.catalog_trouble import CatalogError
 from ftgui.data.foreign import LogFormatter
 from ftgui.progress import ProgressLine
 from ftgui.protocol import messages as m
@@ -46,11 +48,22 @@ def make_application() -> QApplication:
     return application
 
 
-def show_exceptions(say: Callable[[str, str], None]) -> None:
-    """An exception in a slot is printed by PySide and lost; say it in the window too, and log it."""
+def show_exceptions(
+    say: Callable[[str, str], None], catalog_trouble: Callable[[sqlite3.Error | CatalogError], None]
+) -> None:
+    """An exception in a slot is printed by PySide and lost; say it in the window too, and log it.
+
+    Args:
+        say: takes severity and sentence.
+        catalog_trouble: takes what the open catalog raised: any part of the window may read of it at any time, also what
+            is drawn, and is told by nobody but this that it can't be read.
+    """
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         log.error("".join(traceback.format_exception(kind, error, trace)))
+        if isinstance(error, sqlite3.Error | CatalogError) and not isinstance(error, sqlite3.ProgrammingError):
+            catalog_trouble(error)
+            return
         say("error", f"Unexpected {kind.__name__}: {error}. This is a fault in ftgui; the log has the details.")
 
     sys.excepthook = hook
@@ -86,7 +99,7 @@ def main(folder: Path | None = None, sample: bool = False, picture: Path | None 
     heartbeat = QTimer(window)
     heartbeat.start(250)
     heartbeat.timeout.connect(_nothing)
-    show_exceptions(workspace.message.emit)
+    show_exceptions(workspace.message.emit, workspace.collection.trouble)
     if picture is not None:
         window.resize(*PICTURE_SIZE)
         photographer = Photographer(workspace, window, picture)

@@ -15,6 +15,7 @@ from PySide6.QtCore import QFileSystemWatcher, QObject, QThreadPool, QTimer, Sig
 
 from ftgui.data.archive import is_archive_name, unpacked
 from ftgui.data.catalog import Catalog
+from ftgui.data.catalog_trouble import CatalogDamaged, CatalogError, as_catalog_error, set_aside
 from ftgui.data.check import look_through
 from ftgui.data.job import Job
 from ftgui.data.lookalikes import find_lookalikes
@@ -69,6 +70,8 @@ class Wish:
     only: Sequence[str] = ()
     wanted: Wanted | None = None
     entry: Entry = Entry.ASK
+    anew: bool = False
+    """With a new catalog; the one there is, which is damaged, is kept under another name."""
 
 
 class Collection(QObject):
@@ -92,6 +95,10 @@ class Collection(QObject):
     held = Signal(object, object)
     """The project is open in another window: a `Wish`, and the `ProjectHeld` that says which. `open_again` with the
     person's answer."""
+    damaged = Signal(object, object)
+    """A catalog can't be understood: a `Wish` to open it with a new one, for `open_again`, and the `CatalogDamaged`."""
+    closed = Signal()
+    """What was open is no more, and nothing else is yet."""
     failed = Signal(str)
     """Nothing was opened, why."""
     went_wrong = Signal(str)
@@ -131,6 +138,8 @@ class Collection(QObject):
         self._source = Path()
         self._wish = self._shown_wish = Wish(sample_folder, "")
         """To open the newest; what is open."""
+        self._in_trouble = False
+        """What is open can't be read, which was said."""
         self._number = 0
         """Of the newest wish to open something."""
         self._begun.connect(self._has_begun)
@@ -291,6 +300,7 @@ class Collection(QObject):
         self._rescan_timer.stop()
         self._compare_timer.stop()
         self._let_go()
+        self._in_trouble = False
         self.project, self.contents, self.trained = project, contents, trained
         self._intensity = recipe.dataset.intensity
         self._shown_wish = self._wish
@@ -333,13 +343,16 @@ class Collection(QObject):
     @Slot(str)
     def _failed(self, sentence: str) -> None:
         if self.sender() is self._opening:
-            self._opening = None
+            error, self._opening = self._opening.error, None
             self.progress.emit("", 0, 0)
-            self.failed.emit(sentence)
+            if isinstance(error, CatalogDamaged):
+                self.damaged.emit(replace(self._wish, anew=True), error)
+            else:
+                self.failed.emit(sentence)
         elif self.sender() is self._scan:
-            self._scan = None
+            error, self._scan = self._scan.error, None
             self.progress.emit("", 0, 0)
-            self.went_wrong.emit(f"The folder could not be looked through to its end: {sentence}")
+            self._went_wrong(error, f"The folder could not be looked through to its end: {sentence}")
 
     @Slot(object, object)
     def _progress(self, done: int, total: int) -> None:
@@ -411,9 +424,10 @@ class Collection(QObject):
 
     @Slot(str)
     def _check_failed(self, sentence: str) -> None:
-        if self.sender() is self._check:
+        if self._check is not None and self.sender() is self._check:
+            error = self._check.error
             self._check_over()
-            self.went_wrong.emit(f"The images could not be checked: {sentence}")
+            self._went_wrong(error, f"The images could not be checked: {sentence}")
 
     def _check_over(self) -> None:
         self._check = None
@@ -504,8 +518,41 @@ class Collection(QObject):
 
     @Slot(str)
     def _refresh_failed(self, sentence: str) -> None:
+        error = self._refreshing.error if self._refreshing is not None else None
         self._refreshing = None
-        self.went_wrong.emit(sentence)
+        self._went_wrong(error, sentence)
+
+    # --- a catalog that can't be read -------------------------------------------------------------------------------
+
+    def trouble(self, error: sqlite3.Error | CatalogError) -> None:
+        """Somebody met it while reading or writing the open catalog; it is said once."""
+        known = error if isinstance(error, CatalogError) else as_catalog_error(error)
+        self._went_wrong(known, str(known))
+
+    def _went_wrong(self, error: Exception | None, sentence: str) -> None:
+        if self._in_trouble:
+            return  # whoever draws meets it again and again
+        if isinstance(error, CatalogDamaged):
+            self._in_trouble = True
+            self.damaged.emit(replace(self._shown_wish, anew=True), error)
+            return
+        self._in_trouble = True  # who hears of it may read the catalog at once
+        try:
+            self.went_wrong.emit(sentence)
+        finally:
+            self._in_trouble = False
+
+    def begin_anew(self, wish: Wish) -> None:
+        """Give a damaged catalog's project a new one. Nothing may hold the old one open, or Windows does not rename it."""
+        if self.project is not None and wish.find is self._shown_wish.find:
+            for task in (self._scan, self._check, self._refreshing):
+                if task is not None:
+                    task.cancel()
+            self._scan = self._check = self._refreshing = None
+            self._let_go()
+            self.project = None
+            self.closed.emit()
+        self.open_again(wish)
 
 
 def _work(
@@ -527,6 +574,8 @@ def _work(
         return held
     except OSError as error:
         raise DatasetError(f"The project in {project.folder} can't be written: {error}.") from error
+    if wish.anew:
+        _set_aside(project)
     trained = read_trained_runs(project)
 
     def first() -> None:
@@ -538,6 +587,17 @@ def _work(
     except (LayoutQuestion, TableQuestion) as question:
         return question
     return Outcome(project, recipe, _contents(project.catalog_path, job), found.folders, trained)
+
+
+def _set_aside(project: Project) -> None:
+    try:
+        log.info("the damaged catalog is kept as %s", set_aside(project.catalog_path))
+    except FileNotFoundError:
+        pass  # somebody moved it away by hand
+    except OSError as error:
+        raise DatasetError(
+            f"The damaged catalog in {project.folder} can't be kept under another name: {error}."
+        ) from error
 
 
 def _look_at(project: Project, folder: Path, only: Sequence[str], job: Job) -> Outcome:

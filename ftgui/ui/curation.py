@@ -14,7 +14,8 @@ from PySide6.QtGui import QUndoStack
 
 from ftgui.data import edits
 from ftgui.data.added import ADDED_FOLDER, keep_copy
-from ftgui.data.catalog import Catalog, CatalogError
+from ftgui.data.catalog import Catalog
+from ftgui.data.catalog_trouble import CatalogError, is_damage
 from ftgui.data.edits import Ids, Values
 from ftgui.data.formats import ImageError
 from ftgui.data.job import Job
@@ -325,7 +326,9 @@ class Curation(QObject):
 
     def _failed(self, words: str, error: sqlite3.Error) -> None:
         log.warning("edit failed", exc_info=error)
-        if "locked" in str(error):
+        if is_damage(error):
+            self._collection.trouble(error)
+        elif "locked" in str(error):
             why = "The project is being written to by another program, or by the search for images. Try again in a moment."
             self.said.emit("error", f"“{words}” was not done. {why}")
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,7 @@ from PySide6.QtWidgets import (
 )
 
 from ftgui.data.archive import count_images, is_archive_name
+from ftgui.data.catalog_trouble import CatalogDamaged
 from ftgui.data.formats import EXTENSIONS
 from ftgui.data.found import ARCHIVES
 from ftgui.data.job import Job
@@ -62,7 +63,7 @@ from ftgui.ui.widgets.layer_panel import LayerPanel
 from ftgui.ui.widgets.layout_dialog import LayoutDialog
 from ftgui.ui.widgets.look_only_banner import LookOnlyBanner
 from ftgui.ui.widgets.model_chooser import ModelChooser
-from ftgui.ui.widgets.questions import Choice, ask_about_closing, ask_about_held, ask_about_long_run
+from ftgui.ui.widgets.questions import Choice, ask_about_closing, ask_about_damage, ask_about_held, ask_about_long_run
 from ftgui.ui.widgets.recipe_panel import TRAINING_RUNS, RecipePanel
 from ftgui.ui.widgets.search_keys import focus_search
 from ftgui.ui.widgets.status_line import StatusLine
@@ -279,6 +280,7 @@ class MainWindow(QWidget):
         workspace.curation.edited.connect(self.notice.say)
         workspace.collection.asked.connect(self._ask_layout)
         workspace.collection.held.connect(self._ask_about_held)
+        workspace.collection.damaged.connect(self._ask_about_damage)
         workspace.long_run.offered.connect(self._ask_about_long_run)
         workspace.access.changed.connect(self._access_changed)
         self.look_only.take_over_wanted.connect(workspace.collection.take_over)
@@ -564,6 +566,10 @@ class MainWindow(QWidget):
     def _ask_about_held(self, wish: Wish, held: ProjectHeld) -> None:
         collection = self.workspace.collection
         ask_about_held(held, lambda entry: collection.open_again(replace(wish, entry=entry)), self).open()
+
+    @Slot(object, object)
+    def _ask_about_damage(self, wish: Wish, error: CatalogDamaged) -> None:
+        ask_about_damage(error, partial(self.workspace.collection.begin_anew, wish), self).open()
 
     @Slot(LongRunOffer)
     def _ask_about_long_run(self, offer: LongRunOffer) -> None:

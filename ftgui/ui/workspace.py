@@ -172,6 +172,8 @@ class Workspace(QObject):
         collection.changed.connect(self._contents_changed)
         collection.failed.connect(self._open_failed)
         collection.held.connect(self._project_held)
+        collection.damaged.connect(self._project_held)
+        collection.closed.connect(self._closed)
         self.access.changed.connect(self._access_changed)
         self.access.taken_over.connect(self._taken_over)
         collection.went_wrong.connect(self._dataset_trouble)
@@ -580,6 +582,12 @@ class Workspace(QObject):
     @Slot()
     def _project_held(self) -> None:
         self.recipe_changed.emit()  # nothing is being opened any more
+
+    @Slot()
+    def _closed(self) -> None:
+        self.undo_stack.clear()  # its steps are of a catalog that is no more
+        self.project_changed.emit()
+        self.recipe_changed.emit()
 
     @Slot()
     def _taken_over(self) -> None:

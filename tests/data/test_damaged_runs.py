@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
+import sqlite3
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ftgui.data.card import RunFacts, figures_of
-from ftgui.data.finished import About
+from ftgui.data.finished import About, ModelError, read_about
 from ftgui.data.job import Job
-from ftgui.data.project import continuable, read_evaluation
+from ftgui.data.model_in_use import CHOICE_FILE, read_trained_runs
+from ftgui.data.process_mark import ProcessMark, encode, own_mark
+from ftgui.data.project import Project, continuable, read_evaluation
+from ftgui.data.project_lock import LOCK_FILE, WINDOW, ProjectHeld, ProjectLocks
 from ftgui.data.report import page
 from ftgui.data.report_facts import gather
 from ftgui.data.run_details import read_details
 from ftgui.data.run_facts import run_facts
-from ftgui.data.run_index import list_runs
+from ftgui.data.run_index import INDEX_FILE, list_runs
 from ftgui.data.run_record import read_record
+from ftgui.data.running import RUNNING_FILE
+from ftgui.protocol import recipe as recipes
 from tests.made_runs import make_run, metrics, result
 
 ODD = st.recursive(
@@ -34,6 +42,10 @@ ODD = st.recursive(
 def read_everything(folder: Path) -> list[str]:
     """All that the window and the terminal read of a run; returns the problems said."""
     record = read_record(folder)
+    project = Project(folder.parent.parent)
+    for backbone in (None, recipes.Backbone()):
+        if (used := read_trained_runs(project).in_use(backbone)) is not None:
+            assert used.words and used.figure
     list_runs(folder.parent)
     continuable(folder)
     read_evaluation(folder)
@@ -61,13 +73,82 @@ def test_values_of_any_kind_in_place_of_others(data: st.DataObject) -> None:
         read_everything(folder)
 
 
+@settings(max_examples=60, deadline=None)
+@given(name=st.sampled_from(["format", *About.__struct_fields__]), value=ODD, missing=st.booleans())
+def test_what_a_model_says_of_itself_is_understood_or_a_sentence(name: str, value: Any, missing: bool) -> None:
+    with TemporaryDirectory() as scratch:
+        folder = make_run(Path(scratch) / "project" / "runs")
+        written = json.loads((folder / "best" / "ftgui.json").read_text(encoding="utf-8"))
+        if missing:
+            written.pop(name, None)
+        else:
+            written[name] = value
+        (folder / "best" / "ftgui.json").write_text(json.dumps(written), encoding="utf-8")
+        with contextlib.suppress(ModelError):
+            read_about(folder / "best")
+        read_everything(folder)
+
+
+@settings(max_examples=60, deadline=None)
+@given(name=st.sampled_from(ProcessMark.__struct_fields__), value=ODD, file=st.sampled_from([LOCK_FILE, RUNNING_FILE]))
+def test_who_uses_a_project_may_be_anything(name: str, value: Any, file: str) -> None:
+    with TemporaryDirectory() as scratch:
+        folder = make_run(Path(scratch) / "project" / "runs", reason="")
+        place = folder if file == RUNNING_FILE else folder.parent.parent
+        mark = json.loads(encode(own_mark("window"))) | {name: value}
+        (place / file).write_text(json.dumps(mark), encoding="utf-8")
+        read_everything(folder)
+        try:
+            ProjectLocks(WINDOW).take(folder.parent.parent)
+        except ProjectHeld as held:
+            assert str(held).startswith("This project is open in another window")
+
+
+@settings(max_examples=40, deadline=None)
+@given(written=ODD | st.text(max_size=9).map(lambda text: {"run": text}), raw=st.none() | st.binary(max_size=30))
+def test_the_choice_of_a_model_may_be_anything(written: Any, raw: bytes | None) -> None:
+    with TemporaryDirectory() as scratch:
+        folder = make_run(Path(scratch) / "project" / "runs")
+        content = json.dumps(written).encode() if raw is None else raw
+        (folder.parent.parent / CHOICE_FILE).write_bytes(content)
+        read_everything(folder)
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_the_index_of_runs_may_hold_anything(data: st.DataObject) -> None:
+    with TemporaryDirectory() as scratch:
+        folder = make_run(Path(scratch) / "project" / "runs")
+        (right,) = list_runs(folder.parent)
+        index = folder.parent / INDEX_FILE
+        if data.draw(st.booleans()):
+            content = bytearray(index.read_bytes())
+            for place, what in data.draw(
+                st.lists(st.tuples(st.integers(0, 20_000), st.binary(min_size=1)), max_size=5)
+            ):
+                content[place % len(content) : place % len(content) + len(what)] = what
+            index.write_bytes(content)
+            list_runs(folder.parent)  # what is damaged may be a figure
+        else:
+            with contextlib.closing(sqlite3.connect(index)) as db:
+                plain = msgspec.to_builtins(right) | {
+                    data.draw(st.sampled_from(right.__struct_fields__)): data.draw(ODD)
+                }
+                with contextlib.suppress(OverflowError):  # more than 64 bits are not written
+                    db.execute("UPDATE runs SET record = ?", (msgspec.msgpack.encode(plain),))
+                db.commit()
+            assert len(list_runs(folder.parent)) == 1
+
+
 @pytest.mark.parametrize("content", ["[" * 100_000, '{"a":' * 50_000, "", "[1]", "null"])
-@pytest.mark.parametrize("name", ["result.json", "about.json", "environment.json"])
+@pytest.mark.parametrize(
+    "name", ["result.json", "about.json", "environment.json", "best/ftgui.json", "../../in-use.json"]
+)
 def test_json_of_any_shape(tmp_path: Path, name: str, content: str) -> None:
     folder = make_run(tmp_path / "project" / "runs")
     (folder / name).write_text(content, encoding="utf-8")
     problems = read_everything(folder)
-    assert name == "environment.json" or any(f"{name} is damaged" in sentence for sentence in problems)
+    assert "/" in name or name == "environment.json" or any(f"{name} is damaged" in sentence for sentence in problems)
 
 
 @pytest.mark.parametrize("name", ["samples.csv", "predictions.csv"])

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from ftgui.data import other_formats
+from ftgui.data import check, other_formats
 from ftgui.data.catalog import Catalog
 from ftgui.data.check import look_through
 from ftgui.data.formats import EXTENSIONS, ImageError, load_rgb, open_image, read_rgb
@@ -207,3 +207,25 @@ def test_why_there_is_nothing_to_look_at(tmp_path: Path) -> None:
     )
     (empty / "a.txt").write_text("x", encoding="utf-8")
     assert why_no_images([empty]) == "There are no images in “empty”, only other files (1)."
+
+
+def test_what_a_library_stumbles_over_in_one_image_is_that_image_s_problem(make_dataset: Maker, monkeypatch) -> None:
+    """Not an error of reading: those are sentences already. The others are checked all the same."""
+    root = make_dataset(count=3)
+    project = Project.for_dataset(root)
+    project.take_in(root)
+    first = True
+
+    def stumble(grey: Image.Image) -> int:
+        nonlocal first
+        if first:
+            first = False
+            raise ZeroDivisionError("by the first picture")
+        return 7
+
+    monkeypatch.setattr(check, "difference_hash", stumble)
+    with Catalog(project.catalog_path) as catalog:
+        assert look_through(catalog, Job()) == 1
+        (group,) = [group for group in catalog.contents().groups if group.kind == "damaged"]
+        assert group.count == 1 and "ZeroDivisionError: by the first picture" in group.examples[0].message
+        assert len(catalog.hashes()) == 5

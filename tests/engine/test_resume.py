@@ -351,7 +351,18 @@ def test_a_damaged_checkpoint_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_plain_values_come_back_bit_for_bit(tmp_path: Path) -> None:
-    plain = {"at": {"best_in_phase": [float("-inf"), 0.1 + 0.2]}, "rate": 1e-300}
+    plain = {
+        "at": {"best_in_phase": [float("-inf"), 0.1 + 0.2]},
+        **{
+            "trainable": [3],
+            "optimizer": {"peak": 1e-300, "born": {}},
+            "average": 0,
+            "early_stop": 0,
+            "phase_over": False,
+        },
+        **{"part": 4, "views": 8, "frozen_hash": "", "gathered": 0, "best": None, "losses": [0.3], "seconds": 2.0},
+        "metrics_bytes": 9,
+    }
     checkpoints.save(tmp_path, plain, {"a": {"x/y": torch.tensor(3.0)}, "b": {}})
     loaded = checkpoints.load(tmp_path)
     assert loaded.plain == plain

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QAbstractButton, QMessageBox, QWidget
 
+from ftgui.data.catalog_trouble import CatalogDamaged
 from ftgui.data.project_lock import TERMINAL, ProjectHeld
 from ftgui.ui.long_run import LongRunOffer
 from ftgui.ui.project_access import Entry
@@ -62,6 +63,22 @@ def ask_about_held(held: ProjectHeld, enter: Callable[[Entry], None], parent: QW
         text += " “Take over” makes this the window that edits and trains; the other may then only look."
         answers["Take over"] = lambda: enter(Entry.TAKE_OVER)
     return Choice(str(held), text, answers, parent)
+
+
+def ask_about_damage(error: CatalogDamaged, anew: Callable[[], None], parent: QWidget) -> Choice:
+    """A project's catalog can't be understood.
+
+    Args:
+        error: says why.
+        anew: makes a new one.
+        parent: the window.
+    """
+    text = (
+        f"{error.why}\n\n“Make a new one” looks through the images again and keeps the damaged file beside it. Images, runs and "
+        "models are not touched. What was relabelled or excluded in this project is lost; a run's samples.csv says what it "
+        "was then."
+    )
+    return Choice("This project's catalog is damaged.", text, {"Make a new one": anew}, parent)
 
 
 def ask_about_closing(run: int, stop: Callable[[], None], parent: QWidget) -> Choice:

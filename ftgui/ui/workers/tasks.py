@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QObject, QRunnable, QThreadPool, Signal
 
-from ftgui.data.catalog import CatalogError
+from ftgui.data.catalog_trouble import CatalogError, as_catalog_error
 from ftgui.data.formats import ImageError
 from ftgui.data.job import Cancelled, Job
 from ftgui.data.scan import DatasetError
@@ -36,6 +37,8 @@ class Task(QObject):
         super().__init__(parent)
         self._work = work
         self.job = Job(self.progress.emit)
+        self.error: Exception | None = None
+        """Of `failed`."""
         self._over.connect(self.deleteLater)
 
     def start(self, pool: QThreadPool) -> None:
@@ -57,12 +60,19 @@ class Task(QObject):
         except Cancelled:
             return
         except (DatasetError, RecipeError, CatalogError, ImageError) as error:
-            self._tell(self.failed, str(error))
+            self._fail(error)
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            log.warning("background work failed", exc_info=True)
+            self._fail(as_catalog_error(error))
         except Exception as error:
             log.exception("background work failed")
             self._tell(self.failed, f"Unexpected {type(error).__name__}: {error}")
         else:
             self._tell(self.done, outcome)
+
+    def _fail(self, error: Exception) -> None:
+        self.error = error
+        self._tell(self.failed, str(error))
 
     def _tell(self, signal: Any, value: object) -> None:
         if not self.job.cancelled:
