@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ftgui.data.listing import Folder
@@ -227,15 +228,16 @@ def _parts(base: Folder) -> FolderPlan | None:
     return FolderPlan("part/class", classes, loose=(base, *tops), said=said)
 
 
-def assigned(plan: FolderPlan, paths: list[str]) -> Iterator[tuple[str, str, str]]:
-    """Path, class and split of every image that the plan has a class for."""
+def assigned(plan: FolderPlan, paths: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Class and split of every image that the plan has a class for, by its path. Images of a folder come one after the other."""
     deep = {each.folder.relative: each for each in plan.classes if each.deep}
     flat = {each.folder.relative: each for each in plan.classes if not each.deep}
-    for path in paths:
-        parent = path.rpartition("/")[0]
-        each = flat.get(parent)
+    said: dict[str, tuple[str, str]] = {}
+    for folder, images in itertools.groupby(paths, lambda path: path.rpartition("/")[0]):
+        each, parent = flat.get(folder), folder
         while each is None and parent:
             each = deep.get(parent)
             parent = parent.rpartition("/")[0]
         if each is not None:
-            yield path, each.class_name, each.split
+            said.update(dict.fromkeys(images, (each.class_name, each.split)))
+    return said

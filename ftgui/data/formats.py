@@ -33,6 +33,7 @@ EXTENSIONS = HEIF_EXTENSIONS | frozenset(
 )
 """Files with these endings are taken for images: what Pillow reads, but for documents (PDF, EPS), drawings that need
 another program (WMF) and scientific stores."""
+_ENDINGS = frozenset(ending[1:] for ending in EXTENSIONS)
 
 MAX_PIXELS = 250_000_000
 """A larger image would take over 750 MB decoded; refused with a sentence instead of an out-of-memory kill."""
@@ -63,7 +64,15 @@ class ImageError(Exception):
 def is_image_name(path: Path | str) -> bool:
     """Whether the file's ending says image."""
     # Not pathlib: this is asked of every file of a scan, and making a Path takes longer than all else there.
-    return os.path.splitext(path)[1].lower() in EXTENSIONS  # noqa: PTH122
+    name = path if isinstance(path, str) else path.name
+    stem, dot, ending = name.rpartition(".")
+    if not dot or ending.lower() not in _ENDINGS:
+        return False
+    return stem[-1:] not in _PERHAPS_HIDDEN or os.path.splitext(name)[1] != ""  # noqa: PTH122
+
+
+_PERHAPS_HIDDEN = ("", ".", "/", "\\")
+"""What stands before the ending of ``.jpg``, a hidden file without an ending."""
 
 
 def open_image(source: Path | bytes) -> Image.Image:

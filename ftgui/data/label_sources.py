@@ -6,10 +6,12 @@ something else may say them (a table, the file names) is everything listed first
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from ftgui.data import tables
@@ -17,7 +19,7 @@ from ftgui.data.folder_layouts import FolderPlan, base_of, folder_plans
 from ftgui.data.foreign_layouts import MASK_FOLDERS, recognise
 from ftgui.data.formats import is_image_name
 from ftgui.data.found import MOST_TABLE_BYTES, TABLE_EXTENSIONS, Collector, Columns, DatasetError, Found, is_text
-from ftgui.data.listing import Entry, Folder, walk
+from ftgui.data.listing import Entry, Folder, folders_below
 from ftgui.data.names import listing, split_name, words
 from ftgui.data.readings import ASK, Choice, Reading, choose, folder_reading, name_reading, table_readings, why_refused
 from ftgui.data.table_files import TableError, rows_of
@@ -143,19 +145,25 @@ class _Comparison:
         self.images: dict[str, Entry] = {}
         self.others: list[str] = []
         looked = len(self.found.folders)
-        for path, entry in walk(collector, top, keep=True):
-            if not is_image_name(entry.name):
-                self.others.append(path)
-            elif is_text(path):
-                self.images[path] = entry
+        for folder in folders_below(top):
+            self.found.folders.append(Path(folder.path))
+            collector.look()
+            prefix = f"{folder.relative}/" if folder.relative else ""
+            images = folder.images
+            of_folder = {prefix + entry.name: entry for entry in images}
+            if not is_text("".join(of_folder)):
+                of_folder = {path: entry for path, entry in of_folder.items() if is_text(path)}
+            self.images.update(of_folder)
+            if len(images) < len(folder.files):
+                self.others += [prefix + entry.name for entry in folder.files if not is_image_name(entry.name)]
         self.looked = looked
         self.photos = self._photos()
         self.index = Index(self.photos)
 
     def _photos(self) -> list[str]:
         """Without masks that are called like the photos they belong to."""
-        masks = [path for path in self.images if any(part.lower() in MASK_FOLDERS for part in path.split("/")[:-1])]
-        photos = [path for path in self.images if path not in set(masks)]
+        of_masks = lru_cache(None)(_is_of_masks)
+        photos = [path for path in self.images if not of_masks(path.rpartition("/")[0])]
         return photos or list(self.images)
 
     def decision(self) -> Decision:
@@ -276,6 +284,10 @@ class _Comparison:
         return f"{lie} in no class folder, and no table names the classes. {why}"
 
 
+def _is_of_masks(folder: str) -> bool:
+    return any(part.lower() in MASK_FOLDERS for part in folder.split("/"))
+
+
 _HOW_OTHERWISE = "If that is wrong, choose another way to read the folder."
 
 
@@ -358,7 +370,7 @@ def may_be_table(file: Path) -> bool:
         if not file.is_file() or file.stat().st_size > MOST_TABLE_BYTES:
             return False
         rows = rows_of(file, is_image_name)
-        for _, (_, row) in zip(range(50), rows, strict=False):
+        for row in itertools.islice(rows, 50):
             cells = [str(value) for value in row.values()]
             if any(is_image_name(cell) for cell in cells):
                 return True

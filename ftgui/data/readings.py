@@ -56,11 +56,22 @@ class Reading:
     def classes(self) -> Counter[str]:
         """Images of each class, spellings joined."""
         names = ClassNames()
-        return Counter(names(name) for name, _ in self.of.values())
+        counted: Counter[str] = Counter()
+        for (name, _), images in self._said.items():
+            counted[names(name)] += images
+        return counted
+
+    @cached_property
+    def _said(self) -> Counter[tuple[str, str]]:
+        """Images of each class and split, as written."""
+        return Counter(self.of.values())
 
     @cached_property
     def splits(self) -> Counter[str]:
-        return Counter(split for _, split in self.of.values() if split)
+        counted: Counter[str] = Counter()
+        for (_, split), images in self._said.items():
+            counted[split] += images if split else 0
+        return +counted
 
     @cached_property
     def score(self) -> float:
@@ -84,10 +95,10 @@ class Reading:
 
     def agrees(self, other: Reading) -> bool:
         """Whether both part the images that they share in the same way, whatever they call the parts."""
-        shared = self.of.keys() & other.of.keys()
-        written = {(self.of[path][0], other.of[path][0]) for path in shared}
+        both = set(zip(self.of.values(), map(other.of.get, self.of), strict=True))
+        written = {(own[0], its[0]) for own, its in both if its is not None}
         pairs = {(fold(own), fold(its)) for own, its in written}
-        return bool(shared) and len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs})
+        return bool(pairs) and len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs})
 
 
 class LayoutQuestion(DatasetError):
@@ -179,7 +190,7 @@ def _preferred(same: list[Reading]) -> Reading:
 
 def folder_reading(plan: FolderPlan, paths: list[str]) -> Reading:
     """What comes of reading the folders so."""
-    of = {path: (name, split) for path, name, split in assigned(plan, paths)}
+    of = assigned(plan, paths)
     reasons = ("the folders' names look like those of parts",) if plan.names_weight < 1 else ()
     return Reading(plan.layout, _FOLDERS[plan.layout], of, len(paths), plan.names_weight, reasons, plan)
 
@@ -230,7 +241,7 @@ def _table_reading(group: list[tuple[Table, Labels]], total: int) -> Reading:
     of: dict[str, tuple[str, str]] = {}
     for _, said in group:
         of = said.of | of  # the first counts
-    if not any(split for _, split in of.values()):
+    if not any(split for _, split in set(of.values())):
         of = _with_splits_of_folders(of)
     files = [table.file.name for table, _ in group]
     source = " and ".join([", ".join(files[:-1]), files[-1]] if len(files) > 1 else files)
@@ -242,10 +253,14 @@ def _table_reading(group: list[tuple[Table, Labels]], total: int) -> Reading:
 
 def _with_splits_of_folders(of: dict[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
     """A table that says no splits leaves them to the folders, if these are splits throughout."""
-    splits = {path: next((s for part in path.split("/")[:-1] if (s := split_name(part).split)), "") for path in of}
+    splits = {folder: _split_above(folder) for folder in {path.rpartition("/")[0] for path in of}}
     if len(set(splits.values()) - {""}) < 2 or "" in splits.values():
         return of
-    return {path: (name, splits[path]) for path, (name, _) in of.items()}
+    return {path: (name, splits[path.rpartition("/")[0]]) for path, (name, _) in of.items()}
+
+
+def _split_above(folder: str) -> str:
+    return next((split for part in folder.split("/") if (split := split_name(part).split)), "")
 
 
 def name_reading(paths: list[str], pattern: str = "") -> Reading | None:

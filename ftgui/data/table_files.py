@@ -11,19 +11,21 @@ import csv
 import io
 import itertools
 import json
+import operator
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ftgui.data.foreign import plain_cell
 from ftgui.data.formats import EXTENSIONS, is_image_name
 from ftgui.data.names import words
 
 Row = dict[str, Any]
-Numbered = tuple[int, Row]
-"""Number of its line in the file, from 1; the row."""
+
+_PORTION = 2000
+"""Rows."""
 
 _HEAD = 1 << 16
 """Characters from which the dialect is judged."""
@@ -45,7 +47,20 @@ class TableError(ValueError):
     """A table that can't be read; the text says where and why, without a full stop at the end."""
 
 
-def rows_of(file: Path, names_image: Callable[[str], bool]) -> Iterator[Numbered]:
+class _Table(NamedTuple):
+    """Separated values under a head."""
+
+    names: list[str]
+    """Of the columns."""
+    records: Iterator[list[str]]
+
+    def portions(self) -> Iterator[list[list[str]]]:
+        """Its rows, some thousand at a time."""
+        while records := list(itertools.islice(self.records, _PORTION)):
+            yield [record for record in records if not _is_aside(record)]
+
+
+def rows_of(file: Path, names_image: Callable[[str], bool]) -> Iterator[Row]:
     """Every row, as column -> cell.
 
     Args:
@@ -56,15 +71,59 @@ def rows_of(file: Path, names_image: Callable[[str], bool]) -> Iterator[Numbered
         TableError: it is no such file from some line on.
         OSError: it can't be read.
     """
+    with _opened(file, names_image) as content:
+        if isinstance(content, _Table):
+            for records in content.portions():
+                for record in records:
+                    cells = itertools.chain(map(plain_cell, record), itertools.repeat(""))
+                    yield dict(zip(content.names, cells, strict=False))
+        else:
+            yield from content
+
+
+def columns_of(
+    file: Path, names_image: Callable[[str], bool], wanted: Collection[str]
+) -> Iterator[dict[str, list[Any]]]:
+    """Whole columns, some thousand rows at a time: looking at rows one by one takes several times as long.
+
+    Args:
+        file, names_image: as for `rows_of`.
+        wanted: columns to be given, of those that there are.
+
+    Raises:
+        TableError, OSError: as `rows_of`.
+    """
+    with _opened(file, names_image) as content:
+        if isinstance(content, _Table):
+            places = {name: place for place, name in enumerate(content.names) if name in wanted}
+            for records in content.portions():
+                shortest = min(map(len, records), default=0)
+                yield {name: _column(records, place, shortest) for name, place in places.items()}
+        else:
+            while rows := list(itertools.islice(content, _PORTION)):
+                keys = [key for key in wanted if any(key in row for row in rows)]
+                yield {key: [row.get(key) for row in rows] for key in keys}
+
+
+def _column(records: list[list[str]], place: int, shortest: int) -> list[Any]:
+    if place < shortest:
+        cells = list(map(operator.itemgetter(place), records))
+    else:
+        cells = [record[place] if place < len(record) else "" for record in records]
+    return list(map(plain_cell, cells)) if "\n'" in "\n".join(["", *cells]) else cells
+
+
+@contextmanager
+def _opened(file: Path, names_image: Callable[[str], bool]) -> Iterator[_Table | Iterator[Row]]:
     ending = file.suffix.lower()
     try:
         with io.open(file, encoding=encoding_of(file), newline="") as text:  # noqa: UP020
             if ending == ".jsonl":
-                yield from _json_lines(text)
+                yield _json_lines(text)
             elif ending == ".json":
-                yield from _json_rows(text)
+                yield _json_rows(text)
             else:
-                yield from _separated(text, names_image, ending == ".txt")
+                yield _separated(text, names_image, ending == ".txt")
     except UnicodeDecodeError as error:
         raise TableError(f"its text is damaged at byte {error.start:,}") from error
 
@@ -109,7 +168,7 @@ def _western(file: Path) -> str:
 # --- JSON -----------------------------------------------------------------------------------------------------------
 
 
-def _json_lines(text: Iterable[str]) -> Iterator[Numbered]:
+def _json_lines(text: Iterable[str]) -> Iterator[Row]:
     for number, line in enumerate(text, 1):
         if not line.strip():
             continue
@@ -119,10 +178,10 @@ def _json_lines(text: Iterable[str]) -> Iterator[Numbered]:
             raise TableError(f"line {number:,} is no JSON") from error
         if not isinstance(row, dict):
             raise TableError(f"line {number:,} is no JSON object")
-        yield number, row
+        yield row
 
 
-def _json_rows(text: io.TextIOWrapper) -> Iterator[Numbered]:
+def _json_rows(text: io.TextIOWrapper) -> Iterator[Row]:
     """``[{"file": …, "label": …}, …]``, or ``{"a.jpg": "cat", …}``."""
     try:
         content = json.load(text)
@@ -130,10 +189,10 @@ def _json_rows(text: io.TextIOWrapper) -> Iterator[Numbered]:
         line = f"line {error.lineno:,} is" if isinstance(error, json.JSONDecodeError) else "it is"
         raise TableError(f"{line} no JSON") from error
     if isinstance(content, list) and all(isinstance(row, dict) for row in content):
-        yield from enumerate(content, 1)
+        yield from content
     elif isinstance(content, dict) and content and all(is_image_name(key) for key in content):
-        for number, (path, label) in enumerate(content.items(), 1):
-            yield number, {"path": path, "label": label}
+        for path, label in content.items():
+            yield {"path": path, "label": label}
     else:
         raise TableError("it is no list of JSON objects")
 
@@ -141,7 +200,7 @@ def _json_rows(text: io.TextIOWrapper) -> Iterator[Numbered]:
 # --- separated values -----------------------------------------------------------------------------------------------
 
 
-def _separated(text: io.TextIOWrapper, names_image: Callable[[str], bool], is_list: bool) -> Iterator[Numbered]:
+def _separated(text: io.TextIOWrapper, names_image: Callable[[str], bool], is_list: bool) -> _Table | Iterator[Row]:
     csv.field_size_limit(_LONGEST_FIELD)
     head = text.read(_HEAD)
     cut = len(head) == _HEAD
@@ -152,9 +211,10 @@ def _separated(text: io.TextIOWrapper, names_image: Callable[[str], bool], is_li
     if is_list and (
         not delimiter or (delimiter == "\t" and width == 2 and any(is_image_name(cell) for cell in known[0]))
     ):
-        yield from _list_rows(text)
-    else:
-        yield from _under_head(_records(text, delimiter or ",", quoting), width, names_image)
+        return _list_rows(text)
+    records = _records(text, delimiter or ",", quoting)
+    names, first = _head(records, width, names_image)
+    return _Table(names, itertools.chain(first, records))
 
 
 def _dialect(head: str, cut: bool) -> tuple[str, bool]:
@@ -175,14 +235,20 @@ def _dialect(head: str, cut: bool) -> tuple[str, bool]:
 
 def _head_records(head: str, cut: bool, delimiter: str, quoting: bool) -> list[list[str]]:
     """What the head holds beside blank lines, comments and instructions."""
-    records = [record for _, record in _records(io.StringIO(head, newline=""), delimiter, quoting)]
+    records = list(_records(io.StringIO(head, newline=""), delimiter, quoting))
     if cut and len(records) > 1:
         del records[-1]
     return [record for record in records if not _is_aside(record)]
 
 
 def _is_aside(record: list[str]) -> bool:
+    if record[0][:1] in _PLAIN_BEGINNINGS:
+        return False
     return not any(cell.strip() for cell in record) or record[0].lstrip().startswith("#") or _is_instruction(record)
+
+
+_PLAIN_BEGINNINGS = frozenset("0123456789_-/.'" + "abcdefghijklmnopqrtuvwxyzABCDEFGHIJKLMNOPQRTUVWXYZ")
+"""Of rows that are no comment, no instruction (``sep=;``) and not blank: nearly all, so that these are asked no more."""
 
 
 def _is_instruction(record: list[str]) -> bool:
@@ -195,20 +261,15 @@ def _swallows(head: str, delimiter: str) -> bool:
     return any(cell.count("\n") > _MOST_LINES_IN_FIELD for record in records for cell in record)
 
 
-def _records(text: Iterable[str], delimiter: str, quoting: bool) -> Iterator[tuple[int, list[str]]]:
+def _records(text: Iterable[str], delimiter: str, quoting: bool) -> Iterator[list[str]]:
     reader = csv.reader(
         text, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE, skipinitialspace=True
     )
-    number = 1
-    while True:
-        try:
-            record = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise TableError(f"line {reader.line_num:,}: {error}") from error
-        yield number, [plain_cell(cell) for cell in record] or [""]
-        number = reader.line_num + 1
+    try:
+        for record in reader:
+            yield record or [""]
+    except csv.Error as error:
+        raise TableError(f"line {reader.line_num:,}: {error}") from error
 
 
 def _width(records: list[list[str]]) -> int:
@@ -217,24 +278,26 @@ def _width(records: list[list[str]]) -> int:
     return max(widths, key=lambda width: (widths[width], width), default=0)
 
 
-def _under_head(
-    records: Iterator[tuple[int, list[str]]], width: int, names_image: Callable[[str], bool]
-) -> Iterator[Numbered]:
-    names: list[str] | None = None
+def _head(
+    records: Iterator[list[str]], width: int, names_image: Callable[[str], bool]
+) -> tuple[list[str], list[list[str]]]:
+    """Read what stands above the rows.
+
+    Returns:
+        the columns' names, and the first row, if it was read to find out that there is no head.
+    """
     comment: list[str] = []
-    for number, record in records:
+    for record in ([plain_cell(cell) for cell in record] for record in records):
         if _is_aside(record):
             if record[0].lstrip().startswith("#") and len(record) == width:
                 comment = [record[0].lstrip(" #"), *record[1:]]
             continue
-        if names is None:
-            if len(record) < width and not any(names_image(cell.strip()) for cell in record):
-                continue  # a title above the table
-            if _is_head(record, names_image):
-                names = _column_names(record)
-                continue
-            names = _column_names(comment if len(comment) == len(record) else [""] * len(record))
-        yield number, dict(zip(names, itertools.chain(record, itertools.repeat("")), strict=False))
+        if len(record) < width and not any(names_image(cell.strip()) for cell in record):
+            continue  # a title above the table
+        if _is_head(record, names_image):
+            return _column_names(record), []
+        return _column_names(comment if len(comment) == len(record) else [""] * len(record)), [record]
+    return [], []
 
 
 def _is_head(record: list[str], names_image: Callable[[str], bool]) -> bool:
@@ -268,10 +331,10 @@ def _column_names(cells: list[str]) -> list[str]:
     return names
 
 
-def _list_rows(lines: Iterable[str]) -> Iterator[Numbered]:
+def _list_rows(lines: Iterable[str]) -> Iterator[Row]:
     """``path label`` per line, as for ImageNet: the path may hold blanks, so it ends where an image's ending does. Where
     there is none, blanks part the columns."""
-    for number, line in enumerate(lines, 1):
+    for line in lines:
         words = line.strip()
         if not words or words.startswith("#"):
             continue
@@ -280,8 +343,8 @@ def _list_rows(lines: Iterable[str]) -> Iterator[Numbered]:
         end = max((end for end in ends if end > 0), default=-1)
         if end > 0:
             space = min(place for place in (words.find(" ", end), words.find("\t", end)) if place > 0)
-            yield number, {"path": words[:space], "label": words[space:].strip()}
+            yield {"path": words[:space], "label": words[space:].strip()}
         elif is_image_name(words):
-            yield number, {"path": words}
+            yield {"path": words}
         else:
-            yield number, {f"column {place}": word for place, word in enumerate(words.split(), 1)}
+            yield {f"column {place}": word for place, word in enumerate(words.split(), 1)}

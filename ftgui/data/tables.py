@@ -11,16 +11,17 @@ import itertools
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 from ftgui.data.formats import is_image_name
 from ftgui.data.found import Columns, DatasetError
 from ftgui.data.names import fold, fold_path, split_name, split_of, words
-from ftgui.data.table_files import Numbered, TableError, rows_of
+from ftgui.data.table_files import TableError, columns_of, rows_of
 
 _PATH_NAMES = words(
     "file_name filename filepath filepaths file_path file path image_path img_path image img image_id id_code "
@@ -129,12 +130,11 @@ def understand(file: Path, name: str, index: Index) -> Table | Refused | None:
     """
     near = name.rpartition("/")[0]
     try:
-        numbered = list(itertools.islice(rows_of(file, lambda cell: index.find(cell, near) is not None), _TRIED))
+        rows = list(itertools.islice(rows_of(file, lambda cell: index.find(cell, near) is not None), _TRIED))
     except OSError as error:
         return Refused(file, f"“{file.name}” can't be read: {error.strerror or error}.")
     except TableError as error:
         return Refused(file, f"“{file.name}” can't be used: {error}.")
-    rows = [row for _, row in numbered]
     if not rows:
         return None
     return _Guess(file, name, rows, index).table()
@@ -182,6 +182,8 @@ class _Guess:
 
     def _path_column(self) -> str:
         """The column that names files, by the share of rows whose files are there; empty: none does."""
+        if exact := [key for key in self.keys if self.index.exact(self.cells[key]) is not None]:
+            return max(exact, key=lambda key: _rank(key, _PATH_NAMES))
         shares = {
             key: sum(self._find(cell) is not None for cell in self.cells[key]) / len(self.rows) for key in self.keys
         }
@@ -294,6 +296,10 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value).strip()
 
 
+def _texts(cells: list[Any]) -> list[str]:
+    return list(map(str.strip, cells)) if set(map(type, cells)) <= {str} else [_text(cell) for cell in cells]
+
+
 def _rank(key: str, names: tuple[str, ...]) -> int:
     lower = key.lower().replace(" ", "_")
     return -names.index(lower) if lower in names else -len(names)
@@ -359,22 +365,20 @@ def read(table: Table, index: Index) -> Labels:
     """
     columns, labels = table.columns, Labels()
     near = columns.table.rpartition("/")[0]
-    wanted = {columns.path, columns.label} - {""}
+    named = {columns.path, columns.label} - {""}
+    wanted = named | {columns.split, *table.one_hot} - {""}
+    labels_in = _Cells()
     try:
-        for seen, (_, row) in enumerate(_numbered(table, index)):
-            if seen == 0 and columns.path not in row:
-                raise DatasetError(f"“{table.file.name}” has no columns {listed(wanted)} any more.")
-            written, names = _text(row.get(columns.path)), _class_of(table, row)
-            if not written:
-                continue
-            path = index.find(written, near, table.split)
-            if path is None:
-                labels.missing.append(written.replace("\\", "/"))
-            elif not names and (columns.label or table.one_hot):
-                labels.unlabelled.append(path)
-            else:
-                split = split_of(_text(row.get(columns.split))) if columns.split else table.split
-                _enter(labels, path, names[0] if names else "", split)
+        portions = columns_of(table.file, lambda cell: index.find(cell, near) is not None, wanted)
+        for seen, portion in enumerate(portions):
+            if seen == 0 and columns.path not in portion:
+                raise DatasetError(f"“{table.file.name}” has no columns {listed(named)} any more.")
+            files = _texts(portion.get(columns.path, []))
+            classes = _classes_of(table, portion, labels_in, len(files))
+            splits = _splits_of(table, portion, len(files))
+            if near or not _enter_all(labels, index, files, classes, splits):
+                for written, names, split in zip(files, classes, splits, strict=True):
+                    _enter(labels, table, index, written, names, split)
     except OSError as error:
         raise DatasetError(f"“{table.file.name}” can't be read: {error.strerror or error}.") from error
     except TableError as error:
@@ -382,22 +386,60 @@ def read(table: Table, index: Index) -> Labels:
     return labels
 
 
-def _enter(labels: Labels, path: str, name: str, split: str) -> None:
-    if path not in labels.of:
-        labels.of[path] = (name, split)
-    elif fold(labels.of[path][0]) != fold(name):
-        labels.twice.append((path, labels.of[path][0], name))
+def _enter(labels: Labels, table: Table, index: Index, written: str, names: list[str], split: str) -> None:
+    """One row."""
+    if not written:
+        return
+    path = index.find(written, table.columns.table.rpartition("/")[0], table.split)
+    if path is None:
+        labels.missing.append(written.replace("\\", "/"))
+    elif not names and (table.columns.label or table.one_hot):
+        labels.unlabelled.append(path)
+    else:
+        name = names[0] if names else ""
+        known = labels.of.setdefault(path, (name, split))[0]
+        if known != name and fold(known) != fold(name):
+            labels.twice.append((path, known, name))
 
 
-def _numbered(table: Table, index: Index) -> Iterator[Numbered]:
-    near = table.columns.table.rpartition("/")[0]
-    return rows_of(table.file, lambda cell: index.find(cell, near) is not None)
+def _enter_all(labels: Labels, index: Index, files: list[str], classes: list[list[str]], splits: Sequence[str]) -> bool:
+    """Many rows at once, if nothing is odd about any: each names another image just as it is called, and a class.
+
+    Returns:
+        whether they were.
+    """
+    paths = index.exact(files) if all(classes) else None
+    if paths is None or len(set(paths)) < len(paths) or not labels.of.keys().isdisjoint(paths):
+        return False
+    labels.of.update(zip(paths, zip((names[0] for names in classes), splits, strict=True), strict=True))
+    return True
 
 
-def _class_of(table: Table, row: dict[str, Any]) -> list[str]:
+class _Cells(dict[str, list[str]]):
+    """The labels in cells, each text looked at once."""
+
+    def __missing__(self, cell: str) -> list[str]:
+        found = self[cell] = _labels_in(cell)
+        return found
+
+
+def _classes_of(table: Table, portion: dict[str, list[Any]], labels_in: _Cells, count: int) -> list[list[str]]:
+    """What each row says; of one-hot columns those with a one."""
     if table.one_hot:
-        return [key for key in table.one_hot if _text(row.get(key)).lower() in _ONES]
-    return _labels_in(row.get(table.columns.label)) if table.columns.label else []
+        ones = [[_text(cell).lower() in _ONES for cell in portion.get(key, [""] * count)] for key in table.one_hot]
+        return [list(itertools.compress(table.one_hot, row)) for row in zip(*ones, strict=True)]
+    if not table.columns.label:
+        return [[]] * count
+    cells = portion.get(table.columns.label, [None] * count)
+    if set(map(type, cells)) <= {str}:
+        return list(map(labels_in.__getitem__, cells))
+    return [labels_in[cell] if isinstance(cell, str) else _labels_in(cell) for cell in cells]
+
+
+def _splits_of(table: Table, portion: dict[str, list[Any]], count: int) -> list[str]:
+    if not table.columns.split:
+        return [table.split] * count
+    return list(map(lru_cache(1024)(split_of), _texts(portion.get(table.columns.split, [""] * count))))
 
 
 def listed(names: Iterable[str]) -> str:
@@ -422,8 +464,10 @@ def chosen(root: Path, columns: Columns, index: Index) -> Table | None:
             raise understood.question
         return understood
     table = Table(file, columns, split_name(file.stem).split)
+    near = columns.table.rpartition("/")[0]
     try:
-        keys = {key for _, row in itertools.islice(_numbered(table, index), _TRIED) for key in row}
+        rows = rows_of(file, lambda cell: index.find(cell, near) is not None)
+        keys = {key for row in itertools.islice(rows, _TRIED) for key in row}
     except (OSError, TableError):
         return None
     return table if {columns.path, columns.label} <= keys else None
@@ -437,23 +481,45 @@ class Index:
     """
 
     def __init__(self, files: Iterable[str]) -> None:
-        self._paths: dict[str, list[str]] = {}
+        self._files = dict.fromkeys(files)
+
+    @cached_property
+    def _paths(self) -> dict[str, Sequence[str]]:
         """Folded path -> the paths."""
-        self._named: dict[str, list[str]] = {}
-        """Folded file name, with and without its ending -> the paths."""
-        self._count = 0
-        for path in files:
-            self._count += 1
-            folded = fold_path(path)
-            self._paths.setdefault(folded, []).append(path)
-            name = folded.rpartition("/")[2]
-            self._named.setdefault(name, []).append(path)
-            stem = name.rpartition(".")[0]
-            if stem:
-                self._named.setdefault(stem, []).append(path)
+        return _grouped(self._folded, list(self._files))
+
+    @cached_property
+    def _names(self) -> dict[str, Sequence[str]]:
+        """Folded file name -> the paths."""
+        return _grouped([path.rpartition("/")[2] for path in self._folded], list(self._files))
+
+    @cached_property
+    def _stems(self) -> dict[str, Sequence[str]]:
+        """Folded file name without its ending -> the paths."""
+        return _grouped([path.rpartition("/")[2].rpartition(".")[0] for path in self._folded], list(self._files))
+
+    @cached_property
+    def _folded(self) -> list[str]:
+        return [fold_path(path) for path in self._files]
+
+    @cached_property
+    def _only(self) -> dict[str, str]:
+        """File name -> the path, if no two files have the same name; else nothing."""
+        found = {path.rpartition("/")[2]: path for path in self._files}
+        return found if len(found) == len(self._files) else {}
+
+    def exact(self, written: Sequence[str]) -> Sequence[str] | None:
+        """The paths that are meant if all are written as they are: whole, or as file names that are there once.
+
+        Many times faster than `find`; None: some are not, and must be looked for one by one.
+        """
+        if self._files.keys() >= set(written):
+            return written
+        found = list(map(self._only.get, written))
+        return [path for path in found if path is not None] if None not in found else None
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._files)
 
     def find(self, written: str, near: str = "", split: str = "") -> str | None:
         """The path of the one file that is meant, or None.
@@ -465,17 +531,32 @@ class Index:
         """
         if not written:
             return None
+        if not near and written in self._files:
+            return written
+        if written in self._only:
+            return self._only[written]
         plain = fold_path(written)
         for whole in [f"{fold_path(near)}/{plain}", plain] if near else [plain]:
             if paths := self._paths.get(whole):
                 return _exact(paths, written)
-        candidates = self._named.get(plain.rpartition("/")[2])
+        name = plain.rpartition("/")[2]
+        candidates = [*self._names.get(name, ()), *self._stems.get(name, ())] if name else []
         if not candidates:
             return None
         return _meant(candidates, plain, near, split)
 
 
-def _exact(paths: list[str], written: str) -> str | None:
+def _grouped(keys: Sequence[str], paths: Sequence[str]) -> dict[str, Sequence[str]]:
+    unique: dict[str, Sequence[str]] = dict(zip(keys, zip(paths, strict=True), strict=True))
+    if len(unique) == len(keys):
+        return unique
+    found: dict[str, list[str]] = {}
+    for key, path in zip(keys, paths, strict=True):
+        found.setdefault(key, []).append(path)
+    return dict(found)
+
+
+def _exact(paths: Sequence[str], written: str) -> str | None:
     """Of paths that differ in case only, the one that is written so."""
     if len(paths) == 1:
         return paths[0]

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import QApplication
 
 from ftgui.data.project import Project
 from ftgui.data.query import Query
-from ftgui.data.scan import Found, FoundImage
+from ftgui.data.scan import Found, FoundImage, scan
 from ftgui.data.split import Splitting
 
 CLASSES = 100
@@ -41,6 +41,7 @@ def main() -> None:
         os.environ["FTGUI_CACHE_DIR"] = str(scratch / "cache")
         pictures = given.pictures or _sample()
         folder = make_folder(scratch / "many", pictures.resolve(), given.files)
+        bench_scan(folder)
         bench_folder(folder)
         bench_rows(scratch, folder, given.rows)
 
@@ -111,6 +112,26 @@ class Bench:
         self.window.deleteLater()
         self.workspace.deleteLater()
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+def bench_scan(folder: Path) -> None:
+    """What looking through it takes, and what a table beside the folders adds, which is read and compared with them."""
+    seconds: list[float] = []
+    firsts: list[float] = []
+    table = folder / "labels.csv"
+    for beside in (False, True):
+        if beside:
+            rows = (f"{path.relative_to(folder).as_posix()},{path.parent.name}" for path in folder.glob("*/*"))
+            table.write_text("\n".join(["file_name,label", *rows]), encoding="utf-8")
+        start = time.process_time()
+        first: list[float] = []
+        scan(folder, take=lambda _images: first.append(time.process_time() - start) if not first else None)
+        seconds.append(time.process_time() - start)
+        firsts += first
+    table.unlink()
+    print(
+        f"scan: {seconds[0]:.2f} s, with a table {seconds[1]:.2f} s; first images after {firsts[0]:.2f} and {firsts[1]:.2f} s"
+    )
 
 
 def bench_folder(folder: Path) -> None:
