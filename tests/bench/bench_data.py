@@ -116,22 +116,21 @@ class Bench:
 
 def bench_scan(folder: Path) -> None:
     """What looking through it takes, and what a table beside the folders adds, which is read and compared with them."""
-    seconds: list[float] = []
-    firsts: list[float] = []
+    plain, first = scanned(folder)
     table = folder / "labels.csv"
-    for beside in (False, True):
-        if beside:
-            rows = (f"{path.relative_to(folder).as_posix()},{path.parent.name}" for path in folder.glob("*/*"))
-            table.write_text("\n".join(["file_name,label", *rows]), encoding="utf-8")
-        start = time.process_time()
-        first: list[float] = []
-        scan(folder, take=lambda _images: first.append(time.process_time() - start) if not first else None)
-        seconds.append(time.process_time() - start)
-        firsts += first
+    rows = (f"{path.relative_to(folder).as_posix()},{path.parent.name}" for path in folder.glob("*/*"))
+    table.write_text("\n".join(["file_name,label", *rows]), encoding="utf-8")
+    both, first_of_both = scanned(folder)
     table.unlink()
-    print(
-        f"scan: {seconds[0]:.2f} s, with a table {seconds[1]:.2f} s; first images after {firsts[0]:.2f} and {firsts[1]:.2f} s"
-    )
+    print(f"scan: {plain:.2f} s, with a table {both:.2f} s; first images after {first:.2f} and {first_of_both:.2f} s")
+
+
+def scanned(folder: Path) -> tuple[float, float]:
+    """Seconds of the processor to the end, and to the first images."""
+    start = time.process_time()
+    batches: list[float] = []
+    scan(folder, take=lambda _images: batches.append(time.process_time() - start))
+    return time.process_time() - start, batches[0]
 
 
 def bench_folder(folder: Path) -> None:
