@@ -112,6 +112,8 @@ class ProgressLine:
         elif isinstance(event, m.CommandFailed):
             self.outcome = "failed"
             self.say(event.message)
+        elif isinstance(event, m.Log) and event.level == "notice":
+            self.say(event.message)
         elif isinstance(event, m.Log) and event.level != "info":
             self.say(f"{event.level}: {event.message}")
 

@@ -27,3 +27,12 @@ def test_steering_and_the_cached_prefix_are_told() -> None:
         "The loss exploded. 0:01 in all.",
     ]
     assert line.outcome == "exploded"
+
+
+def test_what_is_good_to_know_is_said_without_a_level() -> None:
+    stream = io.StringIO()
+    line = ProgressLine(stream)
+    line.show(m.Log("notice", "w.pth: all 7 tensors taken; nothing missing"))
+    line.show(m.Log("warning", "x.jpg is left out"))
+    line.show(m.Log("info", "for the log"))
+    assert stream.getvalue() == "w.pth: all 7 tensors taken; nothing missing\nwarning: x.jpg is left out\n"

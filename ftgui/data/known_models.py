@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
@@ -119,6 +120,17 @@ def find(name: str) -> KnownModel | None:
     """The entry a recipe's name means: exactly, or the default tag of a name without one."""
     by_name = _by_name()
     return by_name.get(name) or by_name.get(f"{name}.*")
+
+
+def named_in(text: str) -> str:
+    """The longest name of an architecture that a text holds as a word of its own, as ``resnet50-0676ba61.pth`` does; empty:
+    none. Below four letters it might be chance."""
+    lower = text.lower()
+    names = {model.name.removeprefix("torchvision/").partition(".")[0] for model in known_models()}
+    found = [
+        name for name in names if len(name) >= 4 and re.search(rf"(?<![a-z0-9]){re.escape(name)}(?![a-z0-9])", lower)
+    ]
+    return max(found, key=len, default="")
 
 
 @cache

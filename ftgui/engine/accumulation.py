@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from ftgui.engine.feeds import Feed, autocast
 from ftgui.engine.loading import Batch, cut
+from ftgui.engine.memory_limits import out_of_memory
 from ftgui.engine.phases import PhaseOptimizer
 
 
@@ -91,13 +92,3 @@ class Accumulation:
             (loss / total).backward()  # type: ignore[no-untyped-call]
             logits.append(output.detach())
         return torch.cat(logits)
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether this is a device or the computer saying that it has no memory left."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    text = str(error).lower()
-    # The CPU's allocator says "can't allocate memory" on Linux and macOS, "not enough memory" on Windows.
-    words = ("out of memory", "can't allocate memory", "not enough memory")
-    return isinstance(error, RuntimeError) and any(word in text for word in words)

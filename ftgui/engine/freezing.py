@@ -88,6 +88,10 @@ class Freezer:
         """Counted on the model itself, not on the tree."""
         return sum(p.numel() for p in self.model.parameters() if p.requires_grad)
 
+    def parameters_of(self, units: set[int]) -> int:
+        """That would learn, were these rows trainable."""
+        return sum(self.tree.rows[row].own_parameters for row in units)
+
     @property
     def total_parameters(self) -> int:
         return sum(p.numel() for p in self.model.parameters())

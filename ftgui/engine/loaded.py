@@ -13,9 +13,11 @@ from ftgui.data.intensity import IntensityRange
 from ftgui.data.pixels import Preprocessing
 from ftgui.engine import backbones
 from ftgui.engine.errors import EngineError
+from ftgui.engine.filling import fill
 from ftgui.engine.freezing import Freezer
 from ftgui.engine.nearest import Embeddings
 from ftgui.engine.price import Profiler
+from ftgui.engine.weights_files import read_weights
 from ftgui.protocol.messages import LayerNode
 from ftgui.protocol.recipe import FROM_SCRATCH, Backbone
 
@@ -130,7 +132,7 @@ def _about(folder: Path) -> About:
 
 def _fill(model: nn.Module, folder: Path, rows: list[int], heads: list[str]) -> None:
     """Load a folder's weights; the head's outputs are those rows of the file's."""
-    state = backbones.read_weights(folder / WEIGHTS_FILE)
+    state = read_weights(folder / WEIGHTS_FILE)
     if rows != list(range(len(rows))):
         for name, tensor in state.items():
             if name.rpartition(".")[0] in heads and len(tensor) == len(rows):
@@ -138,7 +140,7 @@ def _fill(model: nn.Module, folder: Path, rows: list[int], heads: list[str]) -> 
     own = {name: tensor.shape for name, tensor in model.state_dict().items()}
     if {name: tensor.shape for name, tensor in state.items()} != own:
         raise EngineError(f"The weights in {folder} do not fit the model they say they are of.")
-    model.load_state_dict(state)
+    fill(model, state)
 
 
 def _few(names: list[str]) -> str:

@@ -24,7 +24,7 @@ from ftgui.data.project import run_number
 from ftgui.data.records import Sample, reference
 from ftgui.data.running import marked_as_running
 from ftgui.engine import checkpoint as checkpoints
-from ftgui.engine.accumulation import Accumulation, out_of_memory
+from ftgui.engine.accumulation import Accumulation
 from ftgui.engine.best import BestWeights
 from ftgui.engine.checkpoint import Checkpoint, Position
 from ftgui.engine.errors import EngineError
@@ -32,9 +32,12 @@ from ftgui.engine.explosion import ExplosionWatch, LossExploded
 from ftgui.engine.export import Description
 from ftgui.engine.features import FeatureStore
 from ftgui.engine.feeds import Feed, Source, make_feed
+from ftgui.engine.filling import fill
 from ftgui.engine.freezing import Freezer, check_trainable
 from ftgui.engine.loading import Batch, Images, cut
 from ftgui.engine.memory import large_blocks_apart, return_freed_memory
+from ftgui.engine.memory_limits import out_of_memory
+from ftgui.engine.memory_limits import sentence as out_of_memory_sentence
 from ftgui.engine.metrics import Figures, Gatherer
 from ftgui.engine.order import class_weights, epoch_order
 from ftgui.engine.outcome import Outcome
@@ -622,7 +625,7 @@ class Training:
         if any(name not in state or state[name].shape != value.shape for name, value in kept.items()):
             raise EngineError("The checkpoint is of another model than the recipe's.")
         self._best.restore(checkpoint, list(kept))
-        self.model.load_state_dict(kept, strict=False)
+        fill(self.model, kept)
         if not set(plain["trainable"]) <= set(self.freezer.tree.names.units):
             raise EngineError("The checkpoint is of another model than the recipe's: it has other layers.")
         self.freezer.set_trainable(set(plain["trainable"]))
@@ -666,10 +669,7 @@ class Training:
                 "There was not enough memory to read the images. Close other programs, or take a model with a smaller "
                 "input size."
             )
-        return (
-            f"The device ran out of memory even with {self._accumulation.part} images at a time. Tick fewer layers or take "
-            "a smaller model; closing other programs on the device may help too."
-        )
+        return out_of_memory_sentence(self._accumulation.part)
 
     def _lower_rate(self) -> float:
         """To try after the loss diverged in the present phase."""

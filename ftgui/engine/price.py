@@ -22,11 +22,11 @@ from torch.nn import functional
 
 from ftgui.data.pixels import Preprocessing
 from ftgui.engine import augment
-from ftgui.engine.accumulation import out_of_memory
 from ftgui.engine.errors import EngineError
 from ftgui.engine.feeds import FILL_BATCH, autocast
 from ftgui.engine.freezing import Freezer
 from ftgui.engine.loading import CACHE_SHARE, NO_AUGMENTATION
+from ftgui.engine.memory_limits import out_of_memory
 from ftgui.engine.outputs import as_logits
 from ftgui.engine.prefix import DOES_NOT_RUN, NoPrefix, fold, trace
 from ftgui.protocol import messages as m

@@ -26,7 +26,7 @@ from ftgui.data.intensity_survey import resolved, survey_of
 from ftgui.data.job import Cancelled, Job
 from ftgui.data.pixels import Preprocessing, center_view, decode
 from ftgui.data.records import Sample
-from ftgui.engine import augment, backbones, devices, examples, rate_test
+from ftgui.engine import augment, backbones, devices, examples, memory_limits, rate_test
 from ftgui.engine import checkpoint as checkpoints
 from ftgui.engine.asking import Asking
 from ftgui.engine.checkpoint import Checkpoint
@@ -135,7 +135,7 @@ class Session:
             self._fail(command, f"A file can't be read or written: {error}.")
         except Exception as error:
             log.exception("command %s failed", type(command).__name__)
-            self._fail(command, f"Unexpected {type(error).__name__}: {error}. Details are in the log.")
+            self._fail(command, _unexpected(error))
         if isinstance(command, m.Train | m.Continue | m.FindRate | m.Export):
             return_freed_memory()
 
@@ -199,6 +199,7 @@ class Session:
 
     def _load(self, command: m.LoadModel) -> None:
         loaded = self._build(command.backbone, command.class_names, command.device, command.seed)
+        self._tell_taken(loaded)
         loaded.read_with(command.intensity)
         if command.trained_weights:
             self._take_trained(loaded, Path(command.trained_weights), command.trained_names)
@@ -219,6 +220,11 @@ class Session:
                 device=str(loaded.device),
             )
         )
+
+    def _tell_taken(self, loaded: Loaded) -> None:
+        """What of a weights file of one's own is in the model."""
+        if loaded.built.taken:
+            self._emit(m.Log("notice", loaded.built.taken))
 
     def _build(self, backbone: Backbone, class_names: list[str], device_name: str, seed: int) -> Loaded:
         device = devices.pick(device_name)
@@ -421,7 +427,7 @@ class Session:
             self._fail(command, f"The table can't be written: {error}")
         except Exception as error:  # a training may be going on, which has nothing to do with it
             log.exception("looking at files failed")
-            self._fail(command, f"Unexpected {type(error).__name__}: {error}. Details are in the log.")
+            self._fail(command, _unexpected(error))
 
     def _poll_beside(self, answered: tuple[type[m.Command], ...], ended_by: tuple[type[m.Command], ...] = ()) -> None:
         """Between steps of what is done beside a training: some commands are answered, Stop ends it, all else waits.
@@ -610,6 +616,8 @@ class Session:
         freezer = loaded.freezer
         wanted = freezer.resolve(recipe.active_phases[-1].train)
         built = loaded.built
+        most = max(freezer.parameters_of(freezer.resolve(phase.train)) for phase in recipe.active_phases)
+        memory_limits.refuse_training(freezer.total_parameters, most, loaded.device)
         training = Training(
             model=loaded.model,
             freezer=freezer,
@@ -674,6 +682,8 @@ class Session:
         """A model in the state the recipe names: every run starts from the pretrained weights, never from the last."""
         before = self._loaded
         self._loaded = self._build(recipe.backbone, class_names, recipe.device, recipe.seed)
+        if before is None or before.backbone != recipe.backbone:  # else it was told when that was loaded
+            self._tell_taken(self._loaded)
         if before is not None and before.backbone.name == recipe.backbone.name and before.device == self._loaded.device:
             self._loaded.profiler = before.profiler  # weights and a few classes more cost the same
         return self._loaded
@@ -722,3 +732,10 @@ class Session:
         if training is not None:
             training.note_pause(False)
         return time.monotonic() - paused_since
+
+
+def _unexpected(error: Exception) -> str:
+    """What is said of an error that no sentence was written for; too little memory may come anywhere."""
+    if memory_limits.out_of_memory(error):
+        return memory_limits.sentence()
+    return f"Unexpected {type(error).__name__}: {error}. Details are in the log."

@@ -51,6 +51,13 @@ def ends_well(work: Callable[[], int]) -> int:
     except (EngineError, ModelError, RecipeError, DatasetError, CatalogError, RunError, OSError) as error:
         say(f"ftgui: {error}")
         return 1
+    except (RuntimeError, MemoryError) as error:
+        from ftgui.engine import memory_limits  # imports torch, as whatever raised this has
+
+        if not memory_limits.out_of_memory(error):
+            raise
+        say(f"ftgui: {memory_limits.sentence()}")
+        return 1
     return status
 
 

@@ -736,7 +736,7 @@ class CommandFailed(_Message, frozen=True):
 
 
 class Log(_Message, frozen=True):
-    """A line for the log and, at ``"warning"``, for the status line."""
+    """A line for the log and, unless at ``"info"``, for the status line: ``"notice"`` is good to know, ``"warning"`` more."""
 
     level: str
     message: str

@@ -11,8 +11,7 @@ from PySide6.QtGui import QImage
 
 from ftgui.data.archive import is_archive_name
 from ftgui.data.formats import is_image_name
-
-WEIGHTS_EXTENSIONS = frozenset({".safetensors", ".pth", ".pt"})
+from ftgui.data.weights_kinds import OTHER_MODELS, is_weights_name
 
 
 class Kind(Enum):
@@ -116,25 +115,32 @@ def _judge_on(path: Path, training: bool) -> Offer:
 
 
 def _look_at_path(path: Path, training: bool) -> Offer:
-    if path.is_dir() or is_archive_name(path):
+    is_folder = path.is_dir()
+    if is_weights_name(path) and not is_folder:  # before archives: a .pth.tar is none
+        return _look_at_weights(path, training)
+    if is_folder or is_archive_name(path):
         if training:
             return Offer(
                 Kind.REFUSED, path, title="A training is running", detail="Stop it before opening another dataset."
             )
         return Offer(Kind.DATASET, path, title=f"Open “{path.name}”", detail="counting…")
-    suffix = path.suffix.lower()
     if is_image_name(path):
         return Offer(Kind.IMAGE, path, title=f"What is “{path.name}”?", detail="Drop to ask the model")
-    if suffix in WEIGHTS_EXTENSIONS and training:
-        return Offer(Kind.REFUSED, path, title="A training is running", detail="Stop it before choosing other weights.")
-    if suffix in WEIGHTS_EXTENSIONS:
-        return Offer(Kind.WEIGHTS, path, title=f"Use the weights “{path.name}”", detail="Drop to choose their model")
+    if path.suffix.lower() in OTHER_MODELS:
+        title = f"“{path.name}” can't be used"
+        return Offer(Kind.REFUSED, path, title=title, detail=OTHER_MODELS[path.suffix.lower()])
     return Offer(
         Kind.REFUSED,
         path,
         title=f"“{path.name}” is not an image",
         detail="Drop a folder that holds one folder of images per class, a zip or tar of one, or one image (JPEG, PNG, …).",
     )
+
+
+def _look_at_weights(path: Path, training: bool) -> Offer:
+    if training:
+        return Offer(Kind.REFUSED, path, title="A training is running", detail="Stop it before choosing other weights.")
+    return Offer(Kind.WEIGHTS, path, title=f"Use the weights “{path.name}”", detail="Drop to choose their model")
 
 
 def _png(image: QImage) -> bytes:

@@ -476,7 +476,7 @@ class Workspace(QObject):
     def _logged(self, event: m.Log) -> None:
         log.info("engine: %s", event.message)
         if event.level != "info":
-            self.message.emit(event.level, event.message)
+            self.message.emit("info" if event.level == "notice" else event.level, event.message)
 
     # --- dataset ----------------------------------------------------------------------------------------------------
 

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import copy
-import pickle
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-import safetensors.torch
 import timm
 import torch
+import torchvision
 from PIL import Image
 
+from ftgui.data.known_models import find
 from ftgui.data.pixels import center_view, decode
 from ftgui.engine import backbones
-from ftgui.engine.backbones import build, load_in_order, read_weights
+from ftgui.engine.backbones import build, load_in_order
 from ftgui.engine.errors import EngineError
+from ftgui.engine.filling import fill
 from ftgui.engine.preprocess import to_batch
 from ftgui.engine.small_convolutions import subsample_first
+from ftgui.engine.weights_files import read_weights
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Backbone
 from tests.conftest import picture
@@ -108,80 +110,43 @@ def test_a_model_without_classes_of_its_own_needs_a_dataset() -> None:
         build(Backbone(name="vit_small_patch14_dinov2.lvd142m", weights="none"), [])
 
 
-# --- weights files --------------------------------------------------------------------------------------------------
+# --- sizes ----------------------------------------------------------------------------------------------------------
 
 
-def tiny(weights: Path, classes: tuple[str, ...] = ("a", "b")) -> backbones.BuiltBackbone:
-    return build(Backbone(name="test_efficientnet", weights=str(weights)), list(classes))
+@pytest.mark.parametrize("name", [name for name in torchvision.models.list_models(torchvision.models) if "vit" in name])
+def test_a_model_is_built_for_the_size_its_images_are_given_in(name: str) -> None:
+    with torch.device("meta"):
+        model, heads = backbones._skeleton(f"torchvision/{name}")
+    size = torchvision.models.get_model_weights(name).DEFAULT.transforms().crop_size[0]
+    known = find(f"torchvision/{name}")
+    assert known is not None and known.input == size
+    if name.startswith("vit_"):
+        assert model.image_size == size
+    logits = model(torch.empty(1, 3, size, size, device="meta"))
+    assert logits.shape == (1, 1000) and model.get_submodule(heads[0]).out_features == 1000
 
 
-@pytest.mark.parametrize("ending", ["safetensors", "pth"])
-@pytest.mark.parametrize("wrapped", [False, True])
-def test_weights_files(tmp_path: Path, ending: str, wrapped: bool) -> None:
-    source = timm.create_model("test_efficientnet", num_classes=7)
-    state = {f"module.{k}" if wrapped else k: v.contiguous() for k, v in source.state_dict().items()}
-    path = tmp_path / f"weights.{ending}"
-    if ending == "pth":
-        torch.save({"state_dict": state, "epoch": 3} if wrapped else state, path)
-    else:
-        safetensors.torch.save_file(state, path)
-    model = tiny(path).model
-    assert torch.equal(model.conv_stem.weight, source.conv_stem.weight)
-    assert model.classifier.weight.shape[0] == 2  # another number of classes: a new head
-    assert torch.equal(tiny(path, tuple("abcdefg")).model.classifier.weight, source.classifier.weight)
-    assert len(tiny(path, ()).class_names) == 7
+@pytest.mark.parametrize("size", [224, 384])
+def test_own_weights_of_a_vision_transformer_say_its_size(size: int, tmp_path: Path) -> None:
+    with torch.device("meta"):
+        state = torchvision.models.vit_b_16(image_size=size, num_classes=7).state_dict()
+    own = backbones._OwnFile(tmp_path / "w.pth", {"model": state}, "torchvision/vit_b_16")
+    kinds = list(torchvision.models.get_model_weights("vit_b_16"))
+    assert backbones._weights_of_size(own, "vit_b_16", kinds).transforms().crop_size == [size]
 
 
-def test_wrong_shapes_are_a_sentence(tmp_path: Path) -> None:
-    path = tmp_path / "other.pth"
-    state = timm.create_model("test_efficientnet").state_dict()
-    state["conv_stem.weight"] = torch.zeros(99, 3, 5, 5)
-    torch.save(state, path)
-    with pytest.raises(EngineError, match=r"does not fit test_efficientnet: conv_stem.weight is 99×3×5×5"):
-        tiny(path)
+def test_a_model_that_wants_to_know_its_version_takes_tensors() -> None:
+    """MNASNet refuses a dictionary that does not say with which version of it the weights were made."""
+    with torch.device("meta"):
+        model, _ = backbones._skeleton("torchvision/mnasnet0_5")
+    model = model.to_empty(device="cpu")
+    fill(model, {"classifier.1.bias": torch.arange(1000.0)})
+    assert model.classifier[1].bias[999] == 999
+    with pytest.raises(RuntimeError, match="no_such"):
+        fill(model, {"no_such": torch.ones(1)})
 
 
-def test_weights_of_another_model_are_a_sentence(tmp_path: Path) -> None:
-    path = tmp_path / "other.safetensors"
-    safetensors.torch.save_file({"layer1.weight": torch.zeros(3)}, path)
-    with pytest.raises(EngineError, match=r"does not fit .* missing, 1 unknown"):
-        tiny(path)
-
-
-class Bomb:
-    def __init__(self, target: Path) -> None:
-        self.target = target
-
-    def __reduce__(self):
-        return (Path.touch, (self.target,))
-
-
-@pytest.mark.parametrize("ending", ["pth", "pt", "bin", "ckpt"])
-@pytest.mark.parametrize("how", ["pickle", "torch", "inside"])
-def test_a_pickle_bomb_does_not_go_off(tmp_path: Path, ending: str, how: str) -> None:
-    path, target = tmp_path / f"bomb.{ending}", tmp_path / "exploded"
-    if how == "pickle":
-        path.write_bytes(pickle.dumps(Bomb(target), protocol=2))
-    else:
-        torch.save(Bomb(target) if how == "torch" else {"state_dict": {"w": torch.ones(2)}, "x": Bomb(target)}, path)
-    with pytest.raises(EngineError, match="so it was not loaded and nothing in it was run"):
-        tiny(path)
-    assert not target.exists()
-    pickle.loads(path.read_bytes()) if how == "pickle" else torch.load(path, weights_only=False)  # noqa: S301
-    assert target.exists(), "the bomb was a dud, so the test proved nothing"
-
-
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [("x.pth", b"not weights"), ("x.safetensors", b"no"), ("x.pth", b""), ("x.pth", pickle.dumps([1, 2], protocol=2))],
-)
-def test_damaged_weights_are_a_sentence(tmp_path: Path, name: str, content: bytes) -> None:
-    path = tmp_path / name
-    path.write_bytes(content)
-    with pytest.raises(EngineError, match="“x"):
-        tiny(path)
-    with pytest.raises(EngineError, match="no weights file at"):
-        tiny(tmp_path / "gone.pth")
+# --- convolutions that end the process ------------------------------------------------------------------------------
 
 
 def small_strided(weights: torch.Tensor) -> torch.nn.Sequential:

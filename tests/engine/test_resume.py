@@ -21,8 +21,8 @@ from ftgui.data.job import Job
 from ftgui.data.project import CHECKPOINT_FILE, Project, read_checkpoint
 from ftgui.engine import backbones
 from ftgui.engine import checkpoint as checkpoints
-from ftgui.engine.backbones import read_weights
 from ftgui.engine.errors import EngineError
+from ftgui.engine.weights_files import read_weights
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Backbone, Phase
 from tests.conftest import Maker

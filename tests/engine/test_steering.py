@@ -11,12 +11,12 @@ import pytest
 import torch
 from torch import nn
 
-from ftgui.engine.backbones import read_weights
 from ftgui.engine.errors import EngineError
 from ftgui.engine.explosion import ExplosionWatch, LossExploded
 from ftgui.engine.feeds import CachedFeed
 from ftgui.engine.order import class_weights, epoch_order
 from ftgui.engine.phases import Average
+from ftgui.engine.weights_files import read_weights
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Phase
 from tests.conftest import Maker

@@ -21,13 +21,13 @@ from ftgui.data.model_in_use import validation_key
 from ftgui.data.pixels import center_view, decode
 from ftgui.data.project import CHECKPOINT_FILE, Project, read_result
 from ftgui.engine import checkpoint, export, runs
-from ftgui.engine.backbones import read_weights
 from ftgui.engine.loaded import open_finished
 from ftgui.engine.loading import cut
 from ftgui.engine.metrics import Gatherer
 from ftgui.engine.outcome import Outcome
 from ftgui.engine.preprocess import to_batch
 from ftgui.engine.runs import RunFolder
+from ftgui.engine.weights_files import read_weights
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import Backbone, Phase

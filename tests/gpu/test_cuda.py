@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from ftgui.engine import augment
-from ftgui.engine.backbones import read_weights
 from ftgui.engine.preprocess import to_batch
 from ftgui.engine.resident import Resident
+from ftgui.engine.weights_files import read_weights
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Phase
 from tests.conftest import Maker

@@ -17,6 +17,7 @@ from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import Backbone
 from ftgui.ui.main_window import DATA, EVALUATE, PREDICT, TRAIN, MainWindow
 from ftgui.ui.stopping import what_is_left
+from ftgui.ui.widgets.model_chooser import ModelChooser
 from ftgui.ui.workers.engine_worker import EngineKind
 from tests.conftest import Maker, leave_checkpoint, picture, plain
 from tests.ui.conftest import FakeEngine
@@ -193,6 +194,56 @@ def test_a_dropped_weights_file_opens_the_model_chooser(window: MainWindow, fake
     assert fake.last(m.LoadModel).backbone == Backbone(name="resnet18.a1_in1k", weights=str(path))
 
 
+@pytest.mark.parametrize("name", ["model_best.pth.tar", "epoch3.ckpt", "pytorch_model.bin", "W.PTH", "x.pt"])
+def test_weights_by_any_usual_name_open_the_model_chooser(
+    window: MainWindow, fake: FakeEngine, tmp_path: Path, name: str
+) -> None:
+    fake.become_ready()
+    path = tmp_path / name
+    path.touch()
+    hover(window, urls(path))
+    assert window.overlay.text == f"Use the weights “{name}”\nDrop to choose their model"
+    drop(window, urls(path))
+    chooser = window.findChild(ModelChooser)
+    assert chooser is not None and name in chooser.file_label.text()
+    chooser.use.click()
+    assert fake.last(m.LoadModel).backbone == Backbone(weights=str(path))
+
+
+def test_weights_named_after_a_model_select_it(window: MainWindow, fake: FakeEngine, tmp_path: Path) -> None:
+    fake.become_ready()
+    path = tmp_path / "best_resnet18-f37072fd.pth"
+    path.touch()
+    drop(window, urls(path))
+    chooser = window.findChild(ModelChooser)
+    assert (
+        chooser is not None and "resnet18.a1_in1k is selected, because the file is named" in chooser.file_label.text()
+    )
+    chooser.use.click()
+    assert fake.last(m.LoadModel).backbone == Backbone(name="resnet18.a1_in1k", weights=str(path))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("m.onnx", "an ONNX model"), ("m.h5", "Keras writes"), ("m.tflite", "Lite")]
+)
+def test_models_of_other_programs_are_refused_for_what_they_are(
+    window: MainWindow, fake: FakeEngine, tmp_path: Path, name: str, words: str
+) -> None:
+    fake.become_ready()
+    path = tmp_path / name
+    path.touch()
+    drop(window, urls(path))
+    assert words in window.status.text.text() and f"“{name}” can't be used" in window.status.text.text()
+
+
+def test_what_was_taken_of_a_weights_file_is_in_the_status_line(window: MainWindow, fake: FakeEngine) -> None:
+    fake.become_ready()
+    window.workspace._logged(m.Log("notice", "w.pth: all 7 tensors taken; nothing missing"))
+    assert window.status.text.text() == "w.pth: all 7 tensors taken; nothing missing"
+    window.workspace._logged(m.Log("info", "something for the log"))
+    assert window.status.text.text() == "w.pth: all 7 tensors taken; nothing missing"
+
+
 def test_a_model_that_can_not_be_loaded_leaves_the_one_before(qtbot, window, fake, make_dataset: Maker) -> None:
     open_project(qtbot, window, fake, make_dataset())
     window.workspace.choose_backbone(Backbone(name="resnet18"))
@@ -273,6 +324,7 @@ def test_a_project_whose_model_can_not_be_loaded_says_so_and_keeps_its_recipe(
     failed = m.CommandFailed(fake.last(m.LoadModel).request, "LoadModel", "nor this one")
     window.workspace._command_failed(failed)
     assert window.top.train.toolTip() == "The model could not be loaded: nor this one"
+    window.workspace.saver.wait()
     assert window.workspace.project.recipe_path.read_text(encoding="utf-8") == saved
     window.workspace.choose_backbone(Backbone())
     fake.answer_load()

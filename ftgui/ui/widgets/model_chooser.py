@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
 
 from ftgui.data import known_models
 from ftgui.data.known_models import KnownModel, Source
+from ftgui.data.weights_kinds import WEIGHTS_ENDINGS
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import FROM_SCRATCH, PRETRAINED, Backbone
 from ftgui.ui import model_settings
@@ -35,7 +36,7 @@ from ftgui.ui.widgets.download_options import DownloadOptions
 from ftgui.ui.widgets.search_keys import SearchKeys
 from ftgui.ui.words import count
 
-WEIGHTS_FILTER = "Weights (*.safetensors *.pth *.pt *.bin)"
+WEIGHTS_FILTER = f"Weights ({' '.join('*' + ending for ending in WEIGHTS_ENDINGS)});;All files (*)"
 FILE = "file"
 """The weights selector's third choice; the other two are `Backbone.weights` itself."""
 
@@ -178,7 +179,7 @@ class ModelChooser(QDialog):
             self._weights_before = present.weights
             self._set_weights(present.weights)
         else:
-            self.use_file(present.weights)
+            self._take_file(present.weights)
         self._search()
         known = known_models.find(present.name)
         row = self.model.row_of(known.name) if known else -1
@@ -260,11 +261,30 @@ class ModelChooser(QDialog):
             self._set_weights(PRETRAINED)
 
     def use_file(self, path: str) -> None:
-        """Take weights from a file."""
+        """Take weights from a file; one that is named after a model selects that."""
+        self._take_file(path, self._select_named_in(Path(path).name))
+
+    def _take_file(self, path: str, why: str = "") -> None:
         self._file = path
         self._weights_before = FILE
         self._set_weights(FILE)
-        self.file_label.setText(f"{Path(path).name} — it must have been made with the model selected above.")
+        words = why or "it must have been made with the model selected above."
+        self.file_label.setText(f"{Path(path).name} — {words}")
+
+    def _select_named_in(self, file_name: str) -> str:
+        """Select the model that a file is named after, unless another kind of it is selected.
+
+        Returns:
+            what was done, for the person; empty: nothing.
+        """
+        named = known_models.named_in(file_name)
+        known = known_models.find(named) or known_models.find(f"torchvision/{named}") if named else None
+        if known is None or (self.selected is not None and self.selected.name.partition(".")[0] == named):
+            return ""
+        if self.model.row_of(known.name) < 0:
+            self.search.setText(known.name)
+        self._select(self.model.row_of(known.name))
+        return f"{known.name} is selected, because the file is named after it; choose another if it is of that."
 
     def _set_weights(self, kind: str) -> None:
         """Without remembering it as the person's choice."""
