@@ -26,8 +26,8 @@ import torch
 from ftgui.atomic_files import write_atomically
 from ftgui.data.json_files import decode_object
 from ftgui.data.project import CHECKPOINT_FILE
-from ftgui.engine.accumulation import out_of_memory
 from ftgui.engine.errors import EngineError
+from ftgui.engine.memory_limits import out_of_memory
 
 CHECKPOINT_FORMAT = 2
 
