@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ftgui import cli
+from ftgui.data.catalog_trouble import is_damage
 from ftgui.data.project import Project
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
@@ -84,3 +86,11 @@ def test_a_terminal_says_a_sentence(
     assert cli.main(["train", str(copy / "recipe.toml")]) == 1
     said = capsys.readouterr().err
     assert said.startswith("ftgui: The ") and "catalog" in said and "Traceback" not in said
+
+
+def test_a_catalog_that_was_closed_too_early_is_not_called_damaged() -> None:
+    connection = sqlite3.connect(":memory:")
+    connection.close()
+    with pytest.raises(sqlite3.ProgrammingError) as closed:
+        connection.execute("SELECT 1")
+    assert not is_damage(closed.value)

@@ -50,6 +50,8 @@ def is_damage(error: sqlite3.Error | UnicodeDecodeError) -> bool:
     """Whether a database's refusal, or what came of reading it, is because of what is in it."""
     if isinstance(error, UnicodeDecodeError):
         return True
+    if isinstance(error, sqlite3.ProgrammingError):  # closed already, or used wrongly: a fault of this program
+        return False
     code = getattr(error, "sqlite_errorcode", None)  # none where Python could not make sense of a value
     return code is None or code & 0xFF not in _PASSING
 

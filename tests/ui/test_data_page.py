@@ -197,7 +197,9 @@ def test_a_full_disk_is_said_and_nothing_is_half_done(
     import sqlite3
 
     def full(*_args):
-        raise sqlite3.OperationalError("database or disk is full")
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise error
 
     choose(page, 0)
     monkeypatch.setattr("ftgui.data.edits.relabel", full)
@@ -503,7 +505,7 @@ def test_what_says_the_classes_is_asked_once_and_can_be_chosen_anew(
     assert set(workspace.contents.counts) == {"x", "y", "z"}
     tree = window.data_page.problems.tree
     notes = [tree.topLevelItem(row) for row in range(tree.topLevelItemCount())]
-    note = next(item for item in notes if "how the classes were found" in item.text(0))
+    note = next(item for item in notes if "about the classes" in item.text(0))
     assert note.isExpanded() and note.child(0).text(0).startswith("Classes from labels.csv, 24 of 24 images.")
     qtbot.waitUntil(lambda: not window.findChildren(LayoutDialog))
     tree.itemClicked.emit(note.child(note.childCount() - 1), 0)
@@ -672,7 +674,9 @@ def test_an_undo_that_fails_is_not_turned_round(
     qtbot.waitUntil(lambda: counts(page) == {"blue": 9, "red": 11})
 
     def locked(*_args):
-        raise sqlite3.OperationalError("database is locked")
+        error = sqlite3.OperationalError("database is locked")
+        error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+        raise error
 
     with monkeypatch.context() as patch:
         patch.setattr("ftgui.data.edits.write", locked)
