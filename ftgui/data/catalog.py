@@ -380,6 +380,11 @@ class Catalog:
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
     @property
+    def has_dataset(self) -> bool:
+        """A dataset was opened in this project, so that there is a `root`."""
+        return self._get("root") is not None
+
+    @property
     def root(self) -> Path:
         """The dataset folder that paths are relative to; images added from elsewhere have absolute ones."""
         root = self._get("root")

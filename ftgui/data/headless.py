@@ -12,13 +12,23 @@ from ftgui.data.catalog import Catalog
 from ftgui.data.finished import has_model
 from ftgui.data.going_on import OtherImagesError, samples_of
 from ftgui.data.job import Job
-from ftgui.data.project import CHECKPOINT_FILE, Project, catalog_beside, continuable, read_checkpoint, read_result
-from ftgui.data.project_lock import ProjectLocks
+from ftgui.data.process_mark import ProcessMark
+from ftgui.data.project import (
+    CHECKPOINT_FILE,
+    Project,
+    catalog_beside,
+    continuable,
+    read_checkpoint,
+    read_result,
+    splitting_of,
+)
+from ftgui.data.project_lock import ProjectHeld, ProjectLocks, who
 from ftgui.data.running import running_process
-from ftgui.data.scan import DatasetError
+from ftgui.data.scan import DatasetError, dataset_root
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.messages import Continue, Train
 from ftgui.protocol.problem import Problem
+from ftgui.protocol.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -56,19 +66,43 @@ def prepare(
     folder = project_folder or recipe_path.resolve().parent
     folder.mkdir(parents=True, exist_ok=True)
     project = Project(folder)
-    if locks is not None:
-        locks.take(folder)
-    found = project.fill(unpacked(Path(recipe.dataset.folder), Job()), recipe, Job())
+    dataset = unpacked(Path(recipe.dataset.folder), Job())
+    beside = locks.take(folder) if locks is not None else None
+    if beside is not None:
+        _refuse_other_data(project, recipe, dataset, beside)
+    found = project.fill(dataset, recipe, Job())
     with project.catalog() as catalog:
         of_data = [problem for group in catalog.contents().groups for problem in group.examples]
     # That it can't be split is said of the recipe already, with the field.
     problems = recipe.validate() + [problem for problem in of_data if problem.kind != "split"]
+    if beside is not None:
+        problems.insert(0, Problem("info", "shared-project", trains_beside(beside)))
     fatal = [problem.message for problem in problems if problem.severity == "error" and not problem.path]
     if fatal:
         raise DatasetError(" ".join(fatal))
     run_folder = project.new_run_folder(run_name(recipe))
     command = Train(1, recipe, str(project.catalog_path), str(run_folder))
     return Prepared(command, problems, found.summary(), run_folder)
+
+
+def trains_beside(other: ProcessMark) -> str:
+    """Two trainings in terminals use one project, in a sentence."""
+    return f"A{who(other)[1:]} uses this project too. Each makes a run of its own, from the same images."
+
+
+def _refuse_other_data(project: Project, recipe: Recipe, dataset: Path, other: ProcessMark) -> None:
+    """The other training may be about to read the catalog, and would learn from what this one makes of it.
+
+    Raises:
+        ProjectHeld: this recipe reads or divides the images another way than the catalog has them.
+    """
+    if not project.catalog_path.is_file():
+        raise ProjectHeld(project.folder, other)  # it has only just begun
+    root = dataset.absolute() if recipe.dataset.folders else dataset_root(dataset)
+    with Catalog(project.catalog_path, read_only=True) as catalog:
+        same = catalog.has_dataset and catalog.root == root and catalog.splitting == splitting_of(recipe)
+        if not (same and catalog.complete):
+            raise ProjectHeld(project.folder, other)
 
 
 class RunError(Exception):

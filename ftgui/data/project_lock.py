@@ -25,12 +25,16 @@ class ProjectHeld(Exception):
     """Another process uses the project; the text says which, in a sentence."""
 
     def __init__(self, folder: Path, by: ProcessMark) -> None:
-        where = f"process {by.pid}" + ("" if by.here else f" on {by.host}")
-        since = time.strftime("%H:%M on %d %b", time.localtime(by.since))
-        what = "a training in a terminal" if by.doing == TERMINAL else "another window"
-        super().__init__(f"This project is open in {what} ({where}, since {since}).")
+        super().__init__(f"This project is open in {who(by)}.")
         self.folder = folder
         self.by = by
+
+
+def who(mark: ProcessMark) -> str:
+    """In words, e.g. ``"another window (process 71, since 12:04 on 26 Nov)"``."""
+    where = f"process {mark.pid}" + ("" if mark.here else f" on {mark.host}")
+    since = time.strftime("%H:%M on %d %b", time.localtime(mark.since))
+    return f"{'a training in a terminal' if mark.doing == TERMINAL else 'another window'} ({where}, since {since})"
 
 
 class ProjectLocks:
@@ -45,12 +49,16 @@ class ProjectLocks:
         self._held: dict[Path, ProcessMark] = {}
         self._lock = threading.Lock()
 
-    def take(self, folder: Path, by_force: bool = False) -> None:
+    def take(self, folder: Path, by_force: bool = False) -> ProcessMark | None:
         """From now on this process may write to the project; again is no harm.
 
         Args:
             folder: of the project; exists.
             by_force: also where a living process holds it, which then may only look.
+
+        Returns:
+            of two trainings in terminals, the other one, which holds it: each has a run folder of its own, so both may
+            train, as long as neither changes what the other learns from. Else None.
 
         Raises:
             ProjectHeld: another process does, and it lives.
@@ -61,14 +69,14 @@ class ProjectLocks:
             for _ in range(_TRIES):
                 if _write_new(path, mark):
                     self._held[folder] = mark
-                    return
+                    return None
                 found = read_mark(path)
                 mine = found is not None and found.token == self._token(folder)
                 if mine:
-                    return
+                    return None
                 if found is not None and found.alive and not by_force:
                     if self._doing == TERMINAL == found.doing:
-                        return  # trainings in terminals are in nobody's way: each has a run folder of its own
+                        return found
                     raise ProjectHeld(folder, found)
                 _clear(path, found)
             raise OSError(f"{path} changes all the time; another program takes this project in use too.")

@@ -64,7 +64,9 @@ def _continue(run_folder: Path) -> int:
 
     continuation = headless.to_continue(run_folder)
     with _project_in_use() as locks:
-        locks.take(Path(continuation.command.catalog).parent)
+        beside = locks.take(Path(continuation.command.catalog).parent)
+        if beside is not None:
+            say(f"info: {headless.trains_beside(beside)}")
         write(f"run {continuation.command.run_folder} goes on after step {continuation.step:,}")
         return _do(continuation.command)
 
@@ -74,13 +76,14 @@ def _project_in_use() -> Iterator[ProjectLocks]:
     """What is taken is given back at the end.
 
     Raises:
-        EngineError: the project is open in a window, and what to do about it.
+        EngineError: the project is in use, and what to do about it.
     """
     locks = ProjectLocks(TERMINAL)
     try:
         yield locks
     except ProjectHeld as held:
-        raise EngineError(f"{held} Close it or train there, or train elsewhere with --project FOLDER.") from held
+        do = "Wait until it is over" if held.by.doing == TERMINAL else "Close it or train there"
+        raise EngineError(f"{held} {do}, or train elsewhere with --project FOLDER.") from held
     finally:
         locks.keep_only(None)
 

@@ -129,8 +129,8 @@ class PresentRun(QObject):
 
     def _keep_choice(self) -> None:
         project = self._workspace.project
-        if project is None or self._chosen == self._chosen_before:
-            return
+        if project is None or self._chosen == self._chosen_before or self._workspace.access.look_only:
+            return  # the project's choice is the other window's, if one took it over meanwhile
         self._chosen_before = self._chosen
         try:
             write_choice(project, self._chosen)

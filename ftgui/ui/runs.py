@@ -19,6 +19,7 @@ from ftgui.data.tensorboard_files import TensorBoardError, write_event_files
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import Recipe, RecipeError
+from ftgui.ui.project_access import LOOK_ONLY
 from ftgui.ui.words import few, plural
 from ftgui.ui.workers.engine_worker import EngineKind
 from ftgui.ui.workers.tasks import Task
@@ -60,6 +61,7 @@ class Runs(QObject):
         workspace.engine_changed.connect(self.allowed)
         workspace.recipe_changed.connect(self.allowed)
         workspace.model_changed.connect(self.allowed)
+        workspace.access.changed.connect(self.allowed)
         self.refresh()
 
     def close_threads(self) -> None:
@@ -130,10 +132,22 @@ class Runs(QObject):
         """The run whose model can be asked."""
         return self._workspace.present.folder
 
+    @property
+    def _look_only(self) -> str:
+        """Why nothing of the project may be changed here; empty: it may."""
+        return LOOK_ONLY if self._workspace.access.look_only else ""
+
+    def no_words_because(self) -> str:
+        """Why name, note and star of a run can't be changed, in a sentence; empty when they can."""
+        return self._look_only
+
     # --- the person's words -----------------------------------------------------------------------------------------
 
     def say(self, record: RunRecord, **changes: str | bool) -> None:
-        """Name, note or star; see `write_words`."""
+        """Name, note or star; see `write_words`. In a window that may only look this is said instead."""
+        if self._look_only:
+            self.said.emit("warning", self._look_only)
+            return
         self._do(lambda _job: write_words(record.path, **changes), lambda _: self.refresh())
 
     def _do(self, work: Callable[[Job], Any], then: Callable[[Any], None]) -> None:
@@ -169,6 +183,8 @@ class Runs(QObject):
 
     def no_trash_because(self, records: Sequence[RunRecord]) -> str:
         """Why these can't be moved to the trash, in a sentence; empty when they can."""
+        if self._look_only:
+            return self._look_only
         for record in records:
             if record.path == self.training:
                 return f"Run {record.number} is training. Stop it first."
@@ -180,6 +196,9 @@ class Runs(QObject):
 
     def trash(self, records: Sequence[RunRecord]) -> None:
         """Move whole folders to the system's trash; what can't be moved stays, and is said."""
+        if self._look_only:
+            self.said.emit("warning", self._look_only)
+            return
 
         def move(_job: Job) -> list[int]:
             return [record.number for record in records if not QFile.moveToTrash(record.folder)]
@@ -204,6 +223,8 @@ class Runs(QObject):
 
     def no_model_because(self, record: RunRecord) -> str:
         """Why a run's model can't be used, in a sentence; empty when it can."""
+        if self._look_only:
+            return self._look_only
         if not record.has_model:
             return f"Run {record.number} left no model."
         if record.path == self.present and record.path.name == self._workspace.present.chosen:
@@ -212,6 +233,8 @@ class Runs(QObject):
 
     def no_best_because(self) -> str:
         """Why the best finished run can't be taken now, in a sentence; empty when it can."""
+        if self._look_only:
+            return self._look_only
         if not self._workspace.present.chosen:
             return "The best finished run is in use already, for you have chosen no other."
         return self._no_engine_because()
@@ -244,7 +267,9 @@ class Runs(QObject):
 
     def use_model(self, record: RunRecord) -> None:
         """For asking and judging, from now on. Where the backbone is another, `use_recipe` has to go along."""
-        if self.other_backbone(record):
+        if self._look_only:
+            self.said.emit("warning", self._look_only)
+        elif self.other_backbone(record):
             self._workspace.choose_run(record.path)
             self.use_recipe(record)
         else:
@@ -252,6 +277,8 @@ class Runs(QObject):
 
     def no_recipe_because(self, record: RunRecord) -> str:
         """Why a run's recipe can't be taken, in a sentence; empty when it can."""
+        if self._look_only:
+            return self._look_only
         if not record.model:
             return f"The recipe of run {record.number} can't be read."
         return "A training is running." if self._workspace.engine.busy else ""
@@ -265,6 +292,9 @@ class Runs(QObject):
 
     def use_recipe(self, record: RunRecord) -> None:
         """Make it the present one, as one step of undo; the dataset stays."""
+        if self._look_only:
+            self.said.emit("warning", self._look_only)
+            return
         recipe = self.recipe_of(record)
         if recipe is None:
             self.said.emit("error", f"The recipe of run {record.number} can't be read.")

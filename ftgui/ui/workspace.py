@@ -671,13 +671,19 @@ class Workspace(QObject):
             self.load_model()
 
     def choose_run(self, run_folder: Path | None) -> None:
-        """The next model that is loaded is to be this run's, or with None the best finished one's. See `use_run`."""
+        """The next model that is loaded is to be this run's, or with None the best finished one's. See `use_run`.
+
+        Only where the project may be written to, which is seen to before: the choice is the project's.
+        """
         self.present.choose(run_folder)
         self._use_asked = True
 
     def use_run(self, run_folder: Path | None) -> None:
         """From now on this run's model, of the recipe's backbone, answers, until the person chooses another; with None the
         best finished one's."""
+        if self.access.look_only:
+            self.message.emit("warning", LOOK_ONLY)
+            return
         self.choose_run(run_folder)
         self.load_model()
 

@@ -13,9 +13,10 @@ import psutil
 import pytest
 
 from ftgui.cli import main
-from ftgui.data import process_mark
+from ftgui.data import headless, process_mark
+from ftgui.data.catalog import Catalog
 from ftgui.data.process_mark import ProcessMark, encode, own_mark, process_identity, read_mark
-from ftgui.data.project import continuable
+from ftgui.data.project import Project, continuable
 from ftgui.data.project_lock import LOCK_FILE, TERMINAL, WINDOW, ProjectHeld, ProjectLocks
 from ftgui.data.run_index import list_runs
 from ftgui.data.running import RUNNING_FILE, marked_as_running, running_process
@@ -144,10 +145,52 @@ def test_a_terminal_does_not_train_in_a_project_that_a_window_has_open(
 
 def test_trainings_in_terminals_are_in_nobodys_way(tmp_path: Path) -> None:
     first, second = ProjectLocks(TERMINAL), ProjectLocks(TERMINAL)
-    first.take(tmp_path)
-    second.take(tmp_path)
+    assert first.take(tmp_path) is None and first.take(tmp_path) is None
+    assert second.take(tmp_path) == read_mark(tmp_path / LOCK_FILE)
     second.keep_only(None)
     assert first.holds(tmp_path)
+
+
+def test_the_second_of_two_trainings_in_terminals_says_so_and_changes_nothing_for_the_first(
+    tmp_path: Path, make_dataset: Maker
+) -> None:
+    data = make_dataset(count=4)
+    recipe = Recipe(dataset=Dataset(folder=str(data)))
+    path = tmp_path / "recipe.toml"
+    recipes.save(recipe, path)
+    first, second = ProjectLocks(TERMINAL), ProjectLocks(TERMINAL)
+    project = Project(tmp_path / "project")
+    project.folder.mkdir()
+    first.take(project.folder)
+    with pytest.raises(ProjectHeld, match="a training in a terminal"):  # still looks through the images
+        headless.prepare(path, project.folder, locks=second)
+    headless.prepare(path, project.folder, locks=first)
+    prepared = headless.prepare(path, project.folder, locks=second)
+    assert f"A training in a terminal (process {os.getpid()}, since" in prepared.problems[0].message
+    before = splits_of(project)
+    recipes.save(msgspec.structs.replace(recipe, dataset=Dataset(folder=str(data), val_fraction=0.5)), path)
+    with pytest.raises(ProjectHeld):
+        headless.prepare(path, project.folder, locks=second)
+    assert splits_of(project) == before and len(list(project.runs_folder.iterdir())) == 2
+
+
+def splits_of(project: Project) -> list[tuple[str, str, str]]:
+    with Catalog(project.catalog_path, read_only=True) as catalog:
+        return sorted(catalog.entries())
+
+
+def test_in_a_terminal_it_is_told_what_to_do(
+    tmp_path: Path, make_dataset: Maker, other_process, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipes.save(Recipe(dataset=Dataset(folder=str(make_dataset()))), tmp_path / "recipe.toml")
+    mark = msgspec.structs.replace(mark_of(other_process), doing=TERMINAL)
+    (tmp_path / LOCK_FILE).write_bytes(encode(mark))
+    assert main(["train", str(tmp_path / "recipe.toml")]) == 1
+    said = capsys.readouterr().err
+    assert (
+        "open in a training in a terminal" in said
+        and "Wait until it is over, or train elsewhere with --project" in said
+    )
 
 
 def test_a_run_that_trains_is_not_continued_beside_itself(tmp_path: Path, other_process, capsys) -> None:

@@ -8,20 +8,24 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QFile, Qt
 from PySide6.QtWidgets import QMessageBox
 
 from ftgui.data.catalog import Catalog
+from ftgui.data.project import Project
 from ftgui.data.project_lock import TERMINAL, ProjectHeld, ProjectLocks
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
+from ftgui.protocol.recipe import Backbone
 from ftgui.ui.collection import Wish
 from ftgui.ui.main_window import MainWindow
-from ftgui.ui.project_access import Entry
+from ftgui.ui.project_access import LOOK_ONLY, Entry
+from ftgui.ui.runs import Runs
 from ftgui.ui.widgets.questions import Choice
 from ftgui.ui.workers.engine_worker import EngineKind
 from ftgui.ui.workspace import Workspace
 from tests.conftest import Maker
+from tests.made_runs import make_run
 from tests.ui.conftest import FakeEngine
 from tests.ui.test_main_window import open_project, start_training
 
@@ -68,6 +72,59 @@ def test_who_only_looks_changes_nothing(qtbot, window, fake, second: Workspace, 
     first.curation.create_class("mine")
     with Catalog(first.project.catalog_path, read_only=True) as catalog:
         assert "mine" in catalog.contents().counts
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    """What lies in a project, but the database's own bookkeeping of who reads it."""
+    files = [path for path in folder.rglob("*") if path.is_file() and not path.name.endswith(("-wal", "-shm"))]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def test_who_only_looks_is_told_so_whatever_is_tried(
+    qtbot, window, fake, second: Workspace, make_dataset: Maker, monkeypatch
+) -> None:
+    folder = make_dataset(count=4)
+    for number in (1, 2):
+        make_run(Project.for_dataset(folder).runs_folder, number)
+    open_project(qtbot, window, fake, folder)
+    first = window.workspace
+    first.curation.create_class("of the first")
+    opened_in(qtbot, second, folder, Entry.LOOK)
+    runs = Runs(second, second)
+    qtbot.waitUntil(lambda: runs.read)
+    qtbot.waitUntil(lambda: not first.checking)
+    record = runs.records[0]
+    monkeypatch.setattr(QFile, "moveToTrash", lambda _path: pytest.fail("moved to the trash"))
+    said: list[str] = []
+    runs.said.connect(lambda _severity, sentence: said.append(sentence))
+    second.message.connect(lambda _severity, sentence: said.append(sentence))
+    before = everything(first.project.folder)
+    tried = [
+        lambda: runs.say(record, starred=True),
+        lambda: runs.say(record, note="a note"),
+        lambda: runs.say(record, name="a name"),
+        lambda: runs.trash([record]),
+        lambda: runs.use_model(record),
+        lambda: second.use_run(record.path),
+        lambda: second.use_run(None),
+        lambda: runs.use_recipe(record),
+        lambda: second.curation.relabel([1], "blue"),
+        lambda: second.curation.exclude([1]),
+        lambda: second.curation.move([1], "val"),
+        lambda: second.curation.rename_class("blue", "navy"),
+        lambda: second.curation.add([folder / "x.png"], "blue"),
+        lambda: second.curation.should_be(b"x", "blue"),
+        lambda: second.plan.change("", "seed", 9),
+        lambda: second.choose_backbone(Backbone(name="resnet18")),
+    ]
+    for number, do in enumerate(tried):
+        do()
+        assert said == [LOOK_ONLY] * (number + 1), f"attempt {number}"
+    assert {runs.no_trash_because([record]), runs.no_model_because(record), runs.no_best_because()} == {LOOK_ONLY}
+    assert {runs.no_words_because(), runs.no_recipe_because(record), runs.no_going_on_because(record)} >= {LOOK_ONLY}
+    runs.close_threads()
+    second.saver.wait()
+    assert everything(first.project.folder) == before
 
 
 def test_taken_over_the_first_window_only_looks(qtbot, window, fake, second: Workspace, make_dataset: Maker) -> None:
