@@ -463,6 +463,10 @@ class Catalog:
         known = {row[0]: ImageRow(row[0], row[1], row[2], row[3], bool(row[4]), *row[5:]) for row in rows}
         return [known[id_] for id_ in ids if id_ in known]
 
+    def found_images(self) -> int:
+        """How many images a scan has found, usable or not; those added by hand from elsewhere are not among them."""
+        return int(self._db.execute("SELECT count(*) FROM images WHERE found_class != ''").fetchone()[0])
+
     def id_of(self, path: str) -> int | None:
         """The image with this path."""
         row = self._db.execute("SELECT id FROM images WHERE path = ?", (path,)).fetchone()

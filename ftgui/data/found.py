@@ -33,6 +33,10 @@ class DatasetError(Exception):
     """A folder that can't be a dataset; the text says why and what to do, in words."""
 
 
+class ImagesGoneError(DatasetError):
+    """There are none in a folder in which the project knows some: a drive may not be connected. Nothing is forgotten."""
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
     """Which column of a table is what."""

@@ -16,13 +16,13 @@ import msgspec
 from ftgui import paths
 from ftgui.data.catalog import Catalog
 from ftgui.data.finished import BEST_FOLDER, has_model
-from ftgui.data.found import Columns, Found, FoundImage
+from ftgui.data.found import Columns, DatasetError, Found, FoundImage, ImagesGoneError
 from ftgui.data.job import Job
 from ftgui.data.json_files import decode_object
 from ftgui.data.label_sources import Wanted
 from ftgui.data.readings import ASK
 from ftgui.data.running import running_process
-from ftgui.data.scan import dataset_root, scan
+from ftgui.data.scan import count_images, dataset_root, scan
 from ftgui.data.split import Splitting
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.messages import Evaluation
@@ -138,9 +138,23 @@ class Project:
         """
         recipe = recipes.load(self.recipe_path) if self.recipe_path.exists() else Recipe()
         folders = list(only) or recipe.dataset.folders
-        root = folder.absolute() if folders else dataset_root(folder)
+        root = folder.absolute() if folders else self._root_of(folder)
         dataset = msgspec.structs.replace(recipe.dataset, folder=str(root), folders=folders)
         return msgspec.structs.replace(recipe, dataset=dataset)
+
+    def _root_of(self, folder: Path) -> Path:
+        """As `dataset_root`, but of a folder that is gone it is said what is known of it.
+
+        Raises:
+            DatasetError: it can't be read.
+        """
+        try:
+            return dataset_root(folder)
+        except DatasetError as error:
+            if self.catalog_path.is_file():
+                with Catalog(self.catalog_path, read_only=True) as catalog:
+                    _say_gone(catalog, (folder.absolute(),), Job(), error)
+            raise
 
     def fill(
         self,
@@ -161,10 +175,11 @@ class Project:
 
         Raises:
             DatasetError: as `scan`; the catalog is then as it was.
+            ImagesGoneError: the folder is empty now, or is not there, and the catalog knows images in it.
             CatalogError: the catalog can't be opened.
             Cancelled: through `job`; what was found so far is in the catalog.
         """
-        root = folder.absolute() if recipe.dataset.folders else dataset_root(folder)
+        root = folder.absolute() if recipe.dataset.folders else self._root_of(folder)
         with self.catalog() as catalog:
             batches = 0
 
@@ -177,7 +192,11 @@ class Project:
                 catalog.take(images)
                 batches += 1
 
-            found = scan(root, job, take, None, recipe.dataset.folders, wanted_of(recipe), known)
+            try:
+                found = scan(root, job, take, None, recipe.dataset.folders, wanted_of(recipe), known)
+            except DatasetError as error:
+                _say_gone(catalog, (root, folder.absolute()), job, error)
+                raise
             catalog.finish_scan(found, splitting_of(recipe))
         return found
 
@@ -215,6 +234,23 @@ class Project:
         if not self.runs_folder.is_dir():
             return []
         return sorted(filter(has_model, self.runs_folder.iterdir()), key=run_number, reverse=True)
+
+
+def _say_gone(catalog: Catalog, folders: Sequence[Path], job: Job, error: DatasetError) -> None:
+    """Where a scan found nothing, though the catalog knows images in one of these folders.
+
+    Raises:
+        ImagesGoneError: so it is.
+    """
+    known = catalog.found_images() if catalog.has_dataset and catalog.root in folders else 0
+    if not known or count_images(catalog.root, job):
+        return
+    root = catalog.root
+    there = f"There are no images in “{root.name}” any more" if root.is_dir() else str(error).rstrip(".")
+    raise ImagesGoneError(
+        f"{there}; this project knows {known:,} in it. If they are on a drive that is not connected, connect it. Nothing is "
+        "forgotten: labels, exclusions, split and runs are kept."
+    ) from error
 
 
 def project_place(dataset: Path, only: Sequence[str] = (), below: Path | None = None) -> Path:

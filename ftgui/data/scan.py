@@ -221,4 +221,7 @@ def _why_nothing(found: Found, folder: Path) -> str:
     if kinds:
         others = other_pictures(problem.path for problem in found.problems if problem.kind == "other-picture")
         return f"There are no images in “{folder.name}”, {others or f'only other files ({kinds.total():,})'}."
-    return f"“{folder.name}” is empty. Drop a folder that holds one folder of images per class."
+    return (
+        f"“{folder.name}” is empty. Drop a folder that holds one folder of images per class; if a drive belongs in its place, "
+        "connect it first."
+    )

@@ -17,6 +17,7 @@ from ftgui.data.archive import is_archive_name, unpacked
 from ftgui.data.catalog import Catalog
 from ftgui.data.catalog_trouble import CatalogDamaged, CatalogError, as_catalog_error, set_aside
 from ftgui.data.check import look_through
+from ftgui.data.found import ImagesGoneError
 from ftgui.data.job import Job
 from ftgui.data.lookalikes import find_lookalikes
 from ftgui.data.model_in_use import TrainedRuns, read_trained_runs
@@ -41,6 +42,8 @@ _PATIENCE = 0.5
 """Seconds."""
 PATIENCE_FOR_A_LOCK = 1.0
 """Seconds that an edit waits, on the window's thread, for whoever writes to the catalog; then it is said and not done."""
+RETURN_MILLISECONDS = 5000
+"""Between two looks whether images that are gone, perhaps with their drive, are there again."""
 MOST_WATCHED = 1000
 """Folders; operating systems allow a limited number of watches."""
 
@@ -146,6 +149,8 @@ class Collection(QObject):
         self._refresh_timer = _timer(self, _REFRESH, self.refresh)
         self._rescan_timer = _timer(self, _SETTLE, self.rescan)
         self._compare_timer = _timer(self, _SETTLE, self._compare_again)
+        self._return_timer = _timer(self, RETURN_MILLISECONDS, self._look_for_return)
+        self._returning: Task | None = None
         self._watcher = QFileSystemWatcher(self)
         self._watcher.directoryChanged.connect(self._disk_changed)
 
@@ -173,10 +178,10 @@ class Collection(QObject):
 
     def close(self) -> None:
         """Cancel all, wait for it, let go of the catalog."""
-        for task in (self._opening, self._scan, self._check, self._refreshing, self._counting):
+        for task in (self._opening, self._scan, self._check, self._refreshing, self._counting, self._returning):
             if task is not None:
                 task.cancel()
-        for timer in (self._refresh_timer, self._rescan_timer, self._compare_timer):
+        for timer in (self._refresh_timer, self._rescan_timer, self._compare_timer, self._return_timer):
             timer.stop()
         self._pool.waitForDone()
         self._let_go()
@@ -213,6 +218,7 @@ class Collection(QObject):
         self._scan = self._check = None
         self._rescan_timer.stop()
         self._compare_timer.stop()
+        self._return_timer.stop()
         if watched := self._watcher.directories():
             self._watcher.removePaths(watched)
         if self.catalog is not None:
@@ -299,6 +305,7 @@ class Collection(QObject):
             self._check = None
         self._rescan_timer.stop()
         self._compare_timer.stop()
+        self._return_timer.stop()
         self._let_go()
         self._in_trouble = False
         self.project, self.contents, self.trained = project, contents, trained
@@ -352,7 +359,11 @@ class Collection(QObject):
         elif self.sender() is self._scan:
             error, self._scan = self._scan.error, None
             self.progress.emit("", 0, 0)
-            self._went_wrong(error, f"The folder could not be looked through to its end: {sentence}")
+            if isinstance(error, ImagesGoneError):
+                self._return_timer.start()
+                self._went_wrong(error, sentence)
+            else:
+                self._went_wrong(error, f"The folder could not be looked through to its end: {sentence}")
 
     @Slot(object, object)
     def _progress(self, done: int, total: int) -> None:
@@ -401,6 +412,29 @@ class Collection(QObject):
         self._scan.done.connect(self._opened)
         self._scan.failed.connect(self._failed)
         self._scan.start(self._pool)
+
+    @Slot()
+    def _look_for_return(self) -> None:
+        """Of a drive that is gone nothing tells when it is back."""
+        if self.contents is None or self._opening is not None or self._scan is not None or self._returning is not None:
+            return
+        root = self.contents.root
+        self._returning = Task(lambda job: (root, count_images(root, job) > 0), self)
+        self._returning.done.connect(self._looked_for_return)
+        self._returning.failed.connect(self._looked_for_return)
+        self._returning.start(self._pool)
+
+    @Slot(object)
+    def _looked_for_return(self, outcome: tuple[Path, bool] | str) -> None:
+        self._returning = None
+        if self.contents is None or isinstance(outcome, str) or outcome[0] != self.contents.root:
+            return
+        if not outcome[1]:
+            self._return_timer.start()
+        else:
+            if watched := self._watcher.directories():
+                self._watcher.removePaths(watched)  # these were folders of the file system that was here meanwhile
+            self.rescan()
 
     # --- checking ---------------------------------------------------------------------------------------------------
 

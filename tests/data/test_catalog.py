@@ -18,6 +18,7 @@ from ftgui.data import edits
 from ftgui.data.catalog import Catalog
 from ftgui.data.catalog_trouble import CatalogError
 from ftgui.data.check import check_images
+from ftgui.data.found import ImagesGoneError
 from ftgui.data.headless import prepare
 from ftgui.data.job import Cancelled, Job
 from ftgui.data.project import Project, read_result, run_number, slug
@@ -253,6 +254,24 @@ def test_what_lies_on_a_drive_that_is_not_mounted_today_is_not_forgotten(make_da
     drive.rename(tmp_path / "elsewhere")
     with opened(root) as catalog:
         assert sorted(catalog.entries()) == before
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_an_empty_mount_point_takes_nothing_along(make_dataset: Maker, tmp_path: Path, there: bool) -> None:
+    root = make_dataset(count=2)
+    project = Project(tmp_path)
+    recipe, _ = project.take_in(root)
+    with project.catalog() as catalog:
+        edits.relabel(catalog, [1], "red")
+        before = sorted(catalog.entries())
+    root.rename(tmp_path / "drive")
+    if there:
+        root.mkdir()
+        (root / "red").mkdir()
+    with pytest.raises(ImagesGoneError, match=r"pictures”.*; this project knows 4 in it\..*Nothing is forgotten"):
+        project.fill(root, recipe, Job())
+    with project.catalog() as catalog:
+        assert sorted(catalog.entries()) == before and catalog.complete
 
 
 def test_one_failing_read_does_not_end_the_checking_of_all(

@@ -321,6 +321,35 @@ def test_files_that_appear_and_vanish_are_noticed(qtbot, page: DataPage, window:
     qtbot.waitUntil(lambda: page.grid.images.rowCount() == 20)
 
 
+def test_a_drive_that_is_gone_takes_nothing_along_and_is_noticed_when_it_is_back(
+    qtbot, page: DataPage, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = window.workspace
+    root = workspace.contents.root
+    first = workspace.catalog.id_of("red/red0.jpg")
+    workspace.curation.relabel([first], "blue")
+    workspace.curation.exclude([first + 1])
+    qtbot.waitUntil(lambda: not workspace.checking and counts(page)["red"] < 10)
+    before = sorted(workspace.catalog.entries())
+    said: list[str] = []
+    workspace.collection.went_wrong.connect(said.append)
+    workspace.collection._return_timer.setInterval(20)
+    drive = root.with_name("drive")
+    root.rename(drive)
+    root.mkdir()  # the mount point
+    workspace.collection.rescan()
+    qtbot.waitUntil(lambda: len(said) > 0)
+    assert "There are no images in “pictures” any more; this project knows 20 in it." in said[0]
+    assert "Nothing is forgotten" in said[0] and sorted(workspace.catalog.entries()) == before
+    root.rmdir()
+    with qtbot.waitSignal(workspace.collection.scanned):
+        drive.rename(root)
+    qtbot.waitUntil(lambda: not workspace.checking)
+    assert sorted(workspace.catalog.entries()) == before and workspace.contents.excluded == 1
+    picture((200, 40, 40), 999).save(root / "red" / "new.jpg")
+    qtbot.waitUntil(lambda: workspace.catalog.id_of("red/new.jpg") is not None, timeout=10_000)
+
+
 def test_the_split_is_changed_by_sliders_and_undone(qtbot, page: DataPage, window: MainWindow) -> None:
     page.change_split.click()
     (editor,) = page.findChildren(SplitEditor)
