@@ -118,8 +118,40 @@ def test_what_can_not_be_continued_is_a_sentence(
         assert sentence in capsys.readouterr().err
 
 
+def test_moved_images_are_found_again_when_it_is_said_where(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = interrupted(recipe, tmp_path / "project", killed=False)
+    with Catalog(tmp_path / "project" / "catalog.sqlite") as catalog:
+        before = sorted(catalog.entries())
+    capsys.readouterr()
+    (tmp_path / "pictures").rename(tmp_path / "elsewhere")
+    assert cli.main(["train", "--continue", str(run)]) == 1
+    said = capsys.readouterr().err
+    assert f"no longer in {tmp_path / 'pictures'}" in said and f"--continue {run} --dataset FOLDER" in said
+    assert cli.main(["train", str(recipe), "--project", str(tmp_path / "project")]) == 1
+    assert "this project knows 20 in it" in (said := capsys.readouterr().err) and "folder under [dataset]" in said
+
+    others = tmp_path / "others" / "red"
+    others.mkdir(parents=True)
+    (others / "red0.jpg").write_bytes(b"another")
+    assert cli.main(["train", "--continue", str(run), "--dataset", str(tmp_path / "others")]) == 1
+    assert "of 20 that were looked for, 0 are there" in capsys.readouterr().err
+
+    assert cli.main(["train", "--continue", str(run), "--dataset", str(tmp_path / "elsewhere")]) == 0
+    assert read_result(run)["reason"] == "done"
+    with Catalog(tmp_path / "project" / "catalog.sqlite") as catalog:
+        assert catalog.root == tmp_path / "elsewhere" and sorted(catalog.entries()) == before
+
+
 @pytest.mark.parametrize(
-    "arguments", [[], ["recipe.toml", "--continue", "run"], ["--continue", "run", "--device", "cpu"]]
+    "arguments",
+    [
+        [],
+        ["recipe.toml", "--continue", "run"],
+        ["--continue", "run", "--device", "cpu"],
+        ["recipe.toml", "--dataset", "x"],
+    ],
 )
 def test_a_recipe_or_a_run_not_both(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as end:

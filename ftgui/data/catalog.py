@@ -467,6 +467,21 @@ class Catalog:
         """How many images a scan has found, usable or not; those added by hand from elsewhere are not among them."""
         return int(self._db.execute("SELECT count(*) FROM images WHERE found_class != ''").fetchone()[0])
 
+    def sample_files(self, count: int) -> list[tuple[str, int, bytes | None]]:
+        """Path, size and digest of so many images that a scan has found, from all parts of the dataset."""
+        step = max(1, self.found_images() // count)
+        rows = self._db.execute(
+            """SELECT path, size, digest FROM (SELECT row_number() OVER (ORDER BY path) AS place, path, size, digest
+            FROM images WHERE found_class != '') WHERE (place - 1) % ? = 0 LIMIT ?""",
+            (step, count),
+        )
+        return rows.fetchall()
+
+    def move_to(self, root: Path) -> None:
+        """The same images lie in another folder now."""
+        with self.transaction():
+            self._set("root", str(root))
+
     def id_of(self, path: str) -> int | None:
         """The image with this path."""
         row = self._db.execute("SELECT id FROM images WHERE path = ?", (path,)).fetchone()

@@ -34,7 +34,23 @@ class DatasetError(Exception):
 
 
 class ImagesGoneError(DatasetError):
-    """There are none in a folder in which the project knows some: a drive may not be connected. Nothing is forgotten."""
+    """There are none in a folder in which a project knows some: it was moved, or its drive is not connected.
+
+    Args:
+        there: says so.
+        images: that the project knows.
+        project: its folder.
+        root: where the images were.
+    """
+
+    def __init__(self, there: str, images: int, project: Path, root: Path) -> None:
+        super().__init__(
+            f"{there}; this project knows {images:,} in it. Connect the drive they are on, or say where the folder was moved "
+            "to. Nothing is forgotten: labels, exclusions, split and runs are kept."
+        )
+        self.images = images
+        self.project = project
+        self.root = root
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +12,10 @@ import msgspec
 from ftgui.data.archive import unpacked
 from ftgui.data.catalog import Catalog
 from ftgui.data.finished import has_model
+from ftgui.data.found import ImagesGoneError
 from ftgui.data.going_on import OtherImagesError, samples_of
 from ftgui.data.job import Job
+from ftgui.data.moved import MovedProject, require_same, settle
 from ftgui.data.process_mark import ProcessMark
 from ftgui.data.project import (
     CHECKPOINT_FILE,
@@ -24,7 +28,7 @@ from ftgui.data.project import (
 )
 from ftgui.data.project_lock import ProjectHeld, ProjectLocks, who
 from ftgui.data.running import running_process
-from ftgui.data.scan import DatasetError, dataset_root
+from ftgui.data.scan import DatasetError, count_images, dataset_root
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.messages import Continue, Train
 from ftgui.protocol.problem import Problem
@@ -70,7 +74,10 @@ def prepare(
     beside = locks.take(folder) if locks is not None else None
     if beside is not None:
         _refuse_other_data(project, recipe, dataset, beside)
-    found = project.fill(dataset, recipe, Job())
+    try:
+        found = project.fill(dataset, recipe, Job())
+    except ImagesGoneError as error:
+        raise DatasetError(f"{error} The recipe says where it is: folder under [dataset].") from error
     with project.catalog() as catalog:
         of_data = [problem for group in catalog.contents().groups for problem in group.examples]
     # That it can't be split is said of the recipe already, with the field.
@@ -116,16 +123,34 @@ class Continuation:
     command: Continue
     step: int
     """Optimizer steps done at the checkpoint."""
+    moved: MovedProject | None = None
+    """Its images lie elsewhere now; `note_move` before it goes on."""
 
 
-def to_continue(run_folder: Path) -> Continuation:
+def note_move(moved: MovedProject) -> None:
+    """From now on the project knows its images in the new folder.
+
+    Raises:
+        CatalogError, DatasetError: it can't be written down.
+    """
+    try:
+        settle(moved)
+        with moved.project.catalog() as catalog:
+            catalog.move_to(moved.now)
+    except (OSError, sqlite3.Error) as error:
+        raise DatasetError(f"That the images are in {moved.now} now can't be written down: {error}.") from error
+
+
+def to_continue(run_folder: Path, dataset: Path | None = None) -> Continuation:
     """Look at a run that was stopped or killed, and make the command that goes on with it.
 
     Args:
         run_folder: lies in the ``runs/`` of its project, whose catalog knows the images.
+        dataset: where they are now, if they were moved; a folder or an archive of it.
 
     Raises:
-        RunError: it is no run, is done, has nothing to go on from, or its images are others now.
+        RunError: it is no run, is done, has nothing to go on from, or its images are gone, or others now.
+        DatasetError: `dataset` holds other images, or can't be read.
         CatalogError: the project's catalog can't be opened.
     """
     run_folder = run_folder.absolute()
@@ -143,9 +168,19 @@ def to_continue(run_folder: Path) -> Continuation:
     try:
         with Catalog(catalog, read_only=True) as opened:
             samples_of(run_folder, opened)
+            root = opened.root
     except OtherImagesError as error:
         raise RunError(str(error)) from error
-    return Continuation(Continue(1, str(catalog), str(run_folder)), open_run.step)
+    moved = None
+    if dataset is not None:
+        moved = require_same(Project(catalog.parent), dataset_root(unpacked(dataset, Job())), Job())
+    elif not count_images(root, Job(), enough=1):
+        again = f"ftgui train --continue {shlex.quote(str(run_folder))} --dataset FOLDER"
+        raise RunError(
+            f"The images of {run_folder.name} are no longer in {root}. Connect the drive they are on, or say where they were "
+            f"moved to: {again}"
+        )
+    return Continuation(Continue(1, str(catalog), str(run_folder)), open_run.step, moved)
 
 
 def _why_not_continuable(run_folder: Path) -> str:

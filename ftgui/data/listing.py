@@ -257,8 +257,13 @@ def status_of(found: Found, relative: str, entry: Entry) -> os.stat_result | Non
     return status
 
 
-def count_images(folder: Path, job: Job) -> int:
+def count_images(folder: Path, job: Job, enough: int | None = None) -> int:
     """How many files below a folder are images by their names: many times faster than a scan, for a progress bar.
+
+    Args:
+        folder: to look through.
+        job: progress in images.
+        enough: stop as soon as there are so many.
 
     Raises:
         Cancelled: through `job`.
@@ -280,4 +285,6 @@ def count_images(folder: Path, job: Job) -> int:
                     # a folder may be called so (Synology's thumbnails): what it holds is counted by nobody
                 elif not is_junk(entry.name) and not is_library(entry.name):
                     waiting += [entry.path] if _is_folder(entry) else []
+                if enough is not None and count >= enough:
+                    return count
     return count

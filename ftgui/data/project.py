@@ -243,14 +243,11 @@ def _say_gone(catalog: Catalog, folders: Sequence[Path], job: Job, error: Datase
         ImagesGoneError: so it is.
     """
     known = catalog.found_images() if catalog.has_dataset and catalog.root in folders else 0
-    if not known or count_images(catalog.root, job):
+    if not known or count_images(catalog.root, job, enough=1):
         return
     root = catalog.root
     there = f"There are no images in “{root.name}” any more" if root.is_dir() else str(error).rstrip(".")
-    raise ImagesGoneError(
-        f"{there}; this project knows {known:,} in it. If they are on a drive that is not connected, connect it. Nothing is "
-        "forgotten: labels, exclusions, split and runs are kept."
-    ) from error
+    raise ImagesGoneError(there, known, catalog.path.parent, root) from error
 
 
 def project_place(dataset: Path, only: Sequence[str] = (), below: Path | None = None) -> Path:
@@ -261,10 +258,25 @@ def project_place(dataset: Path, only: Sequence[str] = (), below: Path | None = 
         only: names of the folders in it that count; empty: all.
         below: None: the folder of all projects.
     """
+    place = own_place(dataset, only, below)
+    try:
+        name = link_of(place).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return place
+    return place.with_name(name) if re.fullmatch(r"[\w-]+", name) else place  # nothing outside of this folder
+
+
+def own_place(dataset: Path, only: Sequence[str] = (), below: Path | None = None) -> Path:
+    """Where the project of a dataset folder is as long as neither it nor another one was moved; see `project_place`."""
     resolved = dataset.resolve()
     identity = "\n".join([str(resolved), *sorted(only)])
     digest = hashlib.blake2b(identity.encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
     return (below or paths.data_dir() / "projects") / f"{slug(resolved.name)}-{digest}"
+
+
+def link_of(place: Path) -> Path:
+    """A file beside a project's own place with the name of the folder where it is instead; see `ftgui.data.moved`."""
+    return place.with_name(f"{place.name}.link")
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,9 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument("--device", default="", help="overrides the recipe's: auto, cpu, mps, cuda, cuda:1 …")
     parser.add_argument("--project", type=Path, help="where catalog and runs/ go (default: the recipe's folder)")
+    parser.add_argument(
+        "--dataset", type=Path, metavar="FOLDER", help="with --continue: where the images are now, if they were moved"
+    )
     parser.set_defaults(do=run, refuse=parser.error)
 
 
@@ -39,7 +42,9 @@ def run(options: argparse.Namespace) -> int:
     if options.run_folder is not None:
         if options.device or options.project:
             options.refuse("a continued run keeps its device and its project")
-        return ends_well(lambda: _continue(options.run_folder))
+        return ends_well(lambda: _continue(options.run_folder, options.dataset))
+    if options.dataset is not None:
+        options.refuse("--dataset goes with --continue; a recipe names its dataset itself")
     return ends_well(lambda: _train(options))
 
 
@@ -59,14 +64,16 @@ def _begin(prepared: Prepared) -> int:
     return _do(prepared.command)
 
 
-def _continue(run_folder: Path) -> int:
+def _continue(run_folder: Path, dataset: Path | None) -> int:
     from ftgui.data import headless
 
-    continuation = headless.to_continue(run_folder)
+    continuation = headless.to_continue(run_folder, dataset)
     with _project_in_use() as locks:
         beside = locks.take(Path(continuation.command.catalog).parent)
         if beside is not None:
             say(f"info: {headless.trains_beside(beside)}")
+        if continuation.moved is not None:
+            headless.note_move(continuation.moved)
         write(f"run {continuation.command.run_folder} goes on after step {continuation.step:,}")
         return _do(continuation.command)
 

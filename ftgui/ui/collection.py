@@ -21,7 +21,9 @@ from ftgui.data.found import ImagesGoneError
 from ftgui.data.job import Job
 from ftgui.data.lookalikes import find_lookalikes
 from ftgui.data.model_in_use import TrainedRuns, read_trained_runs
-from ftgui.data.project import Project
+from ftgui.data.moved import MovedProject, find_moved, project_of_gone, require_same
+from ftgui.data.moved import settle as settle_moved
+from ftgui.data.project import Project, project_place
 from ftgui.data.project_lock import ProjectHeld, ProjectLocks
 from ftgui.data.readings import ASK, LayoutQuestion
 from ftgui.data.records import Contents, Judgement
@@ -42,8 +44,8 @@ _PATIENCE = 0.5
 """Seconds."""
 PATIENCE_FOR_A_LOCK = 1.0
 """Seconds that an edit waits, on the window's thread, for whoever writes to the catalog; then it is said and not done."""
-RETURN_MILLISECONDS = 5000
-"""Between two looks whether images that are gone, perhaps with their drive, are there again."""
+THERE_MILLISECONDS = 5000
+"""Between two looks whether the images are where they were."""
 MOST_WATCHED = 1000
 """Folders; operating systems allow a limited number of watches."""
 
@@ -75,6 +77,10 @@ class Wish:
     entry: Entry = Entry.ASK
     anew: bool = False
     """With a new catalog; the one there is, which is damaged, is kept under another name."""
+    moved: Path | None = None
+    """The folder of the project whose images these are, says the person; they lay elsewhere before."""
+    recognise: bool = True
+    """Ask whether a dataset that has no project yet is one that was moved."""
 
 
 class Collection(QObject):
@@ -100,6 +106,12 @@ class Collection(QObject):
     person's answer."""
     damaged = Signal(object, object)
     """A catalog can't be understood: a `Wish` to open it with a new one, for `open_again`, and the `CatalogDamaged`."""
+    gone = Signal(object, object)
+    """The images of a project are not where they were: a `Wish` to open it, and the `ImagesGoneError` that says more. With
+    `moved` set and the new folder in `find`, `open_again` goes on with it."""
+    recognised = Signal(object, object)
+    """What is to be opened looks like a dataset that was moved: a `Wish`, and the `MovedProject`. `open_again` with the
+    person's answer: `moved`, or without `recognise`."""
     closed = Signal()
     """What was open is no more, and nothing else is yet."""
     failed = Signal(str)
@@ -139,18 +151,22 @@ class Collection(QObject):
         self._stale = False
         self._what = ""
         self._source = Path()
-        self._wish = self._shown_wish = Wish(sample_folder, "")
+        self._wish = self.shown_wish = Wish(sample_folder, "")
         """To open the newest; what is open."""
         self._in_trouble = False
         """What is open can't be read, which was said."""
+        self.images_gone = False
+        """The images of the open dataset are not where they were; see `gone`."""
         self._number = 0
         """Of the newest wish to open something."""
         self._begun.connect(self._has_begun)
         self._refresh_timer = _timer(self, _REFRESH, self.refresh)
         self._rescan_timer = _timer(self, _SETTLE, self.rescan)
         self._compare_timer = _timer(self, _SETTLE, self._compare_again)
-        self._return_timer = _timer(self, RETURN_MILLISECONDS, self._look_for_return)
-        self._returning: Task | None = None
+        self._there_timer = _timer(self, THERE_MILLISECONDS, self._look_whether_there)
+        self._looking: Task | None = None
+        self._there = True
+        """At the last look there were images in the folder."""
         self._watcher = QFileSystemWatcher(self)
         self._watcher.directoryChanged.connect(self._disk_changed)
 
@@ -178,10 +194,10 @@ class Collection(QObject):
 
     def close(self) -> None:
         """Cancel all, wait for it, let go of the catalog."""
-        for task in (self._opening, self._scan, self._check, self._refreshing, self._counting, self._returning):
+        for task in (self._opening, self._scan, self._check, self._refreshing, self._counting, self._looking):
             if task is not None:
                 task.cancel()
-        for timer in (self._refresh_timer, self._rescan_timer, self._compare_timer, self._return_timer):
+        for timer in (self._refresh_timer, self._rescan_timer, self._compare_timer, self._there_timer):
             timer.stop()
         self._pool.waitForDone()
         self._let_go()
@@ -218,7 +234,7 @@ class Collection(QObject):
         self._scan = self._check = None
         self._rescan_timer.stop()
         self._compare_timer.stop()
-        self._return_timer.stop()
+        self._there_timer.stop()
         if watched := self._watcher.directories():
             self._watcher.removePaths(watched)
         if self.catalog is not None:
@@ -269,7 +285,7 @@ class Collection(QObject):
     def take_over(self) -> None:
         """Open what is open once more, to write to it from now on."""
         if self.contents is not None and self.look_only:
-            self.open_again(replace(self._shown_wish, entry=Entry.TAKE_OVER))
+            self.open_again(replace(self.shown_wish, entry=Entry.TAKE_OVER))
 
     def _count(self, folder: Path) -> None:
         """So that progress has an end to go towards."""
@@ -305,23 +321,24 @@ class Collection(QObject):
             self._check = None
         self._rescan_timer.stop()
         self._compare_timer.stop()
-        self._return_timer.stop()
+        self._there_timer.stop()
         self._let_go()
-        self._in_trouble = False
+        self._in_trouble = self.images_gone = False
         self.project, self.contents, self.trained = project, contents, trained
         self._intensity = recipe.dataset.intensity
-        self._shown_wish = self._wish
+        self.shown_wish = self._wish if look_only else replace(self._wish, moved=None)  # that is settled
         self._access.opened(project.folder, look_only)
         self.catalog = Catalog(project.catalog_path, read_only=look_only, patience=PATIENCE_FOR_A_LOCK)
         self.opened.emit(recipe)
 
     @Slot(object)
-    def _opened(self, outcome: Outcome | LayoutQuestion | TableQuestion | ProjectHeld) -> None:
-        if isinstance(outcome, ProjectHeld):
+    def _opened(self, outcome: Outcome | LayoutQuestion | TableQuestion | ProjectHeld | MovedProject) -> None:
+        if isinstance(outcome, ProjectHeld | MovedProject):
             if self.sender() is self._opening:
                 self._opening = None
                 self.progress.emit("", 0, 0)
-                self.held.emit(self._wish, outcome)
+                ask = self.held if isinstance(outcome, ProjectHeld) else self.recognised
+                ask.emit(self._wish, outcome)
             return
         if isinstance(outcome, LayoutQuestion | TableQuestion):
             if self.sender() is self._opening:
@@ -340,8 +357,10 @@ class Collection(QObject):
             self.contents = outcome.contents
         else:
             return
+        self.images_gone, self._there = False, True
         if not self.look_only:
             self._begin_check()
+            self._there_timer.start()
         self.scanned.emit()
         self.changed.emit()
         if not self.look_only:
@@ -356,12 +375,16 @@ class Collection(QObject):
                 self.damaged.emit(replace(self._wish, anew=True), error)
             else:
                 self.failed.emit(sentence)
+                if isinstance(error, ImagesGoneError):
+                    self.gone.emit(self._wish, error)
         elif self.sender() is self._scan:
             error, self._scan = self._scan.error, None
             self.progress.emit("", 0, 0)
+            self._there_timer.start()
             if isinstance(error, ImagesGoneError):
-                self._return_timer.start()
+                self.images_gone, self._there = True, False
                 self._went_wrong(error, sentence)
+                self.gone.emit(self.shown_wish, error)
             else:
                 self._went_wrong(error, f"The folder could not be looked through to its end: {sentence}")
 
@@ -414,26 +437,29 @@ class Collection(QObject):
         self._scan.start(self._pool)
 
     @Slot()
-    def _look_for_return(self) -> None:
-        """Of a drive that is gone nothing tells when it is back."""
-        if self.contents is None or self._opening is not None or self._scan is not None or self._returning is not None:
+    def _look_whether_there(self) -> None:
+        """No system tells of a folder that is moved with those around it, or of a drive that comes back."""
+        if self.contents is None or self._looking is not None:
+            return
+        if self._opening is not None or self._scan is not None:
+            self._there_timer.start()
             return
         root = self.contents.root
-        self._returning = Task(lambda job: (root, count_images(root, job) > 0), self)
-        self._returning.done.connect(self._looked_for_return)
-        self._returning.failed.connect(self._looked_for_return)
-        self._returning.start(self._pool)
+        self._looking = Task(lambda job: (root, count_images(root, job, enough=1) > 0), self)
+        self._looking.done.connect(self._looked)
+        self._looking.failed.connect(self._looked)
+        self._looking.start(self._pool)
 
     @Slot(object)
-    def _looked_for_return(self, outcome: tuple[Path, bool] | str) -> None:
-        self._returning = None
+    def _looked(self, outcome: tuple[Path, bool] | str) -> None:
+        self._looking = None
         if self.contents is None or isinstance(outcome, str) or outcome[0] != self.contents.root:
             return
-        if not outcome[1]:
-            self._return_timer.start()
-        else:
+        self._there_timer.start()
+        if outcome[1] != self._there:
+            self._there = outcome[1]
             if watched := self._watcher.directories():
-                self._watcher.removePaths(watched)  # these were folders of the file system that was here meanwhile
+                self._watcher.removePaths(watched)  # perhaps of another file system than is mounted now
             self.rescan()
 
     # --- checking ---------------------------------------------------------------------------------------------------
@@ -568,7 +594,7 @@ class Collection(QObject):
             return  # whoever draws meets it again and again
         if isinstance(error, CatalogDamaged):
             self._in_trouble = True
-            self.damaged.emit(replace(self._shown_wish, anew=True), error)
+            self.damaged.emit(replace(self.shown_wish, anew=True), error)
             return
         self._in_trouble = True  # who hears of it may read the catalog at once
         try:
@@ -578,7 +604,7 @@ class Collection(QObject):
 
     def begin_anew(self, wish: Wish) -> None:
         """Give a damaged catalog's project a new one. Nothing may hold the old one open, or Windows does not rename it."""
-        if self.project is not None and wish.find is self._shown_wish.find:
+        if self.project is not None and wish.find is self.shown_wish.find:
             for task in (self._scan, self._check, self._refreshing):
                 if task is not None:
                     task.cancel()
@@ -595,11 +621,18 @@ def _work(
     begun: Callable[[Project, Recipe, Contents, TrainedRuns], None],
     settle: Callable[[], None],
     job: Job,
-) -> Outcome | LayoutQuestion | TableQuestion | ProjectHeld:
+) -> Outcome | LayoutQuestion | TableQuestion | ProjectHeld | MovedProject:
     """Opening, on a thread of the pool."""
     folder, only = wish.find(job), wish.only
     settle()
-    project = Project.for_dataset(folder if only else dataset_root(folder), only)
+    root = folder.absolute() if only else _root_of(folder)
+    moved = require_same(Project(wish.moved), root, job) if wish.moved is not None else None
+    if moved is None and wish.recognise and not project_place(root, only).is_dir():
+        _say_gone(root, None)
+        recognised = find_moved(root, only, job)
+        if recognised is not None:
+            return recognised
+    project = moved.project if moved is not None else Project.for_dataset(root, only)
     if wish.entry is Entry.LOOK:
         return _look_at(project, folder, only, job)
     try:
@@ -610,6 +643,8 @@ def _work(
         raise DatasetError(f"The project in {project.folder} can't be written: {error}.") from error
     if wish.anew:
         _set_aside(project)
+    if moved is not None:
+        settle_moved(moved, only)
     trained = read_trained_runs(project)
 
     def first() -> None:
@@ -621,6 +656,32 @@ def _work(
     except (LayoutQuestion, TableQuestion) as question:
         return question
     return Outcome(project, recipe, _contents(project.catalog_path, job), found.folders, trained)
+
+
+def _root_of(folder: Path) -> Path:
+    """As `dataset_root`.
+
+    Raises:
+        ImagesGoneError: it is no longer there, and a project knows images in it.
+        DatasetError: it can't be read.
+    """
+    try:
+        return dataset_root(folder)
+    except DatasetError as error:
+        _say_gone(folder.absolute(), error)
+        raise
+
+
+def _say_gone(folder: Path, error: DatasetError | None) -> None:
+    """Of a folder without images.
+
+    Raises:
+        ImagesGoneError: a project knows some in it, or in a folder in it.
+    """
+    known = None if count_images(folder, Job(), enough=1) else project_of_gone(folder)
+    if known is not None:
+        there = f"There are no images in “{folder.name}” any more" if error is None else str(error).rstrip(".")
+        raise ImagesGoneError(there, known.images, known.project.folder, known.before) from error
 
 
 def _set_aside(project: Project) -> None:

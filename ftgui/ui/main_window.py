@@ -36,8 +36,9 @@ from PySide6.QtWidgets import (
 from ftgui.data.archive import count_images, is_archive_name
 from ftgui.data.catalog_trouble import CatalogDamaged
 from ftgui.data.formats import EXTENSIONS
-from ftgui.data.found import ARCHIVES
+from ftgui.data.found import ARCHIVES, ImagesGoneError
 from ftgui.data.job import Job
+from ftgui.data.moved import MovedProject
 from ftgui.data.project import run_number
 from ftgui.data.project_lock import ProjectHeld
 from ftgui.data.readings import LayoutQuestion
@@ -63,7 +64,15 @@ from ftgui.ui.widgets.layer_panel import LayerPanel
 from ftgui.ui.widgets.layout_dialog import LayoutDialog
 from ftgui.ui.widgets.look_only_banner import LookOnlyBanner
 from ftgui.ui.widgets.model_chooser import ModelChooser
-from ftgui.ui.widgets.questions import Choice, ask_about_closing, ask_about_damage, ask_about_held, ask_about_long_run
+from ftgui.ui.widgets.questions import (
+    Choice,
+    ask_about_closing,
+    ask_about_damage,
+    ask_about_gone,
+    ask_about_held,
+    ask_about_long_run,
+    ask_about_moved,
+)
 from ftgui.ui.widgets.recipe_panel import TRAINING_RUNS, RecipePanel
 from ftgui.ui.widgets.search_keys import focus_search
 from ftgui.ui.widgets.status_line import StatusLine
@@ -199,6 +208,7 @@ class MainWindow(QWidget):
         self._add(menu, "Open folder…", QKeySequence.StandardKey.Open, self.choose_folder)
         self._add(menu, "Open archive of images…", None, self.choose_archive)
         self._add(menu, "Read the folder another way…", None, self.workspace.read_otherwise)
+        self._add(menu, "The folder was moved…", None, self.find_moved_folder)
         self._add(menu, "Open images…", QKeySequence("Ctrl+I"), self.choose_image)
         self._add(menu, "Paste", QKeySequence.StandardKey.Paste, self.paste)
         self._add(menu, "Open the sample", None, self.open_sample)
@@ -281,6 +291,8 @@ class MainWindow(QWidget):
         workspace.collection.asked.connect(self._ask_layout)
         workspace.collection.held.connect(self._ask_about_held)
         workspace.collection.damaged.connect(self._ask_about_damage)
+        workspace.collection.gone.connect(self._ask_about_gone)
+        workspace.collection.recognised.connect(self._ask_about_moved)
         workspace.long_run.offered.connect(self._ask_about_long_run)
         workspace.access.changed.connect(self._access_changed)
         self.look_only.take_over_wanted.connect(workspace.collection.take_over)
@@ -570,6 +582,40 @@ class MainWindow(QWidget):
     @Slot(object, object)
     def _ask_about_damage(self, wish: Wish, error: CatalogDamaged) -> None:
         ask_about_damage(error, partial(self.workspace.collection.begin_anew, wish), self).open()
+
+    @Slot(object, object)
+    def _ask_about_gone(self, wish: Wish, gone: ImagesGoneError) -> None:
+        """Until the person has answered, or the images are back."""
+
+        def find() -> None:
+            folder = QFileDialog.getExistingDirectory(self, f"Where is “{gone.root.name}” now?")
+            if folder:
+                self.workspace.find_moved(wish, gone.project, Path(folder))
+
+        question = ask_about_gone(gone, find, self)
+        self.workspace.collection.scanned.connect(question.reject)
+        question.open()
+
+    @Slot(object, object)
+    def _ask_about_moved(self, wish: Wish, moved: MovedProject) -> None:
+        collection = self.workspace.collection
+        ask_about_moved(
+            moved,
+            lambda: collection.open_again(replace(wish, moved=moved.project.folder)),
+            lambda: collection.open_again(replace(wish, recognise=False)),
+            self,
+        ).open()
+
+    @Slot()
+    def find_moved_folder(self) -> None:
+        """The open dataset lies elsewhere now."""
+        contents = self.workspace.contents
+        if contents is None:
+            self.status.say("warning", "Open a dataset first.")
+            return
+        folder = QFileDialog.getExistingDirectory(self, f"Where is “{contents.root.name}” now?")
+        if folder:
+            self.workspace.find_open_dataset(Path(folder))
 
     @Slot(LongRunOffer)
     def _ask_about_long_run(self, offer: LongRunOffer) -> None:

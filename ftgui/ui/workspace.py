@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QThread, Signal, Slot
 from PySide6.QtGui import QUndoStack
 
+from ftgui.data.archive import unpacked
 from ftgui.data.catalog import Catalog
 from ftgui.data.comparison import renamed_since
 from ftgui.data.example_sets import ExampleSet
@@ -25,7 +26,7 @@ from ftgui.protocol import recipe as recipes
 from ftgui.protocol.problem import Problem
 from ftgui.protocol.recipe import Backbone, Recipe
 from ftgui.ui import engine_end, model_settings
-from ftgui.ui.collection import Collection
+from ftgui.ui.collection import Collection, Wish
 from ftgui.ui.curation import Curation
 from ftgui.ui.evaluation import Evaluation
 from ftgui.ui.example_opener import ExampleOpener
@@ -173,6 +174,7 @@ class Workspace(QObject):
         collection.failed.connect(self._open_failed)
         collection.held.connect(self._project_held)
         collection.damaged.connect(self._project_held)
+        collection.recognised.connect(self._project_held)
         collection.closed.connect(self._closed)
         self.access.changed.connect(self._access_changed)
         self.access.taken_over.connect(self._taken_over)
@@ -494,6 +496,24 @@ class Workspace(QObject):
             self.collection.read_otherwise()
             self.recipe_changed.emit()
 
+    def find_moved(self, wish: Wish, project: Path, folder: Path) -> None:
+        """The images of a project lie in this folder now: go on with it there.
+
+        Args:
+            wish: to open the project, as `Collection.gone` gave it.
+            project: its folder.
+            folder: the dataset, or an archive of it.
+        """
+        if self._may_open():
+            what = f"looking through {folder.name}"
+            self.collection.open_again(replace(wish, find=partial(unpacked, folder), what=what, moved=project))
+            self.recipe_changed.emit()
+
+    def find_open_dataset(self, folder: Path) -> None:
+        """The images of the open project lie in this folder now."""
+        if self.project is not None:
+            self.find_moved(self.collection.shown_wish, self.project.folder, folder)
+
     def open_sample(self) -> None:
         """The sample dataset; drawn first if this is the first time."""
         if self._may_open():
@@ -714,6 +734,9 @@ class Workspace(QObject):
             found.append(Problem("error", "look-only", LOOK_ONLY))
         found += [p for p in self.contents.problems if p.severity == "error" and p.kind == "one-class"]
         found += [p for p in self.recipe.validate() if p.severity == "error"]
+        if self.collection.images_gone:
+            text = "The folder of the images is gone. Find it (in the menu), or connect its drive."
+            found.append(Problem("error", "gone", text))
         if self.collection.opening:
             found.append(Problem("info", "opening", "Another dataset is being opened."))
         elif self.collection.scanning:

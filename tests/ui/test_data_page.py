@@ -333,7 +333,7 @@ def test_a_drive_that_is_gone_takes_nothing_along_and_is_noticed_when_it_is_back
     before = sorted(workspace.catalog.entries())
     said: list[str] = []
     workspace.collection.went_wrong.connect(said.append)
-    workspace.collection._return_timer.setInterval(20)
+    workspace.collection._there_timer.setInterval(20)
     drive = root.with_name("drive")
     root.rename(drive)
     root.mkdir()  # the mount point

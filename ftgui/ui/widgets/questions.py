@@ -8,10 +8,12 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QAbstractButton, QMessageBox, QWidget
 
 from ftgui.data.catalog_trouble import CatalogDamaged
+from ftgui.data.found import ImagesGoneError
+from ftgui.data.moved import MovedProject
 from ftgui.data.project_lock import TERMINAL, ProjectHeld
 from ftgui.ui.long_run import LongRunOffer
 from ftgui.ui.project_access import Entry
-from ftgui.ui.words import duration
+from ftgui.ui.words import duration, plural
 
 
 class Choice(QMessageBox):
@@ -63,6 +65,40 @@ def ask_about_held(held: ProjectHeld, enter: Callable[[Entry], None], parent: QW
         text += " “Take over” makes this the window that edits and trains; the other may then only look."
         answers["Take over"] = lambda: enter(Entry.TAKE_OVER)
     return Choice(str(held), text, answers, parent)
+
+
+def ask_about_gone(gone: ImagesGoneError, find: Callable[[], None], parent: QWidget) -> Choice:
+    """The images of a project are not where they were.
+
+    Args:
+        gone: says where.
+        find: lets the person say where they are.
+        parent: the window.
+    """
+    text = (
+        f"This project knows {plural(gone.images, 'image')} in {gone.root}. If their drive is not connected, connect it. If the "
+        "folder was moved, say where it is now.\n\nNothing is forgotten: labels, exclusions, split and runs are kept."
+    )
+    return Choice(f"“{gone.root.name}” is gone.", text, {"Find it…": find}, parent, cancel="Later")
+
+
+def ask_about_moved(
+    moved: MovedProject, go_on: Callable[[], None], anew: Callable[[], None], parent: QWidget
+) -> Choice:
+    """What is to be opened looks like the dataset of a project that was elsewhere.
+
+    Args:
+        moved: says which.
+        go_on, anew: take the person's answer.
+        parent: the window.
+    """
+    runs = f" and {plural(moved.runs, 'run')}" if moved.runs else ""
+    text = (
+        f"Its images lay in {moved.before}, and are no longer there; the project knows {plural(moved.images, 'image')}{runs}.\n\n"
+        "“Go on” takes labels, exclusions, split and runs along. “Begin anew” makes a new project and leaves that one as it is."
+    )
+    title = f"This looks like “{moved.before.name}”, moved."
+    return Choice(title, text, {"Go on with it": go_on, "Begin anew": anew}, parent)
 
 
 def ask_about_damage(error: CatalogDamaged, anew: Callable[[], None], parent: QWidget) -> Choice:
