@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from array import array
 from pathlib import Path
 
@@ -384,8 +385,6 @@ def test_the_split_editor_shows_what_a_group_would_be(qtbot, page: DataPage) -> 
 def test_a_large_folder_shows_its_first_images_while_the_rest_are_searched(
     qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import threading
-
     monkeypatch.setattr("ftgui.data.found._BATCH", 10)
     root = make_dataset(classes=("a", "b", "c"), count=20)
     go_on = threading.Event()
@@ -469,12 +468,17 @@ def test_the_trash_asks_with_the_number(qtbot, page: DataPage, window, monkeypat
     moved: list[str] = []
 
     def trash(path: str) -> bool:
+        assert threading.current_thread() is not threading.main_thread()
         moved.append(Path(path).name)
         Path(path).unlink()
         return True
 
     monkeypatch.setattr(QMessageBox, "question", lambda *_a: QMessageBox.StandardButton.Yes)
     monkeypatch.setattr("ftgui.ui.widgets.image_browser.QFile.moveToTrash", trash)
+    window.workspace.access.look_only = True
+    page.grid.trash_wanted.emit()
+    assert window.status.text.text().endswith("here it can only be looked at.")
+    window.workspace.access.look_only = False
     page.grid.trash_wanted.emit()
     qtbot.waitUntil(lambda: counts(page) == {"blue": 8, "red": 10}, timeout=10_000)
     assert moved == ["blue0.jpg", "blue1.jpg"]

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QHBoxLayout, QInputDialog, QMenu, QMessageBox, QTo
 from ftgui.data.catalog import Catalog
 from ftgui.data.job import Job
 from ftgui.data.query import Query
+from ftgui.ui.project_access import LOOK_ONLY
 from ftgui.ui.theme import Theme
 from ftgui.ui.widgets.basics import Card, ElidedLabel, label
 from ftgui.ui.widgets.image_grid import ImageGrid, add_edits
@@ -44,6 +45,8 @@ class ImageBrowser(QWidget):
         self._curation = workspace.curation
         self._pool = QThreadPool(self)
         self._pool.setMaxThreadCount(1)
+        self._trash_pool = QThreadPool(self)
+        self._trash_pool.setMaxThreadCount(1)
         self._reader: Catalog | None = None
         self._finding: Task | None = None
         self._catalog: Catalog | None = None
@@ -150,6 +153,7 @@ class ImageBrowser(QWidget):
         """Before the program ends."""
         self._stop_finding()
         self._pool.waitForDone()
+        self._trash_pool.waitForDone()
         if self._reader is not None:
             self._reader.close()
             self._reader = None
@@ -296,9 +300,13 @@ class ImageBrowser(QWidget):
 
     @Slot()
     def _trash(self) -> None:
-        """Asks with the number; what can't be moved stays, and is said."""
+        """Asks with the number; what can't be moved stays, and is said. On a thread of its own: to another drive files may
+        have to be copied."""
         catalog, chosen = self._catalog, self.grid.chosen()
         if catalog is None or not chosen:
+            return
+        if self._workspace.access.look_only:
+            self._workspace.message.emit("warning", LOOK_ONLY)
             return
         answer = QMessageBox.question(
             self,
@@ -307,10 +315,20 @@ class ImageBrowser(QWidget):
             "To leave images out of training without touching the files, exclude them instead.",
         )
         if answer is QMessageBox.StandardButton.Yes:
-            root = catalog.root
-            left = [row.path for row in catalog.rows(chosen) if not QFile.moveToTrash(str(root / row.path))]
-            if left:
-                self._workspace.message.emit(
-                    "error", f"{plural(len(left), 'file')} could not be moved to the trash, e.g. {left[0]}."
-                )
-            self._workspace.collection.rescan()
+            root, paths = catalog.root, [row.path for row in catalog.rows(chosen)]
+            task = Task(partial(_move_to_trash, root, paths), self)
+            task.done.connect(self._trashed)
+            task.start(self._trash_pool)
+
+    @Slot(object)
+    def _trashed(self, left: list[str]) -> None:
+        if left:
+            self._workspace.message.emit(
+                "error", f"{plural(len(left), 'file')} could not be moved to the trash, e.g. {left[0]}."
+            )
+        self._workspace.collection.rescan()
+
+
+def _move_to_trash(root: Path, paths: list[str], _job: Job) -> list[str]:
+    """Those that could not be moved."""
+    return [path for path in paths if not QFile.moveToTrash(str(root / path))]
