@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import io
+import logging
 import os
 import stat
 import warnings
@@ -22,6 +23,8 @@ from PIL import Image, UnidentifiedImageError
 from ftgui.data.intensity import IntensityRange, deep_image, deep_mode
 from ftgui.data.other_formats import BYTES_LOOKED_AT, format_by_content, format_by_name, is_camera_raw, why_no_tiff
 from ftgui.data.repair import repaired
+
+log = logging.getLogger(__name__)
 
 HEIF_EXTENSIONS = frozenset({".heic", ".heif", ".hif"})
 """Read by pillow-heif, an extra (``pip install ftgui[heif]``)."""
@@ -61,6 +64,20 @@ class ImageError(Exception):
         self.kind = kind
 
 
+@contextmanager
+def one_image() -> Iterator[None]:
+    """Whatever a library stumbles over in an image becomes an `ImageError`: who looks at many leaves out that one alone."""
+    try:
+        yield
+    except ImageError:
+        raise
+    except MemoryError as error:
+        raise ImageError("There is not enough memory to decode this image.", "too-large") from error
+    except Exception as error:
+        log.warning("an image can't be looked at", exc_info=True)
+        raise ImageError(f"The image can't be looked at: {type(error).__name__}: {error}") from error
+
+
 def is_image_name(path: Path | str) -> bool:
     """Whether the file's ending says image."""
     # Not pathlib: this is asked of every file of a scan, and making a Path takes longer than all else there.
@@ -75,6 +92,7 @@ _PERHAPS_HIDDEN = ("", ".", "/", "\\")
 """What stands before the ending of ``.jpg``, a hidden file without an ending."""
 
 
+@one_image()
 def open_image(source: Path | bytes) -> Image.Image:
     """Open an image without decoding it.
 
@@ -113,6 +131,7 @@ def _open(source: Path | bytes) -> Image.Image:
     return image
 
 
+@one_image()
 def read_image_file(path: Path) -> bytes:
     """All of a file's bytes.
 
@@ -191,6 +210,7 @@ def load_rgb(
     return read_rgb(source, short_side, intensity).picture
 
 
+@one_image()
 def read_rgb(source: Path | bytes, short_side: int | None = None, intensity: IntensityRange | None = None) -> Reading:
     """Decode to upright 8-bit RGB.
 
@@ -237,6 +257,7 @@ def _decoded(source: Path | bytes, short_side: int | None, intensity: IntensityR
             raise _damage(error) from error
 
 
+@one_image()
 def open_values(source: Path | bytes) -> npt.NDArray[Any] | None:
     """The values of an image as stored, (H, W) or (H, W, 3); None for one of 8 bits a channel, which is not decoded.
 

@@ -5,7 +5,6 @@ What was seen is kept in the catalog until other images come; what is chosen fro
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 from collections.abc import Sequence
@@ -16,13 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ftgui.data.formats import ImageError, open_values
+from ftgui.data.formats import ImageError, one_image, open_values
 from ftgui.data.intensity import IntensityRange
 from ftgui.data.job import Job
 from ftgui.data.words import plural
 from ftgui.protocol.recipe import AUTO_INTENSITY, Intensity
-
-log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from ftgui.data.catalog import Catalog  # it keeps what is found here
@@ -127,26 +124,31 @@ def survey(root: Path, candidates: Sequence[Candidate], identity: str, job: Job)
         if looked >= MOST_DECODED or decoded >= MOST_PIXELS:
             break
         try:
-            seen = open_values(root / path)
+            with one_image():
+                seen = open_values(root / path)
+                kept = None if seen is None else _some_of(seen)
         except ImageError:
             continue  # the check says what is wrong with it
-        except Exception:  # what a library stumbles over in one image keeps nobody from looking at the others
-            log.warning("looking at the intensities of %s failed", path, exc_info=True)
-            continue
-        if seen is None:
+        if seen is None or kept is None:
             continue
         looked += 1
         decoded += seen.size
-        finite = seen[np.isfinite(seen)] if seen.dtype.kind == "f" else seen.reshape(-1)
-        if finite.size:
-            step = max(1, finite.size // _PIXELS_KEPT)
-            kept = np.concatenate([finite[::step], [finite.min(), finite.max()]]).astype(np.float64)
+        if kept.size:
             values["f" if seen.dtype.kind == "f" else "i"].append(kept)
     of_most = max(values.values(), key=len)
     if not of_most:
         return None
     pixels = np.concatenate(of_most)
     return IntensitySurvey(identity, looked, float(pixels.min()), float(pixels.max()), suitable_range(pixels))
+
+
+def _some_of(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """A fair sample of an image's finite values, with their least and greatest; empty: there are none."""
+    finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values.reshape(-1)
+    if not finite.size:
+        return np.empty(0, np.float64)
+    step = max(1, finite.size // _PIXELS_KEPT)
+    return np.concatenate([finite[::step], [finite.min(), finite.max()]]).astype(np.float64)
 
 
 def _surely_8_bits(path: str) -> bool:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ftgui.data.catalog import Catalog
 from ftgui.data.check import SHORT_SIDE
-from ftgui.data.formats import ImageError, load_rgb
+from ftgui.data.formats import ImageError, load_rgb, one_image
 from ftgui.data.intensity import IntensityRange
 from ftgui.data.job import Job
 from ftgui.data.records import Hashed
@@ -131,9 +131,10 @@ class _Small:
             if len(self._kept) > 4000:
                 self._kept.clear()
             try:
-                picture = load_rgb(self._root / self._path_of[id_], SHORT_SIDE, self._intensity)
-                picture = picture.resize((_SIDE, _SIDE))
-                self._kept[id_] = np.asarray(picture, dtype=np.float32)
+                with one_image():
+                    picture = load_rgb(self._root / self._path_of[id_], SHORT_SIDE, self._intensity)
+                    picture = picture.resize((_SIDE, _SIDE))
+                    self._kept[id_] = np.asarray(picture, dtype=np.float32)
             except ImageError:  # it changed since it was checked; the next check says so
                 self._kept[id_] = None
         return self._kept[id_]

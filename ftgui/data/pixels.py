@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ftgui.data.formats import load_rgb
+from ftgui.data.formats import load_rgb, one_image
 from ftgui.data.intensity import IntensityRange, checked_range
 
 CROP_MODES = ("center", "squash", "border")
@@ -96,11 +96,12 @@ def seen_area(width: int, height: int, preprocessing: Preprocessing) -> tuple[fl
     return 0.5 - horizontal, 0.5 - vertical, 0.5 + horizontal, 0.5 + vertical
 
 
+@one_image()
 def decode(source: Path | bytes, preprocessing: Preprocessing) -> Pixels:
     """Read an image and bring its shorter side to ``preprocessing.resize``, or as its crop mode says.
 
     Raises:
-        ImageError: see `ftgui.data.formats.load_rgb`.
+        ImageError: as `ftgui.data.formats.load_rgb`.
     """
     image = load_rgb(source, preprocessing.resize, preprocessing.intensity)
     if preprocessing.crop_mode == "squash":

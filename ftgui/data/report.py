@@ -13,7 +13,7 @@ from pathlib import Path
 import ftgui
 from ftgui.atomic_files import write_atomically
 from ftgui.data import figures
-from ftgui.data.formats import ImageError, load_rgb
+from ftgui.data.formats import ImageError, load_rgb, one_image
 from ftgui.data.history import History
 from ftgui.data.intensity import IntensityRange
 from ftgui.data.job import Job
@@ -235,16 +235,17 @@ def _error(one: Predicted, facts: Facts) -> str:
 
 def _thumbnail(path: str, roots: Sequence[Path], intensity: IntensityRange | None) -> str:
     """As a data URI; empty where the image is gone or can't be read."""
-    file = next((root / path for root in roots if (root / path).is_file()), None)
-    if file is None:
-        return ""
-    try:
-        image = load_rgb(file, _THUMBNAIL, intensity)
-    except (ImageError, OSError):
-        return ""
-    image.thumbnail((2 * _THUMBNAIL, _THUMBNAIL))
     data = io.BytesIO()
-    image.save(data, "JPEG", quality=80)
+    try:
+        with one_image():
+            file = next((root / path for root in roots if (root / path).is_file()), None)
+            if file is None:
+                return ""
+            image = load_rgb(file, _THUMBNAIL, intensity)
+            image.thumbnail((2 * _THUMBNAIL, _THUMBNAIL))
+            image.save(data, "JPEG", quality=80)
+    except ImageError:
+        return ""
     return f"data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode('ascii')}"
 
 

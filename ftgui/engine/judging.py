@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 import torch
 from torch import nn
 
-from ftgui.data.formats import ImageError
+from ftgui.data.formats import ImageError, one_image
 from ftgui.data.pixels import Pixels, Preprocessing, center_view, decode
 from ftgui.engine.outputs import as_logits
 from ftgui.engine.preprocess import to_batch
@@ -120,5 +120,6 @@ def _batches(
         yield looked, views
 
 
+@one_image()
 def _view(path: Path, preprocessing: Preprocessing) -> Pixels:
     return center_view(decode(path, preprocessing), preprocessing.size)

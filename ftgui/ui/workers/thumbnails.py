@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, QThread, Signal, Slot
 from PySide6.QtGui import QImage, QPixmap
 
 from ftgui import paths
-from ftgui.data.formats import ImageError, load_rgb
+from ftgui.data.formats import ImageError, load_rgb, one_image
 from ftgui.data.intensity import IntensityRange
 from ftgui.data.thumbnail_store import ThumbnailStore
 
@@ -170,24 +170,26 @@ class _Decoder(QThread):
 
 
 def _from_store(store: ThumbnailStore, file: Path, side: int, intensity: IntensityRange | None) -> QImage:
-    """From the disk's store, or decoded and put there."""
-    kept = store.get(file, side, intensity)
-    if kept is not None:
-        image = QImage.fromData(kept)
-        if not image.isNull():
-            return image
+    """From the disk's store, or decoded and put there; null if it can't be decoded."""
     try:
-        picture = _square(file, side, intensity)
+        with one_image():
+            kept = store.get(file, side, intensity)
+            if kept is not None:
+                image = QImage.fromData(kept)
+                if not image.isNull():
+                    return image
+            picture = _square(file, side, intensity)
+            store.put(file, side, picture, intensity)
+            return _to_qimage(picture)
     except ImageError:
         return QImage()
-    store.put(file, side, picture, intensity)
-    return _to_qimage(picture)
 
 
 def load_thumbnail(source: Path | bytes, side: int, intensity: IntensityRange | None) -> QImage:
     """The middle square of an image at `side` pixels; null if it can't be decoded."""
     try:
-        return _to_qimage(_square(source, side, intensity))
+        with one_image():
+            return _to_qimage(_square(source, side, intensity))
     except ImageError:
         return QImage()
 
@@ -197,6 +199,7 @@ def _square(source: Path | bytes, side: int, intensity: IntensityRange | None) -
     return ImageOps.fit(load_rgb(source, side, intensity), (side, side))
 
 
+@one_image()
 def load_picture(source: Path | bytes, longest: int, intensity: IntensityRange | None) -> QImage:
     """A whole image, at most `longest` pixels on either side; raises `ImageError`."""
     picture = load_rgb(source, longest, intensity)
