@@ -2,7 +2,7 @@
 
 import sys
 
-from ftgui.cli import main
+from ftgui.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

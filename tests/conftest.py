@@ -52,7 +52,7 @@ def _own_settings(tmp_path: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def _garbage_on_the_main_thread(request: pytest.FixtureRequest) -> Iterator[None]:
-    """As the window's program has it (`ftgui.ui.garbage`): widgets of an earlier test must not die on a worker thread."""
+    """As the window's program has it (`ftgui.ui.shell.garbage`): widgets of an earlier test must not die on a worker thread."""
     if "qapp" not in request.fixturenames:
         yield
         return

@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from ftgui.data.finished import About
-from ftgui.data.predictions import Predicted, table_of
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import Phase, Recipe
+from ftgui.runs.model_folder import About
+from ftgui.runs.predictions import Predicted, table_of
 
 HASH = "0030c3dae884a5ece411c6f7b71a33d6"
 

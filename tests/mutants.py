@@ -6,7 +6,7 @@ import io
 import random
 from pathlib import Path
 
-from ftgui.data.formats import ImageError, load_rgb
+from ftgui.data.images.decoding import ImageError, load_rgb
 from tests.conftest import picture
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "AVIF", "TGA", "ICO", "JPEG2000", "QOI")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ftgui import atomic_files
-from ftgui.atomic_files import replacing, settle, sweep, temporary_name, unfinished_folder, write_atomically
+from ftgui.base import files as atomic_files
+from ftgui.base.files import replacing, settle, sweep, temporary_name, unfinished_folder, write_atomically
 
 
 @pytest.fixture(params=[0o022, 0o002, 0o077], ids=oct)
@@ -74,7 +74,7 @@ def test_an_unfinished_folder_is_removed(tmp_path: Path) -> None:
 KILLED = """
 import os, sys
 from pathlib import Path
-from ftgui.atomic_files import replacing, unfinished_folder
+from ftgui.base.files import replacing, unfinished_folder
 with unfinished_folder(Path(sys.argv[1]) / "model") as work, replacing(Path(sys.argv[1]) / "weights") as temporary:
     (work / "half").write_bytes(b"1")
     temporary.write_bytes(b"1")

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file
 
-from ftgui import cli
-from ftgui.data import edits, headless
-from ftgui.data.catalog import Catalog
+from ftgui.cli import main, prepare_training
+from ftgui.data.catalog import edits
+from ftgui.data.catalog.catalog import Catalog
 from ftgui.data.project import CHECKPOINT_FILE, read_result
-from ftgui.engine import loop
 from ftgui.engine.session import Session
+from ftgui.engine.training import loop
 from ftgui.protocol import messages as m
 from tests.conftest import Maker
 
@@ -46,7 +46,7 @@ def recipe(make_dataset: Maker, tmp_path: Path) -> Path:
 
 def interrupted(recipe: Path, project: Path, killed: bool) -> Path:
     """A run that ended with its second epoch, of three."""
-    prepared = headless.prepare(recipe, project)
+    prepared = prepare_training.prepare(recipe, project)
 
     def see(event: m.Event) -> None:
         if isinstance(event, m.EpochFinished) and event.epoch == 2:
@@ -74,12 +74,12 @@ def test_it_ends_as_if_it_had_never_been_interrupted(
 ) -> None:
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
     monkeypatch.setattr(loop, "CHECKPOINT_SHARE", math.inf)  # after every step
-    assert cli.main(["train", str(recipe), "--project", str(tmp_path / "undisturbed")]) == 0
+    assert main.main(["train", str(recipe), "--project", str(tmp_path / "undisturbed")]) == 0
     (whole,) = (tmp_path / "undisturbed" / "runs").iterdir()
     run = interrupted(recipe, tmp_path / "project", killed)
     capsys.readouterr()
 
-    assert cli.main(["train", "--continue", str(run)]) == 0
+    assert main.main(["train", "--continue", str(run)]) == 0
 
     out = capsys.readouterr().out
     assert "goes on after step" in out and "epoch 3 of 3" in out and "epoch 1 of 3: train" not in out
@@ -93,7 +93,7 @@ def test_it_ends_as_if_it_had_never_been_interrupted(
 def test_what_can_not_be_continued_is_a_sentence(
     recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["train", str(recipe)]) == 0
+    assert main.main(["train", str(recipe)]) == 0
     (done,) = (tmp_path / "runs").iterdir()
     stopped = interrupted(recipe, tmp_path / "project", killed=False)
     elsewhere = tmp_path / "elsewhere" / stopped.name
@@ -114,7 +114,7 @@ def test_what_can_not_be_continued_is_a_sentence(
         (tmp_path / "empty", "is not a run's folder"),
         (tmp_path / "nowhere", "There is no folder"),
     ):
-        assert cli.main(["train", "--continue", str(folder)]) == 1
+        assert main.main(["train", "--continue", str(folder)]) == 1
         assert sentence in capsys.readouterr().err
 
 
@@ -126,19 +126,19 @@ def test_moved_images_are_found_again_when_it_is_said_where(
         before = sorted(catalog.entries())
     capsys.readouterr()
     (tmp_path / "pictures").rename(tmp_path / "elsewhere")
-    assert cli.main(["train", "--continue", str(run)]) == 1
+    assert main.main(["train", "--continue", str(run)]) == 1
     said = capsys.readouterr().err
     assert f"no longer in {tmp_path / 'pictures'}" in said and f"--continue {run} --dataset FOLDER" in said
-    assert cli.main(["train", str(recipe), "--project", str(tmp_path / "project")]) == 1
+    assert main.main(["train", str(recipe), "--project", str(tmp_path / "project")]) == 1
     assert "this project knows 20 in it" in (said := capsys.readouterr().err) and "folder under [dataset]" in said
 
     others = tmp_path / "others" / "red"
     others.mkdir(parents=True)
     (others / "red0.jpg").write_bytes(b"another")
-    assert cli.main(["train", "--continue", str(run), "--dataset", str(tmp_path / "others")]) == 1
+    assert main.main(["train", "--continue", str(run), "--dataset", str(tmp_path / "others")]) == 1
     assert "of 20 that were looked for, 0 are there" in capsys.readouterr().err
 
-    assert cli.main(["train", "--continue", str(run), "--dataset", str(tmp_path / "elsewhere")]) == 0
+    assert main.main(["train", "--continue", str(run), "--dataset", str(tmp_path / "elsewhere")]) == 0
     assert read_result(run)["reason"] == "done"
     with Catalog(tmp_path / "project" / "catalog.sqlite") as catalog:
         assert catalog.root == tmp_path / "elsewhere" and sorted(catalog.entries()) == before
@@ -155,5 +155,5 @@ def test_moved_images_are_found_again_when_it_is_said_where(
 )
 def test_a_recipe_or_a_run_not_both(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as end:
-        cli.main(["train", *arguments])
+        main.main(["train", *arguments])
     assert end.value.code == 2

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ftgui.data import finished
-from ftgui.data.finished import About
-from ftgui.headless import predict
+from ftgui.cli import predict
+from ftgui.runs import model_folder
+from ftgui.runs.model_folder import About
 
 
 def test_no_images_is_said_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     about = About(backbone="x", weights="none", class_names=["a", "b"], preprocessing={})
-    monkeypatch.setattr(finished, "read_about", lambda _folder: about)
+    monkeypatch.setattr(model_folder, "read_about", lambda _folder: about)
     monkeypatch.setattr(predict, "_answers", lambda *_arguments: iter(()))
     photos = tmp_path / "photos"
     photos.mkdir()

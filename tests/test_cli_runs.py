@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ftgui.cli import main
-from ftgui.data.about_run import write_words
+from ftgui.cli.main import main
 from ftgui.data.project import Project
+from ftgui.runs.notes import write_words
 from tests.conftest import Maker
 from tests.made_runs import make_run
 
@@ -127,7 +127,7 @@ def test_tensorboard_files(project: Path, tmp_path: Path, capsys: pytest.Capture
 def test_neither_torch_nor_qt_is_imported(project: Path, tmp_path: Path, arguments: list[str]) -> None:
     given = [word.replace("PROJECT", str(project)) for word in arguments]
     code = (
-        f"import sys; from ftgui.cli import main; status = main({given!r}); "
+        f"import sys; from ftgui.cli.main import main; status = main({given!r}); "
         "sys.exit(status or sum(name in sys.modules for name in ('torch', 'PySide6', 'timm', 'tensorboard')))"
     )
     done = subprocess.run(
@@ -139,7 +139,7 @@ def test_neither_torch_nor_qt_is_imported(project: Path, tmp_path: Path, argumen
 def test_whoever_reads_may_have_had_enough(project: Path) -> None:
     for number in range(10, 200):
         make_run(project / "runs", number)
-    code = f"from ftgui.cli import main; raise SystemExit(main(['runs', {str(project)!r}, '--json']))"
+    code = f"from ftgui.cli.main import main; raise SystemExit(main(['runs', {str(project)!r}, '--json']))"
     process = subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

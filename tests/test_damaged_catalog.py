@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ftgui import cli
-from ftgui.data.catalog_trouble import is_damage
+from ftgui.cli import main
+from ftgui.data.catalog.errors import is_damage
 from ftgui.data.project import Project
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
@@ -83,7 +83,7 @@ def test_a_terminal_says_a_sentence(
         "text": b"hello" * 999,
     }
     (copy / "catalog.sqlite").write_bytes(damaged[what])
-    assert cli.main(["train", str(copy / "recipe.toml")]) == 1
+    assert main.main(["train", str(copy / "recipe.toml")]) == 1
     said = capsys.readouterr().err
     assert said.startswith("ftgui: The ") and "catalog" in said and "Traceback" not in said
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 
-from ftgui.progress import ProgressLine, progress
 from ftgui.protocol import messages as m
+from ftgui.protocol.event_text import ProgressLine, progress
 
 
 def test_downloads_are_counted_in_megabytes() -> None:

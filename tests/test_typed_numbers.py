@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PySide6.QtCore import QLocale
 
-from ftgui.typed_numbers import (
+from ftgui.base.typed_numbers import (
     NotUnderstood,
     divided,
     plus,

@@ -1,6 +1,7 @@
 """Well-known sets of pictures that can be downloaded by name: what they are, and where they lie once they are here.
 
-Names are those of the classes of ``torchvision.datasets``; how they are fetched and read is `ftgui.engine.examples`. Left
+Names are those of the classes of ``torchvision.datasets``; how they are fetched and read is
+`ftgui.engine.downloads.example_sets`. Left
 out are CIFAR (its pictures lie in pickles, and nothing is unpickled here), what torchvision can no longer download or
 only through another program (Stanford Cars, FER2013, PCam), what it knows no checksum of (FGVC Aircraft), and what is
 too large or too large for what it teaches (Places365, iNaturalist, STL10).
@@ -11,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ftgui import paths
+from ftgui.base import paths
 
 
 @dataclass(frozen=True)

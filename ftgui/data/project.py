@@ -13,20 +13,20 @@ from typing import Any
 
 import msgspec
 
-from ftgui import paths
-from ftgui.data.catalog import Catalog
-from ftgui.data.finished import BEST_FOLDER, has_model
-from ftgui.data.found import Columns, DatasetError, Found, FoundImage, ImagesGoneError
-from ftgui.data.job import Job
-from ftgui.data.json_files import decode_object
-from ftgui.data.label_sources import Wanted
-from ftgui.data.readings import ASK
-from ftgui.data.running import running_process
-from ftgui.data.scan import count_images, dataset_root, scan
-from ftgui.data.split import Splitting
+from ftgui.base import paths
+from ftgui.base.job import Job
+from ftgui.base.json_files import decode_object
+from ftgui.data.catalog.catalog import Catalog
+from ftgui.data.catalog.split import Splitting
+from ftgui.data.scanning.folder_scan import count_images, dataset_root, scan
+from ftgui.data.scanning.found import Columns, DatasetError, Found, FoundImage, ImagesGoneError
+from ftgui.data.scanning.label_sources import Wanted
+from ftgui.data.scanning.readings import ASK
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.messages import Evaluation
 from ftgui.protocol.recipe import Backbone, Recipe, RecipeError
+from ftgui.runs.model_folder import BEST_FOLDER, has_model
+from ftgui.runs.running import running_process
 
 
 def wanted_of(recipe: Recipe) -> Wanted:
@@ -275,7 +275,7 @@ def own_place(dataset: Path, only: Sequence[str] = (), below: Path | None = None
 
 
 def link_of(place: Path) -> Path:
-    """A file beside a project's own place with the name of the folder where it is instead; see `ftgui.data.moved`."""
+    """A file beside a project's own place with the name of the folder where it is instead; see `ftgui.data.moved_dataset`."""
     return place.with_name(f"{place.name}.link")
 
 
@@ -303,7 +303,7 @@ def continuable(run_folder: Path) -> OpenRun | None:
 
 
 def read_checkpoint(run_folder: Path) -> dict[str, Any] | None:
-    """The plain part of a run's checkpoint (see `ftgui.engine.checkpoint`), or None where there is none to be read.
+    """The plain part of a run's checkpoint (see `ftgui.engine.training.checkpoint`), or None where there is none to be read.
 
     A safetensors file begins with the length of its header, 8 bytes little-endian, and the header as JSON.
     """

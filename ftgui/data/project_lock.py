@@ -8,7 +8,7 @@ import threading
 import time
 from pathlib import Path
 
-from ftgui.data.process_mark import ProcessMark, encode, own_mark, read_mark
+from ftgui.base.process_identity import ProcessMark, encode, own_mark, read_mark
 
 log = logging.getLogger(__name__)
 

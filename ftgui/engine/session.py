@@ -16,40 +16,44 @@ from pathlib import Path
 import msgspec
 from PIL import Image
 
-from ftgui.data.catalog import Catalog
-from ftgui.data.catalog_trouble import CatalogError, as_catalog_error
-from ftgui.data.finished import BEST_FOLDER, has_model
-from ftgui.data.formats import ImageError
-from ftgui.data.going_on import OtherImagesError, samples_of
-from ftgui.data.intensity import IntensityRange
-from ftgui.data.intensity_survey import resolved, survey_of
-from ftgui.data.job import Cancelled, Job
-from ftgui.data.pixels import Preprocessing, center_view, decode
-from ftgui.data.records import Sample
-from ftgui.engine import augment, backbones, devices, examples, memory_limits, rate_test
-from ftgui.engine import checkpoint as checkpoints
-from ftgui.engine.asking import Asking
-from ftgui.engine.checkpoint import Checkpoint
+from ftgui.base.job import Cancelled, Job
+from ftgui.data.catalog.catalog import Catalog
+from ftgui.data.catalog.errors import CatalogError, as_catalog_error
+from ftgui.data.catalog.records import Sample
+from ftgui.data.images.decoding import ImageError
+from ftgui.data.images.intensity import IntensityRange
+from ftgui.data.images.intensity_survey import resolved, survey_of
+from ftgui.data.images.preprocessing import Preprocessing, center_view, decode
+from ftgui.engine import devices, memory_limits
 from ftgui.engine.command_queue import Postponed
-from ftgui.engine.downloads import DownloadCancelled, Downloader, Settings
+from ftgui.engine.downloads import example_sets
+from ftgui.engine.downloads.downloader import DownloadCancelled, Downloader, Settings
 from ftgui.engine.errors import EngineError
-from ftgui.engine.export import Description
-from ftgui.engine.exporting import Exporter
-from ftgui.engine.features import FeatureStore
-from ftgui.engine.freezing import Freezer
-from ftgui.engine.layers import build_tree, output_shapes
-from ftgui.engine.loaded import Loaded, finished_preprocessing, take_trained
-from ftgui.engine.loading import NO_AUGMENTATION
-from ftgui.engine.loop import SteerCommand, StopRequested, Training
-from ftgui.engine.memory import return_freed_memory
-from ftgui.engine.outcome import Outcome
-from ftgui.engine.price import CPU_IMAGES, price, run_seconds
-from ftgui.engine.telling import Emit
+from ftgui.engine.export.exporter import Exporter
+from ftgui.engine.inference.predict import Asking
+from ftgui.engine.input_pipeline import augmentation
+from ftgui.engine.input_pipeline.feature_cache import FeatureStore
+from ftgui.engine.input_pipeline.image_cache import NO_AUGMENTATION
+from ftgui.engine.malloc import return_freed_memory
+from ftgui.engine.model import backbones
+from ftgui.engine.model.freezing import Freezer
+from ftgui.engine.model.layer_tree import build_tree, output_shapes
+from ftgui.engine.model.loaded_model import Loaded, finished_preprocessing, take_trained
+from ftgui.engine.model.model_folder_writer import Description
+from ftgui.engine.training import checkpoint as checkpoints
+from ftgui.engine.training import lr_range
+from ftgui.engine.training.checkpoint import Checkpoint
+from ftgui.engine.training.cost_estimate import CPU_IMAGES, price, run_seconds
+from ftgui.engine.training.loop import SteerCommand, StopRequested, Training
+from ftgui.engine.training.outcome import Outcome
+from ftgui.engine.training.step_reporter import Emit
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.questions import REFUSAL
 from ftgui.protocol.recipe import AUTO_INTENSITY, FROM_SCRATCH, Backbone, Phase, Recipe, RecipeError
 from ftgui.protocol.views import with_views
+from ftgui.runs.model_folder import BEST_FOLDER, has_model
+from ftgui.runs.resume import OtherImagesError, samples_of
 
 log = logging.getLogger(__name__)
 
@@ -365,7 +369,7 @@ class Session:
         with Catalog(Path(command.catalog), read_only=True) as catalog:
             samples = catalog.samples()
             intensity = self._intensity(recipe, catalog)
-        source = rate_test.source_for(
+        source = lr_range.source_for(
             samples,
             loaded.model,
             loaded.freezer,
@@ -376,13 +380,13 @@ class Session:
         )
         source.progress = lambda what, done, total: self._emit(m.Progress(what, done, total))
         try:
-            curve = rate_test.range_test(
+            curve = lr_range.range_test(
                 source, recipe, command.phase, lambda rate, loss: self._emit(m.RateTested(command.request, rate, loss))
             )
             phase, scratch = recipe.phases[command.phase], recipe.backbone.weights == FROM_SCRATCH
-            suggestion, why = rate_test.suggest(curve, phase.train, scratch)
+            suggestion, why = lr_range.suggest(curve, phase.train, scratch)
         except StopRequested:
-            curve, suggestion, why = rate_test.Curve(), 0.0, "Stopped."
+            curve, suggestion, why = lr_range.Curve(), 0.0, "Stopped."
         finally:
             source.images.close()
             loaded.model.eval()
@@ -469,8 +473,8 @@ class Session:
             if preset == NO_AUGMENTATION:
                 view = center_view(pixels, preprocessing.size)
             else:
-                drawn = augment.draw(preset, (pixels.shape[1], pixels.shape[0]), seed=0, image=0, number=number)
-                view = augment.apply(pixels, drawn, preprocessing.size)
+                drawn = augmentation.draw(preset, (pixels.shape[1], pixels.shape[0]), seed=0, image=0, number=number)
+                view = augmentation.apply(pixels, drawn, preprocessing.size)
             file = io.BytesIO()
             Image.fromarray(view).save(file, "PNG", compress_level=1)
             images.append(file.getvalue())
@@ -483,9 +487,9 @@ class Session:
             raise EngineError(f"{self._preparing} is still being prepared. Cancel that first, or wait for it.")
         self._preparing = command.name
         try:
-            folder = examples.prepare(command.name, self._downloads, self._example_progress)
+            folder = example_sets.prepare(command.name, self._downloads, self._example_progress)
             if command.copy_to:
-                examples.copy(folder, Path(command.copy_to), self._example_progress)
+                example_sets.copy(folder, Path(command.copy_to), self._example_progress)
         finally:
             self._preparing = ""
         self._emit(m.ExampleReady(command.request, command.name, command.copy_to or str(folder)))

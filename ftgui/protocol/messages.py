@@ -58,7 +58,7 @@ class LoadModel(_Message, frozen=True):
     trained_names: list[str] = []
     """What that model's outputs are called now, if classes were renamed since; empty: as it says itself."""
     intensity: tuple[float, float] | None = None
-    """How it reads images of more than 8 bits, see `ftgui.data.intensity`; a finished model says that itself."""
+    """How it reads images of more than 8 bits, see `ftgui.data.images.intensity`; a finished model says that itself."""
 
 
 class SetTrainable(_Message, frozen=True):
@@ -542,7 +542,7 @@ class TrainingFinished(_Message, frozen=True):
     unsaved: bool = False
     """What was learned is in the engine's memory only, because the disk did not take it; `SaveModel` tries again."""
     validation: str = ""
-    """The same for runs whose accuracies can be compared (`ftgui.data.model_in_use.validation_key`); empty: not known."""
+    """The same for runs whose accuracies can be compared (`ftgui.runs.model_in_use.validation_key`); empty: not known."""
 
 
 class ModelSaved(_Message, frozen=True):

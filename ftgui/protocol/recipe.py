@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from ftgui.atomic_files import write_atomically
+from ftgui.base.files import write_atomically
 from ftgui.protocol.problem import Problem
 from ftgui.protocol.rates import HEAD as HEAD
 from ftgui.protocol.rates import judge_rate, rate
@@ -28,7 +28,7 @@ PRETRAINED = "pretrained"
 FROM_SCRATCH = "none"
 
 AUGMENTATIONS = ("none", "light", "standard", "strong")
-"""What is done to training images; `ftgui.engine.augment` says it in numbers."""
+"""What is done to training images; `ftgui.engine.input_pipeline.augmentation` says it in numbers."""
 
 BALANCES = ("none", "loss", "sampler")
 """What is done about classes of different size."""
@@ -72,7 +72,7 @@ class Dataset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     is the class; empty: what comes before the number."""
     group_by: str = ""
     """Pictures of one thing stay in one split: ``"folder"`` (the innermost folder below the class), or a regular
-    expression on the path; empty: every image for itself. See `ftgui.data.split.Splitting`."""
+    expression on the path; empty: every image for itself. See `ftgui.data.catalog.split.Splitting`."""
     intensity: Intensity = AUTO_INTENSITY
     """How images of more than 8 bits are read: ``"auto"`` (a range that suits the set, chosen when training begins; the
     run's own recipe then names it), ``"full"`` (all that the file's type can store), or ``[0, 4095]``: stored values that

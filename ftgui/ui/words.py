@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ftgui.data.words import few as few
-from ftgui.data.words import plural as plural
-from ftgui.data.words import rate as rate
+from ftgui.base.formatting import few as few
+from ftgui.base.formatting import plural as plural
+from ftgui.base.formatting import rate as rate
 
 
 def count(number: int) -> str:

@@ -63,9 +63,9 @@ def logistic(folder: Path, _seed: int) -> float:
     from sklearn.preprocessing import StandardScaler
     from torchvision import datasets
 
-    from ftgui.data.pixels import center_view, decode
-    from ftgui.engine import backbones
-    from ftgui.engine.preprocess import to_batch
+    from ftgui.data.images.preprocessing import center_view, decode
+    from ftgui.engine.model import backbones
+    from ftgui.engine.model.input_tensor import to_batch
     from ftgui.protocol.recipe import Backbone
 
     built = backbones.build(Backbone(), ["a", "b"], seed=0)

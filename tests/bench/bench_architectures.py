@@ -20,8 +20,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import psutil
 
-from ftgui.data import known_models
-from ftgui.data.known_models import KnownModel
+from ftgui.data import model_zoo
+from ftgui.data.model_zoo import KnownModel
 
 STEPS = ("build", "price", "train", "export")
 
@@ -37,7 +37,7 @@ def families() -> list[KnownModel]:
     smallest: dict[tuple[str, str], KnownModel] = {}
     for module, name in names:
         word = re.match("[a-z]*", name.removeprefix("torchvision/"))
-        known = known_models.find(name)
+        known = model_zoo.find(name)
         assert word is not None and known is not None, name
         before = smallest.setdefault((module, word[0]), known)
         # What a model costs grows with both; some of few parameters look at very large images.

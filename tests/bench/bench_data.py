@@ -21,10 +21,10 @@ import psutil
 from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QTimer
 from PySide6.QtWidgets import QApplication
 
+from ftgui.data.catalog.query import Query
+from ftgui.data.catalog.split import Splitting
 from ftgui.data.project import Project
-from ftgui.data.query import Query
-from ftgui.data.scan import Found, FoundImage, scan
-from ftgui.data.split import Splitting
+from ftgui.data.scanning.folder_scan import Found, FoundImage, scan
 
 CLASSES = 100
 
@@ -47,8 +47,8 @@ def main() -> None:
 
 
 def _sample() -> Path:
-    from ftgui.data.job import Job
-    from ftgui.ui.sample import sample_folder
+    from ftgui.base.job import Job
+    from ftgui.ui.project.sample_dataset import sample_folder
 
     return sample_folder(Job())
 
@@ -71,7 +71,7 @@ class Bench:
     """A window, and a way to wait in its event loop."""
 
     def __init__(self) -> None:
-        from ftgui.ui.app import build
+        from ftgui.ui.shell.app import build
 
         self.application = QApplication.instance() or QApplication([])
         self.workspace, self.window = build()

@@ -21,7 +21,7 @@ from torch.nn import functional
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from ftgui.data.project import Project
-from ftgui.engine import backbones
+from ftgui.engine.model import backbones
 from ftgui.engine.session import Session
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import EVERYTHING, HEAD, Augmentation, Backbone, Phase, Recipe, Training

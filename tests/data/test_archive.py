@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from ftgui import paths
-from ftgui.data import archive
-from ftgui.data.archive import count_images, is_archive_name, unpacked
-from ftgui.data.job import Cancelled, Job
-from ftgui.data.scan import DatasetError, FoundImage, scan
+from ftgui.base import paths
+from ftgui.base.job import Cancelled, Job
+from ftgui.data.scanning import archive
+from ftgui.data.scanning.archive import count_images, is_archive_name, unpacked
+from ftgui.data.scanning.folder_scan import DatasetError, FoundImage, scan
 from tests.conftest import Maker
 
 

@@ -14,18 +14,18 @@ from typing import Any
 import pytest
 from PIL.TiffImagePlugin import TiffImageFile
 
-from ftgui.data import edits
-from ftgui.data.catalog import Catalog
-from ftgui.data.catalog_trouble import CatalogError
-from ftgui.data.check import check_images
-from ftgui.data.found import ImagesGoneError
-from ftgui.data.headless import prepare
-from ftgui.data.job import Cancelled, Job
+from ftgui.base.job import Cancelled, Job
+from ftgui.cli.prepare_training import prepare
+from ftgui.data.catalog import edits
+from ftgui.data.catalog.catalog import Catalog
+from ftgui.data.catalog.errors import CatalogError
+from ftgui.data.catalog.query import ORDERS, Query
+from ftgui.data.catalog.records import Checked, Contents
+from ftgui.data.catalog.split import Splitting
+from ftgui.data.checks.image_check import check_images
 from ftgui.data.project import Project, read_result, run_number, slug
-from ftgui.data.query import ORDERS, Query
-from ftgui.data.records import Checked, Contents
-from ftgui.data.scan import Columns, DatasetError, Wanted
-from ftgui.data.split import Splitting
+from ftgui.data.scanning.folder_scan import Columns, DatasetError, Wanted
+from ftgui.data.scanning.found import ImagesGoneError
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import Dataset, Recipe, RecipeError
 from tests.conftest import Maker, picture
@@ -203,7 +203,7 @@ def test_nor_do_more_folders_than_problems_are_kept_of_nor_a_table(
         return scandir(folder)
 
     monkeypatch.setattr(os, "scandir", closed)
-    monkeypatch.setattr("ftgui.data.found.MOST_KEPT", 2)
+    monkeypatch.setattr("ftgui.data.scanning.found.MOST_KEPT", 2)
     with opened(root) as catalog:
         assert sorted(catalog.entries()) == before
 
@@ -380,8 +380,8 @@ def test_one_writes_while_another_reads(make_dataset: Maker) -> None:
 def test_a_cancelled_scan_keeps_what_it_found_and_the_next_goes_on(
     make_dataset: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ftgui.data.found._BATCH", 3)
-    monkeypatch.setattr("ftgui.data.found._LOOK_EVERY", 1)
+    monkeypatch.setattr("ftgui.data.scanning.found._BATCH", 3)
+    monkeypatch.setattr("ftgui.data.scanning.found._LOOK_EVERY", 1)
     root = make_dataset(count=6)
     project = Project.for_dataset(root)
     job = Job()

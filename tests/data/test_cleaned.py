@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from ftgui.data import edits
-from ftgui.data.cleaned import _folders, export_folders, export_table
-from ftgui.data.comparison import compare_runs
-from ftgui.data.job import Cancelled, Job
-from ftgui.data.query import Query
-from ftgui.data.scan import DatasetError, FoundImage, scan
+from ftgui.base.job import Cancelled, Job
+from ftgui.data.catalog import edits
+from ftgui.data.catalog.query import Query
+from ftgui.data.dataset_export import _folders, export_folders, export_table
+from ftgui.data.scanning.folder_scan import DatasetError, FoundImage, scan
+from ftgui.runs.dataset_diff import compare_runs
 from tests.conftest import Maker, picture
 from tests.data.test_catalog import opened
 

@@ -15,21 +15,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftgui.data.card import RunFacts, figures_of
-from ftgui.data.finished import About, ModelError, read_about
-from ftgui.data.job import Job
-from ftgui.data.model_in_use import CHOICE_FILE, read_trained_runs
-from ftgui.data.process_mark import ProcessMark, encode, own_mark
+from ftgui.base.job import Job
+from ftgui.base.process_identity import ProcessMark, encode, own_mark
 from ftgui.data.project import Project, continuable, read_evaluation
 from ftgui.data.project_lock import LOCK_FILE, WINDOW, ProjectHeld, ProjectLocks
-from ftgui.data.report import page
-from ftgui.data.report_facts import gather
-from ftgui.data.run_details import read_details
-from ftgui.data.run_facts import run_facts
-from ftgui.data.run_index import INDEX_FILE, list_runs
-from ftgui.data.run_record import read_record
-from ftgui.data.running import RUNNING_FILE
 from ftgui.protocol import recipe as recipes
+from ftgui.runs.details import read_details
+from ftgui.runs.facts import run_facts
+from ftgui.runs.index import INDEX_FILE, list_runs
+from ftgui.runs.model_card import RunFacts, figures_of
+from ftgui.runs.model_folder import About, ModelError, read_about
+from ftgui.runs.model_in_use import CHOICE_FILE, read_trained_runs
+from ftgui.runs.record import read_record
+from ftgui.runs.report.facts import gather
+from ftgui.runs.report.report import page
+from ftgui.runs.running import RUNNING_FILE
 from tests.made_runs import make_run, metrics, result
 
 ODD = st.recursive(

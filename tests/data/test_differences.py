@@ -6,12 +6,12 @@ from pathlib import Path
 
 import msgspec
 
-from ftgui.data.differences import differences
-from ftgui.data.job import Job
-from ftgui.data.recipe_words import in_words
-from ftgui.data.run_details import read_details
-from ftgui.data.run_record import read_record
+from ftgui.base.job import Job
 from ftgui.protocol.recipe import Backbone, Phase, Recipe, Training
+from ftgui.runs.details import read_details
+from ftgui.runs.recipe_summary import in_words
+from ftgui.runs.record import read_record
+from ftgui.runs.run_diff import differences
 from tests.made_runs import make_run
 
 HEAD = Phase(name="Head", train=["head"], epochs=2, lr=1e-3)

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ftgui.data import edits
-from ftgui.data.catalog import Catalog
+from ftgui.data.catalog import edits
+from ftgui.data.catalog.catalog import Catalog
+from ftgui.data.catalog.query import Query
 from ftgui.data.project import Project
-from ftgui.data.query import Query
 from tests.conftest import Maker, picture
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -168,9 +168,9 @@ def test_a_crash_a_moment_later_loses_no_edit(make_dataset: Maker) -> None:
     script = """
 import sys, time
 from pathlib import Path
-from ftgui.data import edits
-from ftgui.data.catalog import Catalog
-from ftgui.data.query import Query
+from ftgui.data.catalog import edits
+from ftgui.data.catalog.catalog import Catalog
+from ftgui.data.catalog.query import Query
 catalog = Catalog(Path(sys.argv[1]))
 ids = catalog.find(Query(class_name="red"))
 edits.relabel(catalog, ids[:4], "blue")

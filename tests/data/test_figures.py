@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
-from ftgui.data.figures import (
+from ftgui.data.metrics import (
     accuracy,
     answers_from,
     calibration_error,

@@ -14,10 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftgui.data.card import Made, PhaseDone, RunFacts, card
-from ftgui.data.comparison import read_samples, table_of_samples
-from ftgui.data.finished import About
-from ftgui.data.foreign import (
+from ftgui.base.foreign_text import (
     LogFormatter,
     TableWriter,
     guarded,
@@ -27,13 +24,16 @@ from ftgui.data.foreign import (
     plain_cell,
     visible,
 )
-from ftgui.data.job import Job
-from ftgui.data.predictions import Predicted, read_predictions, table_of
-from ftgui.data.report import page
-from ftgui.data.report_facts import gather
-from ftgui.progress import ProgressLine
+from ftgui.base.job import Job
 from ftgui.protocol import messages as m
+from ftgui.protocol.event_text import ProgressLine
 from ftgui.protocol.recipe import Backbone, Dataset, Phase, Recipe
+from ftgui.runs.dataset_diff import read_samples, table_of_samples
+from ftgui.runs.model_card import Made, PhaseDone, RunFacts, card
+from ftgui.runs.model_folder import About
+from ftgui.runs.predictions import Predicted, read_predictions, table_of
+from ftgui.runs.report.facts import gather
+from ftgui.runs.report.report import page
 from tests.made_runs import make_run
 
 NASTY = "\x1b[2J<script>alert(1)</script>[x](javascript:alert(1))|`\u202egpj.exe\n=cmd|' /C calc'!A0 https://evil.example & \"'"

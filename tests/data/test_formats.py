@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image, UnidentifiedImageError
 
-from ftgui.data import formats
-from ftgui.data.formats import ImageError, load_rgb, open_image, read_image_file
+from ftgui.data.images import decoding
+from ftgui.data.images.decoding import ImageError, load_rgb, open_image, read_image_file
 from tests.conftest import picture
 
 
@@ -150,7 +150,7 @@ def test_missing_file_is_a_sentence(tmp_path: Path) -> None:
 
 def test_too_many_pixels_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = saved(Image.new("RGB", (200, 100)), tmp_path / "big.png")
-    monkeypatch.setattr(formats, "MAX_PIXELS", 10_000)
+    monkeypatch.setattr(decoding, "MAX_PIXELS", 10_000)
     with pytest.raises(ImageError, match="200 × 100 pixels"):
         load_rgb(path)
 
@@ -184,7 +184,7 @@ def test_heic_is_read_by_its_extra_and_named_without_it(tmp_path: Path, monkeypa
     def unknown(*_args, **_more):
         raise UnidentifiedImageError("cannot identify image file")
 
-    monkeypatch.setattr(formats, "_knows_heif", lambda: False)
+    monkeypatch.setattr(decoding, "_knows_heif", lambda: False)
     monkeypatch.setattr(Image, "open", unknown)
     with pytest.raises(ImageError, match="pip install pillow-heif") as error:
         load_rgb(path)

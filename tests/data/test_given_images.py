@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from ftgui.data.formats import ImageError, read_image_file
-from ftgui.data.given_images import count_given, images_below, opened
-from ftgui.data.job import Job
-from ftgui.data.scan import FoundImage, scan
+from ftgui.base.job import Job
+from ftgui.data.images.decoding import ImageError, read_image_file
+from ftgui.data.scanning.folder_scan import FoundImage, scan
+from ftgui.data.scanning.given_images import count_given, images_below, opened
 from tests.conftest import Maker
 
 
@@ -80,7 +80,7 @@ def test_a_folder_that_can_not_be_listed_is_given_itself(folder: Path, monkeypat
             raise PermissionError(13, "Permission denied")
         return scandir(path)
 
-    monkeypatch.setattr("ftgui.data.listing.os.scandir", refusing)
+    monkeypatch.setattr("ftgui.data.scanning.walk.os.scandir", refusing)
     assert names([folder], folder) == ["blue", "red/red0.jpg", "red/red1.jpg"]
 
 

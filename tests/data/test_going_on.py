@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from ftgui.data import edits
-from ftgui.data.catalog import Catalog
-from ftgui.data.comparison import SAMPLES_FILE, table_of_samples
-from ftgui.data.going_on import OtherImagesError, samples_of
-from ftgui.data.job import Job
+from ftgui.base.job import Job
+from ftgui.data.catalog import edits
+from ftgui.data.catalog.catalog import Catalog
+from ftgui.data.catalog.records import reference
 from ftgui.data.project import Project
-from ftgui.data.records import reference
 from ftgui.protocol.recipe import Dataset, Recipe
+from ftgui.runs.dataset_diff import SAMPLES_FILE, table_of_samples
+from ftgui.runs.resume import OtherImagesError, samples_of
 from tests.conftest import Maker
 
 

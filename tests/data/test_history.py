@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ftgui.data import history
-from ftgui.data.history import read_history
-from ftgui.data.job import Cancelled, Job
+from ftgui.base.job import Cancelled, Job
+from ftgui.runs import metrics_log
+from ftgui.runs.metrics_log import read_history
 
 
 def write(folder: Path, *lines: dict, torn: str = "") -> Path:
@@ -48,7 +48,7 @@ def test_everything_up_to_a_step_in_its_order(tmp_path: Path) -> None:
 
 
 def test_a_long_run_is_thinned_out_evenly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "MOST_STEPS", 10)
+    monkeypatch.setattr(metrics_log, "MOST_STEPS", 10)
     folder = write(tmp_path, *(step(number) for number in range(1, 36)))
     assert [row[0] for row in read_history(folder, 35, Job()).steps] == [1, 5, 9, 13, 17, 21, 25, 29, 33]
 

@@ -11,16 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from ftgui.data import check as checking
-from ftgui.data import intensity_survey
-from ftgui.data.catalog import Catalog
-from ftgui.data.check import look_through
-from ftgui.data.formats import load_rgb, open_values
-from ftgui.data.intensity_survey import resolved, suitable_range, survey_of
-from ftgui.data.job import Job
-from ftgui.data.pixels import Preprocessing
+from ftgui.base.job import Job
+from ftgui.data.catalog.catalog import Catalog
+from ftgui.data.checks import image_check as checking
+from ftgui.data.checks.image_check import look_through
+from ftgui.data.images import intensity_survey
+from ftgui.data.images.decoding import load_rgb, open_values
+from ftgui.data.images.intensity_survey import resolved, suitable_range, survey_of
+from ftgui.data.images.preprocessing import Preprocessing
+from ftgui.data.images.thumbnail_store import WORTH_BYTES, ThumbnailStore
 from ftgui.data.project import Project
-from ftgui.data.thumbnail_store import WORTH_BYTES, ThumbnailStore
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import Dataset, Recipe, RecipeError
 from tests.conftest import Maker, picture

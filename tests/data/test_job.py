@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from ftgui.data.job import Cancelled, Job
+from ftgui.base.job import Cancelled, Job
 
 
 def test_a_held_job_waits() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ftgui.data import known_models
-from ftgui.data.known_models import GOOD_FIRST_CHOICES, Source, find, in_plain_words, weights_here
+from ftgui.data import model_zoo
+from ftgui.data.model_zoo import GOOD_FIRST_CHOICES, Source, find, in_plain_words, weights_here
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +36,7 @@ def test_every_pretrained_tag_of_timm_is_in_the_list() -> None:
     import timm
     from timm.models import get_pretrained_cfg
 
-    ours = {model.name for model in known_models.known_models()}
+    ours = {model.name for model in model_zoo.known_models()}
     missing = [name for name in timm.list_pretrained() if name not in ours and "tf_efficientnet_lite0" not in name]
     assert missing == [], "run packaging/make_model_list.py"
     for name in timm.list_pretrained()[::40]:
@@ -72,7 +72,7 @@ def test_licences_are_clear_or_say_that_they_are_not() -> None:
     )
     assert find("vit_small_patch16_dinov3.lvd1689m").licence_words == "dinov3-license — terms of its own"
     # Whatever names a non-commercial licence gets in another timm, it must not pass as allowed.
-    assert all(model.commercial is False for model in known_models.known_models() if "NC" in model.licence.split("-"))
+    assert all(model.commercial is False for model in model_zoo.known_models() if "NC" in model.licence.split("-"))
 
 
 def test_good_first_choices_exist_and_may_be_used_for_anything() -> None:
@@ -125,11 +125,11 @@ def test_the_engine_looks_in_the_same_places(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "t"))
     code = "import huggingface_hub.constants as c; print(c.HF_HUB_CACHE); import torch; print(torch.hub.get_dir())"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120).stdout
-    assert said.split() == [str(known_models._hub_cache()), str(known_models._checkpoints().parent)]
+    assert said.split() == [str(model_zoo._hub_cache()), str(model_zoo._checkpoints().parent)]
 
 
 def test_the_list_is_read_quickly() -> None:
-    known_models.known_models.cache_clear()
+    model_zoo.known_models.cache_clear()
     started = time.perf_counter()
-    assert len(known_models.known_models()) > 1500
+    assert len(model_zoo.known_models()) > 1500
     assert time.perf_counter() - started < 0.5  # 0.02 s here

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from ftgui.data.catalog import Catalog
-from ftgui.data.check import check_images, difference_hash
-from ftgui.data.job import Cancelled, Job
-from ftgui.data.lookalikes import MOST_BITS, find_lookalikes
+from ftgui.base.job import Cancelled, Job
+from ftgui.data.catalog.catalog import Catalog
+from ftgui.data.catalog.query import Query
+from ftgui.data.checks.duplicates import MOST_BITS, find_lookalikes
+from ftgui.data.checks.image_check import check_images, difference_hash
 from ftgui.data.project import Project
-from ftgui.data.query import Query
 from tests.conftest import Maker
 
 

@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from ftgui.data.finished import ModelError
-from ftgui.data.model_in_use import (
+from ftgui.cli.which_run import run_or_model
+from ftgui.data.project import Project
+from ftgui.protocol import recipe as recipes
+from ftgui.protocol.recipe import Backbone, Recipe
+from ftgui.runs.model_folder import ModelError
+from ftgui.runs.model_in_use import (
     CHOICE_FILE,
     TrainedRun,
     compare,
@@ -19,10 +23,6 @@ from ftgui.data.model_in_use import (
     why_in_use,
     write_choice,
 )
-from ftgui.data.project import Project
-from ftgui.headless.which_run import run_or_model
-from ftgui.protocol import recipe as recipes
-from ftgui.protocol.recipe import Backbone, Recipe
 from tests.made_runs import make_run
 
 HERE = Backbone()

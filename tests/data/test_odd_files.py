@@ -12,15 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from ftgui.data import check, other_formats
-from ftgui.data.catalog import Catalog
-from ftgui.data.check import look_through
-from ftgui.data.formats import EXTENSIONS, ImageError, load_rgb, open_image, read_rgb
-from ftgui.data.given_images import why_no_images
-from ftgui.data.job import Job
+from ftgui.base.job import Job
+from ftgui.data.catalog.catalog import Catalog
+from ftgui.data.checks import image_check
+from ftgui.data.checks.image_check import look_through
+from ftgui.data.images import other_formats
+from ftgui.data.images.decoding import EXTENSIONS, ImageError, load_rgb, open_image, read_rgb
+from ftgui.data.images.repair import repaired
 from ftgui.data.project import Project
-from ftgui.data.repair import repaired
-from ftgui.data.scan import DatasetError, scan
+from ftgui.data.scanning.folder_scan import DatasetError, scan
+from ftgui.data.scanning.given_images import why_no_images
 from tests.conftest import Maker, picture
 from tests.deep_images import halves, png_chunk, tiff
 
@@ -223,7 +224,7 @@ def test_what_a_library_stumbles_over_in_one_image_is_that_image_s_problem(make_
             raise ZeroDivisionError("by the first picture")
         return 7
 
-    monkeypatch.setattr(check, "difference_hash", stumble)
+    monkeypatch.setattr(image_check, "difference_hash", stumble)
     with Catalog(project.catalog_path) as catalog:
         assert look_through(catalog, Job()) == 1
         (group,) = [group for group in catalog.contents().groups if group.kind == "damaged"]

@@ -12,16 +12,17 @@ import msgspec
 import psutil
 import pytest
 
-from ftgui.cli import main
-from ftgui.data import headless, process_mark
-from ftgui.data.catalog import Catalog
-from ftgui.data.process_mark import ProcessMark, encode, own_mark, process_identity, read_mark
+from ftgui.base import process_identity as process_mark
+from ftgui.base.process_identity import ProcessMark, encode, own_mark, process_identity, read_mark
+from ftgui.cli import prepare_training
+from ftgui.cli.main import main
+from ftgui.data.catalog.catalog import Catalog
 from ftgui.data.project import Project, continuable
 from ftgui.data.project_lock import LOCK_FILE, TERMINAL, WINDOW, ProjectHeld, ProjectLocks
-from ftgui.data.run_index import list_runs
-from ftgui.data.running import RUNNING_FILE, marked_as_running, running_process
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import Dataset, Recipe
+from ftgui.runs.index import list_runs
+from ftgui.runs.running import RUNNING_FILE, marked_as_running, running_process
 from tests.conftest import Maker, leave_checkpoint
 
 
@@ -163,14 +164,14 @@ def test_the_second_of_two_trainings_in_terminals_says_so_and_changes_nothing_fo
     project.folder.mkdir()
     first.take(project.folder)
     with pytest.raises(ProjectHeld, match="a training in a terminal"):  # still looks through the images
-        headless.prepare(path, project.folder, locks=second)
-    headless.prepare(path, project.folder, locks=first)
-    prepared = headless.prepare(path, project.folder, locks=second)
+        prepare_training.prepare(path, project.folder, locks=second)
+    prepare_training.prepare(path, project.folder, locks=first)
+    prepared = prepare_training.prepare(path, project.folder, locks=second)
     assert f"A training in a terminal (process {os.getpid()}, since" in prepared.problems[0].message
     before = splits_of(project)
     recipes.save(msgspec.structs.replace(recipe, dataset=Dataset(folder=str(data), val_fraction=0.5)), path)
     with pytest.raises(ProjectHeld):
-        headless.prepare(path, project.folder, locks=second)
+        prepare_training.prepare(path, project.folder, locks=second)
     assert splits_of(project) == before and len(list(project.runs_folder.iterdir())) == 2
 
 

@@ -16,16 +16,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftgui.data.archive import unpacked
-from ftgui.data.found import Columns, DatasetError, Found, FoundImage
-from ftgui.data.headless import prepare
-from ftgui.data.job import Job
-from ftgui.data.label_sources import Wanted
-from ftgui.data.listing import count_images
+from ftgui.base.job import Job
+from ftgui.cli.prepare_training import prepare
 from ftgui.data.project import Project
-from ftgui.data.readings import ASK, LayoutQuestion
-from ftgui.data.scan import scan
-from ftgui.data.tables import TableQuestion
+from ftgui.data.scanning.archive import unpacked
+from ftgui.data.scanning.folder_scan import scan
+from ftgui.data.scanning.found import Columns, DatasetError, Found, FoundImage
+from ftgui.data.scanning.label_sources import Wanted
+from ftgui.data.scanning.label_tables import TableQuestion
+from ftgui.data.scanning.readings import ASK, LayoutQuestion
+from ftgui.data.scanning.walk import count_images
 from ftgui.protocol import recipe as recipes
 from tests.conftest import Maker
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ftgui.data.about_run import write_words
-from ftgui.data.report import write_report
+from ftgui.runs.notes import write_words
+from ftgui.runs.report.report import write_report
 from tests.conftest import picture
 from tests.made_runs import make_run
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from ftgui.atomic_files import temporary_name
-from ftgui.data import run_index
-from ftgui.data.about_run import read_words, write_words
-from ftgui.data.run_index import INDEX_FILE, list_runs
-from ftgui.data.run_record import RunRecord, read_record
+from ftgui.base.files import temporary_name
+from ftgui.runs import index
+from ftgui.runs.index import INDEX_FILE, list_runs
+from ftgui.runs.notes import read_words, write_words
+from ftgui.runs.record import RunRecord, read_record
 from tests.made_runs import make_run
 
 
@@ -33,7 +33,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         seen.append(folder.name)
         return read_record(folder)
 
-    monkeypatch.setattr(run_index, "read_record", counted)
+    monkeypatch.setattr(index, "read_record", counted)
     return seen
 
 
@@ -183,7 +183,7 @@ def test_a_locked_database_delays_but_stops_nobody(runs: Path, monkeypatch: pyte
     make_run(runs, 1)
     first = list_runs(runs)
     real = sqlite3.connect
-    monkeypatch.setattr(run_index.sqlite3, "connect", lambda *args, **more: real(*args, **more | {"timeout": 0.05}))
+    monkeypatch.setattr(index.sqlite3, "connect", lambda *args, **more: real(*args, **more | {"timeout": 0.05}))
     other = real(runs / INDEX_FILE, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     file = (runs / INDEX_FILE).stat().st_ino

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ftgui.data.job import Cancelled, Job
-from ftgui.data.scan import DatasetError, FoundImage, count_images, scan
+from ftgui.base.job import Cancelled, Job
+from ftgui.data.scanning.folder_scan import DatasetError, FoundImage, count_images, scan
 from tests.conftest import Maker, picture
 
 
@@ -213,8 +213,8 @@ def test_hymenoptera(shared: Path) -> None:
 
 
 def test_images_come_in_batches_while_the_search_goes_on(make_dataset: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ftgui.data.found._BATCH", 5)
-    monkeypatch.setattr("ftgui.data.found._LOOK_EVERY", 1)
+    monkeypatch.setattr("ftgui.data.scanning.found._BATCH", 5)
+    monkeypatch.setattr("ftgui.data.scanning.found._LOOK_EVERY", 1)
     seen: list[int] = []
     job = Job(lambda done, _total: seen.append(done), interval=0)
     sizes: list[int] = []
@@ -226,7 +226,7 @@ def test_images_come_in_batches_while_the_search_goes_on(make_dataset: Maker, mo
 def test_of_many_problems_only_some_are_kept_but_all_counted(
     make_dataset: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ftgui.data.found.MOST_KEPT", 3)
+    monkeypatch.setattr("ftgui.data.scanning.found.MOST_KEPT", 3)
     root = make_dataset(count=2)
     for number in range(10):
         (root / "red" / f"{number}.txt").write_text("hm", encoding="utf-8")

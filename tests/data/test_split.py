@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftgui.data.split import BY_FOLDER, Member, SplitError, Splitting, assign, group_of, targets
+from ftgui.data.catalog.split import BY_FOLDER, Member, SplitError, Splitting, assign, group_of, targets
 
 datasets = st.dictionaries(st.text(min_size=1, max_size=5), st.integers(1, 30), min_size=1, max_size=6).map(
     lambda sizes: [Member(f"{name}/{number}", name) for name, size in sizes.items() for number in range(size)]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ftgui.data import table_files
-from ftgui.data.formats import is_image_name
-from ftgui.data.table_files import columns_of, rows_of
+from ftgui.data.images.decoding import is_image_name
+from ftgui.data.scanning import table_files
+from ftgui.data.scanning.table_files import columns_of, rows_of
 
 CSV = [
     "file,label,note",

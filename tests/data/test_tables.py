@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ftgui.data.project import Project
-from ftgui.data.scan import Columns, DatasetError, FoundImage, Wanted, scan
-from ftgui.data.tables import Index, TableQuestion
+from ftgui.data.scanning.folder_scan import Columns, DatasetError, FoundImage, Wanted, scan
+from ftgui.data.scanning.label_tables import Index, TableQuestion
 from ftgui.protocol import recipe as recipes
 from tests.conftest import Maker, picture
 

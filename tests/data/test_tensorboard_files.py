@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ftgui.data.run_record import read_record
-from ftgui.data.tensorboard_files import TensorBoardError, write_event_files
+from ftgui.runs.record import read_record
+from ftgui.runs.tensorboard import TensorBoardError, write_event_files
 from tests.made_runs import make_run
 
 

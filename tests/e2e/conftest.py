@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from PySide6.QtWidgets import QApplication
 
-from ftgui import cli
+from ftgui.cli import main
 from tests.e2e.driver import Driver, Script
 
 
@@ -19,7 +19,7 @@ def run_window(qapp: QApplication, monkeypatch: pytest.MonkeyPatch) -> Callable[
 
     def run(script: Script, *arguments: str) -> int:
         driver = Driver(script)
-        status = cli.main(list(arguments))
+        status = main.main(list(arguments))
         assert not driver.failure, driver.failure
         assert driver.finished
         return status

@@ -12,8 +12,8 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from ftgui.ui.main_window import MainWindow
-from ftgui.ui.workers.engine_worker import EngineKind
+from ftgui.ui.engine_client.worker import EngineKind
+from ftgui.ui.shell.main_window import MainWindow
 
 Script = Callable[[MainWindow], Iterator[Callable[[], bool]]]
 

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from ftgui import cli
-from ftgui.data import figures
-from ftgui.data.catalog import Catalog
-from ftgui.data.finished import read_about
-from ftgui.engine import proving
+from ftgui.cli import main
+from ftgui.data import metrics
+from ftgui.data.catalog.catalog import Catalog
+from ftgui.engine.export import verification
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Phase
+from ftgui.runs.model_folder import read_about
 from tests.conftest import Maker, picture
 from tests.engine.conftest import Engine, engine, train_command
 
@@ -58,11 +58,11 @@ def pictures(tmp_path: Path) -> Path:
 def test_predict_gives_the_windows_answers(
     engine: Engine, run: m.Train, pictures: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["predict", run.run_folder, str(pictures), "--top", "2", "--device", "cpu"]) == 0
+    assert main.main(["predict", run.run_folder, str(pictures), "--top", "2", "--device", "cpu"]) == 0
     out, err = capsys.readouterr()
     rows = list(csv.DictReader(io.StringIO(out)))
     assert [Path(row["path"]).name for row in rows] == ["a.png", "bä.jpg"] and "2 images" in err
-    assert cli.main(["predict", run.run_folder, str(pictures), "--format", "jsonl", "--top", "2"]) == 0
+    assert main.main(["predict", run.run_folder, str(pictures), "--format", "jsonl", "--top", "2"]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     for row, line in zip(rows, lines, strict=True):
         said = engine.do(m.Predict(1, row["path"]))
@@ -80,7 +80,7 @@ def test_predict_says_dont_know_and_what_it_cannot_read(
 ) -> None:
     (pictures / "c.jpg").write_bytes(b"broken")
     model = str(Path(run.run_folder, "best"))
-    assert cli.main(["predict", model, str(pictures), str(pictures / "gone.png"), "--threshold", "1"]) == 1
+    assert main.main(["predict", model, str(pictures), str(pictures / "gone.png"), "--threshold", "1"]) == 1
     out, err = capsys.readouterr()
     in_order = list(csv.DictReader(io.StringIO(out)))
     rows = {Path(row["path"]).name: row for row in in_order}
@@ -88,9 +88,9 @@ def test_predict_says_dont_know_and_what_it_cannot_read(
     assert rows["a.png"]["answer"] == rows["bä.jpg"]["answer"] == "don't know"
     assert "not an image" in rows["c.jpg"]["problem"] and "no longer there" in rows["gone.png"]["problem"]
     assert "4 images, 2 of them can't be read" in err
-    assert cli.main(["predict", model, str(pictures), "--threshold", "7"]) == 1
+    assert main.main(["predict", model, str(pictures), "--threshold", "7"]) == 1
     assert "from 0 to 1" in capsys.readouterr().err
-    assert cli.main(["predict", str(pictures), str(pictures)]) == 1
+    assert main.main(["predict", str(pictures), str(pictures)]) == 1
     assert "is not a model made by ftgui" in capsys.readouterr().err
 
 
@@ -98,7 +98,7 @@ def start(*arguments: object) -> subprocess.Popen[str]:
     # What a shell starts in the background is born deaf to Ctrl-C, and so would be these tests' children.
     program = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        "from ftgui.cli import main; raise SystemExit(main())"
+        "from ftgui.cli.main import main; raise SystemExit(main())"
     )
     return subprocess.Popen(
         [sys.executable, "-P", "-c", program, *map(str, arguments)],
@@ -140,12 +140,12 @@ def test_predict_streams_and_ends_quietly(run: m.Train, pictures: Path) -> None:
 
 
 def test_evaluate_gives_the_runs_figures(engine: Engine, run: m.Train, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["evaluate", run.run_folder, "--json", "--device", "cpu"]) == 0
+    assert main.main(["evaluate", run.run_folder, "--json", "--device", "cpu"]) == 0
     said = json.loads(capsys.readouterr().out)
     known = result(run)
     total, right = sum(map(sum, known["confusion"])), sum(row[at] for at, row in enumerate(known["confusion"]))
     assert (said["images"], said["right"]) == (total, right) and said["accuracy"] == known["accuracy"]
-    assert said["interval"] == list(figures.interval(right, total))
+    assert said["interval"] == list(metrics.interval(right, total))
     assert said["calibration_error"] == pytest.approx(known["calibration_error"], abs=1e-6)
     for at, one in enumerate(said["classes"]):
         row = known["confusion"][at]
@@ -159,9 +159,9 @@ def test_evaluate_gives_the_runs_figures(engine: Engine, run: m.Train, capsys: p
             catalog.record_judged(zip(event.paths, event.predictions, event.confidences, event.losses, strict=True))
         answers = catalog.answers("val")
     assert answers.confusion().tolist() == known["confusion"]
-    error = figures.calibration_error(figures.reliability(answers.confidences, answers.right))
+    error = metrics.calibration_error(metrics.reliability(answers.confidences, answers.right))
     assert said["calibration_error"] == pytest.approx(error, abs=1e-6)
-    assert cli.main(["evaluate", run.run_folder]) == 0
+    assert main.main(["evaluate", run.run_folder]) == 0
     text = capsys.readouterr().out
     assert f"accuracy {known['accuracy'] * 100:.1f} % ({right} right; 95 % confidence interval" in text
     assert f"the val images of {Path(run.run_folder).name}: {total} images" in text
@@ -170,24 +170,24 @@ def test_evaluate_gives_the_runs_figures(engine: Engine, run: m.Train, capsys: p
 def test_evaluate_a_folder(run: m.Train, make_dataset: Maker, capsys: pytest.CaptureFixture[str]) -> None:
     model = str(Path(run.run_folder, "best"))
     other = make_dataset(("red", "green"), 3, splits=("train", "val"), name="other")
-    assert cli.main(["evaluate", model, str(other), "--json"]) == 0
+    assert main.main(["evaluate", model, str(other), "--json"]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["images"] == 12 and "6 images of “green”, a class the model does not know" in err
-    assert cli.main(["evaluate", model, str(other), "--json", "--split", "val"]) == 0
+    assert main.main(["evaluate", model, str(other), "--json", "--split", "val"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["images"] == 6 and said["right"] <= 3
     assert [one["support"] for one in said["classes"] if one["class"] in ("green", "red")] == [3, 3]
-    assert cli.main(["evaluate", model, str(other), "--split", "test"]) == 1
+    assert main.main(["evaluate", model, str(other), "--split", "test"]) == 1
     assert "no images of the split “test”" in capsys.readouterr().err
     packed = shutil.make_archive(str(other.with_name("packed")), "zip", other)
-    assert cli.main(["evaluate", model, packed, "--json", "--split", "val"]) == 0
+    assert main.main(["evaluate", model, packed, "--json", "--split", "val"]) == 0
     assert json.loads(capsys.readouterr().out) == said | {"images_of": packed}
-    assert cli.main(["predict", model, packed]) == 0
+    assert main.main(["predict", model, packed]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 1 + 12
     strange = make_dataset(("green",), 2, name="strange")
-    assert cli.main(["evaluate", model, str(strange)]) == 1
+    assert main.main(["evaluate", model, str(strange)]) == 1
     assert "no images of the model's classes" in capsys.readouterr().err
-    assert cli.main(["evaluate", model, str(other), "--split", "dev"]) == 1
+    assert main.main(["evaluate", model, str(other), "--split", "dev"]) == 1
     assert "There is no split “dev”" in capsys.readouterr().err
 
 
@@ -195,10 +195,10 @@ def test_evaluate_without_a_catalog_takes_the_runs_own_list(
     run: m.Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path(run.catalog).unlink()
-    assert cli.main(["evaluate", run.run_folder, "--json"]) == 0
+    assert main.main(["evaluate", run.run_folder, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["accuracy"] == result(run)["accuracy"]
     moved = Path(run.run_folder, "best").rename(tmp_path / "alone")
-    assert cli.main(["evaluate", str(moved)]) == 1
+    assert main.main(["evaluate", str(moved)]) == 1
     assert "name a folder of labelled images" in capsys.readouterr().err
 
 
@@ -208,9 +208,9 @@ def test_evaluate_without_a_catalog_takes_the_runs_own_list(
 def test_export(
     run: m.Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(proving, "prove_script", lambda *_: 0.0)
+    monkeypatch.setattr(verification, "prove_script", lambda *_: 0.0)
     to = tmp_path / "out"
-    assert cli.main(["export", run.run_folder, "--to", str(to), "--kinds", "folder,torch", "--threshold", "0.7"]) == 0
+    assert main.main(["export", run.run_folder, "--to", str(to), "--kinds", "folder,torch", "--threshold", "0.7"]) == 0
     lines = capsys.readouterr().out.splitlines()
     (folder,) = to.iterdir()
     assert lines[0].startswith(
@@ -218,9 +218,9 @@ def test_export(
     )
     assert "torch: model.pt2;" in lines[1] and "in batches of 1" in lines[1] and "in batches of 7" in lines[1]
     assert lines[2] == f"in {folder}" and read_about(folder).threshold == 0.7
-    monkeypatch.setattr(proving, "LIMIT", -1.0)
-    assert cli.main(["export", run.run_folder, "--to", str(to), "--kinds", "folder"]) == 1
+    monkeypatch.setattr(verification, "LIMIT", -1.0)
+    assert main.main(["export", run.run_folder, "--to", str(to), "--kinds", "folder"]) == 1
     out, err = capsys.readouterr()
     assert out == "" and "does not answer as the program does" in err and list(to.iterdir()) == [folder]
-    assert cli.main(["export", str(tmp_path / "gone"), "--to", str(to)]) == 1
+    assert main.main(["export", str(tmp_path / "gone"), "--to", str(to)]) == 1
     assert "is not there" in capsys.readouterr().err

@@ -12,10 +12,10 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
-from ftgui import cli
-from ftgui.ui.main_window import EVALUATE, MainWindow
-from ftgui.ui.pages.predict_page import COMPARE, SIMILAR
-from ftgui.ui.workers.engine_worker import EngineKind
+from ftgui.cli import main
+from ftgui.ui.engine_client.worker import EngineKind
+from ftgui.ui.predict.predict_page import COMPARE, SIMILAR
+from ftgui.ui.shell.main_window import EVALUATE, MainWindow
 from tests.conftest import Maker, picture, plain
 from tests.e2e.driver import click, drop, is_ready
 
@@ -101,7 +101,7 @@ def test_a_planted_wrong_label_is_found_relabelled_and_gone_after_the_next_train
 
 def _take_it_away(run: Path, tmp_path: Path) -> None:
     """As ONNX, asked in a process that has no torch; and as a script that comes to the same accuracy."""
-    assert cli.main(["export", str(run), "--to", str(tmp_path / "away"), "--kinds", "onnx,script"]) == 0
+    assert main.main(["export", str(run), "--to", str(tmp_path / "away"), "--kinds", "onnx,script"]) == 0
     (folder,) = (tmp_path / "away").iterdir()
     proof = json.loads((folder / "proof.json").read_text(encoding="utf-8"))
     differences = proof["largest_difference_in_probability"]["model.onnx"]

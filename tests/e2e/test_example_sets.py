@@ -14,10 +14,10 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton
 
 from ftgui.data.example_sets import find
-from ftgui.ui.main_window import MainWindow
-from ftgui.ui.widgets.example_dialog import ExampleDialog
-from ftgui.ui.workers import engine_worker
-from ftgui.ui.workers.engine_worker import EngineKind
+from ftgui.ui.data.example_sets_dialog import ExampleDialog
+from ftgui.ui.engine_client import worker
+from ftgui.ui.engine_client.worker import EngineKind
+from ftgui.ui.shell.main_window import MainWindow
 from tests.engine.mirror import Mirror, serving
 from tests.engine.tiny_sets import TEXTURES, textures
 
@@ -25,7 +25,7 @@ Steps = Iterator[Callable[[], bool]]
 
 ENGINE = """
     import sys
-    from ftgui.engine import child, downloads
+    from ftgui.engine import process as child; from ftgui.engine.downloads import downloader as downloads
     from torchvision import datasets
 
     address, datasets.DTD._MD5 = sys.argv[1:3]
@@ -46,7 +46,7 @@ def mirror(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Mirror]:
         made.files = textures(3_000_000).files
         md5 = hashlib.md5(made.files[TEXTURES]).hexdigest()
         command = [sys.executable, "-P", str(program), made.address, md5]
-        monkeypatch.setattr(engine_worker, "engine_command", lambda: command)
+        monkeypatch.setattr(worker, "engine_command", lambda: command)
         yield made
 
 

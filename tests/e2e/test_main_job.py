@@ -18,8 +18,8 @@ from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QStyle, QStyleOptionViewItem
 
-from ftgui.ui.main_window import MainWindow
-from ftgui.ui.workers.engine_worker import EngineKind
+from ftgui.ui.engine_client.worker import EngineKind
+from ftgui.ui.shell.main_window import MainWindow
 from tests.conftest import Maker, picture
 from tests.e2e.driver import Watchdog, click, drop, is_ready
 
@@ -247,7 +247,7 @@ def test_no_torch_in_the_window() -> None:
     code = (
         "import sys\n"
         "from PySide6.QtCore import QTimer\n"
-        "from ftgui.ui import app\n"
+        "from ftgui.ui.shell import app\n"
         "from PySide6.QtWidgets import QApplication\n"
         "app.make_application(); QTimer.singleShot(500, QApplication.closeAllWindows)\n"
         "assert app.main() == 0\n"
@@ -265,11 +265,11 @@ def test_no_torch_in_the_window() -> None:
 
 def test_the_sample_trains_without_a_display(tmp_path: Path) -> None:
     """What `packaging/start.py` does where there is no display, on fewer epochs."""
-    from ftgui.data.job import Job
+    from ftgui.base.job import Job
     from ftgui.data.project import Project
     from ftgui.protocol import recipe as recipes
     from ftgui.protocol.recipe import Phase, Recipe
-    from ftgui.ui.sample import sample_folder
+    from ftgui.ui.project.sample_dataset import sample_folder
 
     project = Project.for_dataset(sample_folder(Job()))
     recipes.save(Recipe(phases=[Phase(name="Head", train=["head"], epochs=1, lr=3e-3)]), project.recipe_path)

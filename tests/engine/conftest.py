@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ftgui.data.project import Project
-from ftgui.engine import downloads
+from ftgui.engine.downloads import downloader
 from ftgui.engine.session import Session
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Augmentation, Backbone, Dataset, Phase, Recipe, Training
@@ -52,8 +52,8 @@ def engine() -> Engine:
 @pytest.fixture
 def mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
     """A server on this machine, and a downloader that tries again at once and reports every chunk."""
-    monkeypatch.setattr(downloads, "RETRY_PAUSE", 0.01)
-    monkeypatch.setattr(downloads, "REPORT_EVERY", 0.0)
+    monkeypatch.setattr(downloader, "RETRY_PAUSE", 0.01)
+    monkeypatch.setattr(downloader, "REPORT_EVERY", 0.0)
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     with serving() as made:

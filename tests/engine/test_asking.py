@@ -16,18 +16,18 @@ import pytest
 import torch
 from torch.nn import functional
 
-from ftgui.data import edits
-from ftgui.data.finished import MODEL_FORMAT, ModelError, read_about
-from ftgui.data.pixels import center_view, decode
+from ftgui.data.catalog import edits
+from ftgui.data.catalog.query import Query
+from ftgui.data.images.preprocessing import center_view, decode
 from ftgui.data.project import Project
-from ftgui.data.query import Query
-from ftgui.engine import backbones
-from ftgui.engine.asking import DONT_KNOW
-from ftgui.engine.judging import forward
-from ftgui.engine.preprocess import to_batch
+from ftgui.engine.inference.batch_inference import forward
+from ftgui.engine.inference.predict import DONT_KNOW
+from ftgui.engine.model import backbones
+from ftgui.engine.model.input_tensor import to_batch
 from ftgui.protocol import codec
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Backbone, Phase
+from ftgui.runs.model_folder import MODEL_FORMAT, ModelError, read_about
 from tests.conftest import Maker, picture
 from tests.engine.conftest import TINY, Engine
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ftgui.engine import augment
+from ftgui.engine.input_pipeline import augmentation
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import AUGMENTATIONS, Augmentation
 from tests.conftest import Maker
@@ -18,13 +18,13 @@ SIZE = (300, 200)
 
 
 def test_presets_are_those_of_the_recipe() -> None:
-    assert {"none", *augment.PRESETS} == set(AUGMENTATIONS)
+    assert {"none", *augmentation.PRESETS} == set(AUGMENTATIONS)
 
 
-@pytest.mark.parametrize("preset", augment.PRESETS)
+@pytest.mark.parametrize("preset", augmentation.PRESETS)
 def test_crops_lie_in_the_image_and_have_the_size_and_shape_promised(preset: str) -> None:
-    strength = augment.PRESETS[preset]
-    views = [augment.draw(preset, SIZE, 0, 0, number) for number in range(500)]
+    strength = augmentation.PRESETS[preset]
+    views = [augmentation.draw(preset, SIZE, 0, 0, number) for number in range(500)]
     for view in views:
         left, top, width, height = view.box
         assert left >= 0 and top >= 0 and left + width <= 1 + 1e-9 and top + height <= 1 + 1e-9
@@ -36,26 +36,26 @@ def test_crops_lie_in_the_image_and_have_the_size_and_shape_promised(preset: str
 
 
 def test_a_view_depends_on_seed_image_and_number_and_nothing_else() -> None:
-    view = augment.draw("standard", SIZE, 3, 7, 2)
+    view = augmentation.draw("standard", SIZE, 3, 7, 2)
     np.random.seed(1)
-    assert augment.draw("standard", SIZE, 3, 7, 2) == view
-    others = [augment.draw("standard", SIZE, *key) for key in ((4, 7, 2), (3, 8, 2), (3, 7, 3))]
+    assert augmentation.draw("standard", SIZE, 3, 7, 2) == view
+    others = [augmentation.draw("standard", SIZE, *key) for key in ((4, 7, 2), (3, 8, 2), (3, 7, 3))]
     assert all(other != view for other in others)
 
 
 def test_a_strip_keeps_its_middle() -> None:
-    box = augment.draw("standard", (4000, 100), 0, 0, 0).box
+    box = augmentation.draw("standard", (4000, 100), 0, 0, 0).box
     assert box[3] == 1.0 and box[2] < 0.05 and box[0] == pytest.approx((1 - box[2]) / 2)
 
 
 def test_apply_cuts_flips_and_colours() -> None:
     pixels = np.zeros((100, 200, 3), np.uint8)
     pixels[:, 100:] = (200, 100, 50)
-    right = augment.View((0.5, 0.0, 0.5, 1.0), flip=False, color=(1.0, 1.0, 1.0))
-    inside = augment.apply(pixels, right, 32)[:, 1:]  # the outermost column may mix with its neighbour
+    right = augmentation.View((0.5, 0.0, 0.5, 1.0), flip=False, color=(1.0, 1.0, 1.0))
+    inside = augmentation.apply(pixels, right, 32)[:, 1:]  # the outermost column may mix with its neighbour
     assert np.array_equal(np.unique(inside.reshape(-1, 3), axis=0), [[200, 100, 50]])
-    whole = augment.View((0.0, 0.0, 1.0, 1.0), flip=True, color=(0.5, 1.0, 1.0))
-    flipped = augment.apply(pixels, whole, 32)
+    whole = augmentation.View((0.0, 0.0, 1.0, 1.0), flip=True, color=(0.5, 1.0, 1.0))
+    flipped = augmentation.apply(pixels, whole, 32)
     assert flipped.shape == (32, 32, 3)
     assert np.array_equal(flipped[0, 0], [100, 50, 25]) and np.array_equal(flipped[0, -1], [0, 0, 0])
 

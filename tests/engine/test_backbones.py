@@ -13,15 +13,15 @@ import torch
 import torchvision
 from PIL import Image
 
-from ftgui.data.known_models import find
-from ftgui.data.pixels import center_view, decode
-from ftgui.engine import backbones
-from ftgui.engine.backbones import build, load_in_order
+from ftgui.data.images.preprocessing import center_view, decode
+from ftgui.data.model_zoo import find
 from ftgui.engine.errors import EngineError
-from ftgui.engine.filling import fill
-from ftgui.engine.preprocess import to_batch
-from ftgui.engine.small_convolutions import subsample_first
-from ftgui.engine.weights_files import read_weights
+from ftgui.engine.model import backbones
+from ftgui.engine.model.backbones import build, load_in_order
+from ftgui.engine.model.filling import fill
+from ftgui.engine.model.input_tensor import to_batch
+from ftgui.engine.model.small_convolutions import subsample_first
+from ftgui.engine.model.weights_files import read_weights
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Backbone
 from tests.conftest import picture
@@ -178,7 +178,7 @@ def test_small_strided_convolutions_give_what_they_gave_before() -> None:
 
 STEM = """
 import torch
-from ftgui.engine.backbones import build
+from ftgui.engine.model.backbones import build
 from ftgui.protocol.recipe import Backbone
 built = build(Backbone(name={name!r}, weights="none"), ["a", "b"])
 images = torch.randn(4, 3, 64, 64).to(memory_format=torch.channels_last)

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from ftgui.data.project import read_result
-from ftgui.engine import backbones, loop
-from ftgui.engine.loading import Images
+from ftgui.engine.input_pipeline.image_cache import Images
+from ftgui.engine.model import backbones
+from ftgui.engine.training import loop
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Phase
 from tests.conftest import Maker

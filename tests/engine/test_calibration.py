@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from ftgui.data.finished import read_about
-from ftgui.engine.calibration import COLDEST, WARMEST, calibrate, fit_temperature
-from ftgui.engine.checkpoint import load
+from ftgui.engine.training.calibration import COLDEST, WARMEST, calibrate, fit_temperature
+from ftgui.engine.training.checkpoint import load
 from ftgui.protocol import messages as m
+from ftgui.runs.model_folder import read_about
 from tests.conftest import Maker
 from tests.engine.conftest import Engine
 

@@ -27,7 +27,7 @@ class Child:
     """A real engine process, spoken to through its pipes."""
 
     def __init__(self, code: str = "") -> None:
-        start = f"import sys; {code}; from ftgui.engine import child; sys.exit(child.main())"
+        start = f"import sys; {code}; from ftgui.engine import process as child; sys.exit(child.main())"
         command = [sys.executable, "-c", start] if code else [sys.executable, "-m", "ftgui", "--engine"]
         self.process = subprocess.Popen(
             command,
@@ -89,7 +89,7 @@ def test_it_leaves_even_while_it_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     hang = (
         "import time; from ftgui.engine import session; session.Session.handle = lambda self, command: time.sleep(3600)"
     )
-    child = Child(f"{hang}; from ftgui.engine import child; child.PATIENCE = 0.5")
+    child = Child(f"{hang}; from ftgui.engine import process as child; child.PATIENCE = 0.5")
     child.wait_for(m.Ready)
     child.send(m.Hello())
     time.sleep(0.3)
@@ -105,7 +105,7 @@ def test_it_leaves_even_while_a_library_holds_the_interpreter() -> None:
         "import ctypes; from ftgui.engine import session; "
         "session.Session.handle = lambda self, command: ctypes.PyDLL(None).sleep(3600)"
     )
-    child = Child(f"{hang}; from ftgui.engine import child; child.GUARD_PATIENCE = 0.2")
+    child = Child(f"{hang}; from ftgui.engine import process as child; child.GUARD_PATIENCE = 0.2")
     child.wait_for(m.Ready)
     child.send(m.Hello())
     time.sleep(0.3)
@@ -126,7 +126,7 @@ def test_its_guard_leaves_with_it(child: Child) -> None:
 def test_it_leaves_when_its_output_is_closed() -> None:
     """By a library that closes what is not its own; the window would wait for ever for an answer."""
     lose = (
-        "import os; from ftgui.engine import child; claim = child._claim_stdout; "
+        "import os; from ftgui.engine import process as child; claim = child._claim_stdout; "
         "child._claim_stdout = lambda: child.__dict__.setdefault('kept', claim()); "
         "from ftgui.engine import session; handle = session.Session.handle; "
         "session.Session.handle = lambda self, command: (os.close(child.kept.fileno()), handle(self, command))"
@@ -181,7 +181,7 @@ def test_the_engine_needs_no_qt() -> None:
     """It must run where there is no PySide6, e.g. on a GPU machine."""
     code = (
         "import sys; sys.modules['PySide6'] = None; sys.modules['pyqtgraph'] = None\n"
-        "import ftgui.cli, ftgui.engine.session, ftgui.engine.child, ftgui.progress\n"
+        "import ftgui.cli.main, ftgui.engine.session, ftgui.engine.process, ftgui.protocol.event_text\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env=dict(os.environ, PYTHONPATH=str(ROOT)))
 

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ftgui.data.project import CHECKPOINT_FILE, Project
-from ftgui.engine import checkpoint as checkpoints
 from ftgui.engine.errors import EngineError
+from ftgui.engine.training import checkpoint as checkpoints
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Augmentation, Dataset, Phase, Recipe, Training
 from tests.conftest import picture

@@ -13,8 +13,8 @@ import torch
 import torchvision
 from timm.models import get_pretrained_cfg
 
-from ftgui.engine import downloads
-from ftgui.engine.downloads import Downloader, Settings
+from ftgui.engine.downloads import downloader
+from ftgui.engine.downloads.downloader import Downloader, Settings
 from ftgui.engine.errors import EngineError
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Backbone
@@ -22,7 +22,7 @@ from tests.engine.conftest import TINY, Engine
 from tests.engine.mirror import COMMIT, Mirror
 
 CONTENT = bytes(range(256)) * 8000  # 2 MB
-URL = downloads.TORCHVISION_HOST + "/models/thing-{}.pth"
+URL = downloader.TORCHVISION_HOST + "/models/thing-{}.pth"
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +38,7 @@ def named(content: bytes = CONTENT) -> str:
 
 
 def path_of(url: str) -> str:
-    return url.removeprefix(downloads.TORCHVISION_HOST)
+    return url.removeprefix(downloader.TORCHVISION_HOST)
 
 
 def folder(tmp_path: Path) -> list[str]:
@@ -82,7 +82,7 @@ def test_a_cancelled_download_goes_on_next_time(mirror: Mirror, tmp_path: Path) 
 
     def enough(_what: str, done: int, _total: int) -> None:
         if done > 500_000:
-            raise downloads.DownloadCancelled("enough")
+            raise downloader.DownloadCancelled("enough")
 
     with pytest.raises(EngineError, match="enough"):
         Downloader(settings, enough).checkpoint("thing", named())
@@ -123,7 +123,7 @@ def test_a_server_that_only_hangs_up_is_given_up(mirror: Mirror) -> None:
     mirror.cut_after = [0] * 20
     with pytest.raises(EngineError, match="could not be downloaded"):
         Downloader(Settings(torchvision_mirror=mirror.address)).checkpoint("thing", named())
-    assert len(mirror.asked) == downloads.TRIES
+    assert len(mirror.asked) == downloader.TRIES
 
 
 @pytest.mark.parametrize("status", [403, 404, 503])

@@ -24,13 +24,14 @@ from PIL import Image
 from torchvision import datasets
 from torchvision.datasets import utils
 
-from ftgui import cli
+from ftgui.base.job import Job
+from ftgui.cli import main
 from ftgui.data import example_sets
 from ftgui.data.example_sets import EXAMPLE_SETS, find
-from ftgui.data.job import Job
 from ftgui.data.project import Project
-from ftgui.engine import downloads, examples
-from ftgui.engine.downloads import Settings
+from ftgui.engine.downloads import downloader
+from ftgui.engine.downloads import example_sets as examples
+from ftgui.engine.downloads.downloader import Settings
 from ftgui.engine.errors import EngineError
 from ftgui.protocol import messages as m
 from tests.conftest import Maker
@@ -48,12 +49,12 @@ def md5(content: bytes) -> str:
 @pytest.fixture(autouse=True)
 def every_server_is_the_mirror(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever host an address names, the mirror is asked for its path."""
-    really = downloads._open
+    really = downloader._open
 
     def redirected(url: str, start: int, headers: dict[str, str]) -> object:
         return really(mirror.address + urllib.parse.urlparse(url).path, start, headers)
 
-    monkeypatch.setattr(downloads, "_open", redirected)
+    monkeypatch.setattr(downloader, "_open", redirected)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
 
 
@@ -113,10 +114,10 @@ def test_a_set_comes_out_as_a_tree_of_classes(name: str, mirror: Mirror, monkeyp
     tiny = TINY_SETS[name]()
     serve(mirror, tiny, monkeypatch)
     if name in ("EuroSAT", "GTSRB"):  # their checksums stand in the middle of functions
-        monkeypatch.setattr(downloads, "_digest", lambda _path, _kind: "right")
-        really = downloads._is_right
+        monkeypatch.setattr(downloader, "_digest", lambda _path, _kind: "right")
+        really = downloader._is_right
         monkeypatch.setattr(
-            downloads, "_is_right", lambda path, source: really(path, downloads._Source(source.url, md5="right"))
+            downloader, "_is_right", lambda path, source: really(path, downloader._Source(source.url, md5="right"))
         )
 
     def forbidden(*_args: object, **_more: object) -> None:
@@ -218,7 +219,7 @@ def test_cancelling_later_leaves_no_half_set(
 ) -> None:
     def stop(what: str, done: int, _total: int, _unit: str) -> None:
         if what.startswith(stage) and done == 3:
-            raise downloads.DownloadCancelled("enough")
+            raise downloader.DownloadCancelled("enough")
 
     monkeypatch.setattr(examples, "_job", told_of_each)
     with pytest.raises(EngineError, match="enough"):
@@ -259,7 +260,7 @@ def test_without_a_network_that_is_said(noisy: TinySet, monkeypatch: pytest.Monk
     def no_network(*_args: object) -> None:
         raise urllib.error.URLError(socket.gaierror(-3, "Temporary failure in name resolution"))
 
-    monkeypatch.setattr(downloads, "_open", no_network)
+    monkeypatch.setattr(downloader, "_open", no_network)
     for name in ("DTD", "MNIST"):  # the second's class catches what the first's lets through
         with pytest.raises(
             EngineError, match=r"^The images of .* could not be downloaded\. Connect to the network once"
@@ -286,7 +287,7 @@ def test_a_mirror_of_the_hub_gives_its_sets(mirror: Mirror, monkeypatch: pytest.
         asked.append(url)
         raise ConnectionRefusedError
 
-    monkeypatch.setattr(downloads, "_open", refuse)
+    monkeypatch.setattr(downloader, "_open", refuse)
     with pytest.raises(EngineError):
         examples.prepare("EuroSAT", Settings(hub_mirror="https://hub.example/"), quiet)
     assert asked and all(url.startswith("https://hub.example/datasets/torchgeo/") for url in asked)
@@ -305,8 +306,8 @@ def test_what_is_there_needs_no_network(engine: Engine, mirror: Mirror, noisy: T
 
 KILLED = """
     import sys, time
-    from ftgui.data.job import Job
-    from ftgui.engine import downloads, examples
+    from ftgui.base.job import Job
+    from ftgui.engine.downloads import downloader as downloads; from ftgui.engine.downloads import example_sets as examples
     from torchvision import datasets
 
     address, datasets.DTD._MD5 = sys.argv[1:]
@@ -382,7 +383,7 @@ def test_a_silent_server_keeps_nobody_waiting(
     engine: Engine, mirror: Mirror, noisy: TinySet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It says nothing for longer than this test may take; meanwhile a model is loaded, and then it is cancelled."""
-    monkeypatch.setattr(downloads, "TIMEOUT", 60.0)
+    monkeypatch.setattr(downloader, "TIMEOUT", 60.0)
     mirror.hold_after = 1_000_000
 
     said: list[int] = []
@@ -435,7 +436,7 @@ def handler_back() -> Iterator[None]:
 
 def test_the_command_lists_them(capsys: pytest.CaptureFixture[str], noisy: TinySet) -> None:
     examples.prepare("DTD", Settings(), quiet)
-    assert cli.main(["example"]) == 0
+    assert main.main(["example"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(EXAMPLE_SETS)
     assert lines[0].startswith("Flowers102") and "102 classes" in lines[0] and "345 MB" in lines[0]
@@ -446,17 +447,17 @@ def test_the_command_makes_one_and_copies_it(
     capsys: pytest.CaptureFixture[str], noisy: TinySet, tmp_path: Path
 ) -> None:
     target = tmp_path / "mine" / "textures"
-    assert cli.main(["example", "dtd", str(target)]) == 0
+    assert main.main(["example", "dtd", str(target)]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == f"DTD is in {target}"
     assert tree(target) == tree(find("DTD").folder) == noisy.tree.keys()
     assert {path.name for path in target.parent.iterdir()} == {"textures"}
-    assert cli.main(["example", "dtd", str(target)]) == 1
+    assert main.main(["example", "dtd", str(target)]) == 1
     assert "is there already and not empty" in capsys.readouterr().out
     assert tree(target) == noisy.tree.keys()
 
 
 def test_the_command_says_what_it_does_not_know(capsys: pytest.CaptureFixture[str], mirror: Mirror) -> None:
-    assert cli.main(["example", "CIFAR10"]) == 1
+    assert main.main(["example", "CIFAR10"]) == 1
     assert "There is no example set “CIFAR10”" in capsys.readouterr().err
     assert mirror.asked == []
 
@@ -464,14 +465,14 @@ def test_the_command_says_what_it_does_not_know(capsys: pytest.CaptureFixture[st
 def test_ctrl_c_ends_the_command_in_good_order(
     capsys: pytest.CaptureFixture[str], noisy: TinySet, monkeypatch: pytest.MonkeyPatch, handler_back: None
 ) -> None:
-    really = downloads._open
+    really = downloader._open
 
     def interrupted(url: str, start: int, headers: dict[str, str]) -> object:
         signal.raise_signal(signal.SIGINT)
         return really(url, start, headers)
 
-    monkeypatch.setattr(downloads, "_open", interrupted)
-    assert cli.main(["example", "DTD"]) == 130
+    monkeypatch.setattr(downloader, "_open", interrupted)
+    assert main.main(["example", "DTD"]) == 130
     said = capsys.readouterr()
     assert "what is downloaded is kept" in said.err and "DTD was cancelled" in said.out
     assert not find("DTD").is_here

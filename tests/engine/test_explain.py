@@ -15,9 +15,9 @@ from PIL import Image
 from torch import nn
 from torchcam.methods import GradCAM
 
-from ftgui.data.pixels import Preprocessing, center_view, decode, seen_area
-from ftgui.engine.explain import NoPlaces, explain, grad_cam
-from ftgui.engine.layers import build_tree, output_shapes
+from ftgui.data.images.preprocessing import Preprocessing, center_view, decode, seen_area
+from ftgui.engine.inference.grad_cam import NoPlaces, explain, grad_cam
+from ftgui.engine.model.layer_tree import build_tree, output_shapes
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Backbone
 from tests.conftest import Maker, picture

@@ -16,16 +16,18 @@ import pytest
 import torch
 from PIL import Image
 
-from ftgui.data.catalog import Catalog
-from ftgui.data.finished import read_about
-from ftgui.data.pixels import Preprocessing, center_view, decode
+from ftgui.data.catalog.catalog import Catalog
+from ftgui.data.images.preprocessing import Preprocessing, center_view, decode
 from ftgui.data.project import catalog_beside
-from ftgui.engine import augment, exporting, order, portable, proving
-from ftgui.engine.loaded import open_finished
-from ftgui.engine.standalone import draws_source, pixels_source
+from ftgui.engine.export import exporter, onnx_and_torch, verification
+from ftgui.engine.export.standalone_code import draws_source, pixels_source
+from ftgui.engine.input_pipeline import augmentation
+from ftgui.engine.input_pipeline import epoch_order as order
+from ftgui.engine.model.loaded_model import open_finished
 from ftgui.protocol import messages as m
+from ftgui.protocol.lr_schedule import learning_rate
 from ftgui.protocol.recipe import Backbone, Phase
-from ftgui.protocol.schedule import learning_rate
+from ftgui.runs.model_folder import read_about
 from tests.conftest import Maker, picture
 from tests.engine.conftest import Engine
 
@@ -72,7 +74,7 @@ def load(path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 @pytest.fixture
 def no_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """The script that predicts is not run: importing torch once more takes seconds."""
-    monkeypatch.setattr(proving, "prove_script", lambda *_: 0.0)
+    monkeypatch.setattr(verification, "prove_script", lambda *_: 0.0)
 
 
 # --- everything at once ---------------------------------------------------------------------------------------------
@@ -130,7 +132,7 @@ def test_onnx_says_what_one_needs_to_know(no_process: None, engine: Engine, trai
     # Against the model itself, on other images and another size of a batch than the proof's.
     built, about = open_finished(Path(command.run_folder, "best"))
     views = np.random.default_rng(3).integers(0, 256, (5, 160, 160, 3), np.uint8)
-    model = portable.Portable(built.model, built.preprocessing, about.temperature)
+    model = onnx_and_torch.Portable(built.model, built.preprocessing, about.temperature)
     answers = model(torch.from_numpy(views)).detach().numpy()
     assert np.abs(session.run(None, {"images": views})[0] - answers).max() < 1e-5
 
@@ -138,12 +140,12 @@ def test_onnx_says_what_one_needs_to_know(no_process: None, engine: Engine, trai
 # --- what does not answer as the program does -----------------------------------------------------------------------
 
 
-def _wrong_temperature(self: portable.Portable, images: torch.Tensor) -> torch.Tensor:
+def _wrong_temperature(self: onnx_and_torch.Portable, images: torch.Tensor) -> torch.Tensor:
     pixels = images.permute(0, 3, 1, 2).to(torch.float32)
     return (self.model((pixels - self.mean) / self.std) / (self.temperature * 3)).softmax(1)
 
 
-def _wrong_channels(self: portable.Portable, images: torch.Tensor) -> torch.Tensor:
+def _wrong_channels(self: onnx_and_torch.Portable, images: torch.Tensor) -> torch.Tensor:
     pixels = images.flip(3).permute(0, 3, 1, 2).to(torch.float32)
     return (self.model((pixels - self.mean) / self.std) / self.temperature).softmax(1)
 
@@ -158,7 +160,7 @@ def test_a_model_that_answers_otherwise_is_an_error(
     wrong: Callable[..., torch.Tensor],
 ) -> None:
     command = trained()
-    monkeypatch.setattr(portable.Portable, "forward", wrong)
+    monkeypatch.setattr(onnx_and_torch.Portable, "forward", wrong)
     folder, told = export(engine, command.run_folder, tmp_path, "folder", "torch")
     assert told[0].problem == "" and "does not answer as the program does" in told[1].problem
     assert told[1].files == [] and not (folder / "model.pt2").exists() and (folder / "model.safetensors").exists()
@@ -170,10 +172,10 @@ def test_a_script_that_answers_otherwise_is_an_error(
     engine: Engine, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = trained()
-    right = exporting.predict_source()
+    right = exporter.predict_source()
     wrong = right.replace('/ MODEL["temperature"]', "/ 9")
     assert wrong != right
-    monkeypatch.setattr(exporting, "predict_source", lambda: wrong)
+    monkeypatch.setattr(exporter, "predict_source", lambda: wrong)
     folder, told = export(engine, command.run_folder, tmp_path, "folder")
     assert "does not answer as the program does" in told[0].problem
     assert folder == Path() and list(tmp_path.glob("*test*")) == []
@@ -183,7 +185,7 @@ def test_no_extra_no_onnx_but_a_sentence(
     no_process: None, engine: Engine, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = trained()
-    monkeypatch.setattr(portable, "_EXTRA", ("onnx", "no_such_package"))
+    monkeypatch.setattr(onnx_and_torch, "_EXTRA", ("onnx", "no_such_package"))
     _, told = export(engine, command.run_folder, tmp_path, "onnx")
     assert "no_such_package" in told[0].problem and 'pip install "ftgui[export]"' in told[0].problem
 
@@ -224,7 +226,7 @@ def test_a_full_disk_leaves_nothing(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(exporting, "write_program", full)
+    monkeypatch.setattr(exporter, "write_program", full)
     to = tmp_path / "out"
     assert "No space left on device" in refusal(engine, command.run_folder, to, "folder", "torch")
     assert list(to.iterdir()) == []
@@ -341,7 +343,7 @@ def test_exported_draws_are_the_programs(tmp_path: Path, monkeypatch: pytest.Mon
         orders = [epoch_order(targets, 5, epoch, balanced) for epoch in (1, 2) for balanced in (False, True)]
         return [views, orders, class_weights(targets, 4).tolist(), [rate(0.1, step, 50, 0.1) for step in range(50)]]
 
-    expected = all_of(augment.draw, augment.apply, order.epoch_order, order.class_weights, learning_rate)
+    expected = all_of(augmentation.draw, augmentation.apply, order.epoch_order, order.class_weights, learning_rate)
     (tmp_path / "pixels.py").write_text(pixels_source(), encoding="utf-8")
     (tmp_path / "draws.py").write_text(draws_source(), encoding="utf-8")
     draws = load(tmp_path / "draws.py", monkeypatch)
@@ -425,7 +427,7 @@ def test_proof_needs_images_that_can_be_read(tmp_path: Path) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"no image")
     look = Preprocessing(32, 32, (0.5,) * 3, (0.5,) * 3, "bilinear")
     picture((1, 2, 3), 1).save(tmp_path / "good.png")
-    paths, views = proving._readable([tmp_path / "broken.jpg", tmp_path / "good.png", tmp_path / "gone.png"], look)
+    paths, views = verification._readable([tmp_path / "broken.jpg", tmp_path / "good.png", tmp_path / "gone.png"], look)
     assert paths == [tmp_path / "good.png"] and views[0].shape == (32, 32, 3)
 
 

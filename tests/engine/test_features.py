@@ -10,9 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
-from ftgui.atomic_files import temporary_name
-from ftgui.engine import features
-from ftgui.engine.features import FeatureStore
+from ftgui.base.files import temporary_name
+from ftgui.engine.input_pipeline import feature_cache
+from ftgui.engine.input_pipeline.feature_cache import FeatureStore
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import Backbone, Phase
@@ -137,33 +137,33 @@ def test_what_does_not_fit_into_memory_is_mapped_from_disk(
     engine.do(train_command(dataset, HEAD))
     in_memory = final(engine)
     other = Engine()
-    monkeypatch.setattr(features, "MEMORY_SHARE", 0.0)
+    monkeypatch.setattr(feature_cache, "MEMORY_SHARE", 0.0)
     other.do(train_command(dataset, HEAD))
     assert (cached(other).cached, cached(other).on_disk) == (True, True)
     assert torch.equal(final(other), in_memory)
     other.session.close()
-    left = [path for path in (features.cache_dir() / "prefix").rglob("*") if path.is_file()]
+    left = [path for path in (feature_cache.cache_dir() / "prefix").rglob("*") if path.is_file()]
     assert not left
 
 
 def test_where_there_is_no_room_at_all_it_trains_without(
     engine: Engine, make_dataset: Maker, train_command, monkeypatch
 ) -> None:
-    monkeypatch.setattr(features, "MEMORY_SHARE", 0.0)
-    monkeypatch.setattr(features, "DISK_SHARE", 0.0)
+    monkeypatch.setattr(feature_cache, "MEMORY_SHARE", 0.0)
+    monkeypatch.setattr(feature_cache, "DISK_SHARE", 0.0)
     engine.do(train_command(make_dataset(count=10), HEAD))
     assert not cached(engine).cached and "more than there is room for" in cached(engine).why
     assert engine.of(m.TrainingFinished)[0].reason == "done"
 
 
 def test_what_killed_engines_left_behind_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
-    base = features.cache_dir() / "prefix"
+    base = feature_cache.cache_dir() / "prefix"
     alive = temporary_name(base / "scratch")
     dead = alive.with_name(alive.name.replace(f"-{os.getpid()}-", "-999999999-"))
     for folder in (dead, alive):
         folder.mkdir(parents=True)
         (folder / "mapped").write_bytes(b"0")
-    monkeypatch.setattr(features, "MEMORY_SHARE", 0.0)
+    monkeypatch.setattr(feature_cache, "MEMORY_SHARE", 0.0)
     store = FeatureStore()
     room = store.make(4, [(2, 3, 5), (7,)], [torch.float32, torch.float32], torch.device("cpu"))
     assert room is not None and room.on_disk and not dead.exists() and alive.exists()

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftgui.data.card import RunFacts
-from ftgui.data.finished import About
-from ftgui.data.run_facts import run_facts
-from ftgui.engine import backbones
 from ftgui.engine.errors import EngineError
-from ftgui.engine.repeating import train_source, write_scripts
-from ftgui.engine.standalone import predict_source, script, shape
+from ftgui.engine.export.standalone_code import predict_source, script, shape
+from ftgui.engine.export.training_script import train_source, write_scripts
+from ftgui.engine.model import backbones
 from ftgui.protocol.recipe import Backbone, Phase, Recipe
+from ftgui.runs.facts import run_facts
+from ftgui.runs.model_card import RunFacts
+from ftgui.runs.model_folder import About
 from tests.made_runs import make_run
 
 DOCSTRING = '"""\nimport os; os.system("x")\n"""'
@@ -116,7 +116,7 @@ def test_what_is_no_value_is_refused(built: backbones.BuiltBackbone) -> None:
 
 
 def test_the_check_sees_code_where_a_value_belongs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ftgui.engine.standalone._written", lambda value: f"'{value}'")  # no `repr`
+    monkeypatch.setattr("ftgui.engine.export.standalone_code._written", lambda value: f"'{value}'")  # no `repr`
     with pytest.raises(EngineError, match="would have become a part of the program"):
         script("predict.py", {}, {"VERSION": '"""\nexit()\n"""'})
 

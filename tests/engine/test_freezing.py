@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from ftgui.engine.backbones import build
 from ftgui.engine.errors import EngineError
-from ftgui.engine.freezing import Freezer, check_trainable
-from ftgui.engine.layers import build_tree
-from ftgui.engine.phases import PhaseOptimizer
+from ftgui.engine.model.backbones import build
+from ftgui.engine.model.freezing import Freezer, check_trainable
+from ftgui.engine.model.layer_tree import build_tree
+from ftgui.engine.training.optimizer import PhaseOptimizer
+from ftgui.protocol.lr_schedule import learning_rate
 from ftgui.protocol.recipe import Backbone, Phase, Training
-from ftgui.protocol.schedule import learning_rate
 
 
 def freezer_of(name: str = "test_efficientnet", train: tuple[str, ...] = ("head",)) -> Freezer:

@@ -18,17 +18,18 @@ import torchvision
 from PIL import Image
 from timm.data import create_transform
 
-from ftgui.data.finished import DESCRIPTION_FILE, read_about
-from ftgui.data.pixels import Preprocessing, center_view, decode, seen_area
+from ftgui.data.images.preprocessing import Preprocessing, center_view, decode, seen_area
 from ftgui.data.project import Project
-from ftgui.engine import backbones, loading
-from ftgui.engine.backbones import build
-from ftgui.engine.loaded import open_finished
-from ftgui.engine.preprocess import from_timm, to_batch
-from ftgui.engine.standalone import pixels_source
+from ftgui.engine.export.standalone_code import pixels_source
+from ftgui.engine.input_pipeline import image_cache
+from ftgui.engine.model import backbones
+from ftgui.engine.model.backbones import build
+from ftgui.engine.model.input_tensor import from_timm, to_batch
+from ftgui.engine.model.loaded_model import open_finished
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import Backbone, Phase
+from ftgui.runs.model_folder import DESCRIPTION_FILE, read_about
 from tests.conftest import Maker, picture
 from tests.deep_images import halves, make_microscopy
 from tests.engine.conftest import Engine
@@ -47,8 +48,8 @@ def test_a_run_names_the_range_it_found_and_its_model_keeps_it(
 ) -> None:
     root = make_microscopy(tmp_path / "cells")
     looks: list[Preprocessing] = []
-    read = loading.decode
-    monkeypatch.setattr(loading, "decode", lambda path, look: (looks.append(look), read(path, look))[1])
+    read = image_cache.decode
+    monkeypatch.setattr(image_cache, "decode", lambda path, look: (looks.append(look), read(path, look))[1])
     command = train_command(root, phases=SHORT, augmentation="none")
     end = engine.do(command)
     assert isinstance(end, m.TrainingFinished) and end.reason == "done"
@@ -134,8 +135,8 @@ def test_a_run_goes_on_with_the_range_it_began_with(
     # A brighter picture has come: the set would want another range now.
     Image.fromarray(halves(60000, 100)).save(root / "fine" / "bright.tif")
     looks: list[Preprocessing] = []
-    read = loading.decode
-    monkeypatch.setattr(loading, "decode", lambda path, look: (looks.append(look), read(path, look))[1])
+    read = image_cache.decode
+    monkeypatch.setattr(image_cache, "decode", lambda path, look: (looks.append(look), read(path, look))[1])
     later = Engine()  # with nothing in memory
     end = later.do(m.Continue(2, command.catalog, command.run_folder))
     assert isinstance(end, m.TrainingFinished) and end.reason == "done", later.events[-3:]
@@ -149,8 +150,8 @@ def test_the_learning_rate_test_and_the_views_are_of_the_range(
     command = train_command(root, phases=SHORT, augmentation="none")
     engine.do(m.LoadModel(1, command.recipe.backbone, ["coarse", "fine"], ["head"], "cpu"))
     looks: list[Preprocessing] = []
-    read = loading.decode
-    monkeypatch.setattr(loading, "decode", lambda path, look: (looks.append(look), read(path, look))[1])
+    read = image_cache.decode
+    monkeypatch.setattr(image_cache, "decode", lambda path, look: (looks.append(look), read(path, look))[1])
     engine.do(m.FindRate(2, command.recipe, command.catalog, 0))
     assert {look.intensity for look in looks} == {(0, 4095)}
     bright = []

@@ -6,13 +6,13 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-from ftgui.data import edits
-from ftgui.data.catalog import Catalog
-from ftgui.data.predictions import read_predictions
+from ftgui.data.catalog import edits
+from ftgui.data.catalog.catalog import Catalog
+from ftgui.data.catalog.query import LIKELY_WRONG, Query
 from ftgui.data.project import Project
-from ftgui.data.query import LIKELY_WRONG, Query
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Phase
+from ftgui.runs.predictions import read_predictions
 from tests.conftest import Maker
 from tests.engine.conftest import Engine
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ftgui.engine.backbones import build
-from ftgui.engine.freezing import Freezer
-from ftgui.engine.layers import build_tree, output_shapes
+from ftgui.engine.model.backbones import build
+from ftgui.engine.model.freezing import Freezer
+from ftgui.engine.model.layer_tree import build_tree, output_shapes
 from ftgui.protocol.recipe import Backbone
 
 FAMILIES = [

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ftgui.data.finished import DESCRIPTION_FILE, ModelError, read_about
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Augmentation
+from ftgui.runs.model_folder import DESCRIPTION_FILE, ModelError, read_about
 from tests.conftest import Maker
 from tests.engine.conftest import TINY, Engine
 

@@ -9,7 +9,7 @@ import pytest
 
 BLOCKS = """
 import json, psutil, torch
-from ftgui.engine import memory
+from ftgui.engine import malloc as memory
 
 def resident():
     return psutil.Process().memory_info().rss // 2**20

@@ -9,12 +9,13 @@ import pytest
 import timm
 import torch
 
-from ftgui.data import known_models
+from ftgui.cli.terminal import ends_well
+from ftgui.data import model_zoo
 from ftgui.data.project import Project
-from ftgui.engine import backbones, memory_limits
+from ftgui.engine import memory_limits
 from ftgui.engine.errors import EngineError
-from ftgui.engine.loading import Images
-from ftgui.headless.terminal import ends_well
+from ftgui.engine.input_pipeline.image_cache import Images
+from ftgui.engine.model import backbones
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Backbone, Phase, Recipe
 from tests.conftest import Maker
@@ -31,7 +32,7 @@ def has(monkeypatch: pytest.MonkeyPatch, gigabytes: float) -> None:
 def test_a_huge_model_is_refused_before_it_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
     has(monkeypatch, 16)
     monkeypatch.setattr(timm, "create_model", lambda *_, **__: pytest.fail("it was built"))
-    huge = max(known_models.known_models(), key=lambda model: model.parameters)
+    huge = max(model_zoo.known_models(), key=lambda model: model.parameters)
     with REFUSED as raised:
         backbones.build(Backbone(name=huge.name, weights="none"), ["a", "b"])
     assert f"{huge.parameters * 4 / 1e9:,.1f} GB of memory, and this computer has 16.0 GB" in str(raised.value)
@@ -42,17 +43,17 @@ def test_a_huge_model_is_refused_before_it_is_built(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("name", ["test_vit", "torchvision/squeezenet1_1"])
 def test_a_model_of_another_version_is_counted_without_memory(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    known = known_models.find(name)
+    known = model_zoo.find(name)
     assert known is not None
     counted: list[int] = []
-    monkeypatch.setattr(known_models, "find", lambda _name: None)
+    monkeypatch.setattr(model_zoo, "find", lambda _name: None)
     monkeypatch.setattr(backbones, "refuse_too_large", lambda _name, count, from_scratch: counted.append(count))
     backbones.build(Backbone(name=name, weights="none"), ["a", "b"])
     assert counted == [known.parameters]
 
 
 def test_a_model_that_just_fits_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = known_models.find(TINY.name)
+    known = model_zoo.find(TINY.name)
     assert known is not None
     has(monkeypatch, known.parameters * 4 / 1e9 + 1e-9)
     backbones.build(TINY, ["a", "b"])

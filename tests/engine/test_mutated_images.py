@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from ftgui.data.check import check_images
-from ftgui.data.job import Job
-from ftgui.data.lookalikes import find_lookalikes
+from ftgui.base.job import Job
+from ftgui.data.catalog.query import Query
+from ftgui.data.checks.duplicates import find_lookalikes
+from ftgui.data.checks.image_check import check_images
 from ftgui.data.project import Project
-from ftgui.data.query import Query
 from ftgui.protocol import messages as m
 from tests.engine.conftest import Engine
 from tests.mutants import bad_files, make_mutants

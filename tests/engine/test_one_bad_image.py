@@ -12,19 +12,20 @@ import torch
 from PIL import Image
 from torch import nn
 
-from ftgui.data import formats, report
-from ftgui.data.catalog import Catalog
-from ftgui.data.check import check_images
-from ftgui.data.formats import ImageError
-from ftgui.data.given_images import images_below
-from ftgui.data.intensity_survey import survey
-from ftgui.data.job import Job
-from ftgui.data.lookalikes import find_lookalikes
-from ftgui.data.pixels import Preprocessing
+from ftgui.base.job import Job
+from ftgui.data.catalog.catalog import Catalog
+from ftgui.data.catalog.records import Sample
+from ftgui.data.checks.duplicates import find_lookalikes
+from ftgui.data.checks.image_check import check_images
+from ftgui.data.images import decoding
+from ftgui.data.images.decoding import ImageError
+from ftgui.data.images.intensity_survey import survey
+from ftgui.data.images.preprocessing import Preprocessing
 from ftgui.data.project import Project
-from ftgui.data.records import Sample
-from ftgui.engine.judging import look_at
-from ftgui.engine.loading import Images
+from ftgui.data.scanning.given_images import images_below
+from ftgui.engine.inference.batch_inference import look_at
+from ftgui.engine.input_pipeline.image_cache import Images
+from ftgui.runs.report import report
 from tests.conftest import Maker
 
 PREPROCESSING = Preprocessing(16, 16, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), "bilinear")
@@ -47,14 +48,14 @@ def poison(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> P
     """``poison(file)``: whoever opens it, or its bytes, meets the error."""
 
     def make(file: Path) -> None:
-        content, really = file.read_bytes(), formats._open
+        content, really = file.read_bytes(), decoding._open
 
         def _open(source: Path | bytes) -> Image.Image:
             if source in (content, file):
                 raise request.param
             return really(source)
 
-        monkeypatch.setattr(formats, "_open", _open)
+        monkeypatch.setattr(decoding, "_open", _open)
 
     return make
 
@@ -129,7 +130,7 @@ def test_a_report_shows_the_others(noise: Path, poison: Poison) -> None:
     assert [bool(picture) for picture in shown] == [True, False, True, True]
 
 
-@pytest.mark.parametrize("look", [formats.open_image, formats.load_rgb, formats.open_values])
+@pytest.mark.parametrize("look", [decoding.open_image, decoding.load_rgb, decoding.open_values])
 def test_it_is_an_image_error_wherever_it_comes_from(
     look: Callable[[Path], object], noise: Path, poison: Poison
 ) -> None:
@@ -139,7 +140,7 @@ def test_it_is_an_image_error_wherever_it_comes_from(
 
 
 def test_a_thumbnail_that_can_not_be_made_ends_no_thread(noise: Path, poison: Poison, tmp_path: Path) -> None:
-    thumbnails = pytest.importorskip("ftgui.ui.workers.thumbnails")
+    thumbnails = pytest.importorskip("ftgui.ui.images.thumbnails")
     poison(noise / "red" / "1.png")
     store = thumbnails.ThumbnailStore(tmp_path / "thumbnails.sqlite")
     try:

@@ -7,11 +7,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ftgui.engine.backbones import BuiltBackbone, build
-from ftgui.engine.freezing import Freezer
-from ftgui.engine.layers import build_tree
-from ftgui.engine.outputs import as_logits
-from ftgui.engine.prefix import Cut, NoPrefix, cut_model
+from ftgui.engine.input_pipeline.prefix import Cut, NoPrefix, cut_model
+from ftgui.engine.model.backbones import BuiltBackbone, build
+from ftgui.engine.model.freezing import Freezer
+from ftgui.engine.model.layer_tree import build_tree
+from ftgui.engine.model.outputs import as_logits
 from ftgui.protocol.recipe import Backbone
 
 TORCHVISION = [

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from ftgui.engine import price as pricing
-from ftgui.engine import rate_test
-from ftgui.engine.prefix import NoPrefix
-from ftgui.engine.price import Profiler
-from ftgui.engine.rate_test import Curve
+from ftgui.engine.input_pipeline.prefix import NoPrefix
+from ftgui.engine.training import cost_estimate as pricing
+from ftgui.engine.training import lr_range
+from ftgui.engine.training.cost_estimate import Profiler
+from ftgui.engine.training.lr_range import Curve
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Augmentation, Phase, Recipe, Training
 from tests.conftest import Maker
@@ -53,7 +53,7 @@ def test_the_frozen_part_costs_what_is_left_with_norms_folded(loaded: Engine, mo
     def untraceable(*_: object) -> None:
         raise NoPrefix("it is what it is")
 
-    monkeypatch.setattr("ftgui.engine.price.trace", untraceable)
+    monkeypatch.setattr("ftgui.engine.training.cost_estimate.trace", untraceable)
     loaded.session._loaded.profiler = Profiler()
     assert not ask(loaded, ["head"]).cached
 
@@ -86,7 +86,7 @@ def test_after_the_first_question_the_answer_is_a_sum(loaded: Engine, monkeypatc
     def again(*_: object) -> None:
         raise AssertionError("profiled twice")
 
-    monkeypatch.setattr("ftgui.engine.price._measure", again)
+    monkeypatch.setattr("ftgui.engine.training.cost_estimate._measure", again)
     started = time.process_time()
     for _ in range(20):
         ask(loaded, ["last stage", "head"])
@@ -108,7 +108,7 @@ def test_the_profile_leaves_the_model_alone(loaded: Engine) -> None:
 def test_the_time_left_counts_the_phases_to_come(
     loaded: Engine, make_dataset: Maker, train_command, monkeypatch
 ) -> None:
-    monkeypatch.setattr("ftgui.engine.telling.MESSAGES_PER_SECOND", 1e9)
+    monkeypatch.setattr("ftgui.engine.training.step_reporter.MESSAGES_PER_SECOND", 1e9)
     phases = [
         Phase(name="Head", train=["head"], epochs=2, lr=1e-2),
         Phase(name="Stage", train=["stage 4", "neck", "head"], epochs=1000, lr=1e-9),
@@ -217,7 +217,7 @@ def test_it_leaves_model_optimizer_and_random_state_untouched(
     loaded: Engine, make_dataset: Maker, train_command
 ) -> None:
     """In the middle of a training, whose optimizer lives on."""
-    from ftgui.engine.phases import PhaseOptimizer
+    from ftgui.engine.training.optimizer import PhaseOptimizer
 
     freezer = loaded.session._loaded.freezer
     phase = Phase(name="x", train=["head"], epochs=1, lr=1e-2)
@@ -248,21 +248,21 @@ def test_a_later_phase_is_tested_with_a_head_that_knows_something(
         Phase(name="Stage", train=["last stage", "head"], epochs=1, lr=1e-3),
     ]
     trained = []
-    steps = rate_test._steps
+    steps = lr_range._steps
 
     def note(source, recipe, phase, rates):  # type: ignore[no-untyped-def]
         trained.append((phase.train, len(rates)))
         yield from steps(source, recipe, phase, rates)
 
-    monkeypatch.setattr(rate_test, "_steps", note)
+    monkeypatch.setattr(lr_range, "_steps", note)
     find(loaded, train_command(make_dataset(count=20), phases), 1)
-    assert trained == [(["head"], 40), (["last stage", "head"], rate_test.STEPS)]
+    assert trained == [(["head"], 40), (["last stage", "head"], lr_range.STEPS)]
 
 
 def test_earlier_stages_are_tried_at_a_share_of_the_rate_as_the_phase_will_have_it(
     loaded: Engine, make_dataset: Maker, train_command, monkeypatch
 ) -> None:
-    from ftgui.engine.phases import PhaseOptimizer
+    from ftgui.engine.training.optimizer import PhaseOptimizer
 
     seen: list[dict[str, float]] = []
     step = PhaseOptimizer.step

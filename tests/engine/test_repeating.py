@@ -15,13 +15,13 @@ import pytest
 import safetensors.torch
 import torch
 
-from ftgui.data.run_facts import run_facts
-from ftgui.engine import backbones
-from ftgui.engine.freezing import Freezer
-from ftgui.engine.layers import build_tree
-from ftgui.engine.repeating import shortest
+from ftgui.engine.export.training_script import shortest
+from ftgui.engine.model import backbones
+from ftgui.engine.model.freezing import Freezer
+from ftgui.engine.model.layer_tree import build_tree
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Backbone, Phase
+from ftgui.runs.facts import run_facts
 from tests.conftest import Maker
 from tests.engine.conftest import Engine
 from tests.engine.test_exporting import export, load

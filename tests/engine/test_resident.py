@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from ftgui.data.pixels import Preprocessing, center_view
-from ftgui.engine import augment
-from ftgui.engine.augment import View
-from ftgui.engine.preprocess import to_batch
-from ftgui.engine.resident import Resident
+from ftgui.data.images.preprocessing import Preprocessing, center_view
+from ftgui.engine.input_pipeline import augmentation
+from ftgui.engine.input_pipeline.augmentation import View
+from ftgui.engine.input_pipeline.gpu_image_cache import Resident
+from ftgui.engine.model.input_tensor import to_batch
 
 CPU = torch.device("cpu")
 PLAIN = Preprocessing(size=64, resize=72, mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.4), interpolation="bicubic")
@@ -34,16 +34,16 @@ def test_the_middle_is_exact() -> None:
     assert batch.is_contiguous(memory_format=torch.channels_last)
 
 
-@pytest.mark.parametrize("preset", augment.PRESETS)
+@pytest.mark.parametrize("preset", augmentation.PRESETS)
 def test_views_are_what_pillow_makes_of_them(preset: str) -> None:
     resident = Resident(IMAGES, PLAIN, CPU)
     for number in range(12):
         views: list[View | None] = [
-            augment.draw(preset, (image.shape[1], image.shape[0]), 0, index, number)
+            augmentation.draw(preset, (image.shape[1], image.shape[0]), 0, index, number)
             for index, image in enumerate(IMAGES)
         ]
         batch = resident.batch([0, 1, 2], views)
-        pixels = [augment.apply(image, view, 64) for image, view in zip(IMAGES, views, strict=True)]
+        pixels = [augmentation.apply(image, view, 64) for image, view in zip(IMAGES, views, strict=True)]
         expected = to_batch(pixels, PLAIN, CPU)
         difference = (batch - expected).abs() * torch.tensor(PLAIN.std).view(1, -1, 1, 1) * 255
         assert float(difference.mean()) < 2.5, "of 255; Pillow rounds after every colour step"

@@ -12,19 +12,19 @@ import msgspec
 import pytest
 import torch
 
-from ftgui.data import edits
-from ftgui.data.catalog import Catalog
-from ftgui.data.check import check_images
-from ftgui.data.comparison import renamed_since
-from ftgui.data.finished import read_about
-from ftgui.data.job import Job
+from ftgui.base.job import Job
+from ftgui.data.catalog import edits
+from ftgui.data.catalog.catalog import Catalog
+from ftgui.data.checks.image_check import check_images
 from ftgui.data.project import CHECKPOINT_FILE, Project, read_checkpoint
-from ftgui.engine import backbones
-from ftgui.engine import checkpoint as checkpoints
 from ftgui.engine.errors import EngineError
-from ftgui.engine.weights_files import read_weights
+from ftgui.engine.model import backbones
+from ftgui.engine.model.weights_files import read_weights
+from ftgui.engine.training import checkpoint as checkpoints
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Backbone, Phase
+from ftgui.runs.dataset_diff import renamed_since
+from ftgui.runs.model_folder import read_about
 from tests.conftest import Maker
 from tests.engine.conftest import Engine
 
@@ -41,9 +41,9 @@ class Killed(BaseException):
 
 @pytest.fixture
 def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ftgui.engine.loop.CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr("ftgui.engine.loop.CHECKPOINT_SHARE", 1e9)
-    monkeypatch.setattr("ftgui.engine.telling.MESSAGES_PER_SECOND", 1e9)
+    monkeypatch.setattr("ftgui.engine.training.loop.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("ftgui.engine.training.loop.CHECKPOINT_SHARE", 1e9)
+    monkeypatch.setattr("ftgui.engine.training.step_reporter.MESSAGES_PER_SECOND", 1e9)
 
 
 def steered(engine: Engine, kill_at: int) -> Callable[[m.Event], None]:
@@ -117,8 +117,8 @@ def test_killed_at_any_step_the_weights_are_the_same(
 
 def test_a_change_of_course_is_saved_at_once(dataset: Path, train_command, monkeypatch) -> None:
     """Checkpoints are seconds apart; what a person did in between must not be forgotten."""
-    monkeypatch.setattr("ftgui.engine.loop.CHECKPOINT_SECONDS", 1e9)
-    monkeypatch.setattr("ftgui.engine.telling.MESSAGES_PER_SECOND", 1e9)
+    monkeypatch.setattr("ftgui.engine.training.loop.CHECKPOINT_SECONDS", 1e9)
+    monkeypatch.setattr("ftgui.engine.training.step_reporter.MESSAGES_PER_SECOND", 1e9)
     train = command(train_command, dataset)
     engine = Engine()
     engine.on_event = steered(engine, kill_at=12)
@@ -189,7 +189,7 @@ def test_killed_after_a_phase_that_stopped_early(dataset: Path, train_command, e
 def test_killed_while_what_a_tick_froze_is_computed(
     dataset: Path, train_command, monkeypatch, whole_run: dict[str, torch.Tensor]
 ) -> None:
-    monkeypatch.setattr("ftgui.engine.loop.CHECKPOINT_SECONDS", 1e9)  # only what must be saved is
+    monkeypatch.setattr("ftgui.engine.training.loop.CHECKPOINT_SECONDS", 1e9)  # only what must be saved is
     train = command(train_command, dataset)
     engine = Engine()
     before = steered(engine, kill_at=-1)

@@ -12,11 +12,11 @@ import torch
 from torch import nn
 
 from ftgui.engine.errors import EngineError
-from ftgui.engine.explosion import ExplosionWatch, LossExploded
-from ftgui.engine.feeds import CachedFeed
-from ftgui.engine.order import class_weights, epoch_order
-from ftgui.engine.phases import Average
-from ftgui.engine.weights_files import read_weights
+from ftgui.engine.input_pipeline.epoch_order import class_weights, epoch_order
+from ftgui.engine.input_pipeline.feeds import CachedFeed
+from ftgui.engine.model.weights_files import read_weights
+from ftgui.engine.training.divergence import ExplosionWatch, LossExploded
+from ftgui.engine.training.optimizer import Average
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Phase
 from tests.conftest import Maker
@@ -27,7 +27,7 @@ HEAD = [Phase(name="Head", train=["head"], epochs=6, lr=1e-2)]
 
 @pytest.fixture(autouse=True)
 def every_step_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ftgui.engine.telling.MESSAGES_PER_SECOND", 1e9)
+    monkeypatch.setattr("ftgui.engine.training.step_reporter.MESSAGES_PER_SECOND", 1e9)
 
 
 def at_step(engine: Engine, commands: dict[int, m.Command]) -> None:
@@ -140,7 +140,7 @@ def test_what_comes_while_the_last_epoch_is_judged_is_not_for_the_next_phase(
 def test_a_feed_that_can_not_be_made_ends_the_run_and_the_tick_is_kept(
     engine: Engine, make_dataset: Maker, train_command, monkeypatch
 ) -> None:
-    from ftgui.engine import loop
+    from ftgui.engine.training import loop
 
     make_feed, calls = loop.make_feed, []
 
@@ -310,7 +310,7 @@ def test_no_memory_even_for_two_images_is_a_sentence(
     def never(*_: object) -> torch.Tensor:
         raise torch.OutOfMemoryError
 
-    monkeypatch.setattr("ftgui.engine.feeds.CachedFeed.logits", never)
+    monkeypatch.setattr("ftgui.engine.input_pipeline.feeds.CachedFeed.logits", never)
     engine.do(train_command(make_dataset(count=10), HEAD, batch_size=8))
     (end,) = engine.of(m.TrainingFinished)
     assert end.reason == "failed" and "even with 2 images at a time" in end.message
@@ -367,6 +367,8 @@ def test_learning_is_told_four_times_a_second_at_most(
     engine: Engine, make_dataset: Maker, train_command, monkeypatch
 ) -> None:
     now = [0.0]
-    monkeypatch.setattr("ftgui.engine.telling.time.monotonic", lambda: now.__setitem__(0, now[0] + 0.001) or now[0])
+    monkeypatch.setattr(
+        "ftgui.engine.training.step_reporter.time.monotonic", lambda: now.__setitem__(0, now[0] + 0.001) or now[0]
+    )
     engine.do(train_command(make_dataset(count=40), batch_size=1))
     assert 1 <= len(engine.of(m.LayerLearning)) <= now[0] / 0.25 + 1

@@ -16,21 +16,22 @@ import timm
 import torch
 from sklearn.metrics import confusion_matrix, log_loss
 
-from ftgui import atomic_files
-from ftgui.data.model_in_use import validation_key
-from ftgui.data.pixels import center_view, decode
+from ftgui.base import files
+from ftgui.data.images.preprocessing import center_view, decode
 from ftgui.data.project import CHECKPOINT_FILE, Project, read_result
-from ftgui.engine import checkpoint, export, runs
-from ftgui.engine.loaded import open_finished
-from ftgui.engine.loading import cut
-from ftgui.engine.metrics import Gatherer
-from ftgui.engine.outcome import Outcome
-from ftgui.engine.preprocess import to_batch
-from ftgui.engine.runs import RunFolder
-from ftgui.engine.weights_files import read_weights
+from ftgui.engine.input_pipeline.image_cache import cut
+from ftgui.engine.model import model_folder_writer
+from ftgui.engine.model.input_tensor import to_batch
+from ftgui.engine.model.loaded_model import open_finished
+from ftgui.engine.model.weights_files import read_weights
+from ftgui.engine.training import checkpoint, run_writer
+from ftgui.engine.training.metrics import Gatherer
+from ftgui.engine.training.outcome import Outcome
+from ftgui.engine.training.run_writer import RunFolder
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import Backbone, Phase
+from ftgui.runs.model_in_use import validation_key
 from tests.conftest import Maker
 
 TWO_PHASES = [
@@ -82,7 +83,9 @@ def test_events_tell_the_whole_story(engine, make_dataset: Maker, train_command)
 
 def test_at_most_fifteen_step_messages_a_second(engine, make_dataset: Maker, train_command, monkeypatch) -> None:
     now = [0.0]
-    monkeypatch.setattr("ftgui.engine.loop.time.monotonic", lambda: now.__setitem__(0, now[0] + 0.001) or now[0])
+    monkeypatch.setattr(
+        "ftgui.engine.training.loop.time.monotonic", lambda: now.__setitem__(0, now[0] + 0.001) or now[0]
+    )
     engine.do(train_command(make_dataset(count=40), batch_size=1))
     steps = [step for event in engine.of(m.Steps) for step in event.step]
     assert steps == list(range(1, 129)), "no step is lost, they only travel together"
@@ -295,7 +298,7 @@ def test_any_other_failure_still_ends_with_the_best_weights(
 ) -> None:
     """A full disk in the third epoch: the model holds the best before, the result says why, the engine lives."""
     command = train_command(make_dataset(count=10), [Phase(name="Head", train=["head"], epochs=9, lr=1e-2)])
-    from ftgui.engine.runs import RunFolder
+    from ftgui.engine.training.run_writer import RunFolder
 
     write = RunFolder.log
 
@@ -399,9 +402,9 @@ def test_every_schedule_step_is_used(engine, make_dataset: Maker, train_command)
 @pytest.mark.parametrize(
     "what",
     [
-        "ftgui.engine.checkpoint.write_atomically",
-        "ftgui.engine.runs.RunFolder._write_pending",
-        "ftgui.engine.best.write_model",
+        "ftgui.engine.training.checkpoint.write_atomically",
+        "ftgui.engine.training.run_writer.RunFolder._write_pending",
+        "ftgui.engine.training.best_weights.write_model",
     ],
 )
 def test_a_full_disk_is_told_and_the_training_goes_on(
@@ -410,13 +413,15 @@ def test_a_full_disk_is_told_and_the_training_goes_on(
     def full(*_: object, **_more: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ftgui.engine.loop.CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr("ftgui.engine.loop.CHECKPOINT_SHARE", 1e9)
+    monkeypatch.setattr("ftgui.engine.training.loop.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("ftgui.engine.training.loop.CHECKPOINT_SHARE", 1e9)
     monkeypatch.setattr(what, full)
     engine.do(train_command(make_dataset(count=10)))
     # The model itself could be written, or was not: the rest of the run is told either way.
     end = finished(engine)
-    assert (end.reason == "done") == what.startswith("ftgui.engine.checkpoint") and engine.session._loaded.trained
+    assert (end.reason == "done") == what.startswith(
+        "ftgui.engine.training.checkpoint"
+    ) and engine.session._loaded.trained
     told = engine.of(m.Log)
     assert len(told) == 1, "once, and not with every line"
     assert "can't be written" in told[0].message and "No space left" in told[0].message
@@ -424,7 +429,7 @@ def test_a_full_disk_is_told_and_the_training_goes_on(
 
 def test_when_the_window_is_gone_the_run_has_not_ended(engine, make_dataset: Maker, train_command, monkeypatch) -> None:
     """A result would say that it failed by itself, and nobody would offer to go on."""
-    monkeypatch.setattr("ftgui.engine.telling.MESSAGES_PER_SECOND", 1e9)
+    monkeypatch.setattr("ftgui.engine.training.step_reporter.MESSAGES_PER_SECOND", 1e9)
 
     def gone(event: m.Event) -> None:
         if isinstance(event, m.Steps) and event.step[-1] == 3:
@@ -447,14 +452,14 @@ FULL = OSError(28, "No space left on device")
 def full_for(monkeypatch: pytest.MonkeyPatch, *names: str) -> list[str]:
     """Files of these names can't be written until the returned list is emptied."""
     names_now = list(names)
-    real = atomic_files.write_atomically
+    real = files.write_atomically
 
     def write(path: Path, content: bytes) -> None:
         if path.name in names_now:
             raise FULL
         real(path, content)
 
-    for module in (atomic_files, checkpoint, export, runs):
+    for module in (files, checkpoint, model_folder_writer, run_writer):
         monkeypatch.setattr(module, "write_atomically", write)
     return names_now
 
@@ -487,9 +492,10 @@ def test_a_model_that_is_there_is_not_written_once_more_at_the_end(
     engine, make_dataset: Maker, train_command, monkeypatch
 ) -> None:
     written: list[Path] = []
-    real = export.write_model
+    real = model_folder_writer.write_model
     monkeypatch.setattr(
-        "ftgui.engine.best.write_model", lambda folder, *rest: (written.append(folder), real(folder, *rest))
+        "ftgui.engine.training.best_weights.write_model",
+        lambda folder, *rest: (written.append(folder), real(folder, *rest)),
     )
     command = train_command(make_dataset(count=10), [Phase(name="Head", train=["head"], epochs=1, lr=1e-2)])
     engine.do(command)
@@ -519,8 +525,8 @@ def test_it_can_be_saved_elsewhere(engine, make_dataset: Maker, train_command, m
 def test_a_run_folder_that_goes_is_said_not_remade_and_written_again_when_it_is_back(
     engine, make_dataset: Maker, train_command, monkeypatch
 ) -> None:
-    monkeypatch.setattr("ftgui.engine.loop.CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr("ftgui.engine.loop.CHECKPOINT_SHARE", 1e9)
+    monkeypatch.setattr("ftgui.engine.training.loop.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("ftgui.engine.training.loop.CHECKPOINT_SHARE", 1e9)
     command = train_command(make_dataset(count=10), [Phase(name="Head", train=["head"], epochs=6, lr=1e-2)])
     run, away = Path(command.run_folder), Path(command.run_folder + "-away")
 

@@ -24,12 +24,12 @@ import safetensors.torch
 import timm
 import torch
 
-from ftgui.data.known_models import named_in
+from ftgui.data.model_zoo import named_in
 from ftgui.data.weights_kinds import is_weights_name
-from ftgui.engine import backbones
-from ftgui.engine.backbones import build
 from ftgui.engine.errors import EngineError
-from ftgui.engine.weights_files import read_content, read_weights
+from ftgui.engine.model import backbones
+from ftgui.engine.model.backbones import build
+from ftgui.engine.model.weights_files import read_content, read_weights
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Backbone
 

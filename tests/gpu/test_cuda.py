@@ -8,10 +8,10 @@ import msgspec
 import pytest
 import torch
 
-from ftgui.engine import augment
-from ftgui.engine.preprocess import to_batch
-from ftgui.engine.resident import Resident
-from ftgui.engine.weights_files import read_weights
+from ftgui.engine.input_pipeline import augmentation
+from ftgui.engine.input_pipeline.gpu_image_cache import Resident
+from ftgui.engine.model.input_tensor import to_batch
+from ftgui.engine.model.weights_files import read_weights
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Phase
 from tests.conftest import Maker
@@ -60,12 +60,12 @@ def test_a_run_stopped_on_cuda_goes_on(engine: Engine, make_dataset: Maker, trai
     assert read_weights(Path(train.run_folder) / "best" / "model.safetensors")
 
 
-@pytest.mark.parametrize("preset", augment.PRESETS)
+@pytest.mark.parametrize("preset", augmentation.PRESETS)
 def test_views_on_cuda_are_those_of_the_processor(preset: str) -> None:
     device = torch.device("cuda")
     resident = Resident(IMAGES, PLAIN, device)
-    views = [augment.draw(preset, (i.shape[1], i.shape[0]), 0, n, 1) for n, i in enumerate(IMAGES)]
-    pixels = [augment.apply(image, view, 64) for image, view in zip(IMAGES, views, strict=True)]
+    views = [augmentation.draw(preset, (i.shape[1], i.shape[0]), 0, n, 1) for n, i in enumerate(IMAGES)]
+    pixels = [augmentation.apply(image, view, 64) for image, view in zip(IMAGES, views, strict=True)]
     expected = to_batch(pixels, PLAIN, torch.device("cpu"))
     difference = (resident.batch([0, 1, 2], views).cpu() - expected).abs()
     assert float((difference * torch.tensor(PLAIN.std).view(1, -1, 1, 1) * 255).mean()) < 2.5

@@ -78,7 +78,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
     def full(_descriptor: int) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr("ftgui.atomic_files.os.fsync", full)
+    monkeypatch.setattr("ftgui.base.files.os.fsync", full)
     with pytest.raises(OSError, match="No space"):
         recipes.save(Recipe(seed=2), path)
     assert recipes.load(path).seed == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ftgui.protocol.schedule import learning_rate
+from ftgui.protocol.lr_schedule import learning_rate
 
 
 def test_it_rises_to_the_peak_and_falls_to_zero() -> None:

@@ -13,10 +13,10 @@ from ftgui.protocol import messages as m
 from ftgui.protocol.layer_names import LayerNames
 from ftgui.protocol.messages import LayerNode
 from ftgui.protocol.recipe import Backbone
-from ftgui.ui.main_window import MainWindow
-from ftgui.ui.theme import Theme
-from ftgui.ui.workers.engine_worker import EngineKind, EngineState
-from ftgui.ui.workspace import Workspace
+from ftgui.ui.engine_client.worker import EngineKind, EngineState
+from ftgui.ui.project.workspace import Workspace
+from ftgui.ui.shell.main_window import MainWindow
+from ftgui.ui.toolkit.theme import Theme
 
 
 def node(name: str, parent: int, own: int, below: int = 0, label: str = "") -> LayerNode:

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QTimer
 
-from ftgui.data import edits
-from ftgui.data.catalog import Catalog
-from ftgui.data.job import Job
+from ftgui.base.job import Job
+from ftgui.data.catalog import edits
+from ftgui.data.catalog.catalog import Catalog
 from ftgui.data.project import Project
-from ftgui.ui.main_window import MainWindow
-from ftgui.ui.pages.data_page import DataPage
+from ftgui.ui.data.data_page import DataPage
+from ftgui.ui.shell.main_window import MainWindow
 from tests.conftest import Maker, picture
 from tests.ui.conftest import FakeEngine
 from tests.ui.test_data_page import counts
@@ -148,8 +148,8 @@ def test_a_catalog_that_can_not_be_written_is_said(
 KILLED = """
     import os, signal, sys
     from pathlib import Path
-    from ftgui.data import edits
-    from ftgui.data.catalog import Catalog
+    from ftgui.data.catalog import edits
+    from ftgui.data.catalog.catalog import Catalog
 
     def killed(catalog, splitting):
         os.kill(os.getpid(), signal.SIGKILL)

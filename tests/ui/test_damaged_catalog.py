@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from PySide6.QtWidgets import QPushButton
 
-from ftgui.data import catalog as catalogs
-from ftgui.data.catalog_trouble import CatalogDamaged, as_catalog_error
+from ftgui.data.catalog import catalog as catalogs
+from ftgui.data.catalog.errors import CatalogDamaged, as_catalog_error
 from ftgui.data.project import Project
-from ftgui.ui.app import show_exceptions
-from ftgui.ui.main_window import MainWindow
-from ftgui.ui.widgets.questions import Choice
+from ftgui.ui.shell.app import show_exceptions
+from ftgui.ui.shell.main_window import MainWindow
+from ftgui.ui.shell.questions import Choice
 from tests.conftest import Maker
 from tests.ui.test_main_window import open_project
 

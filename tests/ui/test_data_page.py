@@ -13,21 +13,21 @@ from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialogButtonBox, QInputDialog, QMessageBox, QWidget
 
-from ftgui.data import edits
+from ftgui.data.catalog import edits
+from ftgui.data.catalog.query import Query
+from ftgui.data.catalog.split import BY_FOLDER, Splitting
 from ftgui.data.project import Project
-from ftgui.data.query import Query
-from ftgui.data.split import BY_FOLDER, Splitting
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
-from ftgui.ui.main_window import DATA, MainWindow
-from ftgui.ui.models.image_list import IMAGES_MIME
-from ftgui.ui.pages.data_page import DataPage
-from ftgui.ui.widgets.compare_dialog import CompareDialog
-from ftgui.ui.widgets.export_dialog import ExportDialog
-from ftgui.ui.widgets.layout_dialog import LayoutDialog
-from ftgui.ui.widgets.split_editor import SplitEditor
-from ftgui.ui.widgets.table_dialog import TableDialog
-from ftgui.ui.workers.engine_worker import EngineKind
+from ftgui.ui.data.columns_dialog import TableDialog
+from ftgui.ui.data.data_page import DataPage
+from ftgui.ui.data.export_dataset_dialog import ExportDialog
+from ftgui.ui.data.layout_dialog import LayoutDialog
+from ftgui.ui.data.split_dialog import SplitEditor
+from ftgui.ui.engine_client.worker import EngineKind
+from ftgui.ui.images.image_list import IMAGES_MIME
+from ftgui.ui.runs.compare_datasets_dialog import CompareDialog
+from ftgui.ui.shell.main_window import DATA, MainWindow
 from tests.conftest import Maker, picture
 from tests.ui.conftest import FakeEngine
 from tests.ui.test_main_window import drop, hover, open_project, urls
@@ -203,7 +203,7 @@ def test_a_full_disk_is_said_and_nothing_is_half_done(
         raise error
 
     choose(page, 0)
-    monkeypatch.setattr("ftgui.data.edits.relabel", full)
+    monkeypatch.setattr("ftgui.data.catalog.edits.relabel", full)
     page.grid.relabel_wanted.emit("red")
     assert "“Relabel 1 image to red” could not be saved" in window.status.text.text()
     assert not window.workspace.undo_stack.canUndo() and counts(page) == {"blue": 10, "red": 10}
@@ -385,7 +385,7 @@ def test_the_split_editor_shows_what_a_group_would_be(qtbot, page: DataPage) -> 
 def test_a_large_folder_shows_its_first_images_while_the_rest_are_searched(
     qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ftgui.data.found._BATCH", 10)
+    monkeypatch.setattr("ftgui.data.scanning.found._BATCH", 10)
     root = make_dataset(classes=("a", "b", "c"), count=20)
     go_on = threading.Event()
     was = Project.fill
@@ -420,8 +420,8 @@ def test_a_large_folder_shows_its_first_images_while_the_rest_are_searched(
 def test_looking_through_a_folder_can_be_stopped_and_gone_on_with(
     qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ftgui.data.found._BATCH", 5)
-    monkeypatch.setattr("ftgui.data.found._LOOK_EVERY", 1)
+    monkeypatch.setattr("ftgui.data.scanning.found._BATCH", 5)
+    monkeypatch.setattr("ftgui.data.scanning.found._LOOK_EVERY", 1)
     root = make_dataset(count=20)
     import threading
 
@@ -474,7 +474,7 @@ def test_the_trash_asks_with_the_number(qtbot, page: DataPage, window, monkeypat
         return True
 
     monkeypatch.setattr(QMessageBox, "question", lambda *_a: QMessageBox.StandardButton.Yes)
-    monkeypatch.setattr("ftgui.ui.widgets.image_browser.QFile.moveToTrash", trash)
+    monkeypatch.setattr("ftgui.ui.images.image_browser.QFile.moveToTrash", trash)
     window.workspace.access.look_only = True
     page.grid.trash_wanted.emit()
     assert window.status.text.text().endswith("here it can only be looked at.")
@@ -487,7 +487,7 @@ def test_the_trash_asks_with_the_number(qtbot, page: DataPage, window, monkeypat
 def test_a_drag_says_whose_images_it_carries(page: DataPage) -> None:
     mime = QMimeData()
     mime.setData(IMAGES_MIME, QByteArray(array("q", [3, 4]).tobytes()))
-    from ftgui.ui.models.image_list import ids_in
+    from ftgui.ui.images.image_list import ids_in
 
     assert ids_in(mime) == [3, 4]
 
@@ -712,7 +712,7 @@ def test_an_undo_that_fails_is_not_turned_round(
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr("ftgui.data.edits.write", locked)
+        patch.setattr("ftgui.data.catalog.edits.write", locked)
         window.workspace.undo_stack.undo()
     stack = window.workspace.undo_stack
     assert "was not done" in window.status.text.text()
@@ -721,13 +721,13 @@ def test_an_undo_that_fails_is_not_turned_round(
     qtbot.waitUntil(lambda: not window.workspace.checking)
     assert counts(page) == {"blue": 9, "red": 11} and stack.undoText() == "Relabel 1 image to red"
     with monkeypatch.context() as patch:
-        patch.setattr("ftgui.data.edits.write", locked)
+        patch.setattr("ftgui.data.catalog.edits.write", locked)
         stack.undo()
     qtbot.waitUntil(lambda: stack.canUndo() and not stack.canRedo())
     stack.undo()
     qtbot.waitUntil(lambda: counts(page) == {"blue": 10, "red": 10})
     with monkeypatch.context() as patch:
-        patch.setattr("ftgui.data.edits.write", locked)
+        patch.setattr("ftgui.data.catalog.edits.write", locked)
         stack.redo()
     qtbot.waitUntil(lambda: stack.canRedo() and not stack.canUndo())
     stack.redo()
@@ -826,7 +826,7 @@ def test_an_edit_during_a_comparison_is_compared_again(
         rounds.append(len(rounds))
         go_on.wait(10)
 
-    monkeypatch.setattr("ftgui.ui.collection.find_lookalikes", slow)
+    monkeypatch.setattr("ftgui.ui.project.dataset.find_lookalikes", slow)
     collection._compare_again()
     qtbot.waitUntil(lambda: rounds == [0])
     collection._compare_again()

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from ftgui.data import edits
-from ftgui.data.catalog import Catalog
-from ftgui.data.query import Query
-from ftgui.data.split import Splitting
-from ftgui.ui import collection
-from ftgui.ui.main_window import MainWindow
+from ftgui.data.catalog import edits
+from ftgui.data.catalog.catalog import Catalog
+from ftgui.data.catalog.query import Query
+from ftgui.data.catalog.split import Splitting
+from ftgui.ui.project import dataset
+from ftgui.ui.shell.main_window import MainWindow
 from tests.conftest import Maker
 from tests.ui.conftest import FakeEngine
 from tests.ui.test_main_window import open_project
@@ -40,7 +40,7 @@ def test_the_images_are_divided_on_another_thread_and_training_waits_for_it(
         assert go_on.wait(60)
         return real(catalog, splitting, back)
 
-    monkeypatch.setattr("ftgui.data.edits.split_again", slowly)
+    monkeypatch.setattr("ftgui.data.catalog.edits.split_again", slowly)
     before = splits(opened)
     workspace.plan.split(0.4, 0.0, 0, "")
     workspace.plan.split(0.3, 0.1, 5, "")
@@ -63,7 +63,7 @@ def test_a_split_of_a_project_that_is_no_longer_open_touches_no_other(
         assert go_on.wait(60)
         return real(*args)
 
-    monkeypatch.setattr("ftgui.data.edits.split_again", slowly)
+    monkeypatch.setattr("ftgui.data.catalog.edits.split_again", slowly)
     first = workspace.catalog.path
     workspace.plan.split(0.4, 0.1, 9, "")
     with qtbot.waitSignal(workspace.project_changed):
@@ -78,7 +78,7 @@ def test_a_split_of_a_project_that_is_no_longer_open_touches_no_other(
 def test_an_edit_does_not_wait_for_long_while_another_program_writes(
     qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(collection, "PATIENCE_FOR_A_LOCK", 0.05)
+    monkeypatch.setattr(dataset, "PATIENCE_FOR_A_LOCK", 0.05)
     open_project(qtbot, window, fake, make_dataset(count=6))
     workspace = window.workspace
     ids = list(workspace.catalog.find(Query(class_name="red")))[:2]

@@ -8,8 +8,8 @@ from PySide6.QtGui import QEnterEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
-from ftgui.ui.main_window import DATA, EVALUATE, PREDICT, RUNS, TRAIN, MainWindow
-from ftgui.ui.pages.data_page import DataPage
+from ftgui.ui.data.data_page import DataPage
+from ftgui.ui.shell.main_window import DATA, EVALUATE, PREDICT, RUNS, TRAIN, MainWindow
 from tests.conftest import Maker
 from tests.ui.conftest import FakeEngine
 from tests.ui.test_main_window import open_project

@@ -10,14 +10,13 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QObject, Qt, QThread, Signal
 
-from ftgui import paths
+from ftgui.base import paths
 from ftgui.protocol import messages as m
 from ftgui.protocol.questions import REFUSAL
 from ftgui.protocol.recipe import Recipe
-from ftgui.ui import engine_end
-from ftgui.ui.workers import engine_log, engine_worker, memory_watch
-from ftgui.ui.workers.engine_worker import EngineKind, EngineState, EngineWorker
-from ftgui.ui.workers.memory_watch import MemoryLeft
+from ftgui.ui.engine_client import engine_end, engine_log, memory_watch, worker
+from ftgui.ui.engine_client.memory_watch import MemoryLeft
+from ftgui.ui.engine_client.worker import EngineKind, EngineState, EngineWorker
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -54,7 +53,7 @@ def owner(qapp, monkeypatch, request):
         header = "import sys, time, os\nfrom ftgui.protocol import codec, messages as m\nout = sys.stdout.buffer\n"
         ready = "codec.write(out, m.Ready('2', [m.Device(id='cpu', name='CPU', memory=1)], [], 0.1))\n"
         code = header + ready + script
-        monkeypatch.setattr(engine_worker, "engine_command", lambda: [sys.executable, "-c", code])
+        monkeypatch.setattr(worker, "engine_command", lambda: [sys.executable, "-c", code])
     made = Owner()
     yield made
     made.shut_down.emit()
@@ -178,7 +177,7 @@ def test_an_engine_that_does_not_read_never_blocks_the_window(qtbot, owner: Owne
     qtbot.waitUntil(lambda: owner.kinds[-1:] == [EngineKind.READY])
     refused: list[m.CommandFailed] = []
     owner.worker.command_failed.connect(refused.append)
-    monkeypatch.setattr(engine_worker, "MOST_UNREAD", 10_000_000)
+    monkeypatch.setattr(worker, "MOST_UNREAD", 10_000_000)
     for request in range(20):
         owner.send.emit(m.Predict(request, content=bytes(1_000_000)))
     owner.send.emit(m.Train(1, Recipe(), "", ""))
@@ -197,7 +196,7 @@ def test_commands_to_no_engine_are_answered(qtbot, owner: Owner) -> None:
 
 
 def test_a_program_that_does_not_exist_is_a_crash(qtbot, owner: Owner, monkeypatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(engine_worker, "engine_command", lambda: [str(tmp_path / "no such program")])
+    monkeypatch.setattr(worker, "engine_command", lambda: [str(tmp_path / "no such program")])
     owner.start.emit()
     qtbot.waitUntil(lambda: owner.kinds[-1:] == [EngineKind.CRASHED])
 
@@ -206,7 +205,7 @@ SILENT = "import sys, time; time.sleep(3600)"
 
 
 def test_an_engine_that_never_gets_ready_is_given_up(qtbot, owner: Owner, monkeypatch) -> None:
-    monkeypatch.setattr(engine_worker, "engine_command", lambda: [sys.executable, "-c", SILENT])
+    monkeypatch.setattr(worker, "engine_command", lambda: [sys.executable, "-c", SILENT])
     owner.worker._not_ready.setInterval(200)
     owner.start.emit()
     qtbot.waitUntil(lambda: owner.kinds[-1:] == [EngineKind.CRASHED], timeout=20_000)

@@ -12,14 +12,14 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
-from ftgui.data.catalog import Catalog
-from ftgui.data.figures import class_figures
+from ftgui.data.catalog.catalog import Catalog
+from ftgui.data.metrics import class_figures
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Backbone
-from ftgui.ui.evaluation import MOST_JUDGED
-from ftgui.ui.main_window import EVALUATE, PREDICT, MainWindow
-from ftgui.ui.pages.evaluate_page import CLASSES, CONFIDENCE, MATRIX, EvaluatePage
-from ftgui.ui.workers.engine_worker import EngineKind
+from ftgui.ui.engine_client.worker import EngineKind
+from ftgui.ui.evaluate.evaluate_page import CLASSES, CONFIDENCE, MATRIX, EvaluatePage
+from ftgui.ui.project.evaluation import MOST_JUDGED
+from ftgui.ui.shell.main_window import EVALUATE, PREDICT, MainWindow
 from tests.conftest import Maker, plain
 from tests.ui.conftest import FakeEngine
 from tests.ui.test_main_window import drop, finish, hover, open_project, start_training, urls
@@ -197,14 +197,14 @@ def test_too_many_images_are_looked_at_only_when_asked(
     qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert MOST_JUDGED == 3000
-    monkeypatch.setattr("ftgui.ui.evaluation.MOST_JUDGED", 10)
+    monkeypatch.setattr("ftgui.ui.project.evaluation.MOST_JUDGED", 10)
     open_project(qtbot, window, fake, make_dataset(count=4, splits=("train", "val")))
     finish(window, fake, start_training(window, fake))
     fake.state(EngineKind.TRAINING)
     fake.state(EngineKind.READY)
     assert fake.last(m.Judge).splits == ["val", "test"], "16 are too many, 8 are not"
     fake.sent.clear()
-    monkeypatch.setattr("ftgui.ui.evaluation.MOST_JUDGED", 5)
+    monkeypatch.setattr("ftgui.ui.project.evaluation.MOST_JUDGED", 5)
     window.workspace.steering._judged(m.Judged(window.workspace.steering._judge_request, [], [], [], [], 0, 0, True))
     finish(window, fake, start_training(window, fake))
     fake.state(EngineKind.TRAINING)

@@ -14,11 +14,11 @@ from PySide6.QtWidgets import QAbstractButton, QLineEdit, QTableView
 
 from ftgui.data.example_sets import EXAMPLE_SETS, ExampleSet, find
 from ftgui.protocol import messages as m
-from ftgui.ui import model_settings
-from ftgui.ui.main_window import MainWindow
-from ftgui.ui.models.example_table import CLASSES, NAME, SIZE
-from ftgui.ui.widgets.example_dialog import ExampleDialog
-from ftgui.ui.workers.engine_worker import EngineKind
+from ftgui.ui.data.example_sets_dialog import ExampleDialog
+from ftgui.ui.data.example_sets_table import CLASSES, NAME, SIZE
+from ftgui.ui.engine_client import download_settings
+from ftgui.ui.engine_client.worker import EngineKind
+from ftgui.ui.shell.main_window import MainWindow
 from tests.conftest import picture
 from tests.ui.conftest import FakeEngine
 from tests.ui.test_main_window import open_project
@@ -128,7 +128,7 @@ def test_offline_says_what_to_do_and_lets_what_is_here_be_opened(
 ) -> None:
     dialog.close()
     make("DTD")
-    model_settings.keep_download_settings(m.Configure(offline=True))
+    download_settings.keep_download_settings(m.Configure(offline=True))
     action(window, "Example sets…").trigger()
     again = window.findChildren(ExampleDialog)[-1]
     assert not again.use.isEnabled() and "never use the network" in again.why_not.text()

@@ -9,11 +9,11 @@ from PySide6.QtGui import QImage
 
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
-from ftgui.ui.main_window import DATA, MainWindow
-from ftgui.ui.pages.data_page import DataPage
-from ftgui.ui.widgets.intensity_editor import IntensityEditor
-from ftgui.ui.workers.engine_worker import EngineKind
-from ftgui.ui.workers.thumbnails import Thumbnails
+from ftgui.ui.data.data_page import DataPage
+from ftgui.ui.data.intensity_editor import IntensityEditor
+from ftgui.ui.engine_client.worker import EngineKind
+from ftgui.ui.images.thumbnails import Thumbnails
+from ftgui.ui.shell.main_window import DATA, MainWindow
 from tests.conftest import Maker, plain
 from tests.deep_images import make_microscopy
 from tests.ui.conftest import FakeEngine

@@ -10,10 +10,10 @@ import pytest
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import Recipe
-from ftgui.ui import recipe_saver
-from ftgui.ui.main_window import TRAIN, MainWindow
-from ftgui.ui.recipe_saver import RecipeSaver
-from ftgui.ui.workers.engine_worker import EngineKind
+from ftgui.ui.engine_client.worker import EngineKind
+from ftgui.ui.project import recipe_saver
+from ftgui.ui.project.recipe_saver import RecipeSaver
+from ftgui.ui.shell.main_window import TRAIN, MainWindow
 from tests.conftest import Maker
 from tests.ui.conftest import FakeEngine
 from tests.ui.test_layer_tree import click_tick, state

@@ -8,8 +8,8 @@ from PySide6.QtTest import QAbstractItemModelTester
 from PySide6.QtWidgets import QStyle, QStyleOptionViewItem
 
 from ftgui.protocol import messages as m
-from ftgui.ui.models.layer_tree import PENDING, LayerTreeModel
-from ftgui.ui.widgets.layer_panel import LayerPanel
+from ftgui.ui.model.layer_panel import LayerPanel
+from ftgui.ui.model.layer_tree import PENDING, LayerTreeModel
 from ftgui.ui.words import count, plural, rate, shape
 from tests.ui.conftest import loaded
 

@@ -8,8 +8,8 @@ from PySide6.QtGui import QColor, QImage, QPainter
 from PySide6.QtWidgets import QStyleOptionViewItem
 
 from ftgui.protocol import messages as m
-from ftgui.ui.models.layer_tree import LEARNING, MOVES, OUTPUT, bar_position, learning_words
-from ftgui.ui.widgets.layer_panel import LayerPanel
+from ftgui.ui.model.layer_panel import LayerPanel
+from ftgui.ui.model.layer_tree import LEARNING, MOVES, OUTPUT, bar_position, learning_words
 from tests.ui.conftest import UNITS, FakeEngine, loaded
 from tests.ui.test_layer_tree import index_of
 from tests.ui.test_main_window import open_project

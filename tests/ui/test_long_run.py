@@ -10,9 +10,9 @@ from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import AUTOMATIC, Augmentation, Recipe
 from ftgui.protocol.views import views_for, with_views
-from ftgui.ui.cheaper import cheaper_ways
-from ftgui.ui.main_window import MainWindow
-from ftgui.ui.widgets.questions import Choice
+from ftgui.ui.project.cheaper_training import cheaper_ways
+from ftgui.ui.shell.main_window import MainWindow
+from ftgui.ui.shell.questions import Choice
 from tests.conftest import Maker
 from tests.ui.conftest import FakeEngine
 from tests.ui.test_main_window import open_project

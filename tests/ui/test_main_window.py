@@ -11,14 +11,14 @@ from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QGuiApplication, QImage
 from PySide6.QtWidgets import QApplication
 
-from ftgui.data.query import Query
+from ftgui.data.catalog.query import Query
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import Backbone
-from ftgui.ui.main_window import DATA, EVALUATE, PREDICT, TRAIN, MainWindow
-from ftgui.ui.stopping import what_is_left
-from ftgui.ui.widgets.model_chooser import ModelChooser
-from ftgui.ui.workers.engine_worker import EngineKind
+from ftgui.ui.engine_client.worker import EngineKind
+from ftgui.ui.model.model_chooser import ModelChooser
+from ftgui.ui.project.stopping import what_is_left
+from ftgui.ui.shell.main_window import DATA, EVALUATE, PREDICT, TRAIN, MainWindow
 from tests.conftest import Maker, leave_checkpoint, picture, plain
 from tests.ui.conftest import FakeEngine
 

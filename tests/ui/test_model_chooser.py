@@ -12,15 +12,15 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QComboBox, QLineEdit
 
-from ftgui.data.known_models import GOOD_FIRST_CHOICES, KnownModel, find, known_models
+from ftgui.data.model_zoo import GOOD_FIRST_CHOICES, KnownModel, find, known_models
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Backbone
-from ftgui.ui import model_settings
-from ftgui.ui.main_window import MainWindow
-from ftgui.ui.models.model_table import LICENCE, NAME, PARAMETERS, WEIGHTS, ModelTable
-from ftgui.ui.theme import Theme
-from ftgui.ui.widgets.model_chooser import ModelChooser
-from ftgui.ui.workers.engine_worker import EngineKind
+from ftgui.ui.engine_client import download_settings
+from ftgui.ui.engine_client.worker import EngineKind
+from ftgui.ui.model.model_chooser import ModelChooser
+from ftgui.ui.model.model_table import LICENCE, NAME, PARAMETERS, WEIGHTS, ModelTable
+from ftgui.ui.shell.main_window import MainWindow
+from ftgui.ui.toolkit.theme import Theme
 from tests.ui.conftest import FakeEngine
 from tests.ui.test_main_window import open_project
 
@@ -141,7 +141,7 @@ def test_keyboard_alone_chooses(chooser: ModelChooser, fake: FakeEngine) -> None
     assert chooser.selected.name == second
     loads = len([command for command in fake.sent if isinstance(command, m.LoadModel)])
     QTest.keyClick(chooser.table, Qt.Key.Key_Return)
-    assert chosen(fake) == Backbone(name=second) and model_settings.recent_models() == [second]
+    assert chosen(fake) == Backbone(name=second) and download_settings.recent_models() == [second]
     assert len([command for command in fake.sent if isinstance(command, m.LoadModel)]) == loads + 1
     assert not shiboken6.isValid(chooser) or not chooser.isVisible()
 
@@ -162,7 +162,7 @@ def test_typing_in_the_list_goes_on_in_the_search(chooser: ModelChooser) -> None
 
 def test_recent_ones_come_first_next_time(window: MainWindow, chooser: ModelChooser, fake: FakeEngine) -> None:
     for name in ("resnet18.a1_in1k", "torchvision/vgg11", "resnet18.a1_in1k"):
-        model_settings.note_recent(name)
+        download_settings.note_recent(name)
     again = ModelChooser(Backbone(), [], window.theme, window)
     assert again.model.rows[0] == "Used lately"
     assert models(again.model)[:2] == ["resnet18.a1_in1k", "torchvision/vgg11"]

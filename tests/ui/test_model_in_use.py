@@ -8,14 +8,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ftgui.data.catalog import Catalog
-from ftgui.data.model_in_use import read_choice, read_trained_run
+from ftgui.data.catalog.catalog import Catalog
 from ftgui.data.project import Project
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Backbone
-from ftgui.ui.main_window import MainWindow
-from ftgui.ui.widgets.take_away_dialog import TakeAwayDialog
-from ftgui.ui.workers.engine_worker import EngineKind
+from ftgui.runs.model_in_use import read_choice, read_trained_run
+from ftgui.ui.engine_client.worker import EngineKind
+from ftgui.ui.runs.export_model_dialog import TakeAwayDialog
+from ftgui.ui.shell.main_window import MainWindow
 from tests.conftest import Maker
 from tests.made_runs import make_run
 from tests.ui.conftest import FakeEngine

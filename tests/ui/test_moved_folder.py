@@ -12,8 +12,8 @@ from PySide6.QtWidgets import QFileDialog
 from ftgui.data.project import Project, continuable
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
-from ftgui.ui.main_window import MainWindow
-from ftgui.ui.widgets.questions import Choice
+from ftgui.ui.shell.main_window import MainWindow
+from ftgui.ui.shell.questions import Choice
 from tests.conftest import Maker, picture
 from tests.made_runs import make_run
 from tests.ui.conftest import FakeEngine

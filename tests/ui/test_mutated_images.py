@@ -11,9 +11,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QTreeWidgetItem
 
-from ftgui.data.findings import KINDS
-from ftgui.data.query import Query
-from ftgui.ui.main_window import MainWindow
+from ftgui.data.catalog.problem_kinds import KINDS
+from ftgui.data.catalog.query import Query
+from ftgui.ui.shell.main_window import MainWindow
 from tests.mutants import bad_files, make_mutants
 from tests.ui.conftest import FakeEngine
 from tests.ui.test_main_window import open_project

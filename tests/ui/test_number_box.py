@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 from PySide6.QtCore import QLocale, Qt
 from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QDialogButtonBox, QDoubleSpinBox, QSpinBox, QWidget
 
-from ftgui.data.intensity_survey import IntensitySurvey
-from ftgui.data.split import Splitting
+from ftgui.data.catalog.split import Splitting
+from ftgui.data.images.intensity_survey import IntensitySurvey
 from ftgui.protocol.problem import Problem
 from ftgui.protocol.recipe import Recipe
-from ftgui.ui.main_window import MainWindow
-from ftgui.ui.theme import Theme
-from ftgui.ui.widgets.fields import AmountField, CountField, Field, RateField
-from ftgui.ui.widgets.intensity_editor import IntensityEditor
-from ftgui.ui.widgets.number_box import NumberBox
-from ftgui.ui.widgets.split_editor import SplitEditor
-from ftgui.ui.workers.engine_worker import EngineKind
+from ftgui.ui.data.intensity_editor import IntensityEditor
+from ftgui.ui.data.split_dialog import SplitEditor
+from ftgui.ui.engine_client.worker import EngineKind
+from ftgui.ui.shell.main_window import MainWindow
+from ftgui.ui.toolkit.form_fields import AmountField, CountField, Field, RateField
+from ftgui.ui.toolkit.number_box import NumberBox
+from ftgui.ui.toolkit.theme import Theme
 from tests.ui.conftest import FakeEngine
 
 LOCALES = ["de_DE", "fr_FR", "en_US", "ar_EG"]

@@ -8,8 +8,8 @@ import pytest
 from PySide6.QtGui import QUndoStack
 
 from ftgui.protocol.recipe import Backbone, Phase, Recipe
-from ftgui.ui.plan import Plan
-from ftgui.ui.templates import TEMPLATES, phase_name
+from ftgui.ui.project.recipe_editor import Plan
+from ftgui.ui.project.recipe_presets import TEMPLATES, phase_name
 
 
 @pytest.fixture

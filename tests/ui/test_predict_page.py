@@ -14,11 +14,11 @@ from PySide6.QtGui import QColor, QImage
 from PySide6.QtTest import QTest
 
 from ftgui.protocol import messages as m
-from ftgui.ui.main_window import MOST_SIDE_BY_SIDE, PREDICT, MainWindow
-from ftgui.ui.models.answers import MOST_ROWS
-from ftgui.ui.pages.predict_page import COMPARE, SIMILAR, PredictPage
-from ftgui.ui.widgets.heat_picture import HeatPicture, heat_image
-from ftgui.ui.workers.engine_worker import EngineKind
+from ftgui.ui.engine_client.worker import EngineKind
+from ftgui.ui.predict.batch_table import MOST_ROWS
+from ftgui.ui.predict.predict_page import COMPARE, SIMILAR, PredictPage
+from ftgui.ui.predict.saliency_view import HeatPicture, heat_image
+from ftgui.ui.shell.main_window import MOST_SIDE_BY_SIDE, PREDICT, MainWindow
 from tests.conftest import Maker, picture
 from tests.ui.conftest import FakeEngine
 from tests.ui.test_main_window import drop, hover, open_project, urls

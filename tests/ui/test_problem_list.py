@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ftgui.data.findings import Group, Problem
-from ftgui.ui.theme import Theme
-from ftgui.ui.widgets.problem_list import ProblemList
+from ftgui.data.catalog.problem_kinds import Group, Problem
+from ftgui.ui.data.problem_list import ProblemList
+from ftgui.ui.toolkit.theme import Theme
 
 
 def test_a_long_sentence_wraps_and_the_list_is_as_high_as_its_rows(qtbot, theme: Theme) -> None:

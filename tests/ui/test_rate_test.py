@@ -8,8 +8,8 @@ from PySide6.QtGui import QColor
 from PySide6.QtTest import QTest
 
 from ftgui.protocol import messages as m
-from ftgui.ui.main_window import MainWindow
-from ftgui.ui.workers.engine_worker import EngineKind
+from ftgui.ui.engine_client.worker import EngineKind
+from ftgui.ui.shell.main_window import MainWindow
 from tests.conftest import Maker
 from tests.ui.conftest import FakeEngine
 from tests.ui.test_main_window import open_project
@@ -27,7 +27,7 @@ def opened(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> 
 
 @pytest.fixture
 def dialog(opened: MainWindow):
-    from ftgui.ui.widgets.rate_test import RateTestDialog
+    from ftgui.ui.train.lr_range_dialog import RateTestDialog
 
     assert opened._rate_action.isEnabled()
     opened.find_rate()
@@ -188,7 +188,7 @@ def test_a_change_that_matters_makes_the_curve_void(qtbot, dialog, opened: MainW
 
 def test_there_is_one_dialog_and_it_goes_with_the_project(qtbot, dialog, opened: MainWindow, make_dataset) -> None:
     opened.find_rate()
-    from ftgui.ui.widgets.rate_test import RateTestDialog
+    from ftgui.ui.train.lr_range_dialog import RateTestDialog
 
     assert len(opened.findChildren(RateTestDialog)) == 1
     with qtbot.waitSignal(opened.workspace.project_changed):

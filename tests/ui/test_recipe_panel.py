@@ -10,10 +10,10 @@ from PySide6.QtWidgets import QApplication
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import Augmentation, Phase, Recipe, Training
-from ftgui.ui.main_window import MainWindow
-from ftgui.ui.widgets.phase_card import PhaseCard
-from ftgui.ui.widgets.recipe_panel import RecipePanel
-from ftgui.ui.workers.engine_worker import EngineKind
+from ftgui.ui.engine_client.worker import EngineKind
+from ftgui.ui.recipe.phase_card import PhaseCard
+from ftgui.ui.recipe.recipe_panel import RecipePanel
+from ftgui.ui.shell.main_window import MainWindow
 from tests.conftest import Maker
 from tests.ui.conftest import FakeEngine
 from tests.ui.test_main_window import finish, open_project, start_training

@@ -12,18 +12,18 @@ from PySide6.QtCore import QFile, Qt
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QMessageBox
 
-from ftgui.data.about_run import write_words
-from ftgui.data.model_in_use import read_trained_run
 from ftgui.data.project import Project
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import Backbone, Phase, Recipe, Training
-from ftgui.ui.main_window import EVALUATE, RUNS, TRAIN, MainWindow
-from ftgui.ui.models import run_table
-from ftgui.ui.pages.runs_page import RunsPage
-from ftgui.ui.widgets.compare_dialog import CompareDialog
-from ftgui.ui.widgets.note_dialog import NoteDialog
-from ftgui.ui.workers.engine_worker import EngineKind
+from ftgui.runs.model_in_use import read_trained_run
+from ftgui.runs.notes import write_words
+from ftgui.ui.engine_client.worker import EngineKind
+from ftgui.ui.runs import run_table
+from ftgui.ui.runs.compare_datasets_dialog import CompareDialog
+from ftgui.ui.runs.note_dialog import NoteDialog
+from ftgui.ui.runs.runs_page import RunsPage
+from ftgui.ui.shell.main_window import EVALUATE, RUNS, TRAIN, MainWindow
 from tests.conftest import Maker, plain
 from tests.made_runs import make_run
 from tests.ui.conftest import FakeEngine

@@ -14,10 +14,10 @@ from PySide6.QtWidgets import QFileDialog
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import FROM_SCRATCH, Recipe
-from ftgui.ui.main_window import TRAIN, MainWindow
-from ftgui.ui.theme import Theme
-from ftgui.ui.widgets.curve_plot import CurvePlot
-from ftgui.ui.workers.engine_worker import EngineKind
+from ftgui.ui.engine_client.worker import EngineKind
+from ftgui.ui.shell.main_window import TRAIN, MainWindow
+from ftgui.ui.toolkit.curve_plot import CurvePlot
+from ftgui.ui.toolkit.theme import Theme
 from tests.conftest import Maker, leave_checkpoint
 from tests.ui.conftest import FakeEngine
 from tests.ui.test_main_window import open_project

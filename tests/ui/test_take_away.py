@@ -10,11 +10,11 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel
 
-from ftgui.data.finished import About
 from ftgui.protocol import messages as m
-from ftgui.ui.main_window import MainWindow
-from ftgui.ui.widgets.take_away_dialog import TakeAwayDialog
-from ftgui.ui.workers.engine_worker import EngineKind
+from ftgui.runs.model_folder import About
+from ftgui.ui.engine_client.worker import EngineKind
+from ftgui.ui.runs.export_model_dialog import TakeAwayDialog
+from ftgui.ui.shell.main_window import MainWindow
 from tests.conftest import Maker
 from tests.ui.conftest import FakeEngine
 from tests.ui.test_main_window import open_project

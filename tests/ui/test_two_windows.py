@@ -11,19 +11,19 @@ import pytest
 from PySide6.QtCore import QFile, Qt
 from PySide6.QtWidgets import QMessageBox
 
-from ftgui.data.catalog import Catalog
+from ftgui.data.catalog.catalog import Catalog
 from ftgui.data.project import Project
 from ftgui.data.project_lock import TERMINAL, ProjectHeld, ProjectLocks
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import Backbone
-from ftgui.ui.collection import Wish
-from ftgui.ui.main_window import MainWindow
-from ftgui.ui.project_access import LOOK_ONLY, Entry
-from ftgui.ui.runs import Runs
-from ftgui.ui.widgets.questions import Choice
-from ftgui.ui.workers.engine_worker import EngineKind
-from ftgui.ui.workspace import Workspace
+from ftgui.ui.engine_client.worker import EngineKind
+from ftgui.ui.project.access import LOOK_ONLY, Entry
+from ftgui.ui.project.dataset import Wish
+from ftgui.ui.project.workspace import Workspace
+from ftgui.ui.runs.run_actions import Runs
+from ftgui.ui.shell.main_window import MainWindow
+from ftgui.ui.shell.questions import Choice
 from tests.conftest import Maker
 from tests.made_runs import make_run
 from tests.ui.conftest import FakeEngine

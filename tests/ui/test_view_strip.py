@@ -10,8 +10,8 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QImage
 from PySide6.QtWidgets import QApplication
 
 from ftgui.protocol import messages as m
-from ftgui.ui.main_window import MainWindow
-from ftgui.ui.widgets.view_strip import ViewStrip
+from ftgui.ui.recipe.augmentation_preview import ViewStrip
+from ftgui.ui.shell.main_window import MainWindow
 from tests.conftest import Maker, picture
 from tests.ui.conftest import FakeEngine
 from tests.ui.test_main_window import open_project

@@ -8,7 +8,7 @@ from PySide6.QtGui import QUndoCommand
 
 if TYPE_CHECKING:
     from ftgui.protocol.recipe import Backbone, Recipe
-    from ftgui.ui.plan import Plan
+    from ftgui.ui.project.recipe_editor import Plan
 
 State = tuple["Recipe", int]
 """A recipe and which of its phases is selected."""

@@ -1,0 +1,1 @@
+"""The commands of a terminal, one module each."""

@@ -1,0 +1,96 @@
+"""``ftgui export``: take a model away as files for use elsewhere, and prove them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ftgui.cli.terminal import STOPPED, ends_well, say, stop_signals, write
+from ftgui.protocol import messages as m
+
+
+def add_to(commands: Any) -> None:
+    """Its part of the command line."""
+    parser = commands.add_parser(
+        "export", help="take a model away: folder, ONNX, torch program, script of the training"
+    )
+    parser.add_argument(
+        "model",
+        type=Path,
+        metavar="RUN_OR_MODEL",
+        help="folder of a run, of a model, or of a project (the run in use)",
+    )
+    parser.add_argument("--to", type=Path, required=True, metavar="DIR", help="a new folder is made in it")
+    parser.add_argument(
+        "--kinds",
+        default=",".join(m.EXPORT_KINDS),
+        metavar="KIND,KIND",
+        help="of folder, onnx, torch, script (default: all)",
+    )
+    parser.add_argument(
+        "--threshold", type=float, help="less probable answers are “don't know” (default: as the model says)"
+    )
+    parser.set_defaults(do=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Exit status."""
+    return ends_well(lambda: _export(options))
+
+
+def _export(options: argparse.Namespace) -> int:
+    import sys
+
+    from ftgui.cli.which_run import run_or_model
+    from ftgui.engine.session import Session
+    from ftgui.protocol.event_text import ProgressLine
+
+    kinds = [kind.strip() for kind in options.kinds.split(",") if kind.strip()]
+    command = m.Export(1, str(run_or_model(options.model)), kinds, str(options.to), threshold=options.threshold)
+    line = ProgressLine(sys.stderr)
+    events: list[m.Event] = []
+
+    def take(event: m.Event) -> None:
+        if isinstance(event, m.Exported):
+            line.clear()
+            _show(event)
+        elif isinstance(event, m.ExportFinished | m.CommandFailed):
+            line.clear()
+        if isinstance(event, m.Progress):
+            line.show(event)
+        else:
+            events.append(event)
+
+    session = Session(take)
+
+    def stop() -> None:
+        session.stop_requested = True
+
+    with stop_signals(stop):
+        session.handle(command)
+    end = events[-1]
+    if isinstance(end, m.CommandFailed):
+        say(f"ftgui: {end.message}")
+        return 1
+    assert isinstance(end, m.ExportFinished)
+    if end.stopped:
+        say("ftgui: stopped; nothing was written")
+        return STOPPED
+    if end.folder:
+        write(f"in {end.folder}")
+    return 1 if any(isinstance(event, m.Exported) and event.problem for event in events) else 0
+
+
+def _show(event: m.Exported) -> None:
+    if event.problem:
+        say(f"{event.kind}: {event.problem}")
+        return
+    proof = ""
+    if event.differences:
+        found = ", ".join(
+            f"{value:.1e} {f'in batches of {key}' if key.isdigit() else f'by {key}'}"
+            for key, value in event.differences.items()
+        )
+        proof = f"; largest difference in probability on {event.images} {event.on}: {found}"
+    write(f"{event.kind}: {', '.join(event.files)}{proof}")

@@ -1,0 +1,1 @@
+"""Looking at every image once: damage, duplicates."""

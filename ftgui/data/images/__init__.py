@@ -1,0 +1,1 @@
+"""Images on disk: decoding, intensity, preprocessing, thumbnails."""

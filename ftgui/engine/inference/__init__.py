@@ -1,0 +1,1 @@
+"""Asking a model: predictions, evaluation, saliency, similar images."""

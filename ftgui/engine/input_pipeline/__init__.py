@@ -1,0 +1,1 @@
+"""From files to batches: decoded images, augmentation, the frozen prefix, cached features."""

@@ -1,0 +1,1 @@
+"""Building a model, loading weights into it, its layers, freezing."""

@@ -1,0 +1,97 @@
+"""Figures over many batches, gathered on the device and read once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch.nn import functional
+
+from ftgui.engine.training.calibration import Calibration, calibrate
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The outcome of an evaluation."""
+
+    confusion: torch.Tensor
+    """(K, K) int64 on the CPU; rows: true class, columns: predicted."""
+    loss: float
+    """Mean cross-entropy without label smoothing; NaN without samples."""
+    logits: torch.Tensor | None = None
+    """(N, K), where they were kept."""
+    targets: torch.Tensor | None = None
+    """(N,) likewise."""
+    known_calibration: Calibration | None = None
+    """Of figures that come from a checkpoint."""
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """How to make the model as sure as it is right; computed when somebody asks."""
+        if self.known_calibration is not None:
+            return self.known_calibration
+        if self.logits is None or self.targets is None:
+            return Calibration()
+        return calibrate(self.logits, self.targets)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of samples on the diagonal; NaN without samples."""
+        total = int(self.confusion.sum())
+        return int(self.confusion.diag().sum()) / total if total else float("nan")
+
+    @property
+    def recall(self) -> list[float]:
+        """Per class, the share of its samples that were recognised; NaN for a class without samples."""
+        totals = self.confusion.sum(1).tolist()
+        right = self.confusion.diag().tolist()
+        return [hit / total if total else float("nan") for hit, total in zip(right, totals, strict=True)]
+
+
+class Gatherer:
+    """Adds up batches; `figures` is the only device-to-host copy.
+
+    Args:
+        classes: K.
+        device: of the batches.
+        keep: the logits too, which a calibration takes.
+    """
+
+    def __init__(self, classes: int, device: torch.device, keep: bool = False) -> None:
+        self._classes = classes
+        self._kept: list[tuple[torch.Tensor, torch.Tensor]] | None = [] if keep else None
+        self._counts = torch.zeros(classes * classes, dtype=torch.int64, device=device)
+        self._loss = torch.zeros((), device=device)
+        self._samples = 0
+
+    def add(self, logits: torch.Tensor, targets: torch.Tensor) -> None:
+        """Args: logits (N, K), targets (N,)."""
+        cells = targets * self._classes + logits.argmax(1)
+        self._counts += torch.bincount(cells, minlength=self._classes**2)
+        self._loss += functional.cross_entropy(logits.float(), targets, reduction="sum")
+        self._samples += len(targets)
+        if self._kept is not None:
+            self._kept.append((logits.detach().float(), targets))
+
+    def figures(self) -> Figures:
+        confusion = self._counts.cpu().view(self._classes, self._classes)
+        loss = float(self._loss) / self._samples if self._samples else float("nan")
+        if not self._kept:
+            return Figures(confusion, loss)
+        logits, targets = (torch.cat(parts) for parts in zip(*self._kept, strict=True))
+        return Figures(confusion, loss, logits, targets)
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """With `plain`, all that was gathered, for a checkpoint."""
+        return {"counts": self._counts, "loss": self._loss}
+
+    def plain(self) -> int:
+        """See `tensors`."""
+        return self._samples
+
+    def restore(self, plain: int, tensors: dict[str, torch.Tensor]) -> None:
+        """Go on from what `plain` and `tensors` gave."""
+        self._samples = plain
+        self._counts.copy_(tensors["counts"])
+        self._loss.copy_(tensors["loss"])

@@ -1,0 +1,1 @@
+"""Run folders: what a training leaves on disk, read, listed, compared and reported."""

@@ -1,0 +1,401 @@
+"""The Data page: classes, split, problems, and the images themselves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QInputDialog,
+    QSizePolicy,
+    QStackedLayout,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ftgui.data.catalog.problem_kinds import EXCLUDE, EXCLUDE_COPIES, EXCLUDE_TRAIN, KINDS
+from ftgui.data.catalog.query import Query
+from ftgui.data.catalog.records import Contents, reference
+from ftgui.data.catalog.split import Splitting
+from ftgui.protocol.recipe import Intensity
+from ftgui.ui.data.class_list import ClassList
+from ftgui.ui.data.filter_bar import BrowseBar
+from ftgui.ui.data.intensity_editor import IntensityEditor
+from ftgui.ui.data.problem_list import ProblemList
+from ftgui.ui.data.split_dialog import SplitBar, SplitEditor
+from ftgui.ui.images.image_browser import ImageBrowser
+from ftgui.ui.project.workspace import Workspace
+from ftgui.ui.toolkit import icons
+from ftgui.ui.toolkit.basics import Card, IconButton, button, heading, label
+from ftgui.ui.toolkit.search_keys import SearchKeys, focus_search
+from ftgui.ui.toolkit.theme import Theme
+from ftgui.ui.words import plural
+
+_ACTIONS = {
+    EXCLUDE: "Exclude all of these",
+    EXCLUDE_COPIES: "Exclude all but one of each",
+    EXCLUDE_TRAIN: "Exclude those for training",
+}
+
+
+class DataPage(QWidget):
+    """Shows the open project's catalog, or how to open one."""
+
+    open_wanted = Signal()
+    sample_wanted = Signal()
+    examples_wanted = Signal()
+    ask_wanted = Signal(Path)
+    """The model should say what this image is."""
+
+    def __init__(self, workspace: Workspace, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._workspace = workspace
+        self._curation = workspace.curation
+        self._theme = theme
+        self._stack = QStackedLayout(self)
+        self._stack.addWidget(self._make_empty())
+        self._stack.addWidget(self._make_full())
+        self._connect()
+        self._recolor()
+
+    # --- making -----------------------------------------------------------------------------------------------------
+
+    def _make_empty(self) -> QWidget:
+        card = Card()
+        card.body.addStretch(1)
+        self._empty_icon = label()
+        self._empty_icon.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        title = heading("Drop a folder of images here")
+        title.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        text = label(
+            "One folder per class: “ants” full of ants, “bees” full of bees.\n"
+            "Folders named train, val and test above them are recognised; a zip or tar of all this is unpacked.\n"
+            "Nothing is uploaded, changed or moved.",
+            "muted",
+        )
+        text.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        row = QHBoxLayout()
+        row.addStretch(1)
+        open_button = button("Open folder…", "Choose a folder of images (Ctrl+O)", primary=True)
+        sample_button = button("Try the sample", "Seven kinds of drawings, ready to train on")
+        open_button.clicked.connect(self.open_wanted)
+        sample_button.clicked.connect(self.sample_wanted)
+        examples_button = button("Example sets…", "Well-known sets of photos and digits, downloaded by name")
+        examples_button.clicked.connect(self.examples_wanted)
+        row.addWidget(open_button)
+        row.addWidget(sample_button)
+        row.addWidget(examples_button)
+        row.addStretch(1)
+        for widget in (self._empty_icon, title, text):
+            card.body.addWidget(widget)
+        card.body.addSpacing(8)
+        card.body.addLayout(row)
+        card.body.addStretch(1)
+        return card
+
+    def _make_full(self) -> QWidget:
+        page = QWidget()
+        layout = QHBoxLayout(page)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(10)
+        layout.addWidget(self._make_side())
+        layout.addWidget(self._make_browser(), 1)
+        return page
+
+    def _make_side(self) -> QWidget:
+        side = Card()
+        side.setFixedWidth(256)
+        new_class = IconButton("plus", "New class", ": an empty one, to drag images onto", self._theme)
+        new_class.clicked.connect(self._new_class)
+        side.body.addLayout(_titled("Classes", new_class))
+        self.classes = ClassList(self._theme)
+        side.body.addWidget(self.classes, 1)
+        self.change_split = QToolButton()
+        self.change_split.setObjectName("chip")
+        self.change_split.setText("Change…")
+        self.change_split.setAccessibleName("Change the split")
+        self.change_split.setToolTip("How many images are for training, for checking, and for a last test")
+        self.change_split.clicked.connect(self._edit_split)
+        side.body.addLayout(_titled("Split", self.change_split))
+        self.split_bar = SplitBar(self._theme)
+        side.body.addWidget(self.split_bar)
+        self.split = label("", "muted", wrap=True)
+        self.split.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.split.setToolTip(
+            "The model learns from train images only. Val images tell whether it understood or just memorised;\n"
+            "they also decide which weights are kept. Test images stay untouched until you ask for them."
+        )
+        side.body.addWidget(self.split)
+        side.body.addWidget(self._make_intensity())
+        side.body.addSpacing(4)
+        side.body.addWidget(label("Problems", "title"))
+        self.problems = ProblemList(self._theme)
+        side.body.addWidget(self.problems, 1)
+        side.body.addStretch()  # both lists are as high as their rows at most
+        return side
+
+    def _make_intensity(self) -> QWidget:
+        """Only where there are images of more than 8 bits."""
+        self.change_intensity = QToolButton()
+        self.change_intensity.setObjectName("chip")
+        self.change_intensity.setText("Change…")
+        self.change_intensity.setAccessibleName("Change the intensity range")
+        self.change_intensity.setToolTip("Which stored values are shown, and trained on, as black and as white")
+        self.change_intensity.clicked.connect(self._edit_intensity)
+        self.intensity = label("", "muted", wrap=True)
+        self.intensity.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.intensity_box = QWidget()
+        layout = QVBoxLayout(self.intensity_box)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(_titled("Intensity range", self.change_intensity))
+        layout.addWidget(self.intensity)
+        self.intensity_box.hide()
+        return self.intensity_box
+
+    def _make_browser(self) -> QWidget:
+        self.bar = BrowseBar(self._theme)
+        self.browser = ImageBrowser(self._workspace, self._theme)
+        self.grid, self.viewer = self.browser.grid, self.browser.viewer
+        self.grid.set_size(self.bar.thumbnail_size.currentText())
+        SearchKeys(self.bar.search, self.grid, typing_searches=False)
+        self.browser.card.body.insertWidget(0, self.bar)
+        self.browser.card.body.insertWidget(1, self._make_banner())
+        return self.browser
+
+    def _make_banner(self) -> QWidget:
+        """Above the images of one kind of problem: why it matters, and what to do."""
+        self.banner = QWidget()
+        layout = QVBoxLayout(self.banner)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        self.banner_text = label("", wrap=True)
+        self.fix = button("Fix", "")
+        self.fix.clicked.connect(self._fix)
+        show_all = button("Show all", "Show all images again")
+        show_all.clicked.connect(self._show_all)
+        row = QHBoxLayout()
+        row.addWidget(self.fix)
+        row.addWidget(show_all)
+        row.addStretch(1)
+        layout.addWidget(self.banner_text)
+        layout.addLayout(row)
+        self.banner.hide()
+        return self.banner
+
+    def _connect(self) -> None:
+        workspace, grid = self._workspace, self.grid
+        workspace.project_changed.connect(self._project_changed)
+        workspace.catalog_changed.connect(self._catalog_changed)
+        workspace.intensity.changed.connect(self._show_intensity)
+        self._theme.changed.connect(self._recolor)
+        self.bar.changed.connect(self._workspace.collection.make_way)
+        self.bar.changed.connect(self._browse)
+        self.bar.size_chosen.connect(grid.set_size)
+        self.classes.chosen.connect(self.bar.choose_class)
+        self.classes.renamed.connect(self._curation.rename_class)
+        self.classes.merged.connect(self._curation.rename_class)
+        self.classes.new_wanted.connect(self._new_class)
+        self.classes.images_dropped.connect(self._curation.relabel)
+        self.classes.files_dropped.connect(self._curation.add)
+        self.problems.chosen.connect(self.bar.choose_kind)
+        self.problems.file_chosen.connect(self._show_file)
+        self.problems.read_otherwise.connect(workspace.read_otherwise)
+        self.browser.found.connect(self._found)
+        self.browser.ask_wanted.connect(self.ask_wanted)
+
+    # --- showing ----------------------------------------------------------------------------------------------------
+
+    def start_search(self) -> None:
+        """To the search; an image that is looked at large makes room for it."""
+        if self._workspace.contents is None:
+            self._workspace.message.emit("info", "There are no images to search yet. Open a folder of them first.")
+            return
+        if self.viewer.isVisible():
+            self.viewer.leave()
+        focus_search(self.bar.search)
+
+    def close_threads(self) -> None:
+        """Before the program ends."""
+        self.browser.close_threads()
+
+    @Slot()
+    def _recolor(self) -> None:
+        colors = self._theme.colors
+        self._empty_icon.setPixmap(icons.pixmap("images", colors.muted, 48, self.devicePixelRatioF()))
+
+    @Slot()
+    def _project_changed(self) -> None:
+        self.browser.show_catalog(self._workspace.catalog)
+        self.bar.blockSignals(True)
+        self.bar.clear()
+        self.bar.blockSignals(False)
+        self._catalog_changed()
+
+    @Slot()
+    def _catalog_changed(self) -> None:
+        contents = self._workspace.contents
+        self._stack.setCurrentIndex(1 if contents else 0)
+        if contents is None:
+            return
+        counts = contents.counts
+        self.bar.show_classes(counts)
+        self.grid.class_names = list(counts)
+        totals: Counter[str] = sum(counts.values(), Counter())
+        self.split_bar.show_counts(totals)
+        self.split.setText(self._say_split(totals))
+        self._show_intensity()
+        if self.bar.kind and self.bar.kind not in {group.kind for group in contents.groups}:
+            self.bar.kind = ""  # the last of its images was put right
+        self._browse()
+
+    def _say_split(self, totals: Counter[str]) -> str:
+        contents = self._workspace.contents
+        assert contents is not None
+        if totals[""]:
+            return f"{totals.total():,} images so far; split when all are found"
+        parts = [f"{split} {totals[split]:,}" for split in ("train", "val", "test")]
+        origin = "split at random, each class alike"
+        if contents.split_from_folders:
+            origin = "from the folders’ names"
+        elif contents.splitting.group_by:
+            origin = "split at random, groups kept together"
+        excluded = f" · {contents.excluded:,} excluded" if contents.excluded else ""
+        return " · ".join(parts) + f"\n{origin}{excluded}"
+
+    @Slot()
+    def _show_intensity(self) -> None:
+        contents = self._workspace.contents
+        seen = contents.intensity if contents is not None else None
+        self.intensity_box.setVisible(seen is not None)
+        if seen is not None:
+            self.intensity.setText(seen.words(self._workspace.intensity.range))
+
+    def _say_problems(self) -> str:
+        contents = self._workspace.contents
+        if self._workspace.collection.scanning:
+            return "Still looking for images…"
+        if self._workspace.checking:
+            return "Still checking the images…"
+        return "" if contents and contents.groups else "None found; every image can be read."
+
+    def _whose_answers(self, contents: Contents) -> str:
+        """The run whose model says what is mislabelled."""
+        project = self._workspace.project
+        if project is None or not contents.judged_by:
+            return ""
+        return self._workspace.evaluation.named(project.runs_folder / contents.judged_by)
+
+    @Slot()
+    def _browse(self) -> None:
+        """Ask the catalog, in the background; the newest question wins."""
+        contents = self._workspace.contents
+        if contents is None:
+            return
+        self.classes.show_counts(contents.counts, self.bar.class_name)
+        self.problems.show_groups(contents.groups, self._say_problems(), self.bar.kind, self._whose_answers(contents))
+        self._show_banner()
+        self.browser.browse(self.bar.query())
+
+    @Slot(int)
+    def _found(self, count: int) -> None:
+        contents = self._workspace.contents
+        total = sum(splits.total() for splits in contents.counts.values()) + contents.excluded if contents else 0
+        self.bar.count.setText(f"{count:,} of {total:,}" if self.bar.narrow else plural(count, "image"))
+
+    def _show_banner(self) -> None:
+        kind = KINDS.get(self.bar.kind)
+        self.banner.setVisible(kind is not None)
+        if kind is not None:
+            self.banner_text.setText(f"{kind.words[0].upper()}{kind.words[1:]}. {kind.teaches}")
+            self.fix.setText(_ACTIONS.get(kind.action, "Fix"))
+            self.fix.setToolTip(f"{kind.fix} Nothing is deleted; Ctrl+Z undoes it.")
+            self.fix.setVisible(bool(kind.action))
+
+    @Slot(str, str)
+    def _show_file(self, kind: str, path: str) -> None:
+        """One of the files named in the list of problems."""
+        catalog = self._workspace.catalog
+        if catalog is None:
+            return
+        self.bar.choose_kind(kind)
+        id_ = catalog.id_of(path)
+        if id_ is not None:
+            self.browser.open_viewer(id_)
+
+    # --- hands ------------------------------------------------------------------------------------------------------
+
+    @Slot()
+    def _new_class(self) -> None:
+        name, given = QInputDialog.getText(self, "New class", "Name of the new class:")
+        if given and name.strip():
+            self._curation.create_class(name.strip())
+
+    @Slot()
+    def _edit_split(self) -> None:
+        contents, catalog = self._workspace.contents, self._workspace.catalog
+        if contents is None or catalog is None:
+            return
+        if self._workspace.engine.busy:
+            self._workspace.message.emit("warning", "A training is running; the split can be changed after it.")
+            return
+        example = catalog.example()
+        path = reference(example, catalog.root) if example else ""
+        editor = SplitEditor(contents.splitting, path, contents.split_from_folders, self)
+        editor.chosen.connect(self._split_chosen)
+        self._workspace.project_changed.connect(editor.close)
+        editor.show()
+
+    @Slot(Splitting)
+    def _split_chosen(self, splitting: Splitting) -> None:
+        if self._workspace.engine.busy:
+            self._workspace.message.emit("warning", "A training is running; the split can be changed after it.")
+            return
+        self._workspace.plan.split(splitting.val, splitting.test, splitting.seed, splitting.group_by)
+
+    @Slot()
+    def _edit_intensity(self) -> None:
+        contents = self._workspace.contents
+        if contents is None or contents.intensity is None:
+            return
+        if self._workspace.engine.busy:
+            self._workspace.message.emit("warning", "A training is running; the range can be changed after it.")
+            return
+        editor = IntensityEditor(self._workspace.recipe.dataset.intensity, contents.intensity, self)
+        editor.chosen.connect(self._intensity_chosen)
+        self._workspace.project_changed.connect(editor.close)
+        editor.show()
+
+    @Slot(object)
+    def _intensity_chosen(self, setting: Intensity) -> None:
+        if self._workspace.engine.busy:
+            self._workspace.message.emit("warning", "A training is running; the range can be changed after it.")
+            return
+        self._workspace.plan.read_with(setting)
+
+    @Slot()
+    def _show_all(self) -> None:
+        self.bar.clear()
+
+    @Slot()
+    def _fix(self) -> None:
+        """What the banner's button says."""
+        catalog, kind = self._workspace.catalog, KINDS.get(self.bar.kind)
+        if catalog is None or kind is None:
+            return
+        if kind.action == EXCLUDE_COPIES:
+            ids = catalog.copies(self.bar.kind)
+        else:
+            split = "train" if kind.action == EXCLUDE_TRAIN else ""
+            ids = catalog.find(Query(kind=self.bar.kind, split=split, excluded=False))
+        self._curation.exclude(ids)
+
+
+def _titled(text: str, right: QWidget) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.addWidget(label(text, "title"), 1)
+    row.addWidget(right)
+    return row

@@ -1,0 +1,1 @@
+"""What several pages use to show images: grid, thumbnails, viewer."""

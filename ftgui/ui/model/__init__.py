@@ -1,0 +1,1 @@
+"""The layer tree, the choice of a model, and what training it costs."""

@@ -1,0 +1,151 @@
+"""Asks the engine what the ticks would cost, whenever something changes on which that depends. No widgets."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
+
+from ftgui.protocol import messages as m
+from ftgui.ui.engine_client.crash_guard import CrashGuard
+from ftgui.ui.engine_client.worker import EngineKind, EngineState
+from ftgui.ui.project.workspace import Workspace
+
+WAIT_MILLISECONDS = 50
+"""Gathers changes that come together, e.g. a tick and what the engine calls it."""
+
+
+class Pricing(QObject):
+    """One per window.
+
+    Args:
+        workspace: whose ticks, recipe and images count.
+    """
+
+    known = Signal(object)
+    """A `Price`, or None when there is none: no data, nothing ticked, or the engine refused."""
+    measuring = Signal()
+    """The first price of a model takes a moment."""
+    withheld = Signal(str)
+    """Measuring this model ended the engine once, so it is not done by itself: a sentence. `measure_anyway` does it."""
+
+    def __init__(self, workspace: Workspace, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._workspace = workspace
+        self._asked: object = None
+        """What the latest question was about; None: there is none."""
+        self._measured = 0
+        """The model of which a price was told; of others it can't be told while they train."""
+        self._guard = CrashGuard()
+        self._training = False
+        self._priced_rows: list[int] = []
+        """What learned when the shown price was told, however it is called."""
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(WAIT_MILLISECONDS)
+        self._timer.timeout.connect(self._ask)
+        for signal in (
+            workspace.project_changed,
+            workspace.catalog_changed,
+            workspace.recipe_changed,
+            workspace.engine_changed,
+            workspace.model_changed,
+            workspace.freezing_changed,
+        ):
+            signal.connect(self._something_changed)
+        # Later, so that what it says comes after the general sentence about an engine that ended.
+        workspace.engine_changed.connect(self._engine_changed, Qt.ConnectionType.QueuedConnection)
+        workspace.steering.price_known.connect(self._known)
+        workspace.steering.price_refused.connect(self._refused)
+
+    @Slot()
+    def _something_changed(self) -> None:
+        # Not started anew by each change: the answer is to be there within 100 ms of the first.
+        if not self._timer.isActive():
+            self._timer.start()
+
+    @Slot()
+    def _ask(self) -> None:
+        workspace = self._workspace
+        if workspace.model is None or workspace.contents is None:
+            self._forget()
+        elif workspace.engine.kind is EngineKind.READY:
+            self._ask_about(workspace.ticks)
+        elif workspace.engine.kind is EngineKind.TRAINING and workspace.freezing is not None:
+            # Ticks steer a training, so their price counts there too, if the engine has measured what it trains.
+            same = self._rows() == self._priced_rows
+            if workspace.model.request == self._measured and not same:
+                self._ask_about(workspace.freezing.layers)
+
+    def _ask_about(self, layers: list[str]) -> None:
+        workspace = self._workspace
+        assert workspace.model is not None and workspace.contents is not None
+        recipe, counts = workspace.recipe, workspace.contents.counts
+        splits = [counts[name] for name in workspace.contents.class_names]
+        train, val = (sum(split[which] for split in splits) for which in ("train", "val"))
+        wrong = any(
+            p.field.startswith(("training", "augmentation")) for p in recipe.validate() if p.severity == "error"
+        )
+        if not layers or not train or wrong:
+            self._forget()
+            return
+        question = (workspace.model.request, layers, recipe, train, val)
+        if question == self._asked:
+            return
+        self._asked = question
+        if workspace.model.request != self._measured:
+            if self._guard.blames(self._subject()):
+                self.withheld.emit(
+                    "The engine ended when it measured what an epoch of this model costs, so that is not tried again by itself."
+                )
+                return
+            self._guard.begins(self._subject())
+            self.measuring.emit()
+        workspace.steering.ask_price(layers, recipe, train, val)
+
+    def _subject(self) -> str:
+        """What is measured: a model on a device."""
+        model = self._workspace.model
+        return f"cost of {model.backbone.name} on {model.device}" if model else ""
+
+    @Slot()
+    def measure_anyway(self) -> None:
+        """The person wants to know, though the engine may end."""
+        self._guard.forgive(self._subject())
+        self._asked = None
+        self._ask()
+
+    @Slot(EngineState)
+    def _engine_changed(self, state: EngineState) -> None:
+        if state.kind is EngineKind.CRASHED and not self._training:
+            if self._guard.died():
+                self._workspace.message.emit(
+                    "error",
+                    "The engine ended unexpectedly while it measured what an epoch of this model costs. Start it again: training "
+                    "may work all the same, and the measuring is not repeated by itself.",
+                )
+        elif not state.alive or state.busy:
+            self._guard.over()  # ended by the person, or in a training, which measuring gives way to
+        self._training = state.busy
+
+    def _forget(self) -> None:
+        if self._asked is not None:
+            self._asked = None
+            self.known.emit(None)
+
+    def _rows(self) -> list[int]:
+        known = self._workspace.freezing or self._workspace.model
+        return known.trainable if known else []
+
+    @Slot(m.Price)
+    def _known(self, price: m.Price) -> None:
+        self._guard.over()
+        if self._asked is not None and self._workspace.model is not None:
+            self._measured = self._workspace.model.request
+            self._priced_rows = self._rows()
+            self.known.emit(price)
+
+    @Slot()
+    def _refused(self) -> None:
+        self._guard.over()
+        self._priced_rows = []
+        # What was asked is kept, so that it is not asked again until something changes.
+        self.known.emit(None)

@@ -1,0 +1,1 @@
+"""What is open: dataset, model, ticks, recipe, training, evaluation. No widgets."""

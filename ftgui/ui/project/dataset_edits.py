@@ -1,0 +1,379 @@
+"""What the person does to the open dataset: each edit one undo step, with words. No widgets."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QThreadPool, QTimer, Signal, Slot
+from PySide6.QtGui import QUndoStack
+
+from ftgui.base.job import Job
+from ftgui.data.catalog import edits
+from ftgui.data.catalog.added_images import ADDED_FOLDER, keep_copy
+from ftgui.data.catalog.catalog import Catalog
+from ftgui.data.catalog.edits import Ids, Values
+from ftgui.data.catalog.errors import CatalogError, is_damage
+from ftgui.data.catalog.records import reference
+from ftgui.data.catalog.split import Splitting
+from ftgui.data.images.decoding import ImageError
+from ftgui.protocol.recipe import Recipe
+from ftgui.ui.project.access import LOOK_ONLY
+from ftgui.ui.project.dataset import Collection
+from ftgui.ui.project.undo_catalog import EditCatalog, Step, bring_into_step
+from ftgui.ui.toolkit.background_task import Task
+from ftgui.ui.words import plural
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Added:
+    """What came of adding images."""
+
+    catalog_path: Path
+    class_name: str
+    ids: Ids
+    refused: list[Path]
+
+
+@dataclass(frozen=True)
+class _Divided:
+    """What came of dividing the images another way."""
+
+    catalog_path: Path
+    before: Splitting
+    now: Splitting
+    splits: Values
+    """As they were."""
+
+
+class Curation(QObject):
+    """Edits the catalog that `collection` has open.
+
+    Args:
+        collection: told of every change.
+        undo_stack: where the steps go.
+        parent: owner.
+    """
+
+    said = Signal(str, str)
+    """Severity, sentence."""
+    dividing_changed = Signal()
+    """`dividing`."""
+    edited = Signal(str)
+    """What was done, to how many, e.g. ``"Relabel 12 images to bees"``: the newest step of the undo stack."""
+    taught = Signal(str)
+    """An image that the model was asked about is of this class in the dataset now: there is something new to learn."""
+    progress = Signal(str, object, object)
+    """What is going on, done, total; an empty text: nothing any more."""
+
+    def __init__(self, collection: Collection, undo_stack: QUndoStack, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._collection = collection
+        self._undo_stack = undo_stack
+        self._former: dict[Splitting, Values] = {}
+        self._dividing: Task | None = None
+        self._split_wanted: tuple[Path, Splitting] | None = None
+        """Of which catalog, and how."""
+        self._pool = QThreadPool(self)
+        self._pool.setMaxThreadCount(1)  # one after the other, in the order they were asked for
+        self._adding: Task | None = None
+        """The newest."""
+        self._taught = Path()
+        """The copy of an image that is being added because the person knows better than the model."""
+        collection.opened.connect(self._opened)
+
+    def close(self) -> None:
+        """Images that are not in the catalog yet stay out; those that are being written are all written."""
+        for task in self.findChildren(Task):
+            task.cancel()
+        self._pool.waitForDone()
+
+    # --- images -----------------------------------------------------------------------------------------------------
+
+    def relabel(self, ids: Ids, class_name: str) -> None:
+        """Images belong to this class."""
+        self._edit_images(
+            ids,
+            lambda images: f"Relabel {images} to {class_name}",
+            lambda catalog: edits.relabel(catalog, ids, class_name),
+        )
+
+    def exclude(self, ids: Ids, excluded: bool = True) -> None:
+        """Leave images out, or take them in again."""
+        self._edit_images(
+            ids,
+            lambda images: f"{'Exclude' if excluded else 'Include'} {images}",
+            lambda catalog: edits.exclude(catalog, ids, excluded),
+        )
+
+    def move(self, ids: Ids, split: str) -> None:
+        """Put images into a split by hand."""
+        self._edit_images(
+            ids, lambda images: f"Move {images} to {split}", lambda catalog: edits.move(catalog, ids, split)
+        )
+
+    def add(self, files: Sequence[Path], class_name: str) -> None:
+        """Take images from elsewhere into a class, by reference; in the background, for there may be thousands."""
+        project = self._collection.project
+        if project is None or not files or not self._may_edit():
+            return
+        self._adding = Task(partial(_add, project.catalog_path, list(files), class_name), self)
+        self._adding.progress.connect(self._adding_goes_on)
+        self._adding.done.connect(self._added)
+        self._adding.failed.connect(self._not_added)
+        self._adding.start(self._pool)
+
+    @Slot(object, object)
+    def _adding_goes_on(self, done: int, total: int) -> None:
+        self.progress.emit("adding images", done, total)
+
+    @Slot(str)
+    def _not_added(self, sentence: str) -> None:
+        self.said.emit("error", sentence)
+        self._adding_over()
+
+    def _adding_over(self) -> None:
+        if self.sender() is self._adding:
+            self._adding = None
+            if not self._collection.working:
+                self.progress.emit("", 0, 0)
+
+    @Slot(object)
+    def _added(self, outcome: _Added) -> None:
+        catalog, refused = self._collection.catalog, outcome.refused
+        if catalog is not None and catalog.path == outcome.catalog_path and outcome.ids:
+            # Of another dataset than is open by now they are in its catalog, but no step of this one.
+            self._collection.added()
+            words = f"Add {plural(len(outcome.ids), 'image')} to {outcome.class_name}"
+            self._did(words, partial(self._remove, catalog, outcome.ids))
+            if catalog.id_of(reference(self._taught, catalog.root)) in outcome.ids:
+                self.taught.emit(outcome.class_name)
+        self._adding_over()
+        if refused:
+            names = ", ".join(file.name for file in refused[:3]) + (" …" if len(refused) > 3 else "")
+            why = "not an image, unreadable, or there already"
+            self.said.emit("warning", f"{plural(len(refused), 'file')} left out ({why}): {names}")
+
+    def should_be(self, source: Path | bytes, class_name: str) -> None:
+        """An image that the model was asked about belongs to this class: one of the dataset is relabelled, any other copied
+        into the project, so that it stays, and added. `taught` follows.
+        """
+        catalog, project = self._collection.catalog, self._collection.project
+        if catalog is None or project is None or not self._may_edit():
+            return
+        if isinstance(source, Path):
+            known = catalog.id_of(reference(source.absolute(), catalog.root))
+            if known is not None:
+                self.relabel([known], class_name)
+                self.taught.emit(class_name)
+                return
+        try:
+            copy = keep_copy(source, project.folder / ADDED_FOLDER)
+        except (ImageError, OSError) as error:
+            self.said.emit("error", f"The image could not be copied into the project: {error}")
+            return
+        known = catalog.id_of(reference(copy, catalog.root))
+        if known is not None:  # taught before, perhaps wrongly
+            self.relabel([known], class_name)
+            self.taught.emit(class_name)
+            return
+        self._taught = copy
+        self.add([copy], class_name)
+
+    def _remove(self, catalog: Catalog, ids: Ids) -> Step:
+        removed = edits.remove_images(catalog, ids)
+        self._collection.edited()
+        return partial(self._put_back, catalog, ids, removed)
+
+    def _put_back(self, catalog: Catalog, ids: Ids, removed: edits.Removed) -> Step:
+        edits.put_back(catalog, removed)
+        self._collection.added()
+        return partial(self._remove, catalog, ids)
+
+    # --- classes ----------------------------------------------------------------------------------------------------
+
+    def create_class(self, class_name: str) -> None:
+        """An empty one."""
+        self._edit(f"New class {class_name}", lambda catalog: edits.create_class(catalog, class_name))
+
+    def rename_class(self, old: str, new: str) -> None:
+        """If there is a class `new` already, the two become one."""
+        contents = self._collection.contents
+        new = new.strip()
+        if contents is None or not new or new == old:
+            return
+        merging = new in contents.counts
+        words = f"Merge {old} into {new}" if merging else f"Rename {old} to {new}"
+        self._edit(words, lambda catalog: edits.rename_class(catalog, old, new))
+
+    # --- the split --------------------------------------------------------------------------------------------------
+
+    @property
+    def dividing(self) -> bool:
+        """The images are being divided another way, so who is for training is about to change."""
+        return self._dividing is not None
+
+    def split_as(self, splitting: Splitting) -> None:
+        """Bring the catalog to what the recipe says, if it says something new; in the background, for it is about every image.
+        Back at an earlier one, images are where they were then."""
+        catalog = self._collection.catalog
+        if catalog is None or self._collection.look_only or self._collection.scanning:
+            return
+        self._split_wanted = (catalog.path, splitting)
+        before = catalog.splitting
+        if self._dividing is not None or before == splitting:
+            return
+        work = partial(_split, catalog.path, before, splitting, self._former.get(splitting))
+        self._dividing = Task(work, self)
+        self._dividing.done.connect(self._divided)
+        self._dividing.failed.connect(self._not_divided)
+        self._dividing.start(self._pool)
+        self.dividing_changed.emit()
+
+    @Slot(object)
+    def _divided(self, outcome: _Divided) -> None:
+        self._dividing = None
+        catalog = self._collection.catalog
+        if catalog is not None and catalog.path == outcome.catalog_path:
+            self._former.pop(outcome.now, None)
+            self._former[outcome.before] = outcome.splits
+            self._collection.edited()
+        self.dividing_changed.emit()
+        if catalog is not None and self._split_wanted is not None:
+            path, newest = self._split_wanted
+            if path == catalog.path and newest is not outcome.now:
+                self.split_as(newest)
+
+    @Slot(str)
+    def _not_divided(self, sentence: str) -> None:
+        self._dividing = None
+        self.said.emit("error", sentence)
+        self.dividing_changed.emit()
+
+    @Slot(Recipe)
+    def _opened(self, _recipe: Recipe) -> None:
+        self._former.clear()
+
+    # --- doing it ---------------------------------------------------------------------------------------------------
+
+    def _may_edit(self) -> bool:
+        if self._collection.look_only:
+            self.said.emit("warning", LOOK_ONLY)
+        return not self._collection.look_only
+
+    def _edit_images(self, ids: Ids, words: Callable[[str], str], do: Callable[[Catalog], Values]) -> None:
+        """Told by how many images really change; where none does, there is nothing to undo.
+
+        Args:
+            words: say what is done to so many images.
+            do: returns what it replaced.
+        """
+        if ids:
+            self._edit(words(plural(len(ids), "image")), do, lambda before: words(plural(before.images, "image")))
+
+    def _edit(self, words: str, do: Callable[[Catalog], Values], done: Callable[[Values], str] | None = None) -> None:
+        """One step of undo.
+
+        Args:
+            words: what is asked for.
+            do: returns what it replaced.
+            done: says what was done; called only for edits of images, of which there may be none to change.
+        """
+        catalog = self._collection.catalog
+        if catalog is None or not self._may_edit():
+            return
+        replaced = Values()
+
+        def back(values: Values) -> Step:
+            """The step that writes these values."""
+
+            def step() -> Step:
+                before = edits.write(catalog, values)
+                self._collection.edited()
+                return back(before)
+
+            return step
+
+        def first() -> Step:
+            nonlocal replaced
+            replaced = do(catalog)
+            self._collection.edited()
+            return back(replaced)
+
+        undo = self._try(words, first)
+        if undo is None:
+            return
+        if done is None:
+            self._did(words, undo)
+        elif replaced.images:
+            self._did(done(replaced), undo)
+        else:
+            self.said.emit("info", f"{words}: nothing to change, it is so already.")
+
+    def _try(self, words: str, step: Step) -> Step | None:
+        """Do it; None if that did not work, which is said."""
+        try:
+            return step()
+        except sqlite3.Error as error:  # a full disk, or another program that holds the file for long
+            self._failed(words, error)
+            return None
+
+    def _failed(self, words: str, error: sqlite3.Error) -> None:
+        log.warning("edit failed", exc_info=error)
+        if is_damage(error):
+            self._collection.trouble(error)
+        elif "locked" in str(error):
+            why = "The project is being written to by another program, or by the search for images. Try again in a moment."
+            self.said.emit("error", f"“{words}” was not done. {why}")
+        else:
+            self.said.emit("error", f"“{words}” could not be saved: {error}.")
+
+    def _step_failed(self, words: str, error: sqlite3.Error) -> None:
+        self._failed(words, error)
+        QTimer.singleShot(0, self, self._bring_into_step)  # the stack is in the middle of the step
+
+    @Slot()
+    def _bring_into_step(self) -> None:
+        bring_into_step(self._undo_stack)
+
+    def _did(self, words: str, undo: Step) -> None:
+        self._undo_stack.push(EditCatalog(words, undo, self._step_failed))
+        self.said.emit("info", f"{words}. Ctrl+Z undoes it.")
+        self.edited.emit(words)
+
+
+def _split(catalog_path: Path, before: Splitting, splitting: Splitting, back: Values | None, job: Job) -> _Divided:
+    """On a thread of the pool.
+
+    Raises:
+        CatalogError: it can't be saved.
+    """
+    job.progress(0)
+    try:
+        with Catalog(catalog_path) as catalog:
+            splits = edits.split_again(catalog, splitting, back)
+    except sqlite3.Error as error:
+        log.warning("splitting failed", exc_info=error)
+        raise CatalogError(f"“Change split” could not be saved: {error}.") from error
+    return _Divided(catalog_path, before, splitting, splits)
+
+
+def _add(catalog_path: Path, files: list[Path], class_name: str, job: Job) -> _Added:
+    """On a thread of the pool.
+
+    Raises:
+        CatalogError: they can't be saved.
+    """
+    try:
+        with Catalog(catalog_path) as catalog:
+            ids, refused = edits.add_images(catalog, files, class_name, job)
+    except sqlite3.Error as error:  # as in `Curation._try`
+        log.warning("adding images failed", exc_info=error)
+        raise CatalogError(f"“Add images” could not be saved: {error}.") from error
+    return _Added(catalog_path, class_name, ids, refused)

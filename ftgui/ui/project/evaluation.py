@@ -1,0 +1,368 @@
+"""What the present model says of labelled images: of the open dataset, or of another folder. No widgets."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+from PySide6.QtCore import QObject, QThreadPool, Signal, Slot
+
+from ftgui.base.job import Job
+from ftgui.data.catalog.catalog import Catalog
+from ftgui.data.metrics import Answers, Counts
+from ftgui.data.project import Project, project_place, read_evaluation, run_number
+from ftgui.data.scanning.archive import unpacked
+from ftgui.protocol import messages as m
+from ftgui.protocol.recipe import Recipe
+from ftgui.ui.engine_client.worker import EngineKind
+from ftgui.ui.toolkit.background_task import Task
+from ftgui.ui.words import few
+
+if TYPE_CHECKING:
+    from ftgui.ui.project.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+MOST_JUDGED = 3000
+"""Images that the model looks at by itself after a training; of more only when it is asked to: on a CPU it takes a minute."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The figures there are to show now."""
+
+    class_names: list[str]
+    confusion: Counts
+    """(K, K), rows true."""
+    answers: Answers | None
+    """Image by image; None: only the figures of the run's end are known."""
+    loss: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A labelled folder that is not the open dataset."""
+
+    path: Path
+    catalog: Catalog
+
+
+class Evaluation(QObject):
+    """Part of a `Workspace`.
+
+    Args:
+        workspace: whose model answers.
+    """
+
+    changed = Signal()
+    """`shown`, or why there is nothing."""
+    set_changed = Signal()
+    """Other images are judged: another folder, or the dataset again."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__(workspace)
+        self._workspace = workspace
+        self._pool = QThreadPool(self)
+        self._counting: Task | None = None
+        self._opening: Task | None = None
+        self._wanted: list[str] | None = None
+        """Splits to look at as soon as the engine is ready; empty: all; None: nothing is wanted."""
+        self._judging_folder = False
+        self._ended: tuple[Path, m.Evaluation | None] | None = None
+        """The run that ended last in this window, and its figures; the disk may not have taken them."""
+        self.shown: Shown | None = None
+        self.split = "val"
+        """Whose figures are shown; empty: of all images."""
+        self.folder: Folder | None = None
+        self.run: Path | None = None
+        """Whose model the answers in the open dataset's catalog are of."""
+        workspace.project_changed.connect(self._project_changed)
+        workspace.catalog_changed.connect(self.count)
+        workspace.steering.judged.connect(self._judged)
+        workspace.steering.not_judged.connect(self._not_judged)
+        workspace.training_event.connect(self._training_event)
+        workspace.model_changed.connect(self._model_changed)
+
+    # --- what is shown ----------------------------------------------------------------------------------------------
+
+    @property
+    def catalog(self) -> Catalog | None:
+        """Of the images that are judged; on the main thread only."""
+        return self.folder.catalog if self.folder else self._workspace.catalog
+
+    def choose_split(self, split: str) -> None:
+        """Figures of this split's images; empty: of all. Of the open dataset."""
+        self._leave_folder()
+        self.split = split
+        self.count()
+
+    def close(self) -> None:
+        """Let go of everything."""
+        for task in (self._counting, self._opening):
+            if task is not None:
+                task.cancel()
+        self._pool.waitForDone()
+        if self.folder is not None:
+            self.folder.catalog.close()
+            self.folder = None
+
+    @Slot()
+    def count(self) -> None:
+        """Count the answers anew, in the background; `changed` follows."""
+        catalog = self.catalog
+        if self._counting is not None:
+            self._counting.cancel()
+            self._counting = None
+        if catalog is None:
+            self._show(None)
+            return
+        split = "" if self.folder else self.split
+        self._counting = Task(partial(_count, catalog.path, split), self)
+        self._counting.done.connect(self._counted)
+        self._counting.failed.connect(self._trouble)
+        self._counting.start(self._pool)
+
+    @Slot(object)
+    def _counted(self, outcome: tuple[Answers, str]) -> None:
+        if self.sender() is not self._counting:
+            return
+        self._counting = None
+        answers, run = outcome
+        project = self._workspace.project
+        if self.folder is None:
+            self.run = project.runs_folder / run if project and run else None
+        if len(answers.labels):
+            self._show(Shown(answers.class_names, answers.confusion(), answers))
+        else:
+            self._show(self._at_the_end_of_the_run() if self.folder is None else None)
+
+    def _at_the_end_of_the_run(self) -> Shown | None:
+        """The run's own figures, where its model has not looked at single images yet."""
+        run = self._workspace.model_run
+        evaluation = self.figures_of(run) if run and self.split == "val" else None
+        if evaluation is None:
+            return None
+        self.run = run
+        confusion = np.array(evaluation.confusion, np.int64)
+        return Shown(evaluation.class_names, confusion, None, evaluation.loss)
+
+    def figures_of(self, run: Path) -> m.Evaluation | None:
+        """That a run ended with."""
+        if self._ended is not None and self._ended[0] == run:
+            return self._ended[1]
+        return read_evaluation(run)
+
+    @Slot(object)
+    def _training_event(self, event: object) -> None:
+        if isinstance(event, m.TrainingFinished):
+            self._ended = (Path(event.run_folder), event.evaluation)
+            self.count()
+
+    def _show(self, shown: Shown | None) -> None:
+        self.shown = shown
+        self.changed.emit()
+
+    @Slot()
+    def _project_changed(self) -> None:
+        self._wanted = None
+        self.split = "val"
+        self._leave_folder()
+        self._workspace.steering.forget_judging()
+        self.set_changed.emit()
+        self.count()
+
+    @Slot(str)
+    def _trouble(self, sentence: str) -> None:
+        if self.sender() is self._opening:
+            self._opening = None
+            self._workspace.side_work_over()
+        self._workspace.message.emit("error", sentence)
+
+    # --- another folder ---------------------------------------------------------------------------------------------
+
+    def open_folder(self, path: Path) -> None:
+        """Judge the model on a folder of labelled images, or an archive of one: nothing of it is learned."""
+        project, why = self._workspace.project, self.not_now_because()
+        if not why and self._workspace.steering.judging:
+            why = "The model is still looking at other images; wait until it has seen them."
+        if project is None or why:
+            self._workspace.message.emit("warning", why or "Open a dataset first.")
+            return
+        if self._opening is not None:
+            self._opening.cancel()
+        names = tuple(self._workspace.model.class_names) if self._workspace.model else ()
+        self._opening = Task(partial(_scan, project, path, names), self)
+        self._opening.done.connect(self._opened)
+        self._opening.failed.connect(self._trouble)
+        self._opening.progress.connect(self._scanning)
+        self._opening.start(self._pool)
+
+    @Slot(object, object)
+    def _scanning(self, done: int, total: int) -> None:
+        if self.sender() is self._opening:
+            self._workspace.show_side_work("looking through the folder", done, total)
+
+    @Slot(object)
+    def _opened(self, outcome: tuple[Path, Path, list[str]]) -> None:
+        if self.sender() is not self._opening:
+            return
+        self._opening = None
+        self._workspace.side_work_over()
+        if self._workspace.steering.judging or self.not_now_because():
+            self._workspace.message.emit("warning", "The model is busy with something else by now; try again after it.")
+            return
+        path, catalog_path, classes = outcome
+        known = self._workspace.model.class_names if self._workspace.model else []
+        if not set(classes) & set(known):
+            self._workspace.message.emit(
+                "warning",
+                f"“{path.name}” can't be evaluated: its classes ({few(classes)}) are not those the model knows ({few(known)}).",
+            )
+            return
+        self._leave_folder()
+        self.folder = Folder(path, Catalog(catalog_path))
+        self.folder.catalog.forget_judged()
+        self.set_changed.emit()
+        self.count()
+        self._judging_folder = True
+        self._workspace.steering.judge(m.Judge(0, str(catalog_path)))
+
+    def _leave_folder(self) -> None:
+        if self._opening is not None:
+            self._opening.cancel()
+            self._opening = None
+        if self.folder is not None:
+            if self._judging_folder:
+                self._judging_folder = False
+                self._workspace.steering.forget_judging()
+            folder, self.folder = self.folder, None
+            self.set_changed.emit()
+            folder.catalog.close()
+
+    # --- asking the model -------------------------------------------------------------------------------------------
+
+    def not_now_because(self) -> str:
+        """Why the model can't be asked about all images now, in a sentence; empty when it can."""
+        workspace = self._workspace
+        why = workspace.no_rate_test_because()
+        if why:
+            return why
+        if workspace.steering.testing:
+            return "Learning rates are being tried."
+        return "" if workspace.model_is_trained else "The model has learned nothing yet; train it first."
+
+    @Slot()
+    def look(self) -> None:
+        """Ask about every image; what the model says goes into the catalog, where it can be filtered and sorted by."""
+        self.look_at([])
+
+    def look_at(self, splits: list[str]) -> None:
+        """Ask about the images of these splits; empty: all."""
+        workspace = self._workspace
+        project = workspace.project
+        if project is None or self.not_now_because() or workspace.steering.judging:
+            return
+        self._leave_folder()
+        run = workspace.model_run
+        workspace.collection.forget_judged(run.name if run else "")
+        workspace.steering.judge(m.Judge(0, str(project.catalog_path), splits, str(run) if run else ""))
+
+    def want(self) -> None:
+        """The model is new: let it look at the images as soon as it can, at as many as take seconds."""
+        contents = self._workspace.contents
+        if contents is None:
+            return
+        self._workspace.collection.forget_judged("")
+        counts = contents.counts.values()
+        held_out = sum(splits["val"] + splits["test"] for splits in counts)
+        if sum(splits.total() for splits in counts) <= MOST_JUDGED:
+            self._wanted = []
+        elif held_out <= MOST_JUDGED:
+            self._wanted = ["val", "test"]
+        self.go_on()
+
+    def go_on(self) -> None:
+        """The engine may be ready for what was wanted."""
+        if self._wanted is not None and self._workspace.engine.kind is EngineKind.READY and not self.not_now_because():
+            wanted, self._wanted = self._wanted, None
+            self.look_at(wanted)
+
+    @Slot()
+    def _not_judged(self) -> None:
+        """Of a folder there is nothing to show then; the dataset's figures are as they were."""
+        self._leave_folder()
+        self.count()
+
+    @Slot()
+    def _model_changed(self) -> None:
+        """What another run's model said of the images, e.g. one that trained in a terminal, is not what this one says."""
+        run, catalog = self._workspace.model_run, self._workspace.catalog
+        if run is not None and catalog is not None and catalog.judged_by not in ("", run.name):
+            self.want()
+        else:
+            self.go_on()
+
+    @Slot(m.Judged)
+    def _judged(self, event: m.Judged) -> None:
+        workspace = self._workspace
+        said = list(zip(event.paths, event.predictions, event.confidences, event.losses, strict=True))
+        if not self._judging_folder:
+            workspace.collection.record_judged(said)
+        elif self.folder is not None:
+            self.folder.catalog.record_judged(said)
+        if event.over:
+            workspace.side_work_over()
+            if self._judging_folder:
+                self._judging_folder = False
+                self.count()
+            else:
+                workspace.collection.refresh()
+        else:
+            workspace.show_side_work("the model looks at all images", event.done, event.total)
+
+    def title(self) -> str:
+        """What is evaluated, and which run's model: ``"Run 7 on the validation images"``, ``"Run 7 (96.1 %) on “trip”"``."""
+        of = {"val": "the validation images", "test": "the test images", "train": "the training images"}
+        on = f"“{self.folder.path.name}”" if self.folder else of.get(self.split, "all images")
+        # A folder is always judged by the model in use; answers in the dataset's catalog may be of another run.
+        run = self._workspace.model_run if self.folder else self.run
+        named = self.named(run, figure=bool(self.folder) or self.split != "val") if run else ""
+        return f"{named or 'The model'} on {on}"
+
+    def named(self, run: Path, figure: bool = True) -> str:
+        """E.g. ``"Run 7 (96.1 %)"``, with its validation accuracy; empty for a folder that is not called like a run's."""
+        known, number = self._workspace.present.runs.get(run), run_number(run)
+        return f"Run {number}" + (f" ({known.figure})" if known and figure else "") if number else ""
+
+
+def _count(catalog_path: Path, split: str, job: Job) -> tuple[Answers, str]:
+    job.progress(0)
+    with Catalog(catalog_path, read_only=True) as catalog:
+        return catalog.answers(split), catalog.judged_by
+
+
+def _scan(project: Project, folder: Path, names: tuple[str, ...], job: Job) -> tuple[Path, Path, list[str]]:
+    """Take a folder in as a collection of its own, below the project.
+
+    Args:
+        project: whose model is judged.
+        folder: of labelled images, or an archive of them.
+        names: the model's classes, as it spells them: “Cat” in the folder is its “cat”.
+        job: progress in images.
+
+    Returns:
+        the folder, its catalog, and the names of its classes.
+    """
+    own = Project(project_place(folder, below=project.folder / "evaluations"))
+    own.folder.mkdir(parents=True, exist_ok=True)
+    recipe = Recipe()
+    # Nobody trains on these, so none need be held out.
+    dataset = msgspec.structs.replace(recipe.dataset, val_fraction=0.0)
+    own.fill(unpacked(folder, job), msgspec.structs.replace(recipe, dataset=dataset), job, known=names)
+    with own.catalog() as catalog:
+        return folder, own.catalog_path, sorted(catalog.counts())

@@ -1,0 +1,43 @@
+"""With which intensity range the open dataset's images of more than 8 bits are shown: what the recipe says and what was seen."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from ftgui.data.images.intensity import IntensityRange
+from ftgui.data.images.intensity_survey import resolved
+from ftgui.ui.project.dataset import Collection
+from ftgui.ui.project.recipe_editor import Plan
+
+
+class DatasetIntensity(QObject):
+    """Follows recipe and catalog, and has the images checked anew when the range is another.
+
+    Args:
+        plan: has the recipe.
+        collection: the open dataset.
+        parent: owner.
+    """
+
+    changed = Signal()
+    """`range`."""
+
+    def __init__(self, plan: Plan, collection: Collection, parent: QObject) -> None:
+        super().__init__(parent)
+        self._plan = plan
+        self._collection = collection
+        self.range: IntensityRange | None = None
+        """None: the full range of the files."""
+        plan.changed.connect(self.refresh)
+        collection.changed.connect(self.refresh)
+
+    @Slot()
+    def refresh(self) -> None:
+        """Look again at what is wanted and known."""
+        setting = self._plan.recipe.dataset.intensity
+        self._collection.read_with(setting)
+        contents = self._collection.contents
+        found = resolved(setting, contents.intensity if contents is not None else None)
+        if found != self.range:
+            self.range = found
+            self.changed.emit()

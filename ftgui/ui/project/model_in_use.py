@@ -1,0 +1,227 @@
+"""Which run's model answers, and which run is training. No widgets."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from ftgui.protocol import messages as m
+from ftgui.protocol.recipe import Backbone
+from ftgui.runs.model_folder import has_model, run_folder_of
+from ftgui.runs.model_in_use import (
+    TrainedRun,
+    TrainedRuns,
+    Verdict,
+    compare,
+    read_trained_run,
+    run_in_use,
+    why_in_use,
+    write_choice,
+)
+from ftgui.ui.engine_client.worker import EngineState
+
+if TYPE_CHECKING:
+    from ftgui.ui.project.workspace import Workspace
+
+
+class PresentRun(QObject):
+    """Part of a `Workspace`: brings the engine's model and the run that is to be in use together.
+
+    What is to be in use says `ftgui.runs.model_in_use`. The engine's memory may hold something else for a while: after each
+    training it holds what that run learned.
+    """
+
+    changed = Signal()
+    """Another run is in use, or its figure is another."""
+    not_loaded = Signal()
+    """The model that was asked for last could not be had; the one before stays."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__(workspace)
+        self._workspace = workspace
+        self._chosen = self._chosen_before = ""
+        """Name of the folder of the run the person chose."""
+        self._asked: TrainedRun | None = None
+        self._unloadable: set[Path] = set()
+        """Their models are damaged."""
+        self._in_memory: Path | None = None
+        """The run that ended last in this window: the engine has its weights even if the disk did not take them."""
+        self.runs: dict[Path, TrainedRun] = {}
+        """Those that left a model, by folder."""
+        self.run: TrainedRun | None = None
+        """Whose weights the engine has, or is about to have again; None: none, the head is untrained."""
+        self.verdict = Verdict("", None)
+        """On the run that ended last in this window."""
+        self.training: Path | None = None
+        """The run that goes on, or was asked to begin."""
+        workspace.project_changed.connect(self._project_changed)
+        workspace.training_event.connect(self._event)
+        workspace.engine_changed.connect(self._engine)
+
+    @property
+    def folder(self) -> Path | None:
+        """Of the run in use."""
+        return self.run.folder if self.run else None
+
+    @property
+    def chosen(self) -> str:
+        """Name of the folder of the run the person chose; empty: the best finished one is in use."""
+        return self._chosen
+
+    @property
+    def words(self) -> str:
+        """Of the run in use, e.g. ``"run 3 (96.1 %)"``; empty: none is."""
+        return self.run.words if self.run else ""
+
+    @property
+    def why(self) -> str:
+        """It is in use, in a sentence; empty: none is."""
+        return why_in_use(self.run, self._chosen) if self.run else ""
+
+    # --- choosing ---------------------------------------------------------------------------------------------------
+
+    def choose(self, run_folder: Path | None) -> None:
+        """The person wants this run to be in use from now on, or, with None, the best finished one; load the model next.
+
+        It is remembered for the project as soon as the engine has it.
+        """
+        self._chosen_before, self._chosen = self._chosen, run_folder.name if run_folder else ""
+        if run_folder is not None:
+            self._unloadable.discard(run_folder)
+            self.runs[run_folder] = read_trained_run(run_folder)  # another program may have trained it meanwhile
+
+    @property
+    def wanted(self) -> Path | None:
+        """The run that is in use as soon as the engine has its model."""
+        found = self._pick(self._workspace.recipe.backbone)
+        return found.folder if found else None
+
+    def to_load(self, backbone: Backbone) -> Path | None:
+        """The run whose model is to be loaded; `loaded` or `failed` follows."""
+        self._asked = self._pick(backbone)
+        return self._asked.folder if self._asked else None
+
+    def loaded(self, trained: bool) -> bool:
+        """The engine has the model that was asked for last, with what it learned or without.
+
+        Returns:
+            False: the weights could not be used, so another run is to be loaded.
+        """
+        asked = self._asked
+        if not trained and asked is not None and self._fits(asked):
+            self._unloadable.add(asked.folder)
+            self._chosen = self._chosen_before if self._chosen == asked.folder.name else self._chosen
+            self._chosen_before = self._chosen
+            self.not_loaded.emit()
+            return False
+        self._in_memory = None
+        self._keep_choice()
+        self._set(asked if trained else None)
+        return True
+
+    def failed(self) -> None:
+        """The engine could not have it: what it has, it still has."""
+        self._chosen = self._chosen_before
+        self.not_loaded.emit()
+
+    def _keep_choice(self) -> None:
+        project = self._workspace.project
+        if project is None or self._chosen == self._chosen_before or self._workspace.access.look_only:
+            return  # the project's choice is the other window's, if one took it over meanwhile
+        self._chosen_before = self._chosen
+        try:
+            write_choice(project, self._chosen)
+        except OSError as error:
+            self._workspace.message.emit("warning", f"Which run is in use could not be saved: {error}")
+
+    def _pick(self, backbone: Backbone) -> TrainedRun | None:
+        there = [run for run in self.runs.values() if run.folder not in self._unloadable and self._is_there(run)]
+        fitting = [run for run in there if self._fits(run)]
+        # Of one with other classes the engine says what is different.
+        return run_in_use(fitting, self._chosen, backbone) or run_in_use(there, self._chosen, backbone)
+
+    def _is_there(self, run: TrainedRun) -> bool:
+        return run.folder == self._in_memory or has_model(run.folder)
+
+    def _fits(self, run: TrainedRun) -> bool:
+        """It knows the classes of now, perhaps under other names."""
+        contents = self._workspace.contents
+        if contents is None or not run.class_names or sorted(run.class_names) == sorted(contents.class_names):
+            return True
+        return sorted(self._workspace.names_now(run.folder)) == sorted(contents.class_names)
+
+    def _set(self, run: TrainedRun | None) -> None:
+        if run != self.run:
+            self.run = run
+            self.changed.emit()
+
+    # --- what happens -----------------------------------------------------------------------------------------------
+
+    def know(self, trained: TrainedRuns) -> None:
+        """What the project that is about to open has."""
+        self.runs = {run.folder: run for run in trained.runs}
+        self._chosen = self._chosen_before = trained.chosen
+        self._unloadable.clear()
+        self._in_memory = None
+
+    def ended(self, event: m.TrainingFinished) -> Verdict:
+        """A training has ended. If `run` is not the one that did, the engine has to load that again.
+
+        Returns:
+            what this means for the model in use; `verdict` keeps it.
+        """
+        self.verdict = self._judge_end(event) if event.usable and event.steps else Verdict("", None)
+        return self.verdict
+
+    def _judge_end(self, event: m.TrainingFinished) -> Verdict:
+        workspace, folder, before = self._workspace, Path(event.run_folder), self.run
+        new = self.runs[folder] = TrainedRun(
+            folder,
+            event.reason,
+            event.best_accuracy,
+            self.runs[folder].started if folder in self.runs else time.time() - event.seconds,
+            event.validation,
+            workspace.run_recipe.backbone,
+            tuple(event.evaluation.class_names) if event.evaluation else (),
+        )
+        self._in_memory = folder
+        self._unloadable.discard(folder)
+        now = self._pick(workspace.recipe.backbone)
+        self._set(now)
+        if workspace.comparing:
+            return Verdict("", None)
+        said = compare(new, now, before, self._chosen)
+        return Verdict(said.sentence, None) if event.unsaved else said  # what is in memory only can't be loaded again
+
+    def saved(self, folder: Path) -> None:
+        """A model that the disk did not take at first lies in this folder now. Where that is its run's own, the run is done
+        only now: compare `wanted` with `folder`."""
+        run = run_folder_of(folder)
+        if run in self.runs:
+            self.runs[run] = read_trained_run(run)
+
+    @Slot()
+    def _project_changed(self) -> None:
+        self._set(None)
+
+    @Slot(EngineState)
+    def _engine(self, state: EngineState) -> None:
+        if not state.alive:  # it may have gone before it began
+            self._in_memory = None
+            self._over()
+
+    @Slot(object)
+    def _event(self, event: object) -> None:
+        if isinstance(event, m.TrainingFinished) and event.usable and event.steps:
+            self.training = None
+        elif event is None or isinstance(event, m.TrainingFinished):
+            self._over()
+
+    def _over(self) -> None:
+        """With nothing learned. A run that was to be continued may have lost the end it had."""
+        folder, self.training = self.training, None
+        if folder in self.runs:
+            self.runs[folder] = read_trained_run(folder)

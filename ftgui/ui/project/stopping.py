@@ -1,0 +1,73 @@
+"""Stopping a training that does not stop: after some seconds the person may end the engine. No widgets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+from ftgui.data.project import continuable, run_number
+from ftgui.runs.model_folder import has_model
+from ftgui.ui.engine_client.worker import EngineKind, EngineState
+
+PATIENCE_MILLISECONDS = 10_000
+"""A step of a large model on a CPU takes seconds, and writing its weights does too."""
+
+
+class Stopping(QObject):
+    """Follows the engine's state.
+
+    Args:
+        kill: ends the engine's process.
+        parent: owner.
+    """
+
+    changed = Signal()
+    """`takes_long`."""
+
+    def __init__(self, kill: Callable[[], None], parent: QObject) -> None:
+        super().__init__(parent)
+        self._kill = kill
+        self.takes_long = False
+        """Stop was asked for a while ago, and the engine has not come to it."""
+        self._patience = QTimer(self)
+        self._patience.setSingleShot(True)
+        self._patience.setInterval(PATIENCE_MILLISECONDS)
+        self._patience.timeout.connect(self._over)
+
+    def engine(self, state: EngineState) -> None:
+        """The engine is in another state."""
+        if state.kind is EngineKind.STOPPING:
+            self._patience.start()
+            return
+        self._patience.stop()
+        self._set(False)
+
+    @Slot()
+    def _over(self) -> None:
+        self._set(True)
+
+    def _set(self, takes_long: bool) -> None:
+        if takes_long != self.takes_long:
+            self.takes_long = takes_long
+            self.changed.emit()
+
+    @Slot()
+    def end_engine(self) -> None:
+        """Kill it, if it has been asked long enough; a new one is started."""
+        if self.takes_long:
+            self._kill()
+
+
+def what_is_left(run_folder: Path | None) -> str:
+    """What a run has on disk whose engine is gone, in sentences; empty where there was no run. Reads small files."""
+    if run_folder is None:
+        return ""
+    number, run = run_number(run_folder), continuable(run_folder)
+    model = (
+        f"The best weights of run {number} so far are in its folder."
+        if has_model(run_folder)
+        else f"Run {number} left no model."
+    )
+    return f"{model} It can be continued from step {run.step:,}." if run is not None else model

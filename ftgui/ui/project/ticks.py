@@ -1,0 +1,154 @@
+"""Which layers are ticked: what the person asked for, and whether the engine's model is that way yet. No widgets."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, Signal
+
+from ftgui.protocol import messages as m
+from ftgui.protocol.layer_names import LayerNames, UnknownLayerError
+from ftgui.ui.project.recipe_editor import Plan
+
+log = logging.getLogger(__name__)
+
+
+class LayerTicks(QObject):
+    """Between trainings the selected phase says what is asked for, in a training the last tick of the person.
+
+    The engine may answer late: it may be computing the frozen part, measuring a price, or be paused.
+
+    Args:
+        plan: whose selected phase is ticked.
+        send: takes a command for the engine.
+        next_request: gives a new request number.
+        parent: owner.
+    """
+
+    changed = Signal()
+    """`shown`, `pending` or `learning`."""
+
+    def __init__(
+        self, plan: Plan, send: Callable[[m.Command], None], next_request: Callable[[], int], parent: QObject
+    ) -> None:
+        super().__init__(parent)
+        self._plan = plan
+        self._send = send
+        self._next_request = next_request
+        self.names: LayerNames | None = None
+        """Of the engine's model; None: there is none."""
+        self.learning: frozenset[int] = frozenset()
+        """Units of the model that learn, as the engine said last."""
+        self._training = False
+        self._steered: frozenset[int] | None = None
+        """Asked for in the running training and not answered yet."""
+        self._request = 0
+        self._held: object = None
+        """What the engine was asked for last between trainings."""
+
+    @property
+    def shown(self) -> frozenset[int]:
+        """Units that are ticked: what was asked for."""
+        if self._training:
+            return self.learning if self._steered is None else self._steered
+        units = self._resolve(self._plan.ticks)
+        return self.learning if units is None else units
+
+    @property
+    def pending(self) -> bool:
+        """The engine has not done yet what was asked for."""
+        return self.shown != self.learning
+
+    @property
+    def asked_names(self) -> list[str]:
+        """The shortest names of `shown`."""
+        return self.names.shortest(self.shown) if self.names is not None else []
+
+    def are(self, layers: list[str]) -> bool:
+        """Exactly these layers learn in the engine's model; also where the model has no layers of such names, for what
+        can't be compared is no deviation."""
+        units = self._resolve(layers)
+        return units is None or units == self.learning
+
+    def _resolve(self, layers: list[str]) -> frozenset[int] | None:
+        """None: this model has no such layers."""
+        try:
+            return self.names.resolve(layers) if self.names is not None else None
+        except UnknownLayerError as error:
+            log.info("%s", error)  # the engine, which is asked for them all the same, tells the person
+            return None
+
+    # --- what the person wants --------------------------------------------------------------------------------------
+
+    def tick(self, layers: list[str], words: str) -> None:
+        """Let exactly these layers learn: in the selected phase, or in a training from the next step on.
+
+        Args:
+            layers: names, of any kind that `LayerNames.resolve` takes.
+            words: for undo.
+        """
+        if self.names is None:
+            return
+        if self._training:
+            self._steered = self._resolve(layers)
+            self._request = self._next_request()
+            self._send(m.SetTrainable(self._request, self.names.canonical(layers)))
+            self.changed.emit()
+        else:
+            self._plan.tick(self.names.canonical(layers), words)
+
+    def send(self) -> None:
+        """Bring the engine to what the selected phase says, whatever changed it: a tick, a click on a phase, undo."""
+        ticks = self._plan.ticks
+        units = self._resolve(ticks)
+        wanted = ticks if units is None else units
+        if self.names is not None and not self._training and wanted != self._held:
+            self._held = wanted
+            self._request = self._next_request()
+            self._send(m.SetTrainable(self._request, ticks))
+        self.changed.emit()
+
+    # --- what the engine does ---------------------------------------------------------------------------------------
+
+    def model_loaded(self, event: m.ModelLoaded | None) -> None:
+        """Another model, or none. Not told by `changed`: who shows the ticks has to show the new tree first."""
+        self.names = LayerNames(event.layers) if event is not None else None
+        self.learning = frozenset(event.trainable) if event is not None else frozenset()
+        self._held = self.learning
+        self._steered = None
+
+    def not_known(self) -> None:
+        """What the engine was asked for may not be what its model is: `send` asks again."""
+        self._held = None
+
+    def training_begins(self, first: list[str]) -> None:
+        """A run was asked for.
+
+        Args:
+            first: layers of its first phase; empty: not known.
+        """
+        self._training = True
+        self._request = 0  # the phase's own report answers
+        self._steered = (self._resolve(first) if first else None) or None
+        self.changed.emit()
+
+    def training_is_over(self) -> None:
+        """The selected phase counts again; `send` has to follow."""
+        self._training = False
+        self._steered = None
+        self._held = None  # it has ticked as its phases wanted
+        self.changed.emit()
+
+    def told(self, event: m.FreezingChanged) -> None:
+        """What learns now."""
+        self.learning = frozenset(event.trainable)
+        if event.request == self._request:
+            self._steered = None
+        self.changed.emit()
+
+    def refused(self, event: m.CommandFailed) -> None:
+        """A `SetTrainable` was not done: all is as it was."""
+        if event.request == self._request:
+            self._steered = None
+            self.changed.emit()

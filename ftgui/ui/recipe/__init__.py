@@ -1,0 +1,1 @@
+"""The form of a recipe: phases, fields, presets, schedule, augmentation."""

@@ -1,0 +1,1 @@
+"""The Runs page and everything only it uses."""

@@ -1,0 +1,342 @@
+"""The runs of the open project and what can be done with them: signals out, intentions in. No widgets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QFile, QObject, QThreadPool, Signal, Slot
+
+from ftgui.base.job import Job
+from ftgui.data.project import continuable
+from ftgui.protocol import messages as m
+from ftgui.protocol import recipe as recipes
+from ftgui.protocol.recipe import Recipe, RecipeError
+from ftgui.runs.index import list_runs
+from ftgui.runs.model_folder import BEST_FOLDER, ModelError, read_about
+from ftgui.runs.notes import write_words
+from ftgui.runs.record import RECIPE_FILE, RunRecord
+from ftgui.runs.report.report import write_report
+from ftgui.runs.tensorboard import TensorBoardError, write_event_files
+from ftgui.ui.engine_client.worker import EngineKind
+from ftgui.ui.project.access import LOOK_ONLY
+from ftgui.ui.project.workspace import Workspace
+from ftgui.ui.toolkit.background_task import Task
+from ftgui.ui.words import few, plural
+
+
+class Runs(QObject):
+    """Follows a workspace. Reading and writing is done on a thread of its own, one thing after the other.
+
+    Args:
+        workspace: whose project.
+        parent: owner.
+    """
+
+    changed = Signal()
+    """`records`, or which of them is in use or goes on."""
+    allowed = Signal()
+    """What may be done with them."""
+    said = Signal(str, str)
+    """Severity, sentence."""
+    reported = Signal(Path)
+    """This report was written."""
+
+    def __init__(self, workspace: Workspace, parent: QObject) -> None:
+        super().__init__(parent)
+        self._workspace = workspace
+        self.records: list[RunRecord] = []
+        self.read = False
+        """`records` are of the open project; before, nothing is known yet."""
+        self.pool = QThreadPool(self)
+        self.pool.setMaxThreadCount(1)
+        self._reading: Task | None = None
+        self._again = False
+        self._errands: dict[QObject, Callable[[Any], None]] = {}
+        """What comes after each, on this thread: a plain function would be called on the pool's."""
+        workspace.project_changed.connect(self._project_changed)
+        workspace.training_event.connect(self._event)
+        workspace.present.changed.connect(self.changed)
+        workspace.engine_changed.connect(self.allowed)
+        workspace.recipe_changed.connect(self.allowed)
+        workspace.model_changed.connect(self.allowed)
+        workspace.access.changed.connect(self.allowed)
+        self.refresh()
+
+    def close_threads(self) -> None:
+        """Before the window goes."""
+        if self._reading is not None:
+            self._reading.cancel()
+        self.pool.waitForDone()
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+
+    @Slot()
+    def refresh(self) -> None:
+        """Look at the folders again."""
+        project = self._workspace.project
+        if project is None:
+            return
+        if self._reading is not None:
+            self._again = True
+            return
+        folder = project.runs_folder
+        self._reading = Task(lambda job: list_runs(folder, job), self)
+        self._reading.done.connect(self._listed)
+        self._reading.failed.connect(self._not_listed)
+        self._reading.start(self.pool)
+
+    @Slot(object)
+    def _listed(self, records: list[RunRecord]) -> None:
+        if self.sender() is not self._reading:
+            return
+        self._reading = None
+        self.records, self.read = records, True
+        self.changed.emit()
+        self._read_again()
+
+    @Slot(str)
+    def _not_listed(self, why: str) -> None:
+        if self.sender() is self._reading:
+            self._reading = None
+            self.said.emit("error", f"The runs can't be listed: {why}")
+            self._read_again()
+
+    def _read_again(self) -> None:
+        if self._again:
+            self._again = False
+            self.refresh()
+
+    @Slot()
+    def _project_changed(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
+        self.records, self.read, self._again = [], False, False
+        self.changed.emit()
+        self.refresh()
+
+    @Slot(object)
+    def _event(self, event: object) -> None:
+        if event is None or isinstance(event, m.TrainingStarted | m.EpochFinished | m.TrainingFinished):
+            self.refresh()
+
+    @property
+    def training(self) -> Path | None:
+        """The run that goes on."""
+        return self._workspace.present.training
+
+    @property
+    def present(self) -> Path | None:
+        """The run whose model can be asked."""
+        return self._workspace.present.folder
+
+    @property
+    def _look_only(self) -> str:
+        """Why nothing of the project may be changed here; empty: it may."""
+        return LOOK_ONLY if self._workspace.access.look_only else ""
+
+    def no_words_because(self) -> str:
+        """Why name, note and star of a run can't be changed, in a sentence; empty when they can."""
+        return self._look_only
+
+    # --- the person's words -----------------------------------------------------------------------------------------
+
+    def say(self, record: RunRecord, **changes: str | bool) -> None:
+        """Name, note or star; see `write_words`. In a window that may only look this is said instead."""
+        if self._look_only:
+            self.said.emit("warning", self._look_only)
+            return
+        self._do(lambda _job: write_words(record.path, **changes), lambda _: self.refresh())
+
+    def _do(self, work: Callable[[Job], Any], then: Callable[[Any], None]) -> None:
+        """On the thread; whatever goes wrong is said."""
+
+        def guarded(job: Job) -> tuple[Any, str]:
+            try:
+                return work(job), ""
+            except (OSError, TensorBoardError) as error:
+                return None, f"{error}".rstrip(".") + "."
+
+        task = Task(guarded, self)
+        self._errands[task] = then
+        task.done.connect(self._done)
+        task.failed.connect(self._failed)
+        task.start(self.pool)
+
+    @Slot(object)
+    def _done(self, outcome: tuple[Any, str]) -> None:
+        (value, why), then = outcome, self._errands.pop(self.sender())
+        if why:
+            self._failed(why)
+        else:
+            then(value)
+
+    @Slot(str)
+    def _failed(self, why: str) -> None:
+        self._errands.pop(self.sender(), None)
+        self.said.emit("error", f"That did not work: {why}")
+        self.refresh()
+
+    # --- deleting ---------------------------------------------------------------------------------------------------
+
+    def no_trash_because(self, records: Sequence[RunRecord]) -> str:
+        """Why these can't be moved to the trash, in a sentence; empty when they can."""
+        if self._look_only:
+            return self._look_only
+        for record in records:
+            if record.path == self.training:
+                return f"Run {record.number} is training. Stop it first."
+            if record.running:
+                return f"Run {record.number} is training in another window or in a terminal. Stop it there first."
+            if record.path == self.present:
+                return f"Run {record.number}'s model is the one in use. Use another run's model first."
+        return "" if records else "Select runs first."
+
+    def trash(self, records: Sequence[RunRecord]) -> None:
+        """Move whole folders to the system's trash; what can't be moved stays, and is said."""
+        if self._look_only:
+            self.said.emit("warning", self._look_only)
+            return
+
+        def move(_job: Job) -> list[int]:
+            return [record.number for record in records if not QFile.moveToTrash(record.folder)]
+
+        def tell(left: list[int]) -> None:
+            if left:
+                self.said.emit(
+                    "error", f"Not moved to the trash: run {', '.join(map(str, left))}. They are as they were."
+                )
+            else:
+                self.said.emit("info", f"{plural(len(records), 'run')} moved to the trash.")
+            self.refresh()
+
+        self._do(move, tell)
+
+    # --- using ------------------------------------------------------------------------------------------------------
+
+    def _no_engine_because(self) -> str:
+        if self._workspace.engine.kind is EngineKind.READY:
+            return ""
+        return "A training is running." if self._workspace.engine.busy else "The engine is not ready yet."
+
+    def no_model_because(self, record: RunRecord) -> str:
+        """Why a run's model can't be used, in a sentence; empty when it can."""
+        if self._look_only:
+            return self._look_only
+        if not record.has_model:
+            return f"Run {record.number} left no model."
+        if record.path == self.present and record.path.name == self._workspace.present.chosen:
+            return f"Run {record.number}'s model is the one in use."
+        return self._no_engine_because()
+
+    def no_best_because(self) -> str:
+        """Why the best finished run can't be taken now, in a sentence; empty when it can."""
+        if self._look_only:
+            return self._look_only
+        if not self._workspace.present.chosen:
+            return "The best finished run is in use already, for you have chosen no other."
+        return self._no_engine_because()
+
+    def other_classes(self, record: RunRecord) -> str:
+        """Why a run's model does not fit the classes of now, in a sentence; empty when it does. Reads a small file."""
+        contents = self._workspace.contents
+        try:
+            known = read_about(record.path / BEST_FOLDER).class_names
+        except ModelError as error:
+            return str(error)
+        now = contents.class_names if contents else []
+        if sorted(self._workspace.names_now(record.path) or known) == sorted(now):
+            return ""
+        gone = [name for name in known if name not in now]
+        new = [name for name in now if name not in known]
+        parts = [f"it knows {few(gone)}, which the data has no more"] if gone else []
+        parts += [f"it has never seen {few(new)}"] if new else []
+        return f"Run {record.number}'s model is for other classes: {' and '.join(parts)}."
+
+    def other_backbone(self, record: RunRecord) -> str:
+        """What stands in the way of using a run's model with the present recipe, in a sentence; empty: nothing."""
+        recipe = self.recipe_of(record)
+        if recipe is None or recipe.backbone == self._workspace.recipe.backbone:
+            return ""
+        return (
+            f"Run {record.number} trained {recipe.backbone.name} (weights: {recipe.backbone.weights}), but the present recipe "
+            f"is for {self._workspace.recipe.backbone.name}."
+        )
+
+    def use_model(self, record: RunRecord) -> None:
+        """For asking and judging, from now on. Where the backbone is another, `use_recipe` has to go along."""
+        if self._look_only:
+            self.said.emit("warning", self._look_only)
+        elif self.other_backbone(record):
+            self._workspace.choose_run(record.path)
+            self.use_recipe(record)
+        else:
+            self._workspace.use_run(record.path)
+
+    def no_recipe_because(self, record: RunRecord) -> str:
+        """Why a run's recipe can't be taken, in a sentence; empty when it can."""
+        if self._look_only:
+            return self._look_only
+        if not record.model:
+            return f"The recipe of run {record.number} can't be read."
+        return "A training is running." if self._workspace.engine.busy else ""
+
+    def recipe_of(self, record: RunRecord) -> Recipe | None:
+        """None where it can't be read."""
+        try:
+            return recipes.load(record.path / RECIPE_FILE)
+        except RecipeError:
+            return None
+
+    def use_recipe(self, record: RunRecord) -> None:
+        """Make it the present one, as one step of undo; the dataset stays."""
+        if self._look_only:
+            self.said.emit("warning", self._look_only)
+            return
+        recipe = self.recipe_of(record)
+        if recipe is None:
+            self.said.emit("error", f"The recipe of run {record.number} can't be read.")
+            return
+        self._workspace.plan.use_recipe(recipe, f"Use recipe of run {record.number}")
+        self.said.emit("info", f"The recipe is that of run {record.number} now. Ctrl+Z gives the one before back.")
+
+    def no_going_on_because(self, record: RunRecord) -> str:
+        """Why a run can't be continued, in a sentence; empty when it can."""
+        if record.path == self.training or record.running:
+            return f"Run {record.number} is training."
+        if not record.can_continue:
+            return f"Run {record.number} has come to its end, or left nothing to go on from."
+        obstacles = self._workspace.obstacles()
+        return self._no_engine_because() or (obstacles[0].message if obstacles else "")
+
+    def go_on(self, record: RunRecord) -> None:
+        """Continue it from its checkpoint, with its own recipe."""
+        run = continuable(record.path)
+        if run is None:
+            self.said.emit("error", f"Run {record.number} can't be continued: its checkpoint is gone.")
+            self.refresh()
+        else:
+            self._workspace.continue_run(run)
+
+    # --- taking away ------------------------------------------------------------------------------------------------
+
+    def write_report(self, record: RunRecord, target: Path) -> None:
+        """`reported` follows."""
+        self.said.emit("info", f"Writing the report of run {record.number}…")
+
+        def tell(_: object) -> None:
+            self.said.emit("info", f"The report of run {record.number} is in {target}.")
+            self.reported.emit(target)
+
+        self._do(lambda job: write_report(record.path, target, job), tell)
+
+    def write_event_files(self, records: Sequence[RunRecord], folder: Path) -> None:
+        """For TensorBoard."""
+
+        def tell(_: object) -> None:
+            text = f"{plural(len(records), 'run')} written. Look at them with: tensorboard --logdir {folder}"
+            self.said.emit("info", text)
+
+        self._do(lambda job: write_event_files(records, folder, job), tell)

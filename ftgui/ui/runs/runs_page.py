@@ -1,0 +1,364 @@
+"""The Runs page: every training of the open dataset, to be compared, used, continued and put away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QPoint, Qt, QThreadPool, QUrl, Signal, Slot
+from PySide6.QtGui import QAction, QDesktopServices, QKeySequence, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QMenu,
+    QMessageBox,
+    QPushButton,
+    QSplitter,
+    QStackedLayout,
+    QWidget,
+)
+
+from ftgui.runs.details import Details, read_details
+from ftgui.runs.record import RunRecord
+from ftgui.runs.report.report import default_name
+from ftgui.ui.project.workspace import Workspace
+from ftgui.ui.runs.compare_datasets_dialog import CompareDialog
+from ftgui.ui.runs.note_dialog import NoteDialog
+from ftgui.ui.runs.run_actions import Runs
+from ftgui.ui.runs.run_curves import MOST, RunCurves
+from ftgui.ui.runs.run_differences import RunDifferences
+from ftgui.ui.runs.run_list import RunList
+from ftgui.ui.toolkit.background_task import Task
+from ftgui.ui.toolkit.basics import Card, button, heading, label
+from ftgui.ui.toolkit.plain_text import as_plain
+from ftgui.ui.toolkit.theme import Theme
+from ftgui.ui.words import plural
+
+_ROOM_FOR_BUTTONS = 640
+"""Pixels of the page."""
+
+
+class RunsPage(QWidget):
+    """Shows the open project's runs."""
+
+    going_on = Signal()
+    """A run was asked to be continued."""
+    take_away_wanted = Signal(object)
+    """The model in this run's folder."""
+
+    def __init__(self, workspace: Workspace, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._workspace = workspace
+        self._theme = theme
+        self.runs = Runs(workspace, self)
+        self._pool = QThreadPool(self)
+        self._pool.setMaxThreadCount(1)
+        self._detailing: Task | None = None
+        self._report: Path | None = None
+        self.actions_: dict[str, QAction] = {}
+        self.buttons: dict[str, QPushButton] = {}
+        self._stack = QStackedLayout(self)
+        self._stack.addWidget(self._make_empty())
+        self._stack.addWidget(self._make_full())
+        self._make_actions()
+        self.runs.changed.connect(self._runs_changed)
+        self.runs.allowed.connect(self._show_actions)
+        self.runs.said.connect(workspace.message)
+        self.runs.reported.connect(self._reported)
+        self.list.selected.connect(self._selected)
+        self.list.renamed.connect(lambda record, name: self.runs.say(record, name=name))
+        self.list.star_toggled.connect(lambda record: self.runs.say(record, starred=not record.starred))
+        self.list.table.customContextMenuRequested.connect(self._context_menu)
+        self._runs_changed()
+
+    # --- making -----------------------------------------------------------------------------------------------------
+
+    def _make_empty(self) -> QWidget:
+        card = Card()
+        card.body.addStretch(1)
+        self.empty_title = heading()
+        self.empty_text = label("", "muted")
+        for widget in (self.empty_title, self.empty_text):
+            widget.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            card.body.addWidget(widget)
+        card.body.addStretch(1)
+        return card
+
+    def _make_full(self) -> QWidget:
+        self.splitter = QSplitter(Qt.Orientation.Vertical)
+        self.splitter.setAccessibleName("List above, what is selected below")
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.setHandleWidth(10)
+        self.list = RunList(self._theme)
+        self.open_report = button("Open the report", "Shows it in your browser")
+        self.open_report.hide()
+        self.open_report.clicked.connect(self._open_report)
+        self.in_use = label("", "muted")
+        self.list.footer.addWidget(self.in_use)
+        self.list.footer.addWidget(self.open_report)
+        self.splitter.addWidget(self.list)
+        self.curves = RunCurves(self._theme)
+        self.differences = RunDifferences()
+        lower = QWidget()
+        row = QHBoxLayout(lower)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(10)
+        row.addWidget(self.curves, 1)
+        row.addWidget(self.differences, 1)
+        self.splitter.addWidget(lower)
+        self.splitter.setSizes([460, 400])
+        return self.splitter
+
+    def _make_actions(self) -> None:
+        """All are in the context menu and behind "More"; those used most have a button, where there is room for it."""
+        one = self._only
+        self._action("use", "Use its model", "", lambda: one(self._use_model), "Ask and judge with this run's model")
+        self._action(
+            "best",
+            "Use the best run",
+            "",
+            self._use_best,
+            "The best finished run's model is in use again, also after later trainings",
+        )
+        self._action("continue", "Continue", "", lambda: one(self._go_on), "Go on from its checkpoint, as it was")
+        self._action(
+            "recipe", "Use its recipe", "", lambda: one(self.runs.use_recipe), "Train again as this run was told"
+        )
+        self._action(
+            "take-away", "Take away…", "", lambda: one(self._take_away), "Its model for other programs, and scripts"
+        )
+        self._action("report", "Report…", "", lambda: one(self._write_report), "One file to be sent to someone")
+        self._action(
+            "rename", "Rename", "F2", lambda: one(self.list.edit_name), "Another name for the run; its folder stays"
+        )
+        self._action("note", "Note…", "", lambda: one(self._write_note), "What you tried, what came of it")
+        self._action("star", "Star", "S", self._star, "For runs to remember; again takes it away")
+        self._action("data", "Compare data…", "", self._compare, "Which images two runs did not have in common")
+        self._action("tensorboard", "TensorBoard files…", "", self._tensorboard, "The curves, for TensorBoard")
+        self._action("trash", "Move to trash…", "Del", self._trash, "The runs' folders, models and curves")
+        self.more = button("More", "Everything that can be done with the selected runs")
+        self.more.setMenu(self._menu())
+        self.list.bar.addWidget(self.more)
+
+    def _action(self, key: str, text: str, shortcut: str, do: Callable[[], object], tip: str) -> None:
+        action = QAction(text, self)
+        action.setData(tip)
+        if shortcut:
+            action.setShortcut(QKeySequence(shortcut))
+            # In the table only: whoever presses Del elsewhere in the window does not mean runs.
+            action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+            self.list.table.addAction(action)
+        action.triggered.connect(do)
+        self.actions_[key] = action
+        if key in ("use", "continue", "recipe", "report"):
+            made = self.buttons[key] = button(text, tip)
+            made.clicked.connect(action.trigger)
+            self.list.bar.addWidget(made)
+
+    def _menu(self) -> QMenu:
+        menu = QMenu(self)
+        menu.setToolTipsVisible(True)
+        for key, action in self.actions_.items():
+            if key in ("rename", "trash"):
+                menu.addSeparator()
+            menu.addAction(action)
+        return menu
+
+    # --- what is shown ----------------------------------------------------------------------------------------------
+
+    @Slot()
+    def _runs_changed(self) -> None:
+        records = self.runs.records
+        self._stack.setCurrentIndex(1 if records else 0)
+        if not records:
+            self._show_empty()
+        self.list.show_runs(records, self.runs.present, self.runs.training)
+        present = self._workspace.present
+        self.in_use.setText(f"In use: {present.words}" if present.run else "No run is in use")
+        self.in_use.setToolTip(present.why)
+        self._show_actions()
+
+    def _show_empty(self) -> None:
+        if self._workspace.project is None:
+            title, text = "No dataset is open", "Drop a folder of images on the window; its trainings are listed here."
+        elif not self.runs.read:
+            title, text = "Looking for runs…", ""
+        else:
+            title = "No runs yet"
+            text = (
+                "Tick layers at the right and press Train. Every training is kept and listed here,\n"
+                "to be compared, used again, continued, or sent to someone as a report."
+            )
+        self.empty_title.setText(title)
+        self.empty_text.setText(text)
+
+    @Slot()
+    def _selected(self) -> None:
+        self._show_actions()
+        self._read_details()
+
+    def _read_details(self) -> None:
+        if self._detailing is not None:
+            self._detailing.cancel()
+        records = self.list.chosen()
+        self._detailing = Task(lambda job: read_details(records, MOST, job), self)
+        self._detailing.done.connect(self._detailed)
+        self._detailing.failed.connect(self._not_detailed)
+        self._detailing.start(self._pool)
+
+    @Slot(object)
+    def _detailed(self, details: Details) -> None:
+        if self.sender() is self._detailing:
+            self._detailing = None
+            self.curves.show_details(details)
+            self.differences.show_details(details)
+
+    @Slot(str)
+    def _not_detailed(self, why: str) -> None:
+        self._detailing = None
+        self._workspace.message.emit("error", f"The selected runs can't be shown: {why}")
+
+    @Slot()
+    def _show_actions(self) -> None:
+        """What can't be done now is off, and its tooltip says why."""
+        chosen = self.list.chosen()
+        first = chosen[0] if len(chosen) == 1 else None
+        pick = "Select one run first." if not chosen else "Select one run only."
+        training = "It is training." if first is not None and first.path == self.runs.training else ""
+        reasons = {
+            "use": self.runs.no_model_because(first) if first else pick,
+            "best": self.runs.no_best_because(),
+            "continue": self.runs.no_going_on_because(first) if first else pick,
+            "recipe": self.runs.no_recipe_because(first) if first else pick,
+            "take-away": self._no_taking_away_because(first) if first else pick,
+            "report": training if first else pick,
+            "rename": self.runs.no_words_because() if first else pick,
+            "note": self.runs.no_words_because() if first else pick,
+            "star": self.runs.no_words_because() if chosen else "Select runs first.",
+            "data": "" if len(chosen) == 2 else "Select two runs first.",
+            "tensorboard": "" if chosen else "Select runs first.",
+            "trash": self.runs.no_trash_because(chosen),
+        }
+        for key, why in reasons.items():
+            action = self.actions_[key]
+            action.setEnabled(not why)
+            action.setToolTip(why or str(action.data()))
+            if key in self.buttons:
+                self.buttons[key].setEnabled(not why)
+                self.buttons[key].setToolTip(why or str(action.data()))
+
+    # --- hands ------------------------------------------------------------------------------------------------------
+
+    def _only(self, do: Callable[[RunRecord], None]) -> None:
+        chosen = self.list.chosen()
+        if len(chosen) == 1:
+            do(chosen[0])
+
+    @Slot(QPoint)
+    def _context_menu(self, place: QPoint) -> None:
+        menu = self._menu()
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(self.list.table.viewport().mapToGlobal(place))
+
+    def _star(self) -> None:
+        chosen = self.list.chosen()
+        starred = not all(record.starred for record in chosen)
+        for record in chosen:
+            self.runs.say(record, starred=starred)
+
+    def _write_note(self, record: RunRecord) -> None:
+        dialog = NoteDialog(record, self)
+        dialog.written.connect(lambda written, note: self.runs.say(written, note=note))
+        dialog.show()
+
+    def _use_model(self, record: RunRecord) -> None:
+        why = self.runs.other_classes(record)
+        if why:
+            self._workspace.message.emit("warning", why)
+            return
+        other = self.runs.other_backbone(record)
+        if other:
+            answer = QMessageBox.question(
+                self, "Use its model", as_plain(f"{other}\nUse its recipe too? Ctrl+Z gives the present one back.")
+            )
+            if answer is not QMessageBox.StandardButton.Yes:
+                return
+        self.runs.use_model(record)
+
+    def _use_best(self) -> None:
+        self._workspace.use_run(None)
+
+    def _go_on(self, record: RunRecord) -> None:
+        self.runs.go_on(record)
+        self.going_on.emit()
+
+    @staticmethod
+    def _no_taking_away_because(record: RunRecord) -> str:
+        return "" if record.has_model else f"Run {record.number} left no model."
+
+    def _take_away(self, record: RunRecord) -> None:
+        self.take_away_wanted.emit(record.path)
+
+    def _write_report(self, record: RunRecord) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Write report", default_name(record.path), "HTML (*.html)")
+        if path:
+            self.open_report.hide()
+            self.runs.write_report(record, Path(path))
+
+    @Slot(Path)
+    def _reported(self, target: Path) -> None:
+        self._report = target
+        self.open_report.show()
+
+    @Slot()
+    def _open_report(self) -> None:
+        if self._report is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._report)))
+
+    def _compare(self) -> None:
+        project, chosen = self._workspace.project, sorted(self.list.chosen(), key=lambda record: record.number)
+        if project is not None and len(chosen) == 2:
+            dialog = CompareDialog(project, self)
+            dialog.show_runs(chosen[0].path, chosen[1].path)
+            dialog.show()
+
+    def _tensorboard(self) -> None:
+        chosen = self.list.chosen()
+        folder = QFileDialog.getExistingDirectory(self, f"Folder for the curves of {plural(len(chosen), 'run')}")
+        if folder and chosen:
+            self.runs.write_event_files(chosen, Path(folder))
+
+    def _trash(self) -> None:
+        """Asks with the number."""
+        chosen = self.list.chosen()
+        if not chosen or self.runs.no_trash_because(chosen):
+            return
+        what = f"run {chosen[0].number} “{chosen[0].name}”" if len(chosen) == 1 else plural(len(chosen), "run")
+        answer = QMessageBox.question(
+            self,
+            "Move to trash",
+            as_plain(
+                f"Move {what} to the system's trash, with {'its' if len(chosen) == 1 else 'their'} model and curves?\n"
+                "Your images stay where they are."
+            ),
+        )
+        if answer is QMessageBox.StandardButton.Yes:
+            self.runs.trash(chosen)
+
+    # --- Qt's side --------------------------------------------------------------------------------------------------
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        for made in self.buttons.values():
+            made.setVisible(self.width() >= _ROOM_FOR_BUTTONS)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.runs.refresh()  # another program may have trained meanwhile
+
+    def close_threads(self) -> None:
+        """Before the window goes."""
+        if self._detailing is not None:
+            self._detailing.cancel()
+        self._pool.waitForDone()
+        self.runs.close_threads()

@@ -1,0 +1,1 @@
+"""The window itself: bars, drag and drop, menus, the start of the program."""

@@ -1,0 +1,216 @@
+"""What the program suggests after a run that did not go well, and doing it. No widgets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from PySide6.QtCore import QObject, Signal, Slot
+
+from ftgui.data.project import OpenRun, read_run_backbone
+from ftgui.protocol import messages as m
+from ftgui.protocol.problem import Severity
+from ftgui.protocol.recipe import Recipe
+from ftgui.ui.engine_client.worker import EngineKind, EngineState
+from ftgui.ui.project.workspace import Workspace
+from ftgui.ui.words import rate
+
+
+@dataclass(frozen=True)
+class Advice:
+    """One sentence and one thing to do about it."""
+
+    severity: Severity
+    sentence: str
+    action: str
+    """On the button."""
+    tip: str
+    do: Callable[[], None]
+    run: Path
+    """Which it is about; dismissed once, it is not said of this run again."""
+    save_to: Callable[[Path], None] | None = None
+    """There is a second button, which asks for a folder to save the model in."""
+
+
+class Advisor(QObject):
+    """Follows a workspace; there is at most one advice at a time."""
+
+    changed = Signal()
+    """`advice`, or whether it can be taken now."""
+
+    def __init__(self, workspace: Workspace, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._workspace = workspace
+        self.advice: Advice | None = None
+        self._dismissed: set[Path] = set()
+        self._continuing: Path | None = None
+        self._phases = workspace.recipe.phases
+        self.open_run: OpenRun | None = None
+        """The run that can be continued, if the tree shows its model; kept, for looking takes reading files."""
+        workspace.project_changed.connect(self._withdraw)
+        workspace.training_event.connect(self._event)
+        workspace.model_saved.connect(self._saved)
+        workspace.model_changed.connect(self._look)
+        workspace.engine_changed.connect(self._engine)
+        workspace.recipe_changed.connect(self._recipe)
+        self._look()
+
+    @property
+    def can_act(self) -> bool:
+        """The advice could be taken now."""
+        return self._workspace.engine.kind is EngineKind.READY and not self._workspace.obstacles()
+
+    @Slot()
+    def act(self) -> None:
+        """Do what is advised."""
+        if self.advice is not None and self.can_act:
+            self.advice.do()
+
+    @Slot()
+    def dismiss(self) -> None:
+        """Not again, for this run."""
+        if self.advice is not None:
+            self._dismissed.add(self.advice.run)
+        self._withdraw()
+
+    @Slot()
+    def continue_run(self) -> None:
+        """Go on with `open_run`."""
+        if self.open_run is not None and self.can_act:
+            self._continuing = self.open_run.folder
+            self._workspace.continue_run(self.open_run)
+
+    def _find_open_run(self) -> None:
+        run = self._workspace.open_run()
+        backbone = read_run_backbone(run.folder) if run else None
+        fits = backbone is not None and backbone.name == self._workspace.recipe.backbone.name
+        self.open_run = run if fits else None
+
+    # --- what happens -----------------------------------------------------------------------------------------------
+
+    @Slot()
+    def _withdraw(self) -> None:
+        self.advice = None
+        self._find_open_run()
+        self.changed.emit()
+
+    @Slot(object)
+    def _event(self, event: object) -> None:
+        if isinstance(event, m.TrainingStarted):
+            self._continuing = None
+            self._withdraw()  # also what would have saved the model before: it makes room for this one
+        elif isinstance(event, m.TrainingFinished):
+            if event.unsaved:
+                self._unsaved(event)
+            elif event.reason == "exploded" and event.suggested_lr > 0:
+                self._exploded(event)
+            else:
+                self._offer_run()
+        elif event is None and self._continuing is not None and self._workspace.engine.alive:
+            self._dismissed.add(self._continuing)  # the engine has just said why it can't be
+            self._continuing = None
+            self._withdraw()
+
+    @Slot()
+    def _look(self) -> None:
+        """Is there a run that ended in the middle of something?"""
+        self._find_open_run()
+        run = self.open_run if self.can_act and self.advice is None else None
+        if run is not None and run.crashed and run.folder not in self._dismissed:
+            sentence = f"Run {run.number} ended at step {run.step:,} without being finished."
+            self.advice = Advice(
+                "warning",
+                sentence,
+                f"Continue run {run.number} from step {run.step:,}",
+                "Goes on exactly as if it had never stopped: weights, optimizer, order of the images",
+                self.continue_run,
+                run.folder,
+            )
+            self._workspace.message.emit("warning", f"{sentence} It can be continued on the Train page.")
+        self.changed.emit()
+
+    @Slot(EngineState)
+    def _engine(self, state: EngineState) -> None:
+        if state.kind is EngineKind.CRASHED:
+            self.advice = None  # what it left is looked at when there is an engine again
+        if not state.busy:
+            self._find_open_run()
+        self.changed.emit()
+
+    @Slot()
+    def _recipe(self) -> None:
+        about_a_rate = self.advice is not None and self.advice.severity == "error" and self.advice.save_to is None
+        if about_a_rate and self._workspace.recipe.phases != self._phases:
+            self._withdraw()  # it spoke of other phases
+        else:
+            self.changed.emit()
+
+    # --- a model that the disk did not take ---------------------------------------------------------------------------
+
+    def _unsaved(self, event: m.TrainingFinished) -> None:
+        save = self._workspace.save_model
+        self.advice = Advice(
+            "error",
+            f"{event.message} The model is still in memory, until ftgui is closed or trains again.",
+            "Try again",
+            "Writes the model to the run's folder, when there is room or the drive is back",
+            lambda: save(None),
+            Path(event.run_folder),
+            save,
+        )
+        self.changed.emit()
+
+    @Slot(Path)
+    def _saved(self, _folder: Path) -> None:
+        if self.advice is not None and self.advice.save_to is not None:
+            self._withdraw()
+
+    # --- another run than the one in use ----------------------------------------------------------------------------
+
+    def _offer_run(self) -> None:
+        verdict = self._workspace.present.verdict
+        run = verdict.offered
+        if run is None:
+            return
+
+        def use() -> None:
+            self._workspace.use_run(run.folder)
+            self._withdraw()
+
+        tip = "Its model answers from now on, until you choose another on the Runs page"
+        self.advice = Advice("info", verdict.sentence, f"Use run {run.number}", tip, use, run.folder)
+        self.changed.emit()
+
+    # --- a rate that was too high -----------------------------------------------------------------------------------
+
+    def _exploded(self, event: m.TrainingFinished) -> None:
+        recipe = self._workspace.run_recipe
+        if not 0 <= event.phase < len(recipe.active_phases):
+            return
+        # The event counts the phases that are switched on, the recipe all of them.
+        index = [i for i, phase in enumerate(recipe.phases) if phase.enabled][event.phase]
+        lr = event.suggested_lr
+        self._phases = self._workspace.recipe.phases
+        self.advice = Advice(
+            "error",
+            event.message,
+            f"Train again at {rate(lr)}",
+            f"Sets the rate of the phase “{recipe.phases[index].name}” to {rate(lr)} and starts a new run",
+            lambda: self._train_again(recipe, index, lr),
+            Path(event.run_folder),
+        )
+        self.changed.emit()
+
+    def _train_again(self, ran: Recipe, index: int, lr: float) -> None:
+        workspace = self._workspace
+        if ran == workspace.recipe:
+            if ran.phases[index].lr != lr:
+                workspace.plan.change_phase(index, lr=lr)
+            workspace.train()
+            return
+        # A comparison or a continued run had a recipe of its own: the project's stays as it is.
+        phases = list(ran.phases)
+        phases[index] = msgspec.structs.replace(phases[index], lr=lr)
+        workspace.train(msgspec.structs.replace(ran, phases=phases))

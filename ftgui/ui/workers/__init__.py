@@ -1,1 +1,0 @@
-"""Objects that live in threads of their own."""
