@@ -18,7 +18,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from ftgui.protocol import recipe as recipes
+from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import Recipe
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -123,7 +123,7 @@ def shared() -> Path:
 
 def leave_checkpoint(run: Path, recipe: Recipe, step: int = 1240, early_stop: int = 5) -> None:
     """What a run has on disk when its engine goes away in the middle."""
-    recipes.save(recipe, run / "recipe.toml")
+    recipe_file.save(recipe, run / "recipe.toml")
     (run / "last").mkdir()
     plain = json.dumps({"at": {"step": step}, "early_stop": early_stop})
     header = json.dumps({"__metadata__": {"plain": plain}}).encode()

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from ftgui.protocol import recipe as recipes
+from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import Phase, Recipe
 from ftgui.runs.model_folder import About
 from ftgui.runs.predictions import Predicted, table_of
@@ -38,7 +38,7 @@ def make_run(
     if recipe is None:
         recipe = Recipe(phases=[Phase(name="Head", train=["head"], epochs=len(accuracies), lr=1e-3)])
     recipe = msgspec.structs.replace(recipe, dataset=msgspec.structs.replace(recipe.dataset, folder=dataset))
-    recipes.save(recipe, folder / "recipe.toml")
+    recipe_file.save(recipe, folder / "recipe.toml")
     splits = ("train", "train", "val", "val")
     samples = [(f"{c}/{c}{i}.jpg", c, split) for c in classes for i, split in enumerate(splits)]
     rows = "".join(",".join(sample) + "\n" for sample in samples)

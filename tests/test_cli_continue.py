@@ -11,10 +11,10 @@ from safetensors.numpy import load_file
 from ftgui.cli import main, prepare_training
 from ftgui.data.catalog import edits
 from ftgui.data.catalog.catalog import Catalog
-from ftgui.data.project import CHECKPOINT_FILE, read_result
 from ftgui.engine.session import Session
 from ftgui.engine.training import loop
 from ftgui.protocol import messages as m
+from ftgui.runs.run_folders import CHECKPOINT_FILE, read_result
 from tests.conftest import Maker
 
 RECIPE = """

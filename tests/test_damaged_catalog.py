@@ -14,7 +14,7 @@ from ftgui.cli import main
 from ftgui.data.catalog.errors import is_damage
 from ftgui.data.project import Project
 from ftgui.protocol import messages as m
-from ftgui.protocol import recipe as recipes
+from ftgui.protocol import recipe_file
 from tests.conftest import picture
 from tests.engine.conftest import TINY, Engine
 
@@ -30,7 +30,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = Project(root / "project")
     made.folder.mkdir()
     recipe, _ = made.take_in(root / "pictures")
-    text = recipes.dumps(recipe)
+    text = recipe_file.dumps(recipe)
     made.recipe_path.write_text(text, encoding="utf-8")
     return made.folder
 

@@ -213,3 +213,18 @@ def _flush_folder(folder: Path) -> None:
     except OSError as error:
         if error.errno not in _NO_FOLDER_FLUSH:  # some network file systems can't, and need not
             raise
+
+
+def is_text(name: str) -> bool:
+    """Whether the name can be shown and stored; names from old archives may hold bytes that are no UTF-8."""
+    return name.isascii() or shown(name) == name
+
+
+def shown(name: str) -> str:
+    """A name as it can be shown and stored: bytes that are not UTF-8 (from old archives) become question marks."""
+    return name.encode("utf-8", "replace").decode("utf-8")
+
+
+def slug(text: str) -> str:
+    """A file name part: letters and digits of any script, the rest as single hyphens, at most 40 characters."""
+    return re.sub(r"[\W_]+", "-", text.lower()).strip("-")[:40] or "untitled"

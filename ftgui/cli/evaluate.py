@@ -95,7 +95,8 @@ def _evaluate(options: argparse.Namespace) -> int:
 def _of_folder(options: argparse.Namespace, class_names: list[str]) -> tuple[str, list[Labelled]]:
     from ftgui.base.job import Job
     from ftgui.data.scanning.archive import unpacked
-    from ftgui.data.scanning.folder_scan import DatasetError, FoundImage, scan
+    from ftgui.data.scanning.folder_scan import scan
+    from ftgui.data.scanning.found import DatasetError, FoundImage
 
     images: list[Labelled] = []
     splits: Counter[str] = Counter()
@@ -115,11 +116,11 @@ def _of_folder(options: argparse.Namespace, class_names: list[str]) -> tuple[str
 def _of_run(given: Path, split: str, class_names: list[str]) -> tuple[str, list[Labelled], list[str]]:
     """As the project has them now, else as the run listed them; and what the model's classes are called there."""
     from ftgui.data.catalog.catalog import Catalog
-    from ftgui.data.project import catalog_beside
     from ftgui.engine.errors import EngineError
-    from ftgui.protocol import recipe as recipes
+    from ftgui.protocol import recipe_file
     from ftgui.runs.dataset_diff import SAMPLES_FILE, read_samples, renamed_since
     from ftgui.runs.model_folder import run_folder_of
+    from ftgui.runs.run_folders import catalog_beside
 
     folder = given if (given / SAMPLES_FILE).is_file() else run_folder_of(given)
     if folder is None:
@@ -131,7 +132,7 @@ def _of_run(given: Path, split: str, class_names: list[str]) -> tuple[str, list[
             root = opened.root
             names = renamed_since(folder, opened) if (folder / SAMPLES_FILE).is_file() else []
             return where, [(root / path, name) for path, name, _ in opened.usable([split])], names or class_names
-    root = Path(recipes.load(folder / "recipe.toml").dataset.folder)
+    root = Path(recipe_file.load(folder / "recipe.toml").dataset.folder)
     if root == Path():
         raise EngineError(
             f"{folder} does not say where its images are: name a folder of labelled images to judge it by."
@@ -220,7 +221,7 @@ def _known(value: float) -> float | None:
 
 def _print(where: str, figures: dict[str, Any]) -> None:
     from ftgui.base.foreign_text import visible
-    from ftgui.protocol.event_text import percent
+    from ftgui.base.formatting import percent
 
     low, high = figures["interval"]
     write(

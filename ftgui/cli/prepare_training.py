@@ -13,25 +13,28 @@ from ftgui.base.job import Job
 from ftgui.base.process_identity import ProcessMark
 from ftgui.data.catalog.catalog import Catalog
 from ftgui.data.moved_dataset import MovedProject, require_same, settle
-from ftgui.data.project import (
-    CHECKPOINT_FILE,
-    Project,
-    catalog_beside,
-    continuable,
-    read_checkpoint,
-    read_result,
-    splitting_of,
-)
+from ftgui.data.project import Project, splitting_of
 from ftgui.data.project_lock import ProjectHeld, ProjectLocks, who
 from ftgui.data.scanning.archive import unpacked
-from ftgui.data.scanning.folder_scan import DatasetError, count_images, dataset_root
-from ftgui.data.scanning.found import ImagesGoneError
+from ftgui.data.scanning.folder_scan import dataset_root
+from ftgui.data.scanning.found import DatasetError, ImagesGoneError
+from ftgui.data.scanning.walk import count_images
 from ftgui.protocol import recipe as recipes
+from ftgui.protocol import recipe_file
 from ftgui.protocol.messages import Continue, Train
 from ftgui.protocol.problem import Problem
 from ftgui.protocol.recipe import Recipe
 from ftgui.runs.model_folder import has_model
 from ftgui.runs.resume import OtherImagesError, samples_of
+from ftgui.runs.run_folders import (
+    CHECKPOINT_FILE,
+    catalog_beside,
+    continuable,
+    new_run_folder,
+    read_checkpoint,
+    read_result,
+    run_name,
+)
 from ftgui.runs.running import running_process
 
 
@@ -62,7 +65,7 @@ def prepare(
         CatalogError: the project's catalog can't be opened.
         ProjectHeld: it is open in a window.
     """
-    recipe = recipes.load(recipe_path)
+    recipe = recipe_file.load(recipe_path)
     if device:
         recipe = msgspec.structs.replace(recipe, device=device)
     if not recipe.dataset.folder:
@@ -87,7 +90,7 @@ def prepare(
     fatal = [problem.message for problem in problems if problem.severity == "error" and not problem.path]
     if fatal:
         raise DatasetError(" ".join(fatal))
-    run_folder = project.new_run_folder(run_name(recipe))
+    run_folder = new_run_folder(project, run_name(recipe))
     command = Train(1, recipe, str(project.catalog_path), str(run_folder))
     return Prepared(command, problems, found.summary(), run_folder)
 
@@ -199,9 +202,3 @@ def _why_not_continuable(run_folder: Path) -> str:
         return f"{run_folder} is not a run's folder: there is no recipe.toml in it."
     kept = " Its best weights so far are kept." if has_model(run_folder) else ""
     return f"{run_folder.name} ended before its first checkpoint, so there is nothing to go on from. Train anew.{kept}"
-
-
-def run_name(recipe: recipes.Recipe) -> str:
-    """For the run's folder: what was trained, e.g. ``"head last stage"``, ``"scratch head last stage"``."""
-    from_scratch = ["scratch"] if recipe.backbone.weights == recipes.FROM_SCRATCH else []
-    return " ".join([*from_scratch, *(phase.name for phase in recipe.active_phases)])

@@ -13,14 +13,14 @@ import msgspec
 
 from ftgui.base import paths
 from ftgui.base.foreign_text import visible
-from ftgui.base.formatting import plural
-from ftgui.data.project import Project, project_place, run_number
-from ftgui.protocol import recipe as recipes
-from ftgui.protocol.event_text import clock, percent
+from ftgui.base.formatting import clock, percent, plural
+from ftgui.data.project import Project, project_place
+from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import RecipeError
 from ftgui.runs.index import list_runs
 from ftgui.runs.record import RunRecord
 from ftgui.runs.report.report import default_name, write_report
+from ftgui.runs.run_folders import run_number
 from ftgui.runs.tensorboard import TensorBoardError, write_event_files
 
 
@@ -83,7 +83,7 @@ def _projects_of(dataset: Path) -> list[Project]:
     found = []
     for folder in sorted((paths.data_dir() / "projects").glob("*")):
         try:
-            named = recipes.load(folder / "recipe.toml").dataset.folder
+            named = recipe_file.load(folder / "recipe.toml").dataset.folder
         except RecipeError:
             continue
         # A dataset that lies in folders that only wrap it is named by its inner one.

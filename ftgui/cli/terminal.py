@@ -16,7 +16,7 @@ from typing import Any
 from ftgui.base.foreign_text import json_text, visible
 from ftgui.cli.prepare_training import RunError
 from ftgui.data.catalog.errors import CatalogError, as_catalog_error
-from ftgui.data.scanning.folder_scan import DatasetError
+from ftgui.data.scanning.found import DatasetError
 from ftgui.engine.errors import EngineError
 from ftgui.protocol.messages import Command
 from ftgui.protocol.recipe import RecipeError

@@ -96,7 +96,7 @@ def _project_in_use() -> Iterator[ProjectLocks]:
 
 
 def _do(command: Train | Continue) -> int:
-    from ftgui.data.project import continuable
+    from ftgui.runs.run_folders import continuable
 
     status = do(command, "stopping after this step")
     if status != 0 and continuable(Path(command.run_folder)) is not None:

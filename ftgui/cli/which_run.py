@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ftgui.cli.terminal import say
 from ftgui.data.project import Project
-from ftgui.protocol import recipe as recipes
+from ftgui.protocol import recipe_file
 from ftgui.runs.model_folder import ModelError, model_folder
 from ftgui.runs.model_in_use import read_trained_runs, why_in_use
 
@@ -23,7 +23,7 @@ def run_or_model(given: Path) -> Path:
     if model_folder(given) != given or not (project.runs_folder.is_dir() and project.recipe_path.is_file()):
         return given
     trained = read_trained_runs(project)
-    run = trained.in_use(recipes.load(project.recipe_path).backbone)
+    run = trained.in_use(recipe_file.load(project.recipe_path).backbone)
     if run is None:
         raise ModelError(
             f"No run of the project {given} has finished yet. Name the folder of a run in {project.runs_folder} to use it all "

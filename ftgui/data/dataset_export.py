@@ -14,7 +14,7 @@ from ftgui.base.job import Job
 from ftgui.base.paths import safe_name
 from ftgui.data.catalog.catalog import Catalog
 from ftgui.data.catalog.records import reference
-from ftgui.data.scanning.folder_scan import DatasetError
+from ftgui.data.scanning.found import DatasetError
 
 
 @dataclass(frozen=True)

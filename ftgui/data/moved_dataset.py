@@ -18,7 +18,7 @@ from ftgui.data.catalog.errors import CatalogError
 from ftgui.data.project import Project, link_of, own_place, project_place
 from ftgui.data.scanning.found import DatasetError
 from ftgui.data.scanning.walk import count_images
-from ftgui.protocol import recipe as recipes
+from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import RecipeError
 
 log = logging.getLogger(__name__)
@@ -148,7 +148,7 @@ def _projects() -> Iterator[Project]:
 
 
 def _only_of(project: Project) -> list[str]:
-    return sorted(recipes.load(project.recipe_path).dataset.folders) if project.recipe_path.is_file() else []
+    return sorted(recipe_file.load(project.recipe_path).dataset.folders) if project.recipe_path.is_file() else []
 
 
 def _is_gone(folder: Path) -> bool:

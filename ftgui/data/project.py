@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import re
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from ftgui.base import paths
+from ftgui.base.files import slug
 from ftgui.base.job import Job
-from ftgui.base.json_files import decode_object
 from ftgui.data.catalog.catalog import Catalog
 from ftgui.data.catalog.split import Splitting
-from ftgui.data.scanning.folder_scan import count_images, dataset_root, scan
+from ftgui.data.scanning.folder_scan import dataset_root, scan
 from ftgui.data.scanning.found import Columns, DatasetError, Found, FoundImage, ImagesGoneError
 from ftgui.data.scanning.label_sources import Wanted
 from ftgui.data.scanning.readings import ASK
-from ftgui.protocol import recipe as recipes
-from ftgui.protocol.messages import Evaluation
-from ftgui.protocol.recipe import Backbone, Recipe, RecipeError
-from ftgui.runs.model_folder import BEST_FOLDER, has_model
-from ftgui.runs.running import running_process
+from ftgui.data.scanning.walk import count_images
+from ftgui.protocol import recipe_file
+from ftgui.protocol.recipe import Recipe
 
 
 def wanted_of(recipe: Recipe) -> Wanted:
@@ -46,12 +41,6 @@ def splitting_of(recipe: Recipe) -> Splitting:
     """How a recipe wants images split."""
     dataset = recipe.dataset
     return Splitting(dataset.val_fraction, dataset.test_fraction, dataset.split_seed, dataset.group_by)
-
-
-CHECKPOINT_FILE = Path("last") / "checkpoint.safetensors"
-"""Below a run's folder."""
-
-_LARGEST_HEADER = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -119,14 +108,14 @@ class Project:
 
         def first() -> None:
             nonlocal saved
-            recipes.save(recipe, self.recipe_path)
+            recipe_file.save(recipe, self.recipe_path)
             saved = True
             if begun is not None:
                 begun()
 
         found = self.fill(folder, _asking(recipe) if asked else recipe, job or Job(), first)
         if not saved:  # if it was, the person may have changed it meanwhile
-            recipes.save(recipe, self.recipe_path)
+            recipe_file.save(recipe, self.recipe_path)
         return recipe, found
 
     def recipe_for(self, folder: Path, only: Sequence[str] = ()) -> Recipe:
@@ -136,7 +125,7 @@ class Project:
             DatasetError: the folder can't be read.
             RecipeError: the recipe can't.
         """
-        recipe = recipes.load(self.recipe_path) if self.recipe_path.exists() else Recipe()
+        recipe = recipe_file.load(self.recipe_path) if self.recipe_path.exists() else Recipe()
         folders = list(only) or recipe.dataset.folders
         root = folder.absolute() if folders else self._root_of(folder)
         dataset = msgspec.structs.replace(recipe.dataset, folder=str(root), folders=folders)
@@ -204,37 +193,6 @@ class Project:
         """A new connection; the caller closes it."""
         return Catalog(self.catalog_path)
 
-    @staticmethod
-    def discard_run(folder: Path) -> None:
-        """Remove the folder of a run that learned nothing; a finished model in it is never touched."""
-        if not (folder / BEST_FOLDER).exists():
-            shutil.rmtree(folder, ignore_errors=True)
-
-    def new_run_folder(self, name: str) -> Path:
-        """Make the next numbered folder, e.g. ``runs/0007-head-last-stage``."""
-        self.runs_folder.mkdir(parents=True, exist_ok=True)
-        while True:
-            number = max((run_number(folder) for folder in self.runs_folder.iterdir()), default=0) + 1
-            folder = self.runs_folder / f"{number:04d}-{slug(name)}"
-            try:
-                folder.mkdir()
-            except FileExistsError:
-                continue
-            return folder
-
-    def open_run(self) -> OpenRun | None:
-        """The newest run, if it ended without being done and can go on from a checkpoint."""
-        if not self.runs_folder.is_dir():
-            return None
-        newest = max(self.runs_folder.iterdir(), key=run_number, default=None)
-        return continuable(newest) if newest is not None else None
-
-    def finished_runs(self) -> list[Path]:
-        """Those that left usable weights, newest first."""
-        if not self.runs_folder.is_dir():
-            return []
-        return sorted(filter(has_model, self.runs_folder.iterdir()), key=run_number, reverse=True)
-
 
 def _say_gone(catalog: Catalog, folders: Sequence[Path], job: Job, error: DatasetError) -> None:
     """Where a scan found nothing, though the catalog knows images in one of these folders.
@@ -277,88 +235,3 @@ def own_place(dataset: Path, only: Sequence[str] = (), below: Path | None = None
 def link_of(place: Path) -> Path:
     """A file beside a project's own place with the name of the folder where it is instead; see `ftgui.data.moved_dataset`."""
     return place.with_name(f"{place.name}.link")
-
-
-@dataclass(frozen=True)
-class OpenRun:
-    """A run that can be continued."""
-
-    folder: Path
-    number: int
-    step: int
-    """Of its checkpoint."""
-    crashed: bool
-    """It left no result: the engine, or the computer, went away in the middle."""
-
-
-def continuable(run_folder: Path) -> OpenRun | None:
-    """The run in a folder, if it ended without being done and can go on from a checkpoint; not one that still trains."""
-    if running_process(run_folder) is not None:
-        return None
-    result = read_result(run_folder)
-    plain = read_checkpoint(run_folder)
-    if plain is None or (result is not None and result.get("reason") not in ("stopped", "failed")):
-        return None
-    return OpenRun(run_folder, run_number(run_folder), int(plain["at"]["step"]), crashed=result is None)
-
-
-def read_checkpoint(run_folder: Path) -> dict[str, Any] | None:
-    """The plain part of a run's checkpoint (see `ftgui.engine.training.checkpoint`), or None where there is none to be read.
-
-    A safetensors file begins with the length of its header, 8 bytes little-endian, and the header as JSON.
-    """
-    try:
-        with (run_folder / CHECKPOINT_FILE).open("rb") as file:
-            size = int.from_bytes(file.read(8), "little")
-            header = decode_object(file.read(min(size, _LARGEST_HEADER)))
-        plain = decode_object(header["__metadata__"]["plain"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    at = plain.get("at")
-    return plain if isinstance(at, dict) and isinstance(at.get("step"), int) else None
-
-
-def catalog_beside(run_folder: Path) -> Path | None:
-    """The catalog of the project that a run's folder lies in, if it does."""
-    project = Project(run_folder.absolute().parent.parent)
-    is_in = run_folder.absolute().parent == project.runs_folder
-    return project.catalog_path if is_in and project.catalog_path.is_file() else None
-
-
-def read_run_backbone(run_folder: Path) -> Backbone | None:
-    """The model that a run trained, or None where its recipe can't be read."""
-    try:
-        return recipes.load(run_folder / "recipe.toml").backbone
-    except RecipeError:
-        return None
-
-
-def run_number(folder: Path) -> int:
-    """7 for ``0007-head``; 0 for anything else."""
-    match = re.match(r"(\d+)-", folder.name)
-    return int(match[1]) if match else 0
-
-
-def slug(text: str) -> str:
-    """A file name part: letters and digits of any script, the rest as single hyphens, at most 40 characters."""
-    return re.sub(r"[\W_]+", "-", text.lower()).strip("-")[:40] or "untitled"
-
-
-def read_result(run_folder: Path) -> dict[str, Any] | None:
-    """The figures of a finished run, or None where there are none that can be read."""
-    try:
-        return decode_object((run_folder / "result.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-
-
-def read_evaluation(run_folder: Path) -> Evaluation | None:
-    """The validation figures that a run ended with, or None where there are none that can be read."""
-    raw = (read_result(run_folder) or {}).get("evaluation")
-    if not isinstance(raw, dict):
-        return None
-    filled = {key: math.nan if value is None else value for key, value in raw.items()}  # JSON has no NaN
-    try:
-        return msgspec.convert(filled, Evaluation)
-    except msgspec.ValidationError:
-        return None

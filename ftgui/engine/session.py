@@ -20,20 +20,23 @@ from ftgui.base.job import Cancelled, Job
 from ftgui.data.catalog.catalog import Catalog
 from ftgui.data.catalog.errors import CatalogError, as_catalog_error
 from ftgui.data.catalog.records import Sample
+from ftgui.data.checks.set_intensity import survey_of
 from ftgui.data.images.decoding import ImageError
 from ftgui.data.images.intensity import IntensityRange
-from ftgui.data.images.intensity_survey import resolved, survey_of
+from ftgui.data.images.intensity_survey import resolved
 from ftgui.data.images.preprocessing import Preprocessing, center_view, decode
 from ftgui.engine import devices, memory_limits
 from ftgui.engine.command_queue import Postponed
 from ftgui.engine.downloads import example_sets
 from ftgui.engine.downloads.downloader import DownloadCancelled, Downloader, Settings
 from ftgui.engine.errors import EngineError
+from ftgui.engine.events import Emit
 from ftgui.engine.export.exporter import Exporter
 from ftgui.engine.inference.predict import Asking
 from ftgui.engine.input_pipeline import augmentation
 from ftgui.engine.input_pipeline.feature_cache import FeatureStore
 from ftgui.engine.input_pipeline.image_cache import NO_AUGMENTATION
+from ftgui.engine.interruptions import SteerCommand, StopRequested
 from ftgui.engine.malloc import return_freed_memory
 from ftgui.engine.model import backbones
 from ftgui.engine.model.freezing import Freezer
@@ -43,12 +46,11 @@ from ftgui.engine.model.model_folder_writer import Description
 from ftgui.engine.training import checkpoint as checkpoints
 from ftgui.engine.training import lr_range
 from ftgui.engine.training.checkpoint import Checkpoint
-from ftgui.engine.training.cost_estimate import CPU_IMAGES, price, run_seconds
-from ftgui.engine.training.loop import SteerCommand, StopRequested, Training
+from ftgui.engine.training.cost_estimate import CPU_IMAGES, Profiler, price, run_seconds
+from ftgui.engine.training.loop import Training
 from ftgui.engine.training.outcome import Outcome
-from ftgui.engine.training.step_reporter import Emit
 from ftgui.protocol import messages as m
-from ftgui.protocol import recipe as recipes
+from ftgui.protocol import recipe_file
 from ftgui.protocol.questions import REFUSAL
 from ftgui.protocol.recipe import AUTO_INTENSITY, FROM_SCRATCH, Backbone, Phase, Recipe, RecipeError
 from ftgui.protocol.views import with_views
@@ -91,6 +93,8 @@ class Session:
         self._emit = emit
         self._next_command = next_command or (lambda _wait: None)
         self._loaded: Loaded | None = None
+        self._profiler = Profiler()
+        """Measures the present model when somebody first asks for a price."""
         self._training: Training | None = None
         self._unsaved: Outcome | None = None
         """Of a run whose model the disk did not take."""
@@ -209,6 +213,7 @@ class Session:
             self._take_trained(loaded, Path(command.trained_weights), command.trained_names)
         loaded.freezer.set_trainable(loaded.freezer.resolve(command.train))
         self._loaded = loaded
+        self._profiler = Profiler()
         freezer, built = loaded.freezer, loaded.built
         self._emit(
             m.ModelLoaded(
@@ -301,15 +306,15 @@ class Session:
 
     def _price(self, command: m.AskPrice) -> None:
         loaded = self._require()
-        measured = loaded.profiler.profile
+        measured = self._profiler.profile
         if measured is None:
             if self._training is not None:
                 raise EngineError("The price is known when the training is over.")
             on_gpu = loaded.device.type == "cuda"
             images = command.recipe.training.batch_size if on_gpu else CPU_IMAGES
-            preprocessing, known = loaded.built.preprocessing, loaded.profiler.is_over
+            preprocessing, known = loaded.built.preprocessing, self._profiler.is_over
             try:
-                measured = loaded.profiler.measure(
+                measured = self._profiler.measure(
                     loaded.model, loaded.freezer, preprocessing, loaded.device, images, self._poll_measuring
                 )
             except _GivesWay:
@@ -353,13 +358,12 @@ class Session:
                 if not isinstance(command, m.AskPrice):  # which the same measurement answers
                     raise _GivesWay
 
-    @staticmethod
-    def _estimate(loaded: Loaded, recipe: Recipe, phase: Phase, train: int, val: int) -> m.Price | None:
+    def _estimate(self, loaded: Loaded, recipe: Recipe, phase: Phase, train: int, val: int) -> m.Price | None:
         """What a phase will cost, if the model was looked at before; a training does not wait for that."""
-        if loaded.profiler.profile is None:
+        if self._profiler.profile is None:
             return None
         question = m.AskPrice(0, phase.train, recipe, train, val)
-        return price(loaded.profiler.profile, question, loaded.freezer.resolve(phase.train))
+        return price(self._profiler.profile, question, loaded.freezer.resolve(phase.train))
 
     def _find_rate(self, command: m.FindRate) -> None:
         """A range test with the present model, whatever it has learned by now."""
@@ -460,7 +464,7 @@ class Session:
 
     def _takes_long(self, command: m.Command) -> bool:
         """A price is a sum, but for the first of a model, which is measured."""
-        measured = self._loaded is not None and self._loaded.profiler.is_over
+        measured = self._loaded is not None and self._profiler.is_over
         return isinstance(command, m.AskPrice) and not measured
 
     def _show_views(self, command: m.ShowViews) -> None:
@@ -532,7 +536,7 @@ class Session:
     def _continue(self, command: m.Continue) -> None:
         run_folder = Path(command.run_folder)
         checkpoint = checkpoints.load(run_folder)
-        recipe = recipes.load(run_folder / "recipe.toml")
+        recipe = recipe_file.load(run_folder / "recipe.toml")
         # As it read images before, also if this version would read them otherwise.
         kept = run_folder / BEST_FOLDER
         known = finished_preprocessing(kept) if has_model(run_folder) else None
@@ -664,13 +668,14 @@ class Session:
         if before is None or not before.trained:
             yield None
             return
+        profiler = self._profiler
         before.model.to("cpu")
         try:
             yield before
         except BaseException:
             self._loaded = None  # the new one goes first: the device may not hold both
             before.model.to(before.device)
-            self._loaded = before
+            self._loaded, self._profiler = before, profiler
             raise
 
     def _put_back(self, before: Loaded | None, recipe: Recipe, class_names: list[str]) -> None:
@@ -688,8 +693,8 @@ class Session:
         self._loaded = self._build(recipe.backbone, class_names, recipe.device, recipe.seed)
         if before is None or before.backbone != recipe.backbone:  # else it was told when that was loaded
             self._tell_taken(self._loaded)
-        if before is not None and before.backbone.name == recipe.backbone.name and before.device == self._loaded.device:
-            self._loaded.profiler = before.profiler  # weights and a few classes more cost the same
+        if before is None or (before.backbone.name, before.device) != (recipe.backbone.name, self._loaded.device):
+            self._profiler = Profiler()  # else weights and a few classes more cost the same
         return self._loaded
 
     def _poll(self) -> float:

@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import time
 from typing import TextIO
 
 from ftgui.base.foreign_text import visible
+from ftgui.base.formatting import clock, megabytes, percent
 from ftgui.protocol import messages as m
-
-
-def clock(seconds: float) -> str:
-    """E.g. ``"1:05"``, ``"1:02:05"``."""
-    whole = max(0, round(seconds))
-    hours, rest = divmod(whole, 3600)
-    minutes, left = divmod(rest, 60)
-    return f"{hours}:{minutes:02d}:{left:02d}" if hours else f"{minutes}:{left:02d}"
-
-
-def percent(share: float) -> str:
-    """E.g. ``"95.4 %"``; a dash for NaN."""
-    return "–" if math.isnan(share) else f"{share * 100:.1f} %"
 
 
 def progress(event: m.Progress) -> str:
@@ -40,12 +27,6 @@ def prefix(event: m.PrefixCached) -> str:
     digits = 0 if event.bytes >= 10e6 else 1
     size = f"{event.bytes / 1e9:,.1f} GB" if event.bytes >= 1e9 else f"{event.bytes / 1e6:,.{digits}f} MB"
     return f"prefix cached, {views}, {size}" + (" on disk" if event.on_disk else "")
-
-
-def megabytes(done: int, total: int) -> str:
-    """E.g. ``"12 of 98 MB"``; small files keep a digit, or they would stand at 0."""
-    digits = 0 if total >= 10e6 else 1
-    return f"{done / 1e6:,.{digits}f} of {total / 1e6:,.{digits}f} MB"
 
 
 class ProgressLine:

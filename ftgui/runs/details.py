@@ -7,10 +7,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ftgui.base.formatting import plural
+from ftgui.base.formatting import clock, plural
 from ftgui.base.job import Job
-from ftgui.protocol import recipe as recipes
-from ftgui.protocol.event_text import clock
+from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import RecipeError
 from ftgui.runs.metrics_log import Epoch, read_course
 from ftgui.runs.recipe_summary import in_words
@@ -67,7 +66,7 @@ def everything(record: RunRecord) -> list[Difference]:
         pairs.append(("Took", clock(record.seconds)))
     if record.model:  # or else a problem says so
         try:
-            pairs += in_words(recipes.load(record.path / RECIPE_FILE))
+            pairs += in_words(recipe_file.load(record.path / RECIPE_FILE))
         except RecipeError as error:
             pairs.append(("Problem", str(error)))
     return [Difference(name, [text]) for name, text in pairs]

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ftgui.base.json_files import decode_object, number, text, texts
-from ftgui.data.project import read_result
 from ftgui.runs.dataset_diff import read_samples
 from ftgui.runs.metrics_log import METRICS_FILE
 from ftgui.runs.model_card import PhaseDone, RunFacts
+from ftgui.runs.run_folders import read_result
 
 _BY_A_PERSON = frozenset({"rate", "layers", "early-stop", "finish-phase"})
 """Kinds of `steered` lines that change what is learned."""

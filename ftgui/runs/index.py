@@ -18,12 +18,12 @@ from ftgui.base.files import sweep
 from ftgui.base.job import Job
 from ftgui.data.catalog.added_images import ADDED_FOLDER
 from ftgui.data.catalog.errors import is_damage
-from ftgui.data.project import CHECKPOINT_FILE, run_number
 from ftgui.runs.dataset_diff import SAMPLES_FILE
 from ftgui.runs.metrics_log import METRICS_FILE
 from ftgui.runs.model_folder import BEST_FOLDER, WEIGHTS_FILE
 from ftgui.runs.notes import ABOUT_FILE
 from ftgui.runs.record import RECIPE_FILE, RESULT_FILE, RunRecord, read_record
+from ftgui.runs.run_folders import CHECKPOINT_FILE, run_number
 from ftgui.runs.running import running_process
 from ftgui.runs.sweep import sweep_run
 

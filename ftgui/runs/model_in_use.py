@@ -16,13 +16,14 @@ from itertools import islice
 from pathlib import Path
 
 from ftgui.base.files import write_atomically
+from ftgui.base.formatting import percent
 from ftgui.base.json_files import decode_object, number, text
-from ftgui.data.project import Project, read_result, read_run_backbone, run_number
-from ftgui.protocol.event_text import percent
+from ftgui.data.project import Project
 from ftgui.protocol.recipe import Backbone
 from ftgui.runs.dataset_diff import read_samples
 from ftgui.runs.metrics_log import METRICS_FILE
 from ftgui.runs.model_folder import BEST_FOLDER, ModelError, has_model, read_about
+from ftgui.runs.run_folders import read_result, read_run_backbone, run_number
 
 log = logging.getLogger(__name__)
 

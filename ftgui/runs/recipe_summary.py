@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ftgui.base.formatting import plural, rate
+from ftgui.base.formatting import plural
 from ftgui.data.images.intensity_survey import range_words
+from ftgui.protocol.rates import rate
 from ftgui.protocol.recipe import (
     AUTO_INTENSITY,
     FROM_SCRATCH,

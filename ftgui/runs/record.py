@@ -11,13 +11,13 @@ from typing import Any
 import msgspec
 
 from ftgui.base.json_files import decode_object, number
-from ftgui.data.project import continuable, run_number
-from ftgui.protocol import recipe as recipes
+from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import RecipeError
 from ftgui.runs.dataset_diff import SAMPLES_FILE, read_samples
 from ftgui.runs.metrics_log import Course, read_course
 from ftgui.runs.model_folder import has_model
 from ftgui.runs.notes import read_words
+from ftgui.runs.run_folders import continuable, run_number
 from ftgui.runs.running import running_process
 
 RESULT_FILE = "result.json"
@@ -129,7 +129,7 @@ def _words(folder: Path, found: dict[str, Any], problems: list[str]) -> None:
 def _recipe(folder: Path, found: dict[str, Any], problems: list[str]) -> None:
     path = folder / RECIPE_FILE
     try:
-        backbone = recipes.load(path).backbone
+        backbone = recipe_file.load(path).backbone
     except RecipeError as error:
         problems.append(f"recipe.toml is damaged. {error}" if path.exists() else "recipe.toml is missing.")
         return

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from ftgui.base.json_files import decode_object
-from ftgui.protocol import recipe as recipes
+from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import RecipeError
 from ftgui.runs.dataset_diff import compare_runs
 from ftgui.runs.record import RECIPE_FILE, RunRecord
@@ -56,7 +56,7 @@ def _everything(record: RunRecord) -> dict[str, str]:
 
 def _recipe(folder: Path) -> dict[str, str]:
     try:
-        recipe = recipes.load(folder / RECIPE_FILE)
+        recipe = recipe_file.load(folder / RECIPE_FILE)
     except RecipeError:
         return {}
     plain = msgspec.to_builtins(recipe)

@@ -6,8 +6,8 @@ import logging
 from pathlib import Path
 
 from ftgui.base.files import sweep
-from ftgui.data.project import CHECKPOINT_FILE, read_result
 from ftgui.runs.model_folder import BEST_FOLDER
+from ftgui.runs.run_folders import CHECKPOINT_FILE, read_result
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ import msgspec
 
 from ftgui.base.job import Job
 from ftgui.base.json_files import number
-from ftgui.protocol import recipe as recipes
+from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import RecipeError
 from ftgui.runs.metrics_log import METRICS_FILE
 from ftgui.runs.recipe_summary import in_words
@@ -116,7 +116,7 @@ def _text_summary(tag: str, markdown: str) -> Any:
 
 def _recipe_table(folder: Path) -> str:
     try:
-        lines = in_words(recipes.load(folder / RECIPE_FILE))
+        lines = in_words(recipe_file.load(folder / RECIPE_FILE))
     except RecipeError as error:
         return f"The recipe is not known: {error}"
     rows = [f"| {subject} | {words} |".replace("\n", " ") for subject, words in lines]

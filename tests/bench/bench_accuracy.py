@@ -27,9 +27,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from ftgui.data.project import read_result
-from ftgui.protocol import recipe as recipes
+from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import Dataset, Recipe
+from ftgui.runs.run_folders import read_result
 from tests.bench.bench_training import packaged_model, tutorial
 from tests.bench.datasets import dataset
 
@@ -41,7 +41,7 @@ def ours(folder: Path, seed: int) -> float:
     """The default recipe in a process of its own."""
     with tempfile.TemporaryDirectory() as name:
         recipe = Path(name) / "recipe.toml"
-        recipes.save(Recipe(seed=seed, dataset=Dataset(folder=str(folder))), recipe)
+        recipe_file.save(Recipe(seed=seed, dataset=Dataset(folder=str(folder))), recipe)
         subprocess.run(
             [sys.executable, "-m", "ftgui", "train", str(recipe)],
             check=True,

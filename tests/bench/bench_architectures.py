@@ -22,6 +22,7 @@ import psutil
 
 from ftgui.data import model_zoo
 from ftgui.data.model_zoo import KnownModel
+from ftgui.runs.run_folders import new_run_folder
 
 STEPS = ("build", "price", "train", "export")
 
@@ -160,7 +161,7 @@ def go_through(name: str, export: bool) -> None:
         if not {row.label for row in loaded.layers} >= {"head"}:
             sys.exit(f"the tree has no head: {[row.label for row in loaded.layers if row.parent < 0]}")
         do("price", m.AskPrice(2, ["everything"], recipe, 4, 2), m.Price)
-        run = project.new_run_folder("bench")
+        run = new_run_folder(project, "bench")
         do("train", m.Train(3, recipe, str(project.catalog_path), str(run)), m.TrainingFinished)
         if export:
             do("export", m.Export(4, str(run), ["onnx", "torch", "script"], where), m.ExportFinished)

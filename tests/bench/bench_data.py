@@ -24,7 +24,8 @@ from PySide6.QtWidgets import QApplication
 from ftgui.data.catalog.query import Query
 from ftgui.data.catalog.split import Splitting
 from ftgui.data.project import Project
-from ftgui.data.scanning.folder_scan import Found, FoundImage, scan
+from ftgui.data.scanning.folder_scan import scan
+from ftgui.data.scanning.found import Found, FoundImage
 
 CLASSES = 100
 

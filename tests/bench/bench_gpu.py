@@ -25,6 +25,7 @@ from ftgui.engine.model import backbones
 from ftgui.engine.session import Session
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import EVERYTHING, HEAD, Augmentation, Backbone, Phase, Recipe, Training
+from ftgui.runs.run_folders import new_run_folder
 
 BACKBONE = Backbone(name="torchvision/resnet50", weights="none")
 CLASSES = 10
@@ -69,7 +70,7 @@ def train(folder: Path, recipe: Recipe) -> tuple[list[m.Event], float]:
     with tempfile.TemporaryDirectory() as project_folder:
         project = Project(Path(project_folder))
         project.take_in(folder)
-        command = m.Train(1, recipe, str(project.catalog_path), str(project.new_run_folder("gpu")))
+        command = m.Train(1, recipe, str(project.catalog_path), str(new_run_folder(project, "gpu")))
         started = time.monotonic()
         Session(events.append).handle(command)
         seconds = time.monotonic() - started

@@ -19,6 +19,7 @@ from ftgui.data.project import Project
 from ftgui.protocol import codec
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Augmentation, Phase, Recipe, Training
+from ftgui.runs.run_folders import new_run_folder
 from tests.bench.bench_training import PeakMemory, start_engine
 
 TICKS = {
@@ -72,7 +73,7 @@ def measure(name: str, layers: list[str], epochs: int, folder: Path, project: Pr
             until(ask(3 + number, ticks), m.Price)
             answers.append(time.perf_counter() - asked)
         events = until(
-            m.Train(99, recipe, str(project.catalog_path), str(project.new_run_folder("price"))), m.TrainingFinished
+            m.Train(99, recipe, str(project.catalog_path), str(new_run_folder(project, "price"))), m.TrainingFinished
         )
     engine.stdin.close()
     engine.wait(30)

@@ -21,6 +21,7 @@ from ftgui.engine.malloc import keep_freed_memory
 from ftgui.engine.session import Session
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import EVERYTHING, Augmentation, Phase, Recipe, Training, default_phases
+from ftgui.runs.run_folders import new_run_folder
 from tests.bench.datasets import dataset
 
 HEAD, LAST = default_phases()
@@ -54,7 +55,7 @@ def train(folder: Path, recipe: Recipe) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as name:
         project = Project(Path(name))
         project.take_in(folder)
-        command = m.Train(1, recipe, str(project.catalog_path), str(project.new_run_folder("bench")))
+        command = m.Train(1, recipe, str(project.catalog_path), str(new_run_folder(project, "bench")))
         session = Session(events.append)
         started = time.monotonic()
         session.handle(command)

@@ -27,6 +27,8 @@ from typing import Any
 
 import psutil
 
+from ftgui.runs.run_folders import new_run_folder
+
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = dict(os.environ, PYTHONPATH=str(ROOT))
 BATCH = 32
@@ -189,7 +191,7 @@ def ftgui(folder: Path, ticks: str, epochs: int, augmentation: str, views: int, 
             training=Training(batch_size=BATCH, early_stop=0),
             augmentation=Augmentation(preset=augmentation, views=views),
         )
-        train = m.Train(1, recipe, str(project.catalog_path), str(project.new_run_folder("bench")))
+        train = m.Train(1, recipe, str(project.catalog_path), str(new_run_folder(project, "bench")))
         engine = start_engine()
         assert engine.stdin is not None and engine.stdout is not None
         decoder = codec.event_decoder()

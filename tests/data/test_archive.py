@@ -15,7 +15,8 @@ from ftgui.base import paths
 from ftgui.base.job import Cancelled, Job
 from ftgui.data.scanning import archive
 from ftgui.data.scanning.archive import count_images, is_archive_name, unpacked
-from ftgui.data.scanning.folder_scan import DatasetError, FoundImage, scan
+from ftgui.data.scanning.folder_scan import scan
+from ftgui.data.scanning.found import DatasetError, FoundImage
 from tests.conftest import Maker
 
 

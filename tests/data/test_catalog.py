@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from PIL.TiffImagePlugin import TiffImageFile
 
+from ftgui.base.files import slug
 from ftgui.base.job import Cancelled, Job
 from ftgui.cli.prepare_training import prepare
 from ftgui.data.catalog import edits
@@ -23,11 +24,13 @@ from ftgui.data.catalog.query import ORDERS, Query
 from ftgui.data.catalog.records import Checked, Contents
 from ftgui.data.catalog.split import Splitting
 from ftgui.data.checks.image_check import check_images
-from ftgui.data.project import Project, read_result, run_number, slug
-from ftgui.data.scanning.folder_scan import Columns, DatasetError, Wanted
-from ftgui.data.scanning.found import ImagesGoneError
+from ftgui.data.project import Project
+from ftgui.data.scanning.found import Columns, DatasetError, ImagesGoneError
+from ftgui.data.scanning.label_sources import Wanted
 from ftgui.protocol import recipe as recipes
+from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import Dataset, Recipe, RecipeError
+from ftgui.runs.run_folders import finished_runs, new_run_folder, read_result, run_number
 from tests.conftest import Maker, picture
 
 
@@ -507,11 +510,11 @@ def test_a_catalog_of_version_1_is_taken_over(make_dataset: Maker) -> None:
 
 def test_runs_are_numbered(tmp_path: Path) -> None:
     project = Project(tmp_path / "p")
-    names = [project.new_run_folder("Head, last stage!").name for _ in range(3)]
+    names = [new_run_folder(project, "Head, last stage!").name for _ in range(3)]
     assert names == ["0001-head-last-stage", "0002-head-last-stage", "0003-head-last-stage"]
     (project.runs_folder / "notes").mkdir()
-    assert run_number(project.new_run_folder("x")) == 4
-    assert project.finished_runs() == []
+    assert run_number(new_run_folder(project, "x")) == 4
+    assert finished_runs(project) == []
     assert slug("日本語 クラス") == "日本語-クラス"
     assert read_result(project.runs_folder / "0001-head-last-stage") is None
 
@@ -535,7 +538,7 @@ def test_preparing_without_a_window(make_dataset: Maker, tmp_path: Path) -> None
     with pytest.raises(DatasetError, match="only one class"):
         prepare(recipe)
     assert len(list((tmp_path / "job" / "runs").iterdir())) == 1, "what is refused leaves no run behind"
-    recipes.save(recipes.Recipe(), recipe)
+    recipe_file.save(recipes.Recipe(), recipe)
     with pytest.raises(RecipeError, match="names no dataset"):
         prepare(recipe)
 
@@ -544,7 +547,7 @@ def test_a_recipe_says_how_to_split(make_dataset: Maker, tmp_path: Path) -> None
     make_dataset(count=10)
     recipe = tmp_path / "recipe.toml"
     dataset = Dataset(folder="pictures", val_fraction=0.3, test_fraction=0.2, group_by=r"(\d)\.jpg")
-    recipes.save(Recipe(dataset=dataset), recipe)
+    recipe_file.save(Recipe(dataset=dataset), recipe)
     prepare(recipe)
     with Project(tmp_path).catalog() as catalog:
         assert catalog.splitting == Splitting(0.3, 0.2, 0, r"(\d)\.jpg")
@@ -552,7 +555,7 @@ def test_a_recipe_says_how_to_split(make_dataset: Maker, tmp_path: Path) -> None
         for path, split in split_of(catalog).items():
             by_number.setdefault(path[-5], set()).add(split)
         assert all(len(splits) == 1 for splits in by_number.values())
-    recipes.save(Recipe(dataset=Dataset(folder="pictures", group_by="(")), recipe)
+    recipe_file.save(Recipe(dataset=Dataset(folder="pictures", group_by="(")), recipe)
     with pytest.raises(DatasetError, match=r"^group_by: “\(” is no regular expression: [^“]*$"):
         prepare(recipe)
 

@@ -14,7 +14,8 @@ from ftgui.base.job import Cancelled, Job
 from ftgui.data.catalog import edits
 from ftgui.data.catalog.query import Query
 from ftgui.data.dataset_export import _folders, export_folders, export_table
-from ftgui.data.scanning.folder_scan import DatasetError, FoundImage, scan
+from ftgui.data.scanning.folder_scan import scan
+from ftgui.data.scanning.found import DatasetError, FoundImage
 from ftgui.runs.dataset_diff import compare_runs
 from tests.conftest import Maker, picture
 from tests.data.test_catalog import opened

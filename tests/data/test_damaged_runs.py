@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from ftgui.base.job import Job
 from ftgui.base.process_identity import ProcessMark, encode, own_mark
-from ftgui.data.project import Project, continuable, read_evaluation
+from ftgui.data.project import Project
 from ftgui.data.project_lock import LOCK_FILE, WINDOW, ProjectHeld, ProjectLocks
 from ftgui.protocol import recipe as recipes
 from ftgui.runs.details import read_details
@@ -29,6 +29,7 @@ from ftgui.runs.model_in_use import CHOICE_FILE, read_trained_runs
 from ftgui.runs.record import read_record
 from ftgui.runs.report.facts import gather
 from ftgui.runs.report.report import page
+from ftgui.runs.run_folders import continuable, read_evaluation
 from ftgui.runs.running import RUNNING_FILE
 from tests.made_runs import make_run, metrics, result
 

@@ -10,7 +10,8 @@ import pytest
 
 from ftgui.base.job import Job
 from ftgui.data.images.decoding import ImageError, read_image_file
-from ftgui.data.scanning.folder_scan import FoundImage, scan
+from ftgui.data.scanning.folder_scan import scan
+from ftgui.data.scanning.found import FoundImage
 from ftgui.data.scanning.given_images import count_given, images_below, opened
 from tests.conftest import Maker
 

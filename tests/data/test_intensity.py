@@ -15,13 +15,15 @@ from ftgui.base.job import Job
 from ftgui.data.catalog.catalog import Catalog
 from ftgui.data.checks import image_check as checking
 from ftgui.data.checks.image_check import look_through
+from ftgui.data.checks.set_intensity import survey_of
 from ftgui.data.images import intensity_survey
 from ftgui.data.images.decoding import load_rgb, open_values
-from ftgui.data.images.intensity_survey import resolved, suitable_range, survey_of
+from ftgui.data.images.intensity_survey import resolved, suitable_range
 from ftgui.data.images.preprocessing import Preprocessing
 from ftgui.data.images.thumbnail_store import WORTH_BYTES, ThumbnailStore
 from ftgui.data.project import Project
 from ftgui.protocol import recipe as recipes
+from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import Dataset, Recipe, RecipeError
 from tests.conftest import Maker, picture
 from tests.deep_images import halves, make_microscopy, png16, png_chunk, tiff
@@ -286,23 +288,23 @@ def test_thumbnails_of_two_ranges_are_two(tmp_path: Path) -> None:
 def test_a_recipe_keeps_the_range(intensity: str | tuple[float, float]) -> None:
     recipe = Recipe(dataset=Dataset(intensity=intensity))
     assert not recipe.validate()
-    assert recipes.loads(recipes.dumps(recipe)) == recipe
+    assert recipe_file.loads(recipe_file.dumps(recipe)) == recipe
 
 
 @pytest.mark.parametrize("text", ['"window"', "[4095, 0]", "[3, 3]", "[nan, 4]", "[0, inf]"])
 def test_a_range_that_is_none_is_said_at_its_field(text: str) -> None:
-    recipe = recipes.loads(f"version = 5\n[dataset]\nintensity = {text}\n")
+    recipe = recipe_file.loads(f"version = 5\n[dataset]\nintensity = {text}\n")
     assert [problem.field for problem in recipe.validate()] == ["dataset.intensity"]
 
 
 @pytest.mark.parametrize("text", ["[0]", "[0, 1, 2]", "7", '["a", "b"]', "true"])
 def test_what_can_be_no_range_is_refused_in_words(text: str) -> None:
     with pytest.raises(RecipeError, match="intensity"):
-        recipes.loads(f"version = 5\n[dataset]\nintensity = {text}\n")
+        recipe_file.loads(f"version = 5\n[dataset]\nintensity = {text}\n")
 
 
 def test_an_older_recipe_has_no_range_of_its_own() -> None:
-    recipe = recipes.loads("version = 4\nseed = 3\n")
+    recipe = recipe_file.loads("version = 4\nseed = 3\n")
     assert recipe.version == recipes.RECIPE_VERSION and recipe.dataset.intensity == "auto"
     assert resolved(recipe.dataset.intensity, None) is None, "a run of it goes on as it began"
 

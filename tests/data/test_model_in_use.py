@@ -10,7 +10,7 @@ import pytest
 
 from ftgui.cli.which_run import run_or_model
 from ftgui.data.project import Project
-from ftgui.protocol import recipe as recipes
+from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import Backbone, Recipe
 from ftgui.runs.model_folder import ModelError
 from ftgui.runs.model_in_use import (
@@ -140,7 +140,7 @@ def test_validation_key() -> None:
 
 
 def test_a_projects_folder_means_its_run_in_use(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
-    recipes.save(Recipe(), project.recipe_path)
+    recipe_file.save(Recipe(), project.recipe_path)
     project.runs_folder.mkdir()
     with pytest.raises(ModelError, match="has finished yet"):
         run_or_model(project.folder)

@@ -20,7 +20,8 @@ from ftgui.data.images import other_formats
 from ftgui.data.images.decoding import EXTENSIONS, ImageError, load_rgb, open_image, read_rgb
 from ftgui.data.images.repair import repaired
 from ftgui.data.project import Project
-from ftgui.data.scanning.folder_scan import DatasetError, scan
+from ftgui.data.scanning.folder_scan import scan
+from ftgui.data.scanning.found import DatasetError
 from ftgui.data.scanning.given_images import why_no_images
 from tests.conftest import Maker, picture
 from tests.deep_images import halves, png_chunk, tiff

@@ -17,11 +17,12 @@ from ftgui.base.process_identity import ProcessMark, encode, own_mark, process_i
 from ftgui.cli import prepare_training
 from ftgui.cli.main import main
 from ftgui.data.catalog.catalog import Catalog
-from ftgui.data.project import Project, continuable
+from ftgui.data.project import Project
 from ftgui.data.project_lock import LOCK_FILE, TERMINAL, WINDOW, ProjectHeld, ProjectLocks
-from ftgui.protocol import recipe as recipes
+from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import Dataset, Recipe
 from ftgui.runs.index import list_runs
+from ftgui.runs.run_folders import continuable
 from ftgui.runs.running import RUNNING_FILE, marked_as_running, running_process
 from tests.conftest import Maker, leave_checkpoint
 
@@ -108,7 +109,7 @@ def test_a_run_that_trains_is_told_as_training_and_one_that_was_killed_as_crashe
 ) -> None:
     run = tmp_path / "0001-head"
     run.mkdir()
-    recipes.save(Recipe(), run / "recipe.toml")
+    recipe_file.save(Recipe(), run / "recipe.toml")
     leave_checkpoint(run, Recipe(), step=12)
     (run / RUNNING_FILE).write_bytes(encode(mark_of(other_process)))
     (record,) = list_runs(tmp_path)
@@ -136,7 +137,7 @@ def test_a_terminal_does_not_train_in_a_project_that_a_window_has_open(
     project = tmp_path / "project"
     project.mkdir()
     recipe = Recipe(dataset=Dataset(folder=str(make_dataset())))
-    recipes.save(recipe, project / "recipe.toml")
+    recipe_file.save(recipe, project / "recipe.toml")
     window = ProjectLocks(WINDOW)
     window.take(project)
     assert main(["train", str(project / "recipe.toml")]) == 1
@@ -158,7 +159,7 @@ def test_the_second_of_two_trainings_in_terminals_says_so_and_changes_nothing_fo
     data = make_dataset(count=4)
     recipe = Recipe(dataset=Dataset(folder=str(data)))
     path = tmp_path / "recipe.toml"
-    recipes.save(recipe, path)
+    recipe_file.save(recipe, path)
     first, second = ProjectLocks(TERMINAL), ProjectLocks(TERMINAL)
     project = Project(tmp_path / "project")
     project.folder.mkdir()
@@ -169,7 +170,7 @@ def test_the_second_of_two_trainings_in_terminals_says_so_and_changes_nothing_fo
     prepared = prepare_training.prepare(path, project.folder, locks=second)
     assert f"A training in a terminal (process {os.getpid()}, since" in prepared.problems[0].message
     before = splits_of(project)
-    recipes.save(msgspec.structs.replace(recipe, dataset=Dataset(folder=str(data), val_fraction=0.5)), path)
+    recipe_file.save(msgspec.structs.replace(recipe, dataset=Dataset(folder=str(data), val_fraction=0.5)), path)
     with pytest.raises(ProjectHeld):
         prepare_training.prepare(path, project.folder, locks=second)
     assert splits_of(project) == before and len(list(project.runs_folder.iterdir())) == 2
@@ -183,7 +184,7 @@ def splits_of(project: Project) -> list[tuple[str, str, str]]:
 def test_in_a_terminal_it_is_told_what_to_do(
     tmp_path: Path, make_dataset: Maker, other_process, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recipes.save(Recipe(dataset=Dataset(folder=str(make_dataset()))), tmp_path / "recipe.toml")
+    recipe_file.save(Recipe(dataset=Dataset(folder=str(make_dataset()))), tmp_path / "recipe.toml")
     mark = msgspec.structs.replace(mark_of(other_process), doing=TERMINAL)
     (tmp_path / LOCK_FILE).write_bytes(encode(mark))
     assert main(["train", str(tmp_path / "recipe.toml")]) == 1

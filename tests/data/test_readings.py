@@ -27,6 +27,7 @@ from ftgui.data.scanning.label_tables import TableQuestion
 from ftgui.data.scanning.readings import ASK, LayoutQuestion
 from ftgui.data.scanning.walk import count_images
 from ftgui.protocol import recipe as recipes
+from ftgui.protocol import recipe_file
 from tests.conftest import Maker
 
 FLAT = [f"{letter}{n:03d}.jpg" for letter in "ab" for n in range(12)]
@@ -126,11 +127,11 @@ def test_where_nothing_is_clear_the_person_is_asked_once(tmp_path: Path) -> None
         with project.catalog() as catalog:
             assert set(catalog.counts()) == set(reading.classes)
     recipe = project.recipe_path
-    stored = recipes.load(recipe).dataset
+    stored = recipe_file.load(recipe).dataset
     assert (stored.layout, stored.table) in (("class", ""), ("table", "labels.csv"))
     with pytest.raises(LayoutQuestion):
         project.take_in(root, wanted=Wanted(ASK))
-    assert recipes.load(recipe).dataset == stored, "asking changes nothing"
+    assert recipe_file.load(recipe).dataset == stored, "asking changes nothing"
 
 
 def test_in_a_terminal_the_question_is_a_sentence_and_the_recipe_answers_it(
@@ -139,12 +140,14 @@ def test_in_a_terminal_the_question_is_a_sentence_and_the_recipe_answers_it(
     root = make_dataset(count=12)
     lines(root / "labels.csv", "file,label", *(f"{c}{n}.jpg,{'xy'[n % 2]}" for c in ("red", "blue") for n in range(12)))
     recipe = tmp_path / "recipe.toml"
-    recipes.save(recipes.Recipe(dataset=recipes.Dataset(folder=str(root))), recipe)
+    recipe_file.save(recipes.Recipe(dataset=recipes.Dataset(folder=str(root))), recipe)
     with pytest.raises(DatasetError, match=r"Set layout"):
         prepare(recipe)
-    recipes.save(recipes.Recipe(dataset=recipes.Dataset(folder=str(root), layout="table", table="labels.csv")), recipe)
+    recipe_file.save(
+        recipes.Recipe(dataset=recipes.Dataset(folder=str(root), layout="table", table="labels.csv")), recipe
+    )
     assert prepare(recipe).summary == "2 classes, 24 images (classes from labels.csv)"
-    recipes.save(recipes.Recipe(dataset=recipes.Dataset(folder=str(root), layout="class")), recipe)
+    recipe_file.save(recipes.Recipe(dataset=recipes.Dataset(folder=str(root), layout="class")), recipe)
     assert prepare(recipe).summary == "2 classes, 24 images"
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from ftgui.base.job import Cancelled, Job
-from ftgui.data.scanning.folder_scan import DatasetError, FoundImage, count_images, scan
+from ftgui.data.scanning.folder_scan import scan
+from ftgui.data.scanning.found import DatasetError, FoundImage
+from ftgui.data.scanning.walk import count_images
 from tests.conftest import Maker, picture
 
 

@@ -11,9 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ftgui.data.project import Project
-from ftgui.data.scanning.folder_scan import Columns, DatasetError, FoundImage, Wanted, scan
+from ftgui.data.scanning.folder_scan import scan
+from ftgui.data.scanning.found import Columns, DatasetError, FoundImage
+from ftgui.data.scanning.label_sources import Wanted
 from ftgui.data.scanning.label_tables import Index, TableQuestion
-from ftgui.protocol import recipe as recipes
+from ftgui.protocol import recipe_file
 from tests.conftest import Maker, picture
 
 
@@ -97,7 +99,7 @@ def test_unclear_columns_are_asked_for_once(tmp_path: Path) -> None:
     project.take_in(folder)
     with project.catalog() as catalog:
         assert {name: splits.total() for name, splits in catalog.counts().items()} == {"o": 3, "q": 3}
-    assert recipes.load(project.recipe_path).dataset.label_column == "shape"
+    assert recipe_file.load(project.recipe_path).dataset.label_column == "shape"
     write(folder / "x.csv", "foto,colour", *(f"{n},r" for n in names))
     project.take_in(folder)
     with project.catalog() as catalog:

@@ -13,10 +13,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ftgui.data.project import Project, read_result
-from ftgui.protocol import codec
+from ftgui.data.project import Project
+from ftgui.protocol import codec, recipe_file
 from ftgui.protocol import messages as m
-from ftgui.protocol import recipe as recipes
+from ftgui.runs.run_folders import new_run_folder, open_run, read_result
 from tests.conftest import Maker
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -154,8 +154,8 @@ def test_the_same_recipe_and_seed_give_the_same_metrics_as_the_window(make_datas
     assert status == 0, err
     project = Project.for_dataset(dataset)
     project.take_in(dataset)
-    recipe = msgspec.structs.replace(recipes.load(path), device="cpu")
-    run = project.new_run_folder("window")
+    recipe = msgspec.structs.replace(recipe_file.load(path), device="cpu")
+    run = new_run_folder(project, "window")
     engine, decoder = engine_of_the_window(m.Train(1, recipe, str(project.catalog_path), str(run)))
     try:
         until(engine, decoder, lambda event: isinstance(event, m.TrainingFinished))
@@ -171,19 +171,19 @@ def test_an_engine_killed_with_kill_9_goes_on_from_its_checkpoint(make_dataset: 
     dataset = make_dataset(count=10)
     path = tmp_path / "recipe.toml"
     path.write_text(RECIPE.format(epochs=40), encoding="utf-8")
-    recipe = msgspec.structs.replace(recipes.load(path), device="cpu")
+    recipe = msgspec.structs.replace(recipe_file.load(path), device="cpu")
     project = Project.for_dataset(dataset)
     project.take_in(dataset)
     weights = []
     for kill in (False, True):
-        run = project.new_run_folder("kill" if kill else "whole")
+        run = new_run_folder(project, "kill" if kill else "whole")
         engine, decoder = engine_of_the_window(m.Train(1, recipe, str(project.catalog_path), str(run)))
         try:
             if kill:
                 until(engine, decoder, lambda event: isinstance(event, m.EpochFinished) and event.epoch >= 7)
                 engine.kill()
                 close(engine)
-                found = project.open_run()
+                found = open_run(project)
                 assert found is not None and found.folder == run and found.crashed
                 engine, decoder = engine_of_the_window(m.Continue(1, str(project.catalog_path), str(run)))
             end = until(engine, decoder, lambda event: isinstance(event, m.TrainingFinished))

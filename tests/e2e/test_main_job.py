@@ -267,12 +267,12 @@ def test_the_sample_trains_without_a_display(tmp_path: Path) -> None:
     """What `packaging/start.py` does where there is no display, on fewer epochs."""
     from ftgui.base.job import Job
     from ftgui.data.project import Project
-    from ftgui.protocol import recipe as recipes
+    from ftgui.protocol import recipe_file
     from ftgui.protocol.recipe import Phase, Recipe
     from ftgui.ui.project.sample_dataset import sample_folder
 
     project = Project.for_dataset(sample_folder(Job()))
-    recipes.save(Recipe(phases=[Phase(name="Head", train=["head"], epochs=1, lr=3e-3)]), project.recipe_path)
+    recipe_file.save(Recipe(phases=[Phase(name="Head", train=["head"], epochs=1, lr=3e-3)]), project.recipe_path)
     image = tmp_path / "window.png"
     answer = subprocess.run(
         [sys.executable, "-m", "ftgui", "sample", "--picture", str(image)],

@@ -12,6 +12,7 @@ from ftgui.engine.downloads import downloader
 from ftgui.engine.session import Session
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Augmentation, Backbone, Dataset, Phase, Recipe, Training
+from ftgui.runs.run_folders import new_run_folder
 from tests.engine.mirror import Mirror, serving
 
 TINY = Backbone(name="test_efficientnet", weights="none")
@@ -84,6 +85,6 @@ def train_command() -> Callable[..., m.Train]:
             augmentation=Augmentation(preset=augmentation, views=views),
             training=Training(**{"batch_size": 4, **training}),
         )
-        return m.Train(1, recipe, str(project.catalog_path), str(project.new_run_folder("test")))
+        return m.Train(1, recipe, str(project.catalog_path), str(new_run_folder(project, "test")))
 
     return make

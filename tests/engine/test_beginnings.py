@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from ftgui.data.project import read_result
 from ftgui.engine.input_pipeline.image_cache import Images
 from ftgui.engine.model import backbones
 from ftgui.engine.training import loop
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Phase
+from ftgui.runs.run_folders import read_result
 from tests.conftest import Maker
 from tests.engine.conftest import Engine
 

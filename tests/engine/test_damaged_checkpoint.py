@@ -13,11 +13,12 @@ import safetensors.torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ftgui.data.project import CHECKPOINT_FILE, Project
+from ftgui.data.project import Project
 from ftgui.engine.errors import EngineError
 from ftgui.engine.training import checkpoint as checkpoints
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Augmentation, Dataset, Phase, Recipe, Training
+from ftgui.runs.run_folders import CHECKPOINT_FILE, new_run_folder
 from tests.conftest import picture
 from tests.data.test_damaged_runs import ODD
 from tests.engine.conftest import TINY, Engine
@@ -43,7 +44,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         training=Training(batch_size=4),
         augmentation=Augmentation(preset="none"),
     )
-    run = project.new_run_folder("head")
+    run = new_run_folder(project, "head")
     engine = Engine()
     engine.on_event = lambda event: engine.queue.append(m.Stop()) if isinstance(event, m.EpochFinished) else None
     end = engine.do(m.Train(1, recipe, str(project.catalog_path), str(run)))

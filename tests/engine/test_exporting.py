@@ -18,7 +18,6 @@ from PIL import Image
 
 from ftgui.data.catalog.catalog import Catalog
 from ftgui.data.images.preprocessing import Preprocessing, center_view, decode
-from ftgui.data.project import catalog_beside
 from ftgui.engine.export import exporter, onnx_and_torch, verification
 from ftgui.engine.export.standalone_code import draws_source, pixels_source
 from ftgui.engine.input_pipeline import augmentation
@@ -28,6 +27,7 @@ from ftgui.protocol import messages as m
 from ftgui.protocol.lr_schedule import learning_rate
 from ftgui.protocol.recipe import Backbone, Phase
 from ftgui.runs.model_folder import read_about
+from ftgui.runs.run_folders import catalog_beside
 from tests.conftest import Maker, picture
 from tests.engine.conftest import Engine
 

@@ -14,7 +14,7 @@ from ftgui.base.files import temporary_name
 from ftgui.engine.input_pipeline import feature_cache
 from ftgui.engine.input_pipeline.feature_cache import FeatureStore
 from ftgui.protocol import messages as m
-from ftgui.protocol import recipe as recipes
+from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import Backbone, Phase
 from tests.conftest import Maker
 from tests.engine.conftest import Engine
@@ -57,7 +57,7 @@ def test_left_to_the_size_of_the_set_the_number_is_written_into_the_run(
     command = train_command(dataset, HEAD, views="auto")
     engine.do(command)
     assert cached(engine).views == 2, "40 views of 16 training images"
-    assert recipes.load(Path(command.run_folder) / "recipe.toml").augmentation.views == 2
+    assert recipe_file.load(Path(command.run_folder) / "recipe.toml").augmentation.views == 2
     by_hand = Engine()
     by_hand.do(train_command(dataset, HEAD, views=2))
     assert torch.equal(final(engine), final(by_hand))

@@ -27,7 +27,7 @@ from ftgui.engine.model.backbones import build
 from ftgui.engine.model.input_tensor import from_timm, to_batch
 from ftgui.engine.model.loaded_model import open_finished
 from ftgui.protocol import messages as m
-from ftgui.protocol import recipe as recipes
+from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import Backbone, Phase
 from ftgui.runs.model_folder import DESCRIPTION_FILE, read_about
 from tests.conftest import Maker, picture
@@ -55,7 +55,7 @@ def test_a_run_names_the_range_it_found_and_its_model_keeps_it(
     assert isinstance(end, m.TrainingFinished) and end.reason == "done"
     run = Path(command.run_folder)
     assert {look.intensity for look in looks} == {(0, 4095)}
-    assert recipes.load(run / "recipe.toml").dataset.intensity == (0, 4095)
+    assert recipe_file.load(run / "recipe.toml").dataset.intensity == (0, 4095)
     about = read_about(run / "best")
     assert about.preprocessing["intensity"] == [0, 4095]
     built, _ = open_finished(run / "best")
@@ -83,7 +83,7 @@ def test_a_range_set_by_hand_and_the_full_range(engine: Engine, train_command: T
         assert isinstance(end, m.TrainingFinished)
         about = read_about(Path(command.run_folder) / "best")
         assert about.preprocessing["intensity"] == kept
-        loaded = recipes.load(Path(command.run_folder) / "recipe.toml")
+        loaded = recipe_file.load(Path(command.run_folder) / "recipe.toml")
         assert loaded.dataset.intensity == given
 
 
@@ -91,7 +91,7 @@ def test_a_set_of_eight_bits_has_no_range(engine: Engine, make_dataset: Maker, t
     command = train_command(make_dataset(), phases=SHORT, augmentation="none")
     engine.do(command)
     run = Path(command.run_folder)
-    assert recipes.load(run / "recipe.toml").dataset.intensity == "auto"
+    assert recipe_file.load(run / "recipe.toml").dataset.intensity == "auto"
     assert read_about(run / "best").preprocessing["intensity"] is None
 
 

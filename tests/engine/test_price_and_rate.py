@@ -47,14 +47,14 @@ def test_more_ticks_cost_more(loaded: Engine) -> None:
 
 def test_the_frozen_part_costs_what_is_left_with_norms_folded(loaded: Engine, monkeypatch) -> None:
     whole = ask(loaded, ["head"])
-    loaded.session._loaded.profiler.profile.folded /= 2
+    loaded.session._profiler.profile.folded /= 2
     assert ask(loaded, ["head"]).prefix_seconds < 0.8 * whole.prefix_seconds
 
     def untraceable(*_: object) -> None:
         raise NoPrefix("it is what it is")
 
     monkeypatch.setattr("ftgui.engine.training.cost_estimate.trace", untraceable)
-    loaded.session._loaded.profiler = Profiler()
+    loaded.session._profiler = Profiler()
     assert not ask(loaded, ["head"]).cached
 
 

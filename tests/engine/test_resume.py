@@ -16,7 +16,7 @@ from ftgui.base.job import Job
 from ftgui.data.catalog import edits
 from ftgui.data.catalog.catalog import Catalog
 from ftgui.data.checks.image_check import check_images
-from ftgui.data.project import CHECKPOINT_FILE, Project, read_checkpoint
+from ftgui.data.project import Project
 from ftgui.engine.errors import EngineError
 from ftgui.engine.model import backbones
 from ftgui.engine.model.weights_files import read_weights
@@ -25,6 +25,7 @@ from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Backbone, Phase
 from ftgui.runs.dataset_diff import renamed_since
 from ftgui.runs.model_folder import read_about
+from ftgui.runs.run_folders import CHECKPOINT_FILE, open_run, read_checkpoint
 from tests.conftest import Maker
 from tests.engine.conftest import Engine
 
@@ -289,14 +290,14 @@ def test_a_stopped_run_can_be_continued_too(engine: Engine, dataset: Path, train
     train = command(train_command, dataset)
     stopped_run(engine, train)
     project = Project(Path(train.catalog).parent)
-    found = project.open_run()
+    found = open_run(project)
     assert found is not None and (str(found.folder), found.crashed) == (train.run_folder, False) and found.step >= 6
     (Path(train.run_folder) / "result.json").unlink()
-    assert project.open_run().crashed
+    assert open_run(project).crashed
     engine.do(m.Continue(2, train.catalog, train.run_folder))
     (end,) = engine.of(m.TrainingFinished)
     assert (end.reason, end.steps) == ("done", STEPS)
-    assert project.open_run() is None
+    assert open_run(project) is None
     assert not (Path(train.run_folder) / CHECKPOINT_FILE).exists(), "a run that is done needs none"
 
 

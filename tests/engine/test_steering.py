@@ -16,7 +16,7 @@ from ftgui.engine.input_pipeline.epoch_order import class_weights, epoch_order
 from ftgui.engine.input_pipeline.feeds import CachedFeed
 from ftgui.engine.model.weights_files import read_weights
 from ftgui.engine.training.divergence import ExplosionWatch, LossExploded
-from ftgui.engine.training.optimizer import Average
+from ftgui.engine.training.ema import Average
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Phase
 from tests.conftest import Maker

@@ -18,7 +18,7 @@ from sklearn.metrics import confusion_matrix, log_loss
 
 from ftgui.base import files
 from ftgui.data.images.preprocessing import center_view, decode
-from ftgui.data.project import CHECKPOINT_FILE, Project, read_result
+from ftgui.data.project import Project
 from ftgui.engine.input_pipeline.image_cache import cut
 from ftgui.engine.model import model_folder_writer
 from ftgui.engine.model.input_tensor import to_batch
@@ -29,9 +29,10 @@ from ftgui.engine.training.metrics import Gatherer
 from ftgui.engine.training.outcome import Outcome
 from ftgui.engine.training.run_writer import RunFolder
 from ftgui.protocol import messages as m
-from ftgui.protocol import recipe as recipes
+from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import Backbone, Phase
 from ftgui.runs.model_in_use import validation_key
+from ftgui.runs.run_folders import CHECKPOINT_FILE, open_run, read_result
 from tests.conftest import Maker
 
 TWO_PHASES = [
@@ -51,7 +52,7 @@ def test_two_phases_leave_a_whole_run_folder(engine, make_dataset: Maker, train_
     end = finished(engine)
     assert (end.reason, end.steps) == ("done", 4 * 4)
     run = Path(command.run_folder)
-    assert recipes.load(run / "recipe.toml") == command.recipe
+    assert recipe_file.load(run / "recipe.toml") == command.recipe
     rows = list(csv.DictReader((run / "samples.csv").read_text(encoding="utf-8").splitlines()))
     assert len(rows) == 20 and {row["split"] for row in rows} == {"train", "val"}
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -440,7 +441,7 @@ def test_when_the_window_is_gone_the_run_has_not_ended(engine, make_dataset: Mak
     with pytest.raises(BrokenPipeError):
         engine.do(train)
     assert not (Path(train.run_folder) / "result.json").exists()
-    assert Project(Path(train.catalog).parent).open_run().crashed
+    assert open_run(Project(Path(train.catalog).parent)).crashed
 
 
 # --- the end of a run, and a disk that does not take it -------------------------------------------------------------

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ftgui.protocol import recipe as recipes
+from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import Augmentation, Backbone, Dataset, Phase, Recipe, RecipeError, Training
 
 
@@ -17,8 +17,8 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
         backbone=Backbone(name="resnet18", weights=str(tmp_path / "w.pth")),
         phases=[Phase(name="Head", train=["head"], epochs=1, lr=1e-3)],
     )
-    recipes.save(recipe, tmp_path / "recipe.toml")
-    assert recipes.load(tmp_path / "recipe.toml") == recipe
+    recipe_file.save(recipe, tmp_path / "recipe.toml")
+    assert recipe_file.load(tmp_path / "recipe.toml") == recipe
     assert [p.name for p in tmp_path.iterdir()] == ["recipe.toml"]
 
 
@@ -66,28 +66,28 @@ def test_what_is_not_a_recipe_is_a_sentence(tmp_path: Path, text: str, sentence:
     path = tmp_path / "recipe.toml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(RecipeError, match=sentence):
-        recipes.load(path)
+        recipe_file.load(path)
     with pytest.raises(RecipeError, match="no recipe at"):
-        recipes.load(tmp_path / "none.toml")
+        recipe_file.load(tmp_path / "none.toml")
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "recipe.toml"
-    recipes.save(Recipe(seed=1), path)
+    recipe_file.save(Recipe(seed=1), path)
 
     def full(_descriptor: int) -> None:
         raise OSError("No space left on device")
 
     monkeypatch.setattr("ftgui.base.files.os.fsync", full)
     with pytest.raises(OSError, match="No space"):
-        recipes.save(Recipe(seed=2), path)
-    assert recipes.load(path).seed == 1
+        recipe_file.save(Recipe(seed=2), path)
+    assert recipe_file.load(path).seed == 1
     assert [p.name for p in tmp_path.iterdir()] == ["recipe.toml"]
 
 
 def test_a_recipe_of_version_1_is_carried_over() -> None:
-    assert recipes.loads("version = 1\n[training]\naugment = false\n").augmentation.preset == "none"
-    assert recipes.loads("version = 1\n") == Recipe()
+    assert recipe_file.loads("version = 1\n[training]\naugment = false\n").augmentation.preset == "none"
+    assert recipe_file.loads("version = 1\n") == Recipe()
 
 
 def test_problems_name_their_field() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftgui.protocol import codec
+from ftgui.protocol import codec, recipe_file
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol.recipe import Recipe, RecipeError
@@ -16,7 +16,7 @@ from ftgui.protocol.recipe import Recipe, RecipeError
 
 def test_the_mark_of_notepad_is_read_over(tmp_path: Path) -> None:
     (tmp_path / "recipe.toml").write_bytes(b'\xef\xbb\xbf[dataset]\r\nfolder = "photos"\r\n')
-    assert recipes.load(tmp_path / "recipe.toml").dataset.folder == str(tmp_path / "photos")
+    assert recipe_file.load(tmp_path / "recipe.toml").dataset.folder == str(tmp_path / "photos")
 
 
 @pytest.mark.parametrize(
@@ -39,18 +39,18 @@ def test_the_mark_of_notepad_is_read_over(tmp_path: Path) -> None:
 def test_what_can_not_be_meant_is_a_sentence(tmp_path: Path, text: str, sentence: str) -> None:
     (tmp_path / "recipe.toml").write_text(text, encoding="utf-8")
     with pytest.raises(RecipeError, match=sentence):
-        recipes.load(tmp_path / "recipe.toml")
+        recipe_file.load(tmp_path / "recipe.toml")
 
 
 def test_windows_paths_that_say_what_they_mean_are_taken() -> None:
     for written in ("'C:\\Users\\anna'", '"C:\\\\Users\\\\anna"'):
-        assert recipes.loads(f"[dataset]\nfolder = {written}").dataset.folder == "C:\\Users\\anna"
+        assert recipe_file.loads(f"[dataset]\nfolder = {written}").dataset.folder == "C:\\Users\\anna"
     odd = Recipe(dataset=recipes.Dataset(folder="C:\\Users\\tab\there"))
-    assert recipes.loads(recipes.dumps(odd)) == odd
+    assert recipe_file.loads(recipe_file.dumps(odd)) == odd
 
 
 def test_a_rate_beyond_all_numbers_is_a_problem_of_its_field() -> None:
-    recipe = recipes.loads('[[phases]]\nname = "Head"\ntrain = ["head"]\nepochs = 1\nlr = 1e300')
+    recipe = recipe_file.loads('[[phases]]\nname = "Head"\ntrain = ["head"]\nepochs = 1\nlr = 1e300')
     assert [(p.field, p.severity) for p in recipe.validate()] == [("phases.0.lr", "error")]
 
 
@@ -75,7 +75,7 @@ values = st.recursive(
 
 def survives(text: str) -> None:
     try:
-        recipe = recipes.loads(text)
+        recipe = recipe_file.loads(text)
     except RecipeError as error:
         assert str(error)
         return
@@ -103,7 +103,7 @@ def test_any_values_are_a_recipe_or_a_sentence(content: dict[str, object]) -> No
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_any_damage_to_a_recipe_is_a_recipe_or_a_sentence(data: st.DataObject) -> None:
-    text = recipes.dumps(Recipe())
+    text = recipe_file.dumps(Recipe())
     for _ in range(data.draw(st.integers(1, 4))):
         start = data.draw(st.integers(0, len(text)))
         end = data.draw(st.integers(start, min(len(text), start + 20)))

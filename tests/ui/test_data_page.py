@@ -18,7 +18,8 @@ from ftgui.data.catalog.query import Query
 from ftgui.data.catalog.split import BY_FOLDER, Splitting
 from ftgui.data.project import Project
 from ftgui.protocol import messages as m
-from ftgui.protocol import recipe as recipes
+from ftgui.protocol import recipe_file
+from ftgui.runs.run_folders import new_run_folder
 from ftgui.ui.data.columns_dialog import TableDialog
 from ftgui.ui.data.data_page import DataPage
 from ftgui.ui.data.export_dataset_dialog import ExportDialog
@@ -360,7 +361,7 @@ def test_the_split_is_changed_by_sliders_and_undone(qtbot, page: DataPage, windo
     editor.buttons.button(editor.buttons.StandardButton.Apply).click()
     qtbot.waitUntil(lambda: window.workspace.contents.counts["red"] == {"train": 5, "val": 3, "test": 2})
     window.workspace.saver.wait()
-    assert recipes.load(window.workspace.project.recipe_path).dataset.test_fraction == 0.2
+    assert recipe_file.load(window.workspace.project.recipe_path).dataset.test_fraction == 0.2
     window.workspace.undo_stack.undo()
     qtbot.waitUntil(lambda: window.workspace.contents.counts["red"] == {"train": 8, "val": 2})
     editor.close()
@@ -412,7 +413,7 @@ def test_a_large_folder_shows_its_first_images_while_the_rest_are_searched(
     qtbot.waitUntil(lambda: window.data_page.grid.images.rowCount() == 60)
     qtbot.waitUntil(lambda: fake.last(m.LoadModel).class_names == ["a", "b", "c"])
     window.workspace.saver.wait()
-    saved = recipes.load(window.workspace.project.recipe_path)
+    saved = recipe_file.load(window.workspace.project.recipe_path)
     assert saved == window.workspace.recipe and saved.training.batch_size == 7, "what was changed meanwhile is kept"
     qtbot.waitUntil(lambda: window.workspace.contents.counts["a"] == {"train": 12, "val": 8})
 
@@ -562,7 +563,7 @@ def test_several_folders_are_classes(qtbot, window: MainWindow, fake: FakeEngine
     qtbot.waitUntil(lambda: not window.workspace.checking)
     assert window.workspace.contents.class_names == ["green", "red"]
     window.workspace.saver.wait()
-    assert recipes.load(window.workspace.project.recipe_path).dataset.folders == ["green", "red"]
+    assert recipe_file.load(window.workspace.project.recipe_path).dataset.folders == ["green", "red"]
     assert window.workspace.project != Project.for_dataset(root)
     picture((9, 9, 9), 5).save(root / "blue" / "new.jpg")
     window.workspace.collection.rescan()
@@ -594,7 +595,7 @@ def test_the_data_of_two_runs_are_compared(page: DataPage, window: MainWindow) -
     dialog.close()
     dialog.deleteLater()
     for label_ in ("x", "y"):
-        folder = window.workspace.project.new_run_folder("head")
+        folder = new_run_folder(window.workspace.project, "head")
         (folder / "samples.csv").write_text(f"path,class_name,split\na.jpg,{label_},train\n", encoding="utf-8")
     again = CompareDialog(window.workspace.project, window)
     assert again.summary.text() == "1 relabelled." and again.tree.topLevelItem(0).child(0).text(0) == "a.jpg"

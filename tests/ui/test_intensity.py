@@ -8,7 +8,7 @@ import numpy as np
 from PySide6.QtGui import QImage
 
 from ftgui.protocol import messages as m
-from ftgui.protocol import recipe as recipes
+from ftgui.protocol import recipe_file
 from ftgui.ui.data.data_page import DataPage
 from ftgui.ui.data.intensity_editor import IntensityEditor
 from ftgui.ui.engine_client.worker import EngineKind
@@ -59,7 +59,7 @@ def test_the_range_is_found_said_changed_and_undone(
     apply.click()
     assert workspace.recipe.dataset.intensity == (0, 65535) and workspace.intensity.range == (0, 65535)
     workspace.saver.wait()
-    assert recipes.load(workspace.project.recipe_path).dataset.intensity == (0, 65535)
+    assert recipe_file.load(workspace.project.recipe_path).dataset.intensity == (0, 65535)
     assert plain(page.intensity).endswith("shown and trained as 0 to 65,535")
     qtbot.waitUntil(lambda: 0 <= thumbnail(page) < 10)
     qtbot.waitUntil(lambda: not workspace.checking)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ftgui.protocol import messages as m
-from ftgui.protocol import recipe as recipes
+from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import Recipe
 from ftgui.ui.engine_client.worker import EngineKind
 from ftgui.ui.project import recipe_saver
@@ -102,7 +102,7 @@ def test_the_words_beside_the_plots_follow_the_ticks(qtbot, opened, fake: FakeEn
 
 def test_a_tick_is_saved_once_under_its_shortest_name(opened, fake: FakeEngine, monkeypatch) -> None:
     saved: list[list[str]] = []
-    whole = recipes.save
+    whole = recipe_file.save
     opened.workspace.saver.wait()
     monkeypatch.setattr(
         recipe_saver.recipes, "save", lambda recipe, path: (saved.append(recipe.phases[1].train), whole(recipe, path))
@@ -111,7 +111,7 @@ def test_a_tick_is_saved_once_under_its_shortest_name(opened, fake: FakeEngine, 
     fake.answer_ticks()
     opened.workspace.saver.wait()
     assert saved == [["everything"]]
-    assert recipes.load(opened.workspace.project.recipe_path).phases[1].train == ["everything"]
+    assert recipe_file.load(opened.workspace.project.recipe_path).phases[1].train == ["everything"]
 
 
 # --- saving off the window's thread -----------------------------------------------------------------------------------
@@ -146,14 +146,14 @@ def test_what_could_not_be_saved_is_said_and_tried_again_at_the_end(qtbot, qapp,
     blocked.parent.unlink()
     blocked.parent.mkdir()
     saver.close()
-    assert recipes.load(blocked).seed == 3
+    assert recipe_file.load(blocked).seed == 3
 
 
 def test_closing_keeps_the_edit_of_a_moment_ago(opened, workspace, monkeypatch) -> None:
     path = workspace.project.recipe_path
     workspace.plan.change("", "seed", 42)
     workspace.saver.close()
-    assert recipes.load(path).seed == 42
+    assert recipe_file.load(path).seed == 42
 
 
 # --- before the first step --------------------------------------------------------------------------------------------

@@ -7,10 +7,11 @@ from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtTest import QAbstractItemModelTester
 from PySide6.QtWidgets import QStyle, QStyleOptionViewItem
 
+from ftgui.base.formatting import count, plural, shape
 from ftgui.protocol import messages as m
+from ftgui.protocol.rates import rate
 from ftgui.ui.model.layer_panel import LayerPanel
 from ftgui.ui.model.layer_tree import PENDING, LayerTreeModel
-from ftgui.ui.words import count, plural, rate, shape
 from tests.ui.conftest import loaded
 
 

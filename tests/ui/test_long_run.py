@@ -8,6 +8,7 @@ import pytest
 
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
+from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import AUTOMATIC, Augmentation, Recipe
 from ftgui.protocol.views import views_for, with_views
 from ftgui.ui.project.cheaper_training import cheaper_ways
@@ -29,11 +30,11 @@ def test_views_follow_the_size_of_the_set(images: int, views: int) -> None:
 
 
 def test_auto_is_written_and_read_and_nothing_else_is_taken_for_it() -> None:
-    text = recipes.dumps(Recipe())
-    assert 'views = "auto"' in text and recipes.loads(text) == Recipe()
-    assert recipes.loads("version = 4\n[augmentation]\nviews = 8\n").augmentation.views == 8
+    text = recipe_file.dumps(Recipe())
+    assert 'views = "auto"' in text and recipe_file.loads(text) == Recipe()
+    assert recipe_file.loads("version = 4\n[augmentation]\nviews = 8\n").augmentation.views == 8
     with pytest.raises(recipes.RecipeError, match="views"):
-        recipes.loads('version = 5\n[augmentation]\nviews = "many"\n')
+        recipe_file.loads('version = 5\n[augmentation]\nviews = "many"\n')
 
 
 def test_cheaper_ways_take_as_many_steps_as_a_usual_set_needs() -> None:

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication
 
 from ftgui.data.catalog.query import Query
 from ftgui.protocol import messages as m
-from ftgui.protocol import recipe as recipes
+from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import Backbone
 from ftgui.ui.engine_client.worker import EngineKind
 from ftgui.ui.model.model_chooser import ModelChooser
@@ -252,7 +252,7 @@ def test_a_model_that_can_not_be_loaded_leaves_the_one_before(qtbot, window, fak
     assert window.status.text.text() == "could not be downloaded"
     assert window.workspace.recipe.backbone == Backbone()
     window.workspace.saver.wait()
-    assert recipes.load(window.workspace.project.recipe_path).backbone == Backbone()
+    assert recipe_file.load(window.workspace.project.recipe_path).backbone == Backbone()
     assert window.top.train.isEnabled()
 
 
@@ -269,7 +269,7 @@ def test_going_back_from_a_failed_model_keeps_the_whole_recipe(qtbot, window, fa
     assert window.workspace.recipe.backbone.name == "resnet50"
     window.workspace._command_failed(m.CommandFailed(fake.last(m.LoadModel).request, "LoadModel", "offline"))
     window.workspace.saver.wait()
-    assert window.workspace.recipe == before == recipes.load(window.workspace.project.recipe_path)
+    assert window.workspace.recipe == before == recipe_file.load(window.workspace.project.recipe_path)
     assert window.recipe.cards[0].fields["epochs"].editor.value() == 20 and window.top.train.isEnabled()
 
 
@@ -294,7 +294,7 @@ def test_undo_of_labels_outlives_a_chosen_model_and_one_that_fails(qtbot, window
     assert fake.last(m.LoadModel).backbone == Backbone() == workspace.recipe.backbone
     fake.answer_load()
     workspace.saver.wait()
-    assert recipes.load(workspace.project.recipe_path).backbone == Backbone()
+    assert recipe_file.load(workspace.project.recipe_path).backbone == Backbone()
     stack.undo()
     assert {row.class_name for row in catalog.rows(ids)} == {"red"} and not stack.canUndo()
     for _ in range(3):

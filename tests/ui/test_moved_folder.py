@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from PySide6.QtWidgets import QFileDialog
 
-from ftgui.data.project import Project, continuable
+from ftgui.data.project import Project
 from ftgui.protocol import messages as m
-from ftgui.protocol import recipe as recipes
+from ftgui.protocol import recipe_file
+from ftgui.runs.run_folders import continuable
 from ftgui.ui.shell.main_window import MainWindow
 from ftgui.ui.shell.questions import Choice
 from tests.conftest import Maker, picture
@@ -78,7 +79,7 @@ def test_moved_while_it_is_open_it_is_asked_for_and_found(
     qtbot.waitUntil(lambda: not workspace.checking)
     assert workspace.project == project and workspace.contents.root == elsewhere and state_of(window) == before
     workspace.saver.wait()
-    assert recipes.load(project.recipe_path).dataset.folder == str(elsewhere)
+    assert recipe_file.load(project.recipe_path).dataset.folder == str(elsewhere)
     fake.answer_load()
     assert not workspace.obstacles()
     run = continuable(project.runs_folder / "0001-head")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from ftgui.base.formatting import duration, size
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Backbone
 from ftgui.ui.engine_client.crash_guard import CrashGuard
 from ftgui.ui.engine_client.worker import EngineKind
 from ftgui.ui.project.workspace import Workspace
-from ftgui.ui.words import duration, size
 from tests.conftest import Maker
 from tests.ui.conftest import FakeEngine
 from tests.ui.test_main_window import open_project

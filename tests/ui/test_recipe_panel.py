@@ -8,7 +8,7 @@ from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication
 
 from ftgui.protocol import messages as m
-from ftgui.protocol import recipe as recipes
+from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import Augmentation, Phase, Recipe, Training
 from ftgui.ui.engine_client.worker import EngineKind
 from ftgui.ui.recipe.phase_card import PhaseCard
@@ -59,7 +59,7 @@ def test_the_tree_shows_and_edits_the_selected_phase(qtbot, window, fake: FakeEn
     fake.answer_ticks()
     assert [phase.train for phase in plan.recipe.phases] == [["stem", "head"], ["last stage", "head"]]
     window.workspace.saver.wait()
-    assert recipes.load(window.workspace.project.recipe_path) == plan.recipe
+    assert recipe_file.load(window.workspace.project.recipe_path) == plan.recipe
     window.workspace.undo_stack.undo()
     assert fake.last(m.SetTrainable).layers == ["head"] and plan.recipe.phases[0].train == ["head"]
 
@@ -145,7 +145,7 @@ def test_editing_a_card(qtbot, window: MainWindow, fake: FakeEngine, make_datase
     card.fields["falloff"].editor.stepBy(-2)
     type_into(qtbot, card.name, "最後 stage")
     window.workspace.saver.wait()
-    saved = recipes.load(window.workspace.project.recipe_path).phases[1]
+    saved = recipe_file.load(window.workspace.project.recipe_path).phases[1]
     assert (saved.epochs, saved.lr, saved.falloff, saved.name) == (9, 2e-4, 0.9, "最後 stage")
     type_into(qtbot, card.name, "  ")
     assert card.name.text() == "最後 stage", "a phase has a name"

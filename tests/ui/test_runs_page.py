@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QMessageBox
 
 from ftgui.data.project import Project
 from ftgui.protocol import messages as m
-from ftgui.protocol import recipe as recipes
+from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import Backbone, Phase, Recipe, Training
 from ftgui.runs.model_in_use import read_trained_run
 from ftgui.runs.notes import write_words
@@ -403,7 +403,7 @@ def test_its_recipe_becomes_the_present_one_as_one_step(qtbot, page: RunsPage, w
     assert (workspace.recipe.seed, workspace.recipe.training.batch_size) == (4, 64)
     assert workspace.recipe.dataset == before.dataset, "what is here now"
     workspace.saver.wait()
-    assert recipes.load(workspace.project.recipe_path).seed == 4
+    assert recipe_file.load(workspace.project.recipe_path).seed == 4
     assert workspace.undo_stack.undoText() == "Use recipe of run 2" and workspace.undo_stack.count() == 1
     workspace.undo_stack.undo()
     assert workspace.recipe == before

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from ftgui.base.job import Cancelled, Job
-from ftgui.data.scanning.folder_scan import FoundImage, scan
+from ftgui.data.scanning.folder_scan import scan
+from ftgui.data.scanning.found import FoundImage
 from ftgui.ui.project import sample_dataset
 
 

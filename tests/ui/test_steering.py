@@ -12,7 +12,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog
 
 from ftgui.protocol import messages as m
-from ftgui.protocol import recipe as recipes
+from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import FROM_SCRATCH, Recipe
 from ftgui.ui.engine_client.worker import EngineKind
 from ftgui.ui.shell.main_window import TRAIN, MainWindow
@@ -59,7 +59,7 @@ def steered(window: MainWindow, kind: str, text: str, step: int = 5, request: in
 def finish(window: MainWindow, fake: FakeEngine, run: Path, reason: str = "done", accuracy: float = 0.875, **more):
     """As the engine and its worker do it: the folder's files, the event, then the state."""
     evaluation = m.Evaluation(["blue", "red"], [[3, 1], [0, 4]], 0.3, accuracy)
-    recipes.save(window.workspace.run_recipe, run / "recipe.toml")
+    recipe_file.save(window.workspace.run_recipe, run / "recipe.toml")
     (run / "result.json").write_text(json.dumps({"reason": reason, "best_accuracy": accuracy}), encoding="utf-8")
     if reason == "done":
         (run / "best").mkdir(exist_ok=True)

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QLabel
 
 from ftgui.protocol import messages as m
 from ftgui.runs.model_folder import About
+from ftgui.runs.run_folders import new_run_folder
 from ftgui.ui.engine_client.worker import EngineKind
 from ftgui.ui.runs.export_model_dialog import TakeAwayDialog
 from ftgui.ui.shell.main_window import MainWindow
@@ -30,7 +31,7 @@ def opened(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> 
 def run(opened: MainWindow) -> Path:
     """A run that left a model."""
     assert opened.workspace.project is not None
-    folder = opened.workspace.project.new_run_folder("head")
+    folder = new_run_folder(opened.workspace.project, "head")
     (folder / "best").mkdir()
     (folder / "best" / "model.safetensors").write_bytes(b"")
     about = About(

@@ -15,7 +15,7 @@ from ftgui.data.catalog.catalog import Catalog
 from ftgui.data.project import Project
 from ftgui.data.project_lock import TERMINAL, ProjectHeld, ProjectLocks
 from ftgui.protocol import messages as m
-from ftgui.protocol import recipe as recipes
+from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import Backbone
 from ftgui.ui.engine_client.worker import EngineKind
 from ftgui.ui.project.access import LOOK_ONLY, Entry
@@ -66,7 +66,7 @@ def test_who_only_looks_changes_nothing(qtbot, window, fake, second: Workspace, 
     assert said == ["This project is open in another window; here it can only be looked at."] * 3
     assert second.obstacles()[0].kind == "look-only"
     second.saver.wait()
-    assert recipes.load(first.project.recipe_path).seed == 5 and second.recipe.seed == 5
+    assert recipe_file.load(first.project.recipe_path).seed == 5 and second.recipe.seed == 5
     with Catalog(first.project.catalog_path, read_only=True) as catalog:
         assert "new" not in catalog.contents().counts
     first.curation.create_class("mine")
@@ -138,7 +138,7 @@ def test_taken_over_the_first_window_only_looks(qtbot, window, fake, second: Wor
     # Before the first window has noticed, it does not write any more either.
     first.plan.change("", "seed", 3)
     first.saver.wait()
-    saved = recipes.load(second.project.recipe_path)
+    saved = recipe_file.load(second.project.recipe_path)
     assert (saved.training.batch_size, saved.seed) == (7, 0)
     with qtbot.waitSignal(first.access.taken_over):
         first.access._look()

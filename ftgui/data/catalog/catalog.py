@@ -28,7 +28,7 @@ from ftgui.data.catalog.split import Splitting
 from ftgui.data.images.intensity import IntensityRange
 from ftgui.data.images.intensity_survey import IntensitySurvey
 from ftgui.data.metrics import Answers, answers_from
-from ftgui.data.scanning.folder_scan import Found, FoundImage
+from ftgui.data.scanning.found import Found, FoundImage
 from ftgui.protocol.problem import Problem
 
 CATALOG_VERSION = 2

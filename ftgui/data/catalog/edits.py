@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ftgui.base.files import is_text
 from ftgui.base.job import Job
 from ftgui.data.catalog.catalog import Catalog
 from ftgui.data.catalog.records import reference
 from ftgui.data.catalog.split import Splitting
 from ftgui.data.images.decoding import is_image_name
-from ftgui.data.scanning.found import is_text
 
 Ids = Sequence[int]
 

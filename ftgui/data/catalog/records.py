@@ -9,7 +9,7 @@ from pathlib import Path
 from ftgui.data.catalog.problem_kinds import Group
 from ftgui.data.catalog.split import Splitting
 from ftgui.data.images.intensity_survey import IntensitySurvey
-from ftgui.data.scanning.folder_scan import summary
+from ftgui.data.scanning.found import summary
 from ftgui.protocol.problem import Problem
 
 Judgement = tuple[str, str, float, float]

@@ -13,9 +13,10 @@ from PIL import Image
 from ftgui.base.job import Job
 from ftgui.data.catalog.catalog import Catalog
 from ftgui.data.catalog.records import Checked
+from ftgui.data.checks.set_intensity import known_survey
 from ftgui.data.images.decoding import ImageError, open_image, orientation_of, read_image_file, read_rgb, reading
 from ftgui.data.images.intensity import IntensityRange, deep_mode
-from ftgui.data.images.intensity_survey import known_survey, range_words, resolved, survey
+from ftgui.data.images.intensity_survey import range_words, resolved, survey
 from ftgui.protocol.recipe import AUTO_INTENSITY, Intensity
 
 log = logging.getLogger(__name__)

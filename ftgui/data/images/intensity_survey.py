@@ -22,7 +22,7 @@ from ftgui.data.images.intensity import IntensityRange
 from ftgui.protocol.recipe import AUTO_INTENSITY, Intensity
 
 if TYPE_CHECKING:
-    from ftgui.data.catalog.catalog import Catalog  # it keeps what is found here
+    pass  # it keeps what is found here
 
 ALWAYS_8_BITS = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".gif", ".bmp", ".dib", ".webp", ".heic", ".heif", ".hif", ".avif"}
@@ -79,24 +79,6 @@ def resolved(setting: Intensity, survey: IntensitySurvey | None) -> IntensityRan
 
 Candidate = tuple[str, str | None]
 """Path of an image and its mode, where that is known from the check."""
-
-
-def known_survey(catalog: Catalog) -> IntensitySurvey | None:
-    """What the catalog knows, if it is of the images that are in it now."""
-    kept = catalog.intensity_survey()
-    return kept if kept is not None and kept.seen_of == catalog.content_identity() else None
-
-
-def survey_of(catalog: Catalog, job: Job) -> IntensitySurvey | None:
-    """What the catalog knows of its images, or, if nothing, what looking at them now shows.
-
-    Raises:
-        Cancelled: through `job`.
-    """
-    kept = known_survey(catalog)
-    if kept is not None:
-        return kept
-    return survey(catalog.root, catalog.deep_candidates(), catalog.content_identity(), job)
 
 
 def survey(root: Path, candidates: Sequence[Candidate], identity: str, job: Job) -> IntensitySurvey | None:

@@ -23,9 +23,9 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from ftgui.base import paths
+from ftgui.base.files import slug
 from ftgui.base.job import Job
 from ftgui.data.images.decoding import is_image_name
-from ftgui.data.project import slug
 from ftgui.data.scanning.found import ARCHIVES, TABLE_EXTENSIONS, DatasetError
 from ftgui.data.scanning.names import listing
 from ftgui.data.scanning.walk import is_junk, is_library

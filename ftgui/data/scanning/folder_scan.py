@@ -11,41 +11,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from ftgui.base.files import is_text, shown
 from ftgui.base.job import Job
 from ftgui.data.images.decoding import is_image_name
 from ftgui.data.images.other_pictures import other_file, other_pictures
 from ftgui.data.scanning.folder_layouts import ClassFolder, FolderPlan
-from ftgui.data.scanning.found import (
-    ARCHIVES,
-    Collector,
-    Columns,
-    DatasetError,
-    Found,
-    FoundImage,
-    Take,
-    is_text,
-    shown,
-    summary,
-)
+from ftgui.data.scanning.found import ARCHIVES, Collector, Columns, DatasetError, Found, Take
 from ftgui.data.scanning.label_sources import Decision, Wanted, decide, may_be_table
 from ftgui.data.scanning.names import fold, listing, split_of
 from ftgui.data.scanning.table_scan import take_listed
-from ftgui.data.scanning.walk import Entry, Folder, count_images, is_junk, open_folder, status_of, walk
+from ftgui.data.scanning.walk import Entry, Folder, open_folder, status_of, walk
 from ftgui.protocol.problem import Problem
-
-__all__ = [
-    "Columns",
-    "DatasetError",
-    "Found",
-    "FoundImage",
-    "Wanted",
-    "count_images",
-    "dataset_root",
-    "is_junk",
-    "scan",
-    "split_of",
-    "summary",
-]
 
 
 def scan(

@@ -178,13 +178,3 @@ class Collector:
             self._take(self._batch)
             self._batch = []
         self._sent = time.monotonic()
-
-
-def is_text(name: str) -> bool:
-    """Whether the name can be shown and stored; names from old archives may hold bytes that are no UTF-8."""
-    return name.isascii() or shown(name) == name
-
-
-def shown(name: str) -> str:
-    """A name as it can be shown and stored: bytes that are not UTF-8 (from old archives) become question marks."""
-    return name.encode("utf-8", "replace").decode("utf-8")

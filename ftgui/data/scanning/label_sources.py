@@ -14,19 +14,12 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from ftgui.base.files import is_text
 from ftgui.data.images.decoding import is_image_name
 from ftgui.data.scanning import label_tables
 from ftgui.data.scanning.folder_layouts import FolderPlan, base_of, folder_plans
 from ftgui.data.scanning.foreign_layouts import MASK_FOLDERS, recognise
-from ftgui.data.scanning.found import (
-    MOST_TABLE_BYTES,
-    TABLE_EXTENSIONS,
-    Collector,
-    Columns,
-    DatasetError,
-    Found,
-    is_text,
-)
+from ftgui.data.scanning.found import MOST_TABLE_BYTES, TABLE_EXTENSIONS, Collector, Columns, DatasetError, Found
 from ftgui.data.scanning.label_tables import Index, Refused, Table
 from ftgui.data.scanning.names import listing, split_name, words
 from ftgui.data.scanning.readings import (

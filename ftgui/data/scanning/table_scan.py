@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ftgui.base.files import shown
 from ftgui.data.images.other_pictures import other_file
-from ftgui.data.scanning.found import Collector, shown
+from ftgui.data.scanning.found import Collector
 from ftgui.data.scanning.readings import Reading
 from ftgui.data.scanning.walk import Entry, status_of
 from ftgui.protocol.problem import Problem

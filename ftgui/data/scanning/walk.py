@@ -8,9 +8,10 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from ftgui.base.files import is_text, shown
 from ftgui.base.job import Job
 from ftgui.data.images.decoding import is_image_name
-from ftgui.data.scanning.found import Collector, DatasetError, Found, is_text, shown
+from ftgui.data.scanning.found import Collector, DatasetError, Found
 from ftgui.data.scanning.names import words
 from ftgui.protocol.problem import Problem
 

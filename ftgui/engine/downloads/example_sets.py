@@ -29,7 +29,7 @@ from ftgui.base.job import Job
 from ftgui.data import example_sets
 from ftgui.data.example_sets import ExampleSet
 from ftgui.data.scanning import archive
-from ftgui.data.scanning.folder_scan import DatasetError
+from ftgui.data.scanning.found import DatasetError
 from ftgui.engine.downloads.downloader import DownloadCancelled, Downloader, Settings, Wanted
 from ftgui.engine.errors import EngineError
 

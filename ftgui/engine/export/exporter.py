@@ -14,11 +14,11 @@ import msgspec
 import torch
 
 import ftgui
-from ftgui.base.files import settle, unfinished_folder, write_atomically
+from ftgui.base.files import settle, slug, unfinished_folder, write_atomically
 from ftgui.data.catalog.catalog import Catalog
 from ftgui.data.catalog.errors import CatalogError
-from ftgui.data.project import catalog_beside, slug
 from ftgui.engine.errors import EngineError
+from ftgui.engine.events import Emit
 from ftgui.engine.export import verification
 from ftgui.engine.export.onnx_and_torch import (
     ONNX_FILE,
@@ -33,18 +33,18 @@ from ftgui.engine.export.onnx_and_torch import (
 from ftgui.engine.export.standalone_code import DRAWS_FILE, PIXELS_FILE, PREDICT_FILE, pixels_source, predict_source
 from ftgui.engine.export.training_script import TRAIN_FILE, write_scripts
 from ftgui.engine.export.verification import Probe
+from ftgui.engine.interruptions import StopRequested
 from ftgui.engine.model.backbones import BuiltBackbone, title_of
 from ftgui.engine.model.loaded_model import open_finished
 from ftgui.engine.model.model_folder_writer import Description, write_card, write_model
-from ftgui.engine.training.loop import StopRequested
-from ftgui.engine.training.step_reporter import Emit
 from ftgui.protocol import messages as m
-from ftgui.protocol import recipe as recipes
+from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import Backbone, Recipe
 from ftgui.runs.dataset_diff import SAMPLES_FILE, read_samples
 from ftgui.runs.facts import run_facts
 from ftgui.runs.model_card import RunFacts
 from ftgui.runs.model_folder import DESCRIPTION_FILE, WEIGHTS_FILE, About, model_folder, run_folder_of
+from ftgui.runs.run_folders import catalog_beside
 
 log = logging.getLogger(__name__)
 
@@ -189,7 +189,7 @@ class Exporter:
     @staticmethod
     def _write_common(source: _Source, work: Path, kinds: list[str]) -> None:
         """What every kind, or every kind of model, takes."""
-        write_atomically(work / "recipe.toml", recipes.dumps(source.recipe).encode("utf-8"))
+        write_atomically(work / "recipe.toml", recipe_file.dumps(source.recipe).encode("utf-8"))
         if kinds == [SCRIPT]:
             return
         facts = model_facts(source.about, source.built.heads[0], source.built.timm_config is not None)
@@ -249,7 +249,7 @@ def _open(command: m.Export) -> _Source:
             raise EngineError(f"A threshold is a probability, from 0 to 1, not {command.threshold:g}.")
         about = msgspec.structs.replace(about, threshold=command.threshold)
     of_run = run_folder / "recipe.toml"
-    recipe = recipes.load(of_run if of_run.is_file() else folder / "recipe.toml")
+    recipe = recipe_file.load(of_run if of_run.is_file() else folder / "recipe.toml")
     catalog = Path(command.catalog) if command.catalog else catalog_beside(run_folder)
     root, validation = _images(run_folder, catalog, Path(recipe.dataset.folder))
     return _Source(run_folder, built, about, recipe, run_facts(run_folder), root, validation)

@@ -22,13 +22,14 @@ from ftgui.data.images.preprocessing import Preprocessing, center_view, decode, 
 from ftgui.data.scanning.given_images import count_given, images_below, why_no_images
 from ftgui.engine.downloads.downloader import Downloader
 from ftgui.engine.errors import EngineError
+from ftgui.engine.events import Emit
 from ftgui.engine.inference.batch_inference import Looked, forward, look_at
 from ftgui.engine.inference.grad_cam import explain
+from ftgui.engine.interruptions import StopRequested
 from ftgui.engine.model import backbones
 from ftgui.engine.model.input_tensor import to_batch
 from ftgui.engine.model.loaded_model import Loaded, Opened, open_finished
-from ftgui.engine.training.loop import StopRequested, Training
-from ftgui.engine.training.step_reporter import Emit
+from ftgui.engine.training.loop import Training
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import PRETRAINED
 from ftgui.runs.model_folder import WEIGHTS_FILE

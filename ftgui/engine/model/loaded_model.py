@@ -16,7 +16,6 @@ from ftgui.engine.model.embeddings import Embeddings
 from ftgui.engine.model.filling import fill
 from ftgui.engine.model.freezing import Freezer
 from ftgui.engine.model.weights_files import read_weights
-from ftgui.engine.training.cost_estimate import Profiler
 from ftgui.protocol.messages import LayerNode
 from ftgui.protocol.recipe import FROM_SCRATCH, Backbone
 from ftgui.runs.model_folder import WEIGHTS_FILE, About, ModelError, read_about
@@ -36,8 +35,6 @@ class Loaded:
     """The head means something: it was trained here, loaded from a run, or came with the weights."""
     temperature: float = 1.0
     """That logits are divided by before the softmax."""
-    profiler: Profiler = field(default_factory=Profiler)
-    """Measures it when somebody first asks for a price."""
     embeddings: Embeddings = field(default_factory=Embeddings)
     """Of the weights as they are now."""
 

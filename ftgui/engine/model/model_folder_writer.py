@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,8 @@ from torch import nn
 import ftgui
 from ftgui.base.files import write_atomically, write_proved
 from ftgui.data.images.preprocessing import Preprocessing
-from ftgui.engine.training.metrics import Figures
-from ftgui.protocol.recipe import Backbone, Recipe, dumps
+from ftgui.protocol.recipe import Backbone, Recipe
+from ftgui.protocol.recipe_file import dumps
 from ftgui.runs.facts import run_facts
 from ftgui.runs.model_card import Made, RunFacts, card
 from ftgui.runs.model_folder import (
@@ -112,30 +111,6 @@ def complete_card(run_folder: Path, description: Description) -> None:
     except ModelError:
         return  # nothing was learned, or the disk was full: there is no model to have a card
     write_card(folder, about, description, run_facts(run_folder))
-
-
-def figures_for(epoch: int, judged: bool, figures: Figures) -> dict[str, Any]:
-    """What a finished model says of how good it is.
-
-    Args:
-        epoch: its weights are of.
-        judged: the figures are of validation images.
-        figures: with the confusion (K, K); of which three numbers a class are kept, because K may be thousands.
-    """
-    if not judged or not math.isfinite(figures.accuracy):
-        return {"val_accuracy": None, "epoch": epoch}
-    confusion, calibration = figures.confusion, figures.calibration
-    errors = (calibration.error_before, calibration.error_after)
-    before, after = (error if math.isfinite(error) else None for error in errors)
-    return {
-        "val_accuracy": figures.accuracy,
-        "epoch": epoch,
-        "right": confusion.diag().tolist(),
-        "support": confusion.sum(1).tolist(),
-        "called": confusion.sum(0).tolist(),
-        "calibration_error_before": before,
-        "calibration_error": after,
-    }
 
 
 def write_weights(path: Path, state: dict[str, torch.Tensor]) -> None:

@@ -11,11 +11,11 @@ import torch
 from torch import nn
 
 from ftgui.engine.model.filling import fill
-from ftgui.engine.model.model_folder_writer import Description, figures_for, write_model
+from ftgui.engine.model.model_folder_writer import Description, write_model
 from ftgui.engine.training.calibration import Calibration
 from ftgui.engine.training.checkpoint import Checkpoint
-from ftgui.engine.training.metrics import Figures
-from ftgui.engine.training.optimizer import Average
+from ftgui.engine.training.ema import Average
+from ftgui.engine.training.metrics import Figures, figures_for
 from ftgui.runs.model_folder import WEIGHTS_FILE
 
 BEST_SECONDS = 10.0

@@ -25,9 +25,9 @@ import torch
 
 from ftgui.base.files import write_atomically
 from ftgui.base.json_files import decode_object
-from ftgui.data.project import CHECKPOINT_FILE
 from ftgui.engine.errors import EngineError
 from ftgui.engine.memory_limits import out_of_memory
+from ftgui.runs.run_folders import CHECKPOINT_FILE
 
 CHECKPOINT_FORMAT = 2
 
@@ -175,7 +175,8 @@ def remove(run_folder: Path) -> None:
 
 
 def random_states(device: torch.device) -> dict[str, torch.Tensor]:
-    """Of every generator a step may draw from; augmentation and order draw from none (see `ftgui.engine.input_pipeline.augmentation`)."""
+    """Of every generator a step may draw from; augmentation and order draw from none (see
+    `ftgui.engine.input_pipeline.augmentation`)."""
     states = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
         states["cuda"] = torch.cuda.get_rng_state(device)

@@ -11,7 +11,6 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
@@ -29,6 +28,7 @@ from ftgui.engine.input_pipeline.prefix import DOES_NOT_RUN, NoPrefix, fold, tra
 from ftgui.engine.memory_limits import out_of_memory
 from ftgui.engine.model.freezing import Freezer
 from ftgui.engine.model.outputs import as_logits
+from ftgui.engine.model.profile import Leaf, Profile
 from ftgui.protocol import messages as m
 from ftgui.protocol.views import views_for
 
@@ -55,39 +55,6 @@ compute library's own (EfficientNet-Lite0 needs nearly 5, ResNet-18 2.5; measure
 
 _DECODED_BYTES = 4 / 3
 """A decoded image's longer side to its shorter one, typically."""
-
-
-@dataclass
-class Leaf:
-    """A leaf module in the order of execution, with what follows it up to the next one; seconds and bytes an image."""
-
-    rows: frozenset[int]
-    """Of the layer tree, that own its parameters."""
-    infer: float = 0.0
-    """Seconds forwards without gradients."""
-    forward: float = 0.0
-    backward: float = 0.0
-    output: int = 0
-    """Bytes."""
-    saved: int = 0
-    """Bytes kept for the backward pass."""
-
-
-@dataclass
-class Profile:
-    """Of one model on one device."""
-
-    leaves: list[Leaf]
-    traceable: bool
-    folded: float
-    """Share of the leaves' inference time that is left with batch norms folded, as the frozen prefix has them."""
-    augment_seconds: float
-    """Preparing one augmented view, by one thread."""
-    base_memory: int
-    """Bytes of the process, or of the device, with the model and nothing else."""
-    image_bytes: int
-    """Of a decoded image."""
-    row_parameters: dict[int, int] = field(default_factory=dict)
 
 
 class Profiler:

@@ -18,12 +18,13 @@ from torch import nn
 from torch.nn import functional
 
 from ftgui.data.catalog.records import Sample, reference
-from ftgui.data.project import run_number
 from ftgui.engine.errors import EngineError
+from ftgui.engine.events import Emit
 from ftgui.engine.input_pipeline.epoch_order import class_weights, epoch_order
 from ftgui.engine.input_pipeline.feature_cache import FeatureStore
 from ftgui.engine.input_pipeline.feeds import Feed, Source, make_feed
 from ftgui.engine.input_pipeline.image_cache import Batch, Images, cut
+from ftgui.engine.interruptions import SteerCommand, StopRequested
 from ftgui.engine.malloc import large_blocks_apart, return_freed_memory
 from ftgui.engine.memory_limits import out_of_memory
 from ftgui.engine.memory_limits import sentence as out_of_memory_sentence
@@ -34,13 +35,15 @@ from ftgui.engine.training import checkpoint as checkpoints
 from ftgui.engine.training.best_weights import BestWeights
 from ftgui.engine.training.checkpoint import Checkpoint, Position
 from ftgui.engine.training.divergence import ExplosionWatch, LossExploded
+from ftgui.engine.training.ema import Average
 from ftgui.engine.training.gradient_accumulation import Accumulation
 from ftgui.engine.training.metrics import Figures, Gatherer
-from ftgui.engine.training.optimizer import Average, PhaseOptimizer
+from ftgui.engine.training.optimizer import PhaseOptimizer
 from ftgui.engine.training.outcome import Outcome
 from ftgui.engine.training.run_writer import RunFolder
-from ftgui.engine.training.step_reporter import Emit, LearningMeter, StepTeller
+from ftgui.engine.training.step_reporter import StepTeller
 from ftgui.engine.training.time_left import Estimate, Outlook
+from ftgui.engine.training.update_ratio import LearningMeter
 from ftgui.protocol import messages as m
 from ftgui.protocol.rates import rate, rate_after_divergence
 from ftgui.protocol.recipe import FROM_SCRATCH, Recipe
@@ -48,6 +51,7 @@ from ftgui.protocol.views import views_for
 from ftgui.runs.model_folder import BEST_FOLDER
 from ftgui.runs.model_in_use import validation_key
 from ftgui.runs.predictions import PREDICTIONS_FILE
+from ftgui.runs.run_folders import run_number
 from ftgui.runs.running import marked_as_running
 
 log = logging.getLogger(__name__)
@@ -61,15 +65,9 @@ CHECKPOINT_SHARE = 0.02
 FIRST_BATCHES = 2
 """Of a size; later ones find everything in place."""
 
-SteerCommand = m.SetTrainable | m.ChangeRate | m.ChangeEarlyStop | m.FinishPhase
-
 
 class _Refused(Exception):
     """A change of course that can't be made; the run goes on as if it had not been asked for."""
-
-
-class StopRequested(Exception):
-    """The person pressed Stop; raised between steps."""
 
 
 class Training:

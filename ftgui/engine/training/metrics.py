@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch.nn import functional
@@ -95,3 +97,27 @@ class Gatherer:
         self._samples = plain
         self._counts.copy_(tensors["counts"])
         self._loss.copy_(tensors["loss"])
+
+
+def figures_for(epoch: int, judged: bool, figures: Figures) -> dict[str, Any]:
+    """What a finished model says of how good it is.
+
+    Args:
+        epoch: its weights are of.
+        judged: the figures are of validation images.
+        figures: with the confusion (K, K); of which three numbers a class are kept, because K may be thousands.
+    """
+    if not judged or not math.isfinite(figures.accuracy):
+        return {"val_accuracy": None, "epoch": epoch}
+    confusion, calibration = figures.confusion, figures.calibration
+    errors = (calibration.error_before, calibration.error_after)
+    before, after = (error if math.isfinite(error) else None for error in errors)
+    return {
+        "val_accuracy": figures.accuracy,
+        "epoch": epoch,
+        "right": confusion.diag().tolist(),
+        "support": confusion.sum(1).tolist(),
+        "called": confusion.sum(0).tolist(),
+        "calibration_error_before": before,
+        "calibration_error": after,
+    }

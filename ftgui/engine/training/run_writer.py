@@ -21,7 +21,7 @@ import torchvision
 import ftgui
 from ftgui.base.files import write_atomically
 from ftgui.data.catalog.records import Sample, reference
-from ftgui.protocol import recipe as recipes
+from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import Recipe
 from ftgui.runs.dataset_diff import SAMPLES_FILE, table_of_samples
 from ftgui.runs.metrics_log import METRICS_FILE
@@ -34,7 +34,7 @@ class RunFolder:
     """Writes one run. Every file is replaced whole, but for ``metrics.jsonl``, which grows by lines.
 
     Args:
-        folder: exists already (`ftgui.data.project.Project.new_run_folder`).
+        folder: exists already (`ftgui.runs.run_folders.new_run_folder`).
         guarded: calls what it is given and takes care of the `OSError` it may raise.
         offset: go on with a run: keep so many bytes of its metrics; what was written after the checkpoint comes again.
     """
@@ -73,7 +73,7 @@ class RunFolder:
         """The recipe as run, the exact sample list, and what it ran on."""
         rows = ((reference(sample.path, root), sample.class_name, sample.split) for sample in samples)
         self._start = {
-            "recipe.toml": recipes.dumps(recipe).encode("utf-8"),
+            "recipe.toml": recipe_file.dumps(recipe).encode("utf-8"),
             SAMPLES_FILE: table_of_samples(rows),
             "environment.json": _json(environment(device)),
         }

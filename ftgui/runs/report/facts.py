@@ -18,14 +18,15 @@ from ftgui.data.catalog.errors import CatalogError
 from ftgui.data.images.intensity import IntensityRange
 from ftgui.data.images.intensity_survey import resolved
 from ftgui.data.metrics import Answers, Counts, answers_from
-from ftgui.data.project import Project, read_result
-from ftgui.protocol import recipe as recipes
+from ftgui.data.project import Project
+from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import Recipe, RecipeError
 from ftgui.runs.dataset_diff import read_samples
 from ftgui.runs.metrics_log import METRICS_FILE, History, read_history
 from ftgui.runs.predictions import Predicted, read_predictions
 from ftgui.runs.record import RECIPE_FILE, RunRecord, read_record
 from ftgui.runs.run_diff import read_environment
+from ftgui.runs.run_folders import read_result
 
 
 @dataclass
@@ -83,7 +84,7 @@ def gather(folder: Path, job: Job) -> Facts:
     record = read_record(folder)
     facts = Facts(record, environment=read_environment(folder), problems=list(record.problems))
     try:
-        facts.recipe = recipes.load(folder / RECIPE_FILE)
+        facts.recipe = recipe_file.load(folder / RECIPE_FILE)
     except RecipeError:
         facts.recipe = None  # `read_record` has said so
     facts.roots = _roots(folder, facts.recipe)

@@ -12,12 +12,11 @@ from pathlib import Path
 
 import ftgui
 from ftgui.base.files import write_atomically
-from ftgui.base.formatting import plural
+from ftgui.base.formatting import clock, percent, plural
 from ftgui.base.job import Job
 from ftgui.data import metrics
 from ftgui.data.images.decoding import ImageError, load_rgb, one_image
 from ftgui.data.images.intensity import IntensityRange
-from ftgui.protocol.event_text import clock, percent
 from ftgui.runs.metrics_log import History
 from ftgui.runs.predictions import Predicted
 from ftgui.runs.recipe_summary import backbone_words, in_words

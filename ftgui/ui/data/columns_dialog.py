@@ -15,7 +15,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ftgui.data.scanning.folder_scan import Columns, Wanted
+from ftgui.data.scanning.found import Columns
+from ftgui.data.scanning.label_sources import Wanted
 from ftgui.data.scanning.label_tables import TableQuestion
 from ftgui.ui.toolkit.basics import label
 

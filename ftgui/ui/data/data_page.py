@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ftgui.base.formatting import plural
 from ftgui.data.catalog.problem_kinds import EXCLUDE, EXCLUDE_COPIES, EXCLUDE_TRAIN, KINDS
 from ftgui.data.catalog.query import Query
 from ftgui.data.catalog.records import Contents, reference
@@ -32,7 +33,6 @@ from ftgui.ui.toolkit import icons
 from ftgui.ui.toolkit.basics import Card, IconButton, button, heading, label
 from ftgui.ui.toolkit.search_keys import SearchKeys, focus_search
 from ftgui.ui.toolkit.theme import Theme
-from ftgui.ui.words import plural
 
 _ACTIONS = {
     EXCLUDE: "Exclude all of these",

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ftgui.base.formatting import plural
 from ftgui.data.example_sets import ExampleSet
 from ftgui.protocol import messages as m
 from ftgui.ui.data.example_sets_table import CLASSES, IMAGES, LICENCE, NAME, SIZE, ExampleTable
@@ -23,7 +24,6 @@ from ftgui.ui.model.model_table import file_size
 from ftgui.ui.toolkit.basics import Card, button, label
 from ftgui.ui.toolkit.search_keys import SearchKeys
 from ftgui.ui.toolkit.theme import Theme
-from ftgui.ui.words import plural
 
 OFFLINE = (
     "It is not on this computer, and ftgui is set to never use the network. Untick that under “Downloads…”, or close this "

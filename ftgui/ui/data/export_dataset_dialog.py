@@ -8,13 +8,13 @@ from pathlib import Path
 from PySide6.QtCore import Qt, QThreadPool, Slot
 from PySide6.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QRadioButton, QVBoxLayout, QWidget
 
+from ftgui.base.formatting import plural
 from ftgui.base.job import Job
 from ftgui.data.catalog.catalog import Catalog
 from ftgui.data.dataset_export import Exported, export_folders, export_table
 from ftgui.ui.toolkit.background_task import Task
 from ftgui.ui.toolkit.basics import Bar, button, label
 from ftgui.ui.toolkit.theme import Theme
-from ftgui.ui.words import plural
 
 
 class ExportDialog(QDialog):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QButtonGroup, QDialog, QDialogButtonBox, QRadioButton, QVBoxLayout, QWidget
 
-from ftgui.data.scanning.folder_scan import Wanted
+from ftgui.data.scanning.label_sources import Wanted
 from ftgui.data.scanning.names import listing
 from ftgui.data.scanning.readings import LayoutQuestion, Reading
 from ftgui.ui.toolkit.basics import label

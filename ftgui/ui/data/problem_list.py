@@ -14,13 +14,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ftgui.base.formatting import plural
 from ftgui.data.catalog.problem_kinds import KINDS, READ_OTHERWISE, Group
 from ftgui.data.catalog.query import LIKELY_WRONG
 from ftgui.ui.toolkit import icons
 from ftgui.ui.toolkit.basics import label
 from ftgui.ui.toolkit.plain_text import as_plain
 from ftgui.ui.toolkit.theme import Theme
-from ftgui.ui.words import plural
 
 _KIND_ROLE = Qt.ItemDataRole.UserRole
 _ACTION_ROLE = Qt.ItemDataRole.UserRole + 1

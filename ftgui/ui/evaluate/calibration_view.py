@@ -10,8 +10,8 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QHBoxLayout, QSlider, QVBoxLayout, QWidget
 
+from ftgui.base.formatting import percent
 from ftgui.data.metrics import Answers, Bin, Coverage, calibration_error, coverage, reliability
-from ftgui.protocol.event_text import percent
 from ftgui.ui.toolkit.basics import button, label
 from ftgui.ui.toolkit.theme import Theme
 

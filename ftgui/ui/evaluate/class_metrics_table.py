@@ -9,11 +9,11 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
+from ftgui.base.formatting import plural
 from ftgui.data.metrics import ClassFigures
 from ftgui.ui.toolkit.basics import paint_bar
 from ftgui.ui.toolkit.plain_text import as_plain
 from ftgui.ui.toolkit.theme import Theme
-from ftgui.ui.words import plural
 
 NAME, PRECISION, RECALL, F1, SUPPORT = range(5)
 _TITLES = ("Class", "Precision", "Recall", "F1", "Images")

@@ -8,10 +8,10 @@ import numpy as np
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 from PySide6.QtGui import QColor
 
+from ftgui.base.formatting import plural
 from ftgui.data.metrics import Counts
 from ftgui.ui.toolkit.plain_text import as_plain
 from ftgui.ui.toolkit.theme import Theme
-from ftgui.ui.words import plural
 
 _FAINTEST, _STRONGEST = 0.10, 0.65
 """Opacity of a shade."""

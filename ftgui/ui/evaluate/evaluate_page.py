@@ -22,9 +22,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ftgui.base.formatting import percent, plural
 from ftgui.data.catalog.query import Query
 from ftgui.data.metrics import accuracy, calibration_error, class_figures, confused_pairs, interval, reliability
-from ftgui.protocol.event_text import percent
 from ftgui.ui.evaluate.class_metrics_table import NAME, SUPPORT, ClassFiguresModel, ShareBars
 from ftgui.ui.evaluate.confusion_view import MatrixView
 from ftgui.ui.images.image_browser import ImageBrowser
@@ -33,7 +33,6 @@ from ftgui.ui.project.workspace import Workspace
 from ftgui.ui.toolkit.basics import Card, Tabs, button, elided_pair, heading, label
 from ftgui.ui.toolkit.plain_text import as_plain
 from ftgui.ui.toolkit.theme import Theme
-from ftgui.ui.words import plural
 
 if TYPE_CHECKING:
     from ftgui.ui.evaluate.calibration_view import ConfidenceView

@@ -10,6 +10,7 @@ from PySide6.QtCore import QFile, QPoint, Qt, QThreadPool, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QInputDialog, QMenu, QMessageBox, QToolButton, QVBoxLayout, QWidget
 
+from ftgui.base.formatting import plural
 from ftgui.base.job import Job
 from ftgui.data.catalog.catalog import Catalog
 from ftgui.data.catalog.query import Query
@@ -20,7 +21,6 @@ from ftgui.ui.project.workspace import Workspace
 from ftgui.ui.toolkit.background_task import Task
 from ftgui.ui.toolkit.basics import Card, ElidedLabel, label
 from ftgui.ui.toolkit.theme import Theme
-from ftgui.ui.words import plural
 
 _KEYS = "← → other images · wheel zooms · Del excludes · 1 to 9 relabel · Esc back"
 _KEYS_LOOKING = "← → other images · wheel zooms · Esc back"

@@ -11,15 +11,15 @@ from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRectF, Qt, QThread
 from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from ftgui.base.formatting import file_size
 from ftgui.base.job import Job
 from ftgui.data.catalog.problem_kinds import KINDS
 from ftgui.data.catalog.records import ImageDetail
 from ftgui.data.images.intensity import IntensityRange
-from ftgui.ui.images.thumbnails import load_picture
 from ftgui.ui.toolkit.background_task import Task
 from ftgui.ui.toolkit.basics import Card, ElidedLabel, IconButton, button, label
+from ftgui.ui.toolkit.pictures import load_picture
 from ftgui.ui.toolkit.theme import Theme
-from ftgui.ui.words import file_size
 
 LONGEST_SIDE = 4096
 """Pixels that are shown of an image at most."""

@@ -7,14 +7,14 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image, ImageOps
 from PySide6.QtCore import QObject, QThread, Signal, Slot
 from PySide6.QtGui import QImage, QPixmap
 
 from ftgui.base import paths
-from ftgui.data.images.decoding import ImageError, load_rgb, one_image
+from ftgui.data.images.decoding import ImageError, one_image
 from ftgui.data.images.intensity import IntensityRange
 from ftgui.data.images.thumbnail_store import ThumbnailStore
+from ftgui.ui.toolkit.pictures import _square, _to_qimage
 
 KEPT_BYTES = 80_000_000
 """Thumbnails in memory; at 156 pixels 800 of them, on a screen of twice the density 200: some screens full."""
@@ -183,30 +183,3 @@ def _from_store(store: ThumbnailStore, file: Path, side: int, intensity: Intensi
             return _to_qimage(picture)
     except ImageError:
         return QImage()
-
-
-def load_thumbnail(source: Path | bytes, side: int, intensity: IntensityRange | None) -> QImage:
-    """The middle square of an image at `side` pixels; null if it can't be decoded."""
-    try:
-        with one_image():
-            return _to_qimage(_square(source, side, intensity))
-    except ImageError:
-        return QImage()
-
-
-def _square(source: Path | bytes, side: int, intensity: IntensityRange | None) -> Image.Image:
-    """The middle of an image; raises `ImageError`."""
-    return ImageOps.fit(load_rgb(source, side, intensity), (side, side))
-
-
-@one_image()
-def load_picture(source: Path | bytes, longest: int, intensity: IntensityRange | None) -> QImage:
-    """A whole image, at most `longest` pixels on either side; raises `ImageError`."""
-    picture = load_rgb(source, longest, intensity)
-    picture.thumbnail((longest, longest))
-    return _to_qimage(picture)
-
-
-def _to_qimage(picture: Image.Image) -> QImage:
-    width, height = picture.size
-    return QImage(picture.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888).copy()

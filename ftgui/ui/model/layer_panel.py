@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ftgui.base.formatting import count, duration, size
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import EVERYTHING, HEAD, LAST_STAGE
 from ftgui.ui.model.layer_tree import LAYER, LEARNING, OUTPUT, PARAMETERS, PENDING, LayerTreeModel
@@ -23,7 +24,6 @@ from ftgui.ui.model.update_ratio_bar import LearningDelegate
 from ftgui.ui.project.long_run import LONG_SECONDS
 from ftgui.ui.toolkit.basics import Card, ElidedLabel, label
 from ftgui.ui.toolkit.theme import Theme
-from ftgui.ui.words import count, duration, size
 
 PRESETS = {
     "Head": [HEAD],

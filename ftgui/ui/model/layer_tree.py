@@ -8,9 +8,9 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
+from ftgui.base.formatting import count, plural, shape
 from ftgui.protocol.layer_names import LayerNames
 from ftgui.protocol.messages import LayerNode, ModelLoaded
-from ftgui.ui.words import count, plural, shape
 
 Index = QModelIndex | QPersistentModelIndex
 

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ftgui.base.formatting import count
 from ftgui.data import model_zoo
 from ftgui.data.model_zoo import KnownModel, Source
 from ftgui.data.weights_kinds import WEIGHTS_ENDINGS
@@ -34,7 +35,6 @@ from ftgui.ui.model.model_table import FILTERS, INPUT, LICENCE, NAME, PARAMETERS
 from ftgui.ui.toolkit.basics import Card, button, label
 from ftgui.ui.toolkit.search_keys import SearchKeys
 from ftgui.ui.toolkit.theme import Theme
-from ftgui.ui.words import count
 
 WEIGHTS_FILTER = f"Weights ({' '.join('*' + ending for ending in WEIGHTS_ENDINGS)});;All files (*)"
 FILE = "file"

@@ -8,9 +8,9 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 from PySide6.QtGui import QColor, QFont
 
+from ftgui.base.formatting import count
 from ftgui.data.model_zoo import GOOD_FIRST_CHOICES, SMALL, KnownModel, Source, find
 from ftgui.ui.toolkit.theme import Theme
-from ftgui.ui.words import count
 
 NAME, PARAMETERS, INPUT, LICENCE, WEIGHTS = range(5)
 

@@ -10,6 +10,7 @@ from PySide6.QtCore import QModelIndex, Qt, QThreadPool, Signal, Slot
 from PySide6.QtWidgets import QAbstractItemView, QFileDialog, QHBoxLayout, QHeaderView, QTableView
 
 from ftgui.base.files import replacing
+from ftgui.base.formatting import plural
 from ftgui.base.job import Job
 from ftgui.base.paths import data_dir, scratch_folder
 from ftgui.data.scanning.archive import is_archive_name
@@ -20,7 +21,6 @@ from ftgui.ui.project.workspace import Workspace
 from ftgui.ui.toolkit.background_task import Task
 from ftgui.ui.toolkit.basics import Bar, Card, ElidedLabel, button, label
 from ftgui.ui.toolkit.theme import Theme
-from ftgui.ui.words import plural
 
 
 class FilesView(Card):

@@ -23,18 +23,19 @@ from PySide6.QtWidgets import (
 
 from ftgui.base.job import Job
 from ftgui.data.images.intensity import IntensityRange
-from ftgui.data.project import run_number
 from ftgui.protocol import messages as m
 from ftgui.runs.model_folder import BEST_FOLDER
-from ftgui.ui.images.thumbnails import load_picture
+from ftgui.runs.run_folders import finished_runs, run_number
 from ftgui.ui.predict.batch_table_view import FilesView
 from ftgui.ui.predict.history_strip import AnswerStrip
-from ftgui.ui.predict.other_models import Neighbors, OtherModels
+from ftgui.ui.predict.other_models import OtherModels
 from ftgui.ui.predict.saliency_view import HeatPicture
+from ftgui.ui.predict.similar_images import Neighbors
 from ftgui.ui.project.workspace import Asked, Workspace, is_text
 from ftgui.ui.toolkit import icons
 from ftgui.ui.toolkit.background_task import Task
 from ftgui.ui.toolkit.basics import Card, ElidedLabel, Tabs, button, heading, label
+from ftgui.ui.toolkit.pictures import load_picture
 from ftgui.ui.toolkit.probability_bars import ProbabilityBars
 from ftgui.ui.toolkit.theme import Theme
 
@@ -476,7 +477,7 @@ class PredictPage(QWidget):
         project = self._workspace.project
         return [
             (f"Run {run_number(run)}: {run.name.partition('-')[2]}", run / BEST_FOLDER)
-            for run in (project.finished_runs() if project else [])
+            for run in (finished_runs(project) if project else [])
             if run != self._workspace.model_run
         ]
 

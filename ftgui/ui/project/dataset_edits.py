@@ -12,6 +12,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QThreadPool, QTimer, Signal, Slot
 from PySide6.QtGui import QUndoStack
 
+from ftgui.base.formatting import plural
 from ftgui.base.job import Job
 from ftgui.data.catalog import edits
 from ftgui.data.catalog.added_images import ADDED_FOLDER, keep_copy
@@ -26,7 +27,6 @@ from ftgui.ui.project.access import LOOK_ONLY
 from ftgui.ui.project.dataset import Collection
 from ftgui.ui.project.undo_catalog import EditCatalog, Step, bring_into_step
 from ftgui.ui.toolkit.background_task import Task
-from ftgui.ui.words import plural
 
 log = logging.getLogger(__name__)
 

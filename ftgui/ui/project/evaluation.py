@@ -12,16 +12,17 @@ import msgspec
 import numpy as np
 from PySide6.QtCore import QObject, QThreadPool, Signal, Slot
 
+from ftgui.base.formatting import few
 from ftgui.base.job import Job
 from ftgui.data.catalog.catalog import Catalog
 from ftgui.data.metrics import Answers, Counts
-from ftgui.data.project import Project, project_place, read_evaluation, run_number
+from ftgui.data.project import Project, project_place
 from ftgui.data.scanning.archive import unpacked
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Recipe
+from ftgui.runs.run_folders import read_evaluation, run_number
 from ftgui.ui.engine_client.worker import EngineKind
 from ftgui.ui.toolkit.background_task import Task
-from ftgui.ui.words import few
 
 if TYPE_CHECKING:
     from ftgui.ui.project.workspace import Workspace

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QThreadPool, Signal
 
-from ftgui.protocol import recipe as recipes
+from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import Recipe
 
 log = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ class RecipeSaver(QObject):
                 log.info("%s is another window's now and not written", path)
                 continue
             try:
-                recipes.save(recipe, path)
+                recipe_file.save(recipe, path)
             except OSError as error:
                 log.warning("the recipe can't be saved", exc_info=True)
                 refused[path] = recipe

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from ftgui.data.project import continuable, run_number
 from ftgui.runs.model_folder import has_model
+from ftgui.runs.run_folders import continuable, run_number
 from ftgui.ui.engine_client.worker import EngineKind, EngineState
 
 PATIENCE_MILLISECONDS = 10_000

@@ -11,20 +11,21 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QThread, Signal, Slot
 from PySide6.QtGui import QUndoStack
 
-from ftgui.cli.prepare_training import run_name
 from ftgui.data.catalog.catalog import Catalog
 from ftgui.data.catalog.records import Contents
 from ftgui.data.example_sets import ExampleSet
 from ftgui.data.images.decoding import ImageError, read_image_file
-from ftgui.data.project import OpenRun, Project, splitting_of
+from ftgui.data.project import Project, splitting_of
 from ftgui.data.scanning.archive import unpacked
-from ftgui.data.scanning.folder_scan import Wanted
+from ftgui.data.scanning.label_sources import Wanted
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe as recipes
+from ftgui.protocol import recipe_file
 from ftgui.protocol.problem import Problem
 from ftgui.protocol.recipe import Backbone, Recipe
 from ftgui.runs.dataset_diff import renamed_since
 from ftgui.runs.model_folder import BEST_FOLDER, ModelError, read_about
+from ftgui.runs.run_folders import OpenRun, discard_run, new_run_folder, open_run, run_name
 from ftgui.ui.engine_client import download_settings, engine_end
 from ftgui.ui.engine_client.example_requests import ExampleOpener
 from ftgui.ui.engine_client.export_requests import TakingAway
@@ -471,7 +472,7 @@ class Workspace(QObject):
 
     def _discard_run(self) -> None:
         if self._run_folder is not None:
-            Project.discard_run(self._run_folder)
+            discard_run(self._run_folder)
             self._run_folder = None
 
     @Slot(m.Log)
@@ -794,7 +795,7 @@ class Workspace(QObject):
         if self.project is None or not self._can_start():
             return
         try:
-            run_folder = self.project.new_run_folder(run_name(recipe))
+            run_folder = new_run_folder(self.project, run_name(recipe))
         except OSError as error:
             self.message.emit("error", f"No folder for the run could be made: {error}")
             return
@@ -803,14 +804,14 @@ class Workspace(QObject):
 
     def open_run(self) -> OpenRun | None:
         """The project's newest run, if it can go on from a checkpoint."""
-        return self.project.open_run() if self.project and not self.engine.busy else None
+        return open_run(self.project) if self.project and not self.engine.busy else None
 
     def continue_run(self, run: OpenRun) -> None:
         """Go on with a run exactly where its checkpoint is; its own recipe counts, not the present one."""
         if self.project is None or not self._can_start():
             return
         try:
-            recipe = recipes.load(run.folder / "recipe.toml")
+            recipe = recipe_file.load(run.folder / "recipe.toml")
         except recipes.RecipeError as error:
             self.message.emit("error", f"Run {run.number} can't be continued: {error}")
             return

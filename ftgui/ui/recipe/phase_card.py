@@ -6,7 +6,9 @@ from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QCheckBox, QFrame, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
+from ftgui.base.formatting import plural
 from ftgui.protocol.problem import Problem
+from ftgui.protocol.rates import rate
 from ftgui.protocol.recipe import Phase
 from ftgui.ui.project.recipe_editor import Plan
 from ftgui.ui.recipe.lr_schedule_view import ScheduleView
@@ -15,7 +17,6 @@ from ftgui.ui.toolkit.basics import ElidedLabel, IconButton, label
 from ftgui.ui.toolkit.form_fields import AmountField, CountField, Field, ProblemNote, RateField, mark
 from ftgui.ui.toolkit.plain_text import as_plain
 from ftgui.ui.toolkit.theme import Theme
-from ftgui.ui.words import plural, rate
 
 WAITING, RUNNING, DONE, OFF = "waiting", "running", "done", "off"
 _ICONS = {

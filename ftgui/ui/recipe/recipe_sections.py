@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import Slot
 
+from ftgui.base.formatting import plural
 from ftgui.protocol.problem import Problem
 from ftgui.protocol.recipe import AUGMENTATIONS, AUTOMATIC, BALANCES, Recipe
 from ftgui.protocol.views import MOST_VIEWS
@@ -11,7 +12,6 @@ from ftgui.ui.project.recipe_editor import Plan
 from ftgui.ui.toolkit.collapsible_section import Section
 from ftgui.ui.toolkit.form_fields import AmountField, Choice, ChoiceField, CountField, Field
 from ftgui.ui.toolkit.theme import Theme
-from ftgui.ui.words import plural
 
 _AUGMENTATION_TIPS = {
     "none": "every image always looks the same; the model may learn it by heart.",

@@ -7,10 +7,11 @@ from pathlib import Path
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QComboBox, QDialog, QFormLayout, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
-from ftgui.data.project import Project, run_number
+from ftgui.base.formatting import plural
+from ftgui.data.project import Project
 from ftgui.runs.dataset_diff import SAMPLES_FILE, Changes, compare_runs
+from ftgui.runs.run_folders import run_number
 from ftgui.ui.toolkit.basics import label
-from ftgui.ui.words import plural
 
 MOST_LISTED = 2000
 

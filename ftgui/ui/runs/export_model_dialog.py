@@ -17,15 +17,16 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ftgui.base.formatting import plural
 from ftgui.base.typed_numbers import divided, times
 from ftgui.protocol import messages as m
 from ftgui.runs.model_in_use import TrainedRun, read_trained_run
 from ftgui.runs.record import folder_title
+from ftgui.runs.run_folders import finished_runs
 from ftgui.ui.project.workspace import Workspace
 from ftgui.ui.toolkit.basics import Bar, button, label
 from ftgui.ui.toolkit.number_box import NumberBox
 from ftgui.ui.toolkit.theme import Theme
-from ftgui.ui.words import plural
 
 _KINDS = {
     "folder": ("Model folder", "Weights, classes and a model card; loads with timm or PyTorch, in other programs too."),
@@ -98,7 +99,7 @@ class TakeAwayDialog(QDialog):
         present, project = self._workspace.present, self._workspace.project
         box = QComboBox()
         box.setAccessibleName("Run whose model is taken away")
-        folders = project.finished_runs() if project is not None else []
+        folders = finished_runs(project) if project is not None else []
         if self._run_folder not in folders:
             folders = [self._run_folder, *folders]
         for folder in folders:

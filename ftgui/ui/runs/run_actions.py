@@ -8,22 +8,22 @@ from typing import Any
 
 from PySide6.QtCore import QFile, QObject, QThreadPool, Signal, Slot
 
+from ftgui.base.formatting import few, plural
 from ftgui.base.job import Job
-from ftgui.data.project import continuable
 from ftgui.protocol import messages as m
-from ftgui.protocol import recipe as recipes
+from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import Recipe, RecipeError
 from ftgui.runs.index import list_runs
 from ftgui.runs.model_folder import BEST_FOLDER, ModelError, read_about
 from ftgui.runs.notes import write_words
 from ftgui.runs.record import RECIPE_FILE, RunRecord
 from ftgui.runs.report.report import write_report
+from ftgui.runs.run_folders import continuable
 from ftgui.runs.tensorboard import TensorBoardError, write_event_files
 from ftgui.ui.engine_client.worker import EngineKind
 from ftgui.ui.project.access import LOOK_ONLY
 from ftgui.ui.project.workspace import Workspace
 from ftgui.ui.toolkit.background_task import Task
-from ftgui.ui.words import few, plural
 
 
 class Runs(QObject):
@@ -286,7 +286,7 @@ class Runs(QObject):
     def recipe_of(self, record: RunRecord) -> Recipe | None:
         """None where it can't be read."""
         try:
-            return recipes.load(record.path / RECIPE_FILE)
+            return recipe_file.load(record.path / RECIPE_FILE)
         except RecipeError:
             return None
 

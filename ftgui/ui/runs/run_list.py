@@ -8,6 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QEvent, QModelIndex, QObject, Qt, Signal, Slot
 from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QHeaderView, QLineEdit, QTableView, QWidget
 
+from ftgui.base.formatting import plural
 from ftgui.runs.record import RunRecord
 from ftgui.ui.runs.run_table import (
     ACCURACY,
@@ -24,7 +25,6 @@ from ftgui.ui.runs.run_table import (
 )
 from ftgui.ui.toolkit.basics import Card, ElidedLabel
 from ftgui.ui.toolkit.theme import Theme
-from ftgui.ui.words import plural
 
 _WIDTHS = {STAR: 30, NUMBER: 46, ACCURACY: 112, MODEL: 150, DATA: 86, DURATION: 66, ENDED: 76, STARTED: 126}
 _NARROW = 780

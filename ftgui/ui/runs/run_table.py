@@ -12,13 +12,12 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 from PySide6.QtGui import QColor, QFont, QPainter
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
-from ftgui.protocol.event_text import clock, percent
+from ftgui.base.formatting import clock, percent, plural
 from ftgui.runs.record import RunRecord
 from ftgui.ui.toolkit import icons
 from ftgui.ui.toolkit.basics import paint_bar
 from ftgui.ui.toolkit.plain_text import as_plain
 from ftgui.ui.toolkit.theme import Theme
-from ftgui.ui.words import plural
 
 STAR, NUMBER, NAME, ACCURACY, MODEL, DATA, DURATION, ENDED, STARTED = range(9)
 

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ftgui.base.formatting import plural
 from ftgui.runs.details import Details, read_details
 from ftgui.runs.record import RunRecord
 from ftgui.runs.report.report import default_name
@@ -32,7 +33,6 @@ from ftgui.ui.toolkit.background_task import Task
 from ftgui.ui.toolkit.basics import Card, button, heading, label
 from ftgui.ui.toolkit.plain_text import as_plain
 from ftgui.ui.toolkit.theme import Theme
-from ftgui.ui.words import plural
 
 _ROOM_FOR_BUTTONS = 640
 """Pixels of the page."""

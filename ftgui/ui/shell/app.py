@@ -13,7 +13,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
 
-from PySide6.QtCore import QCoreApplication, QEvent, QObject, QTimer, Slot
+from PySide6.QtCore import QCoreApplication, QEvent, QTimer
 from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QApplication
 
@@ -21,11 +21,10 @@ import ftgui
 from ftgui.base import paths
 from ftgui.base.foreign_text import LogFormatter
 from ftgui.data.catalog.errors import CatalogError
-from ftgui.protocol import messages as m
-from ftgui.protocol.event_text import ProgressLine
 from ftgui.ui.project.workspace import Workspace
 from ftgui.ui.shell.garbage import MainThreadGarbage
-from ftgui.ui.shell.main_window import TRAIN, MainWindow
+from ftgui.ui.shell.main_window import MainWindow
+from ftgui.ui.shell.screenshot import Photographer
 from ftgui.ui.toolkit.theme import Theme
 
 log = logging.getLogger(__name__)
@@ -135,56 +134,3 @@ def _log_to_file() -> None:
     for handler in (file, terminal):
         handler.setFormatter(LogFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[file, terminal])
-
-
-class Photographer(QObject):
-    """Drives the window as a person would, without one: train the sample, then take its picture."""
-
-    def __init__(self, workspace: Workspace, window: MainWindow, picture: Path) -> None:
-        super().__init__(window)
-        self._workspace = workspace
-        self._window = window
-        self._picture = picture
-        self._line = ProgressLine(sys.stdout)
-        self._started = False
-        self.status = 1
-
-    @Slot()
-    def begin(self) -> None:
-        """Wait for the model, then press Train."""
-        workspace = self._workspace
-        workspace.model_changed.connect(self._try_to_train)
-        workspace.training_event.connect(self._event)
-        workspace.message.connect(self._message)
-
-    @Slot()
-    def _try_to_train(self) -> None:
-        if not self._started and not self._workspace.obstacles():
-            self._started = True
-            self._window.train_or_pause()
-
-    @Slot(object)
-    def _event(self, event: object) -> None:
-        if event is None:
-            self._window.stop_and_close()
-        elif not isinstance(event, m.Paused | m.Resumed):
-            self._line.show(event)  # type: ignore[arg-type]
-        if isinstance(event, m.TrainingFinished):
-            self.status = 0 if event.reason == "done" else 1
-            QTimer.singleShot(300, self._take_picture)
-
-    @Slot()
-    def _take_picture(self) -> None:
-        self._window.show_page(TRAIN)
-        if self._window.grab().save(str(self._picture)):
-            self._line.say(f"A picture of the window: {self._picture}")
-        else:
-            self._line.say(f"The picture could not be written to {self._picture}.")
-            self.status = 1
-        self._window.stop_and_close()
-
-    @Slot(str, str)
-    def _message(self, severity: str, sentence: str) -> None:
-        if severity == "error":
-            self._line.say(sentence)
-            self._window.stop_and_close()

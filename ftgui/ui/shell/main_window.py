@@ -33,18 +33,19 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ftgui.base.formatting import plural
 from ftgui.base.job import Job
 from ftgui.data.catalog.errors import CatalogDamaged
 from ftgui.data.images.decoding import EXTENSIONS
 from ftgui.data.moved_dataset import MovedProject
-from ftgui.data.project import run_number
 from ftgui.data.project_lock import ProjectHeld
 from ftgui.data.scanning.archive import count_images, is_archive_name
-from ftgui.data.scanning.folder_scan import DatasetError, scan
-from ftgui.data.scanning.found import ARCHIVES, ImagesGoneError
+from ftgui.data.scanning.folder_scan import scan
+from ftgui.data.scanning.found import ARCHIVES, DatasetError, ImagesGoneError
 from ftgui.data.scanning.label_tables import TableQuestion
 from ftgui.data.scanning.readings import LayoutQuestion
 from ftgui.protocol import messages as m
+from ftgui.runs.run_folders import finished_runs, run_number
 from ftgui.ui.data.columns_dialog import TableDialog
 from ftgui.ui.data.data_page import DataPage
 from ftgui.ui.data.example_sets_dialog import ExampleDialog
@@ -82,7 +83,6 @@ from ftgui.ui.toolkit.background_task import Task
 from ftgui.ui.toolkit.drop_offer import Kind, Offer, Place, look_at
 from ftgui.ui.toolkit.search_keys import focus_search
 from ftgui.ui.toolkit.theme import Theme
-from ftgui.ui.words import plural
 
 if TYPE_CHECKING:
     from ftgui.ui.runs.runs_page import RunsPage
@@ -525,7 +525,7 @@ class MainWindow(QWidget):
     def take_away(self) -> None:
         """The model in use, or the newest there is; a dialog, not modal, in which another run can be chosen."""
         project, present = self.workspace.project, self.workspace.present
-        runs = project.finished_runs() if project is not None else []
+        runs = finished_runs(project) if project is not None else []
         run = present.folder if present.folder in runs else present.wanted
         if run is None and not runs:
             self.status.say("warning", "There is no trained model yet; train one first.")

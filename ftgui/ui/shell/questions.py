@@ -7,13 +7,13 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QAbstractButton, QMessageBox, QWidget
 
+from ftgui.base.formatting import duration, plural
 from ftgui.data.catalog.errors import CatalogDamaged
 from ftgui.data.moved_dataset import MovedProject
 from ftgui.data.project_lock import TERMINAL, ProjectHeld
 from ftgui.data.scanning.found import ImagesGoneError
 from ftgui.ui.project.access import Entry
 from ftgui.ui.project.long_run import LongRunOffer
-from ftgui.ui.words import duration, plural
 
 
 class Choice(QMessageBox):

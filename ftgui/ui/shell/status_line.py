@@ -7,8 +7,8 @@ import math
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
+from ftgui.base.formatting import clock, megabytes, percent
 from ftgui.protocol import messages as m
-from ftgui.protocol.event_text import clock, megabytes, percent
 from ftgui.runs.model_in_use import TrainedRun
 from ftgui.ui.engine_client.worker import EngineKind, EngineState
 from ftgui.ui.project.workspace import Workspace

@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, QRunnable, QThreadPool, Signal
 from ftgui.base.job import Cancelled, Job
 from ftgui.data.catalog.errors import CatalogError, as_catalog_error
 from ftgui.data.images.decoding import ImageError
-from ftgui.data.scanning.folder_scan import DatasetError
+from ftgui.data.scanning.found import DatasetError
 from ftgui.protocol.recipe import RecipeError
 
 log = logging.getLogger(__name__)

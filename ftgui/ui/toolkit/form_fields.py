@@ -21,12 +21,12 @@ from PySide6.QtWidgets import (
 
 from ftgui.base.typed_numbers import NotUnderstood, divided, read_number, times, write_power
 from ftgui.protocol.problem import Problem
+from ftgui.protocol.rates import rate
 from ftgui.ui.toolkit import icons
 from ftgui.ui.toolkit.basics import button, label
 from ftgui.ui.toolkit.number_box import NumberBox
 from ftgui.ui.toolkit.plain_text import as_plain
 from ftgui.ui.toolkit.theme import Theme
-from ftgui.ui.words import rate
 
 LOWEST_LR, HIGHEST_LR = 1e-8, 10.0
 

@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QListView, QListWidget, QListWidgetItem
 
 from ftgui.base.job import Job
 from ftgui.data.images.intensity import IntensityRange
-from ftgui.ui.images.thumbnails import load_thumbnail
 from ftgui.ui.toolkit.background_task import Task
+from ftgui.ui.toolkit.pictures import load_thumbnail
 
 
 class ThumbnailItems(QListWidget):

@@ -9,13 +9,13 @@ from pathlib import Path
 import msgspec
 from PySide6.QtCore import QObject, Signal, Slot
 
-from ftgui.data.project import OpenRun, read_run_backbone
 from ftgui.protocol import messages as m
 from ftgui.protocol.problem import Severity
+from ftgui.protocol.rates import rate
 from ftgui.protocol.recipe import Recipe
+from ftgui.runs.run_folders import OpenRun, read_run_backbone
 from ftgui.ui.engine_client.worker import EngineKind, EngineState
 from ftgui.ui.project.workspace import Workspace
-from ftgui.ui.words import rate
 
 
 @dataclass(frozen=True)

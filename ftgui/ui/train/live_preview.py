@@ -11,10 +11,10 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from ftgui.base.job import Job
 from ftgui.protocol import messages as m
-from ftgui.ui.images.thumbnails import load_thumbnail
 from ftgui.ui.project.workspace import Asked, Workspace
 from ftgui.ui.toolkit.background_task import Task
 from ftgui.ui.toolkit.basics import label
+from ftgui.ui.toolkit.pictures import load_thumbnail
 from ftgui.ui.toolkit.probability_bars import ProbabilityBars
 from ftgui.ui.toolkit.theme import Theme
 

@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QComboBox, QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from ftgui.protocol import messages as m
+from ftgui.protocol.rates import rate
 from ftgui.protocol.recipe import Recipe
 from ftgui.ui.engine_client.worker import EngineState
 from ftgui.ui.project.workspace import Workspace
@@ -16,7 +17,6 @@ from ftgui.ui.toolkit.basics import Card, button, label
 from ftgui.ui.toolkit.form_fields import RateField
 from ftgui.ui.toolkit.theme import Theme
 from ftgui.ui.train.lr_range_plot import HIGHEST, LOWEST, RatePlot
-from ftgui.ui.words import rate
 
 _HOW_TO_READ = (
     "<b>How to read it.</b> At the left, steps are so small that nothing is learned: the curve is flat. Then it falls: "

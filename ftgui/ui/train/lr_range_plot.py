@@ -8,8 +8,8 @@ import pyqtgraph as pg
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QFocusEvent, QKeyEvent
 
+from ftgui.protocol.rates import rate
 from ftgui.ui.toolkit.theme import Theme
-from ftgui.ui.words import rate
 
 LOWEST, HIGHEST = 1e-6, 1.0
 """What the plot shows, and the range in which the engine tests."""

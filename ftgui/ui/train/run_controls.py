@@ -10,10 +10,11 @@ from PySide6.QtCore import QTimer, Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from ftgui.base.typed_numbers import NotUnderstood, write_power
-from ftgui.data.project import read_checkpoint
 from ftgui.protocol import messages as m
 from ftgui.protocol.event_text import prefix
+from ftgui.protocol.rates import rate
 from ftgui.protocol.recipe import FROM_SCRATCH
+from ftgui.runs.run_folders import read_checkpoint
 from ftgui.ui.engine_client.worker import EngineKind
 from ftgui.ui.project.workspace import Workspace
 from ftgui.ui.toolkit.basics import ElidedLabel, button, label
@@ -22,7 +23,6 @@ from ftgui.ui.toolkit.number_box import NumberBox
 from ftgui.ui.toolkit.plain_text import as_plain
 from ftgui.ui.toolkit.theme import Theme
 from ftgui.ui.train.advisor import Advisor
-from ftgui.ui.words import rate
 
 GROUPS_MILLISECONDS = 300
 """Between two looks at the rates per group."""

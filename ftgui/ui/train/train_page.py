@@ -8,12 +8,12 @@ from pathlib import Path
 from PySide6.QtCore import QThreadPool, QTimer, Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
-from ftgui.data.project import run_number
+from ftgui.base.formatting import clock, percent
 from ftgui.protocol import messages as m
-from ftgui.protocol.event_text import clock, percent
-from ftgui.protocol.rates import judge_rate
+from ftgui.protocol.rates import judge_rate, rate
 from ftgui.protocol.recipe import FROM_SCRATCH, HEAD
 from ftgui.runs.metrics_log import History, read_history
+from ftgui.runs.run_folders import run_number
 from ftgui.ui.engine_client.worker import EngineState
 from ftgui.ui.project.stopping import what_is_left
 from ftgui.ui.project.workspace import Workspace
@@ -27,7 +27,6 @@ from ftgui.ui.train.advisor import Advisor
 from ftgui.ui.train.live_preview import LivePreview
 from ftgui.ui.train.preparing import Preparing
 from ftgui.ui.train.run_controls import SteerBar
-from ftgui.ui.words import rate
 
 REDRAW_MILLISECONDS = 50
 """Between two redraws. Each redraws one plot of the three: all at once kept the main thread for 70 ms (measured on two

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ftgui.protocol.layer_names import OWN
+from ftgui.protocol.rates import rate
 from ftgui.protocol.recipe import EVERYTHING, HEAD
-from ftgui.ui.words import rate
 
 _NAMED = 3
 """Layers; of more the number is said."""

@@ -1,1 +1,0 @@
-"""What Ctrl+Z undoes."""
