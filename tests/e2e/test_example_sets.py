@@ -58,7 +58,7 @@ def choose(window: MainWindow) -> None:
     QTest.keyClick(dialog.search, Qt.Key.Key_Return)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 def test_choose_cancel_choose_again_and_it_opens(run_window, mirror: Mirror) -> None:
     mirror.hold_after = 1_000_000
 

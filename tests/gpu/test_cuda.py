@@ -16,7 +16,7 @@ from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Phase
 from tests.conftest import Maker
 from tests.engine.conftest import Engine
-from tests.engine.test_resident import IMAGES, PLAIN
+from tests.engine.input_pipeline.test_gpu_image_cache import IMAGES, PLAIN
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 

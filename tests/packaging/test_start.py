@@ -146,7 +146,10 @@ def test_an_installed_wheel_works_outside_the_checkout(tmp_path: Path) -> None:
     assert not any(name.startswith(("tests/", "packaging/")) for name in names)
     entry = next(name for name in names if name.endswith("entry_points.txt"))
     assert "ftgui = ftgui.cli.main:main" in (site / entry).read_text(encoding="utf-8")
-    code = "import ftgui, ftgui.base.paths, ftgui.cli.main; print(ftgui.__file__, ftgui.base.paths.resource('icons', 'play.svg').is_file())"
+    code = (
+        "import ftgui, ftgui.cli.main; from ftgui.base.paths import resource; "
+        "print(ftgui.__file__, resource('icons', 'play.svg').is_file())"
+    )
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     answer = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(site)!r}); {code}"],

@@ -1,8 +1,8 @@
 """Pictures of more than 8 bits a channel: their values as stored, and the range of them that becomes black to white.
 
 A microscope's 12 bits lie in files of 16, a CT in signed numbers, a measurement in floating point: what is black and what is
-white is not in the file. One **intensity range** is therefore chosen for a whole set (`ftgui.data.images.intensity_survey`), goes
-with the model, and every later picture is read with it; a picture is never stretched by itself, so that a dark one stays
+white is not in the file. One **intensity range** is therefore chosen for a whole set (`ftgui.data.images.intensity_survey`),
+goes with the model, and every later picture is read with it; a picture is never stretched by itself, so that a dark one stays
 darker than a light one. Pictures of 8 bits are not touched.
 """
 

@@ -150,7 +150,7 @@ def _merged(about: str, modules: list[ModuleType], beside: dict[str, str]) -> st
         words = "\n".join(f"# {line}".rstrip() for line in (ast.get_docstring(tree) or "").splitlines())
         body = "\n".join(text.splitlines()[after:]).strip("\n")
         bodies.append(f"# --- {module.__name__} ---\n#\n{words}\n\n\n{body}")
-    names = ", ".join(module.__name__ for module in modules)
+    names = ",\n".join(module.__name__ for module in modules)
     head = (
         f'"""{about}\n\n'
         f"These are ftgui {ftgui.__version__}'s own functions, word for word, and Apache-2.0:\n{names}.\n"
