@@ -2,6 +2,7 @@
 
     python3 packaging/start.py          open the window on the sample project
     python3 packaging/start.py test     run every check
+    python3 packaging/start.py test --quick   the same without the tests that take long, for after each change
     python3 packaging/start.py -- …     anything else ``ftgui`` can do, e.g.  -- train recipe.toml
     python3 packaging/start.py run FILE …   a script of this checkout, e.g.  run tests/bench/bench_start.py
 
@@ -332,9 +333,26 @@ def advice(libraries: list[str]) -> str:
 # --- the checks -----------------------------------------------------------------------------------------------------
 
 
-def run_checks(python: Path, variables: dict[str, str], pytest_arguments: list[str]) -> int:
-    """Linters, types, import rules, then the tests; all of them, even when one fails."""
+MOST_WORKERS = 8
+"""Processes that run tests; each holds PyTorch and Qt, about half a gigabyte."""
+
+
+def run_checks(python: Path, variables: dict[str, str], arguments: list[str]) -> int:
+    """Linters, types, import rules, then the tests; all of them, even when one fails.
+
+    Args:
+        arguments: ``--quick`` leaves out the tests that take long; anything else is for pytest. Where one of them says
+            which tests, they run in one process, so that a debugger and ``-s`` work.
+    """
     tools = python.parent
+    pytest_arguments = [argument for argument in arguments if argument != "--quick"]
+    if not pytest_arguments:
+        workers = min(os.cpu_count() or 1, MOST_WORKERS)
+        pytest_arguments = ["-n", str(workers), "--dist", "worksteal"]
+        # The workers share the cores; a pool of threads in each would only have them wait for one another.
+        variables.setdefault("OMP_NUM_THREADS", "1")
+    if "--quick" in arguments:
+        pytest_arguments += ["-m", "not slow"]
     checks = {
         "ruff": [str(tools / "ruff"), "check", "."],
         "ruff format": [str(tools / "ruff"), "format", "--check", "."],
