@@ -91,7 +91,7 @@ def metrics(number: int, accuracies: tuple[float, ...]) -> list[dict[str, Any]]:
         lines.append(
             {"kind": "epoch", "phase": 0, "epoch": epoch, "step": step, **figures, "best": True, "seconds": 1.0}
         )
-    lines.append({"kind": "steered", "step": step, "what": "rate", "text": "rate 3e-4"})
+    lines.append({"kind": "run_adjusted", "step": step, "what": "rate", "text": "rate 3e-4"})
     lines.append({"kind": "phase-end", "phase": 0, "frozen_hash": HASH, "frozen_unchanged": True, "early": False})
     return [{"time": began + at, **line} for at, line in enumerate(lines)]
 

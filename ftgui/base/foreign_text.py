@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any, TextIO
 
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
-"""Control characters, by which a terminal is steered, line separators, and what changes the direction of writing, by which a
+"""Control characters, by which a terminal is run_adjusted, line separators, and what changes the direction of writing, by which a
 name looks like another (CVE-2021-42574). The joiners of emoji and of Indian and Persian writing are none of them."""
 
 _FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")

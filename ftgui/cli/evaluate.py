@@ -43,7 +43,7 @@ def add_to(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Exit status: 1 too if no image could be judged."""
+    """Exit status: 1 too if no image could be evaluated."""
     return ends_well(lambda: _evaluate(options))
 
 
@@ -75,7 +75,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     for name, count in sorted(unknown.items()):
         say(f"{count:,} images of “{name}”, a class the model does not know, count as mistakes")
     if sum(unknown.values()) == len(images):
-        raise EngineError(f"There is nothing to judge in {where}: no images of the model's classes.")
+        raise EngineError(f"There is nothing to evaluate in {where}: no images of the model's classes.")
     said = _Said()
     for label, answer, sure in _look(folder, images, options.device, said, names):
         said.answers.append((label, answer, sure))
@@ -124,7 +124,7 @@ def _of_run(given: Path, split: str, class_names: list[str]) -> tuple[str, list[
 
     folder = given if (given / SAMPLES_FILE).is_file() else run_folder_of(given)
     if folder is None:
-        raise EngineError(f"{given} is a model without its run: name a folder of labelled images to judge it by.")
+        raise EngineError(f"{given} is a model without its run: name a folder of labelled images to evaluate it on.")
     where = f"the {split} images of {folder.name}"
     catalog = catalog_beside(folder)
     if catalog is not None:
@@ -135,7 +135,7 @@ def _of_run(given: Path, split: str, class_names: list[str]) -> tuple[str, list[
     root = Path(recipe_file.load(folder / "recipe.toml").dataset.folder)
     if root == Path():
         raise EngineError(
-            f"{folder} does not say where its images are: name a folder of labelled images to judge it by."
+            f"{folder} does not say where its images are: name a folder of labelled images to evaluate it on."
         )
     try:
         samples = read_samples(folder)
@@ -151,7 +151,7 @@ def _look(
     folder: Path, images: list[Labelled], device_name: str, said: _Said, names: list[str]
 ) -> Iterator[tuple[str, str, float]]:
     from ftgui.engine import devices
-    from ftgui.engine.inference.batch_inference import look_at
+    from ftgui.engine.inference.batch_inference import run_inference
     from ftgui.engine.malloc import keep_freed_memory
     from ftgui.engine.model.loaded_model import open_finished
     from ftgui.protocol import messages as m
@@ -164,7 +164,7 @@ def _look(
     line = ProgressLine(sys.stderr)
     items = ((image, image[0]) for image in images)
     done = 0
-    with closing(look_at(built.model, built.heads[0], items, built.preprocessing, device, lambda: None)) as looks:
+    with closing(run_inference(built.model, built.heads[0], items, built.preprocessing, device, lambda: None)) as looks:
         for looked in looks:
             for (path, _), why in looked.unreadable:
                 line.say(f"left out: {path}: {why}")

@@ -38,4 +38,4 @@ def _example(options: argparse.Namespace) -> int:
         say(f"ftgui: There is no example set “{options.name}”; ftgui example lists them.")
         return 1
     copy_to = str(options.folder.absolute()) if options.folder else ""
-    return do(m.PrepareExample(1, found.name, copy_to), "stopping; what is downloaded is kept")
+    return do(m.DownloadExampleSet(1, found.name, copy_to), "stopping; what is downloaded is kept")

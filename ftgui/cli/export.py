@@ -1,4 +1,4 @@
-"""``ftgui export``: take a model away as files for use elsewhere, and prove them."""
+"""``ftgui export``: export a model as files for use elsewhere, and verify them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from ftgui.protocol import messages as m
 
 def add_to(commands: Any) -> None:
     """Its part of the command line."""
-    parser = commands.add_parser(
-        "export", help="take a model away: folder, ONNX, torch program, script of the training"
-    )
+    parser = commands.add_parser("export", help="export a model: folder, ONNX, torch program, script of the training")
     parser.add_argument(
         "model",
         type=Path,

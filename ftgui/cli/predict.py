@@ -87,7 +87,7 @@ def _answers(folder: Path, given: list[Path], device_name: str, threshold: float
 
     from ftgui.data.scanning.given_images import images_below
     from ftgui.engine import devices
-    from ftgui.engine.inference.batch_inference import look_at
+    from ftgui.engine.inference.batch_inference import run_inference
     from ftgui.engine.inference.predict import DONT_KNOW
     from ftgui.engine.malloc import keep_freed_memory
     from ftgui.engine.model.loaded_model import open_finished
@@ -97,7 +97,7 @@ def _answers(folder: Path, given: list[Path], device_name: str, threshold: float
     built, about = open_finished(folder)
     built.model.to(device)
     items = ((numbered, numbered[1]) for numbered in enumerate(images_below(given)))
-    looks = look_at(built.model, built.heads[0], items, built.preprocessing, device, lambda: None)
+    looks = run_inference(built.model, built.heads[0], items, built.preprocessing, device, lambda: None)
     with closing(looks):
         for looked in looks:
             rows = {number: Row(path=str(path), problem=why) for (number, path), why in looked.unreadable}

@@ -195,7 +195,7 @@ def _why_not_continuable(run_folder: Path) -> str:
     if reason == "done":
         return f"{run_folder.name} is done; there is nothing to continue. Its model is in {run_folder / 'best'}."
     if reason == "exploded":
-        return f"The loss of {run_folder.name} exploded, so it is not continued. Train anew at a lower learning rate."
+        return f"{run_folder.name} diverged, so it is not continued. Train anew at a lower learning rate."
     if (run_folder / CHECKPOINT_FILE).is_file() and read_checkpoint(run_folder) is None:
         return f"The checkpoint of {run_folder.name} is damaged, so it can't be continued. Train anew."
     if not (run_folder / "recipe.toml").is_file():

@@ -84,4 +84,4 @@ class Postponed:
 
 
 def _size(command: m.Command) -> int:
-    return len(command.content) if isinstance(command, m.Predict | m.Explain | m.FindNearest) else 0
+    return len(command.content) if isinstance(command, m.Predict | m.Explain | m.FindSimilar) else 0

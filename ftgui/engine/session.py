@@ -32,7 +32,7 @@ from ftgui.engine.downloads.downloader import DownloadCancelled, Downloader, Set
 from ftgui.engine.errors import EngineError
 from ftgui.engine.events import Emit
 from ftgui.engine.export.exporter import Exporter
-from ftgui.engine.inference.predict import Asking
+from ftgui.engine.inference.predict import Predictor
 from ftgui.engine.input_pipeline import augmentation
 from ftgui.engine.input_pipeline.feature_cache import FeatureStore
 from ftgui.engine.input_pipeline.image_cache import NO_AUGMENTATION
@@ -41,12 +41,12 @@ from ftgui.engine.malloc import return_freed_memory
 from ftgui.engine.model import backbones
 from ftgui.engine.model.freezing import Freezer
 from ftgui.engine.model.layer_tree import build_tree, output_shapes
-from ftgui.engine.model.loaded_model import Loaded, finished_preprocessing, take_trained
+from ftgui.engine.model.loaded_model import LoadedModel, finished_preprocessing, take_trained
 from ftgui.engine.model.model_folder_writer import Description
 from ftgui.engine.training import checkpoint as checkpoints
 from ftgui.engine.training import lr_range
 from ftgui.engine.training.checkpoint import Checkpoint
-from ftgui.engine.training.cost_estimate import CPU_IMAGES, Profiler, price, run_seconds
+from ftgui.engine.training.cost_estimate import CPU_IMAGES, Profiler, estimate, run_seconds
 from ftgui.engine.training.loop import Training
 from ftgui.engine.training.outcome import Outcome
 from ftgui.protocol import messages as m
@@ -60,10 +60,10 @@ from ftgui.runs.resume import OtherImagesError, samples_of
 log = logging.getLogger(__name__)
 
 
-_QUESTIONS = (m.Predict, m.Explain, m.ShowViews, m.EndFiles)
+_QUESTIONS = (m.Predict, m.Explain, m.PreviewAugmentation, m.EndFiles)
 """Answered at once, whatever else goes on."""
 
-_BESIDE = (*_QUESTIONS, m.SetTrainable, m.AskPrice)
+_BESIDE = (*_QUESTIONS, m.SetTrainable, m.EstimateCost)
 """Answered also where the model is only asked, not changed."""
 
 
@@ -75,8 +75,8 @@ MOST_VIEWS = 64
 """Of an image at once: as many as a recipe may keep."""
 
 _NOT_IN_TRAINING = (
-    *(m.LoadModel, m.Train, m.Continue, m.FindRate, m.SaveModel),
-    *(m.Judge, m.FindNearest, m.PrepareExample, m.Export),
+    *(m.LoadModel, m.Train, m.Continue, m.FindLearningRate, m.SaveModel),
+    *(m.EvaluateImages, m.FindSimilar, m.DownloadExampleSet, m.Export),
 )
 
 
@@ -92,13 +92,13 @@ class Session:
     def __init__(self, emit: Emit, next_command: Callable[[bool], m.Command | None] | None = None) -> None:
         self._emit = emit
         self._next_command = next_command or (lambda _wait: None)
-        self._loaded: Loaded | None = None
+        self._loaded: LoadedModel | None = None
         self._profiler = Profiler()
-        """Measures the present model when somebody first asks for a price."""
+        """Measures the present model when somebody first asks for a cost."""
         self._training: Training | None = None
         self._unsaved: Outcome | None = None
         """Of a run whose model the disk did not take."""
-        self._asking = Asking(emit, self._require, lambda: self._training, self._downloader)
+        self._asking = Predictor(emit, self._require, lambda: self._training, self._downloader)
         self._files_command: m.PredictFiles | None = None
         self._store = FeatureStore()
         self._downloads = Settings()
@@ -144,7 +144,7 @@ class Session:
         except Exception as error:
             log.exception("command %s failed", type(command).__name__)
             self._fail(command, _unexpected(error))
-        if isinstance(command, m.Train | m.Continue | m.FindRate | m.Export):
+        if isinstance(command, m.Train | m.Continue | m.FindLearningRate | m.Export):
             return_freed_memory()
 
     def _fail(self, command: m.Command, message: str) -> None:
@@ -165,21 +165,21 @@ class Session:
             self._asking.predict(command)
         elif isinstance(command, m.Explain):
             self._asking.explain(command)
-        elif isinstance(command, m.FindNearest):
-            self._find_nearest(command)
+        elif isinstance(command, m.FindSimilar):
+            self._find_similar(command)
         elif isinstance(command, m.PredictFiles):
             self._predict_files(command)
         elif isinstance(command, m.EndFiles):
             self._asking.end_files()
-        elif isinstance(command, m.ShowViews):
+        elif isinstance(command, m.PreviewAugmentation):
             self._show_views(command)
-        elif isinstance(command, m.AskPrice):
-            self._price(command)
-        elif isinstance(command, m.FindRate):
-            self._find_rate(command)
-        elif isinstance(command, m.Judge):
-            self._judge(command)
-        elif isinstance(command, m.PrepareExample):
+        elif isinstance(command, m.EstimateCost):
+            self._estimate_cost(command)
+        elif isinstance(command, m.FindLearningRate):
+            self._find_learning_rate(command)
+        elif isinstance(command, m.EvaluateImages):
+            self._evaluate(command)
+        elif isinstance(command, m.DownloadExampleSet):
             self._prepare_example(command)
         elif isinstance(command, m.Export):
             self._export(command)
@@ -230,18 +230,18 @@ class Session:
             )
         )
 
-    def _tell_taken(self, loaded: Loaded) -> None:
+    def _tell_taken(self, loaded: LoadedModel) -> None:
         """What of a weights file of one's own is in the model."""
         if loaded.built.taken:
             self._emit(m.Log("notice", loaded.built.taken))
 
-    def _build(self, backbone: Backbone, class_names: list[str], device_name: str, seed: int) -> Loaded:
+    def _build(self, backbone: Backbone, class_names: list[str], device_name: str, seed: int) -> LoadedModel:
         device = devices.pick(device_name)
         built = backbones.build(backbone, class_names, seed, self._downloader())
         tree = build_tree(built.model, built.heads)
         nodes = tree.nodes(output_shapes(built.model, built.preprocessing.size))
         built.model.to(device)
-        return Loaded(backbone, built, Freezer(built.model, tree), nodes, device, seed, trained=not class_names)
+        return LoadedModel(backbone, built, Freezer(built.model, tree), nodes, device, seed, trained=not class_names)
 
     def _downloader(self) -> Downloader:
         """For weights that may have to be fetched. In a training nothing is: what comes in is meant for that."""
@@ -274,7 +274,7 @@ class Session:
             if isinstance(command, m.LoadModel):
                 raise DownloadCancelled("Another model was chosen.")
 
-    def _take_trained(self, loaded: Loaded, folder: Path, names_now: list[str]) -> None:
+    def _take_trained(self, loaded: LoadedModel, folder: Path, names_now: list[str]) -> None:
         """Weights of a finished model, where they fit; a project whose classes changed just starts untrained."""
         try:
             why = take_trained(loaded, folder, names_now)
@@ -284,7 +284,7 @@ class Session:
         if why:
             self._emit(m.Log("warning", f"{why} Train to teach it the present ones."))
 
-    def _require(self) -> Loaded:
+    def _require(self) -> LoadedModel:
         if self._loaded is None:
             raise EngineError("No model is loaded yet.")
         return self._loaded
@@ -302,14 +302,14 @@ class Session:
             )
         )
 
-    # --- price and rate -----------------------------------------------------------------------------------------------
+    # --- cost and rate -----------------------------------------------------------------------------------------------
 
-    def _price(self, command: m.AskPrice) -> None:
+    def _estimate_cost(self, command: m.EstimateCost) -> None:
         loaded = self._require()
         measured = self._profiler.profile
         if measured is None:
             if self._training is not None:
-                raise EngineError("The price is known when the training is over.")
+                raise EngineError("The cost is known when the training is over.")
             on_gpu = loaded.device.type == "cuda"
             images = command.recipe.training.batch_size if on_gpu else CPU_IMAGES
             preprocessing, known = loaded.built.preprocessing, self._profiler.is_over
@@ -328,7 +328,7 @@ class Session:
                 raise
             finally:
                 return_freed_memory()
-        answer = price(measured, command, loaded.freezer.resolve(command.layers))
+        answer = estimate(measured, command, loaded.freezer.resolve(command.layers))
         try:
             whole = run_seconds(measured, command, loaded.freezer.resolve)
         except EngineError as error:  # another phase names layers that this model does not have
@@ -355,17 +355,19 @@ class Session:
                 raise StopRequested
             else:
                 self._postpone(command)
-                if not isinstance(command, m.AskPrice):  # which the same measurement answers
+                if not isinstance(command, m.EstimateCost):  # which the same measurement answers
                     raise _GivesWay
 
-    def _estimate(self, loaded: Loaded, recipe: Recipe, phase: Phase, train: int, val: int) -> m.Price | None:
+    def _estimate(
+        self, loaded: LoadedModel, recipe: Recipe, phase: Phase, train: int, val: int
+    ) -> m.CostEstimate | None:
         """What a phase will cost, if the model was looked at before; a training does not wait for that."""
         if self._profiler.profile is None:
             return None
-        question = m.AskPrice(0, phase.train, recipe, train, val)
-        return price(self._profiler.profile, question, loaded.freezer.resolve(phase.train))
+        question = m.EstimateCost(0, phase.train, recipe, train, val)
+        return estimate(self._profiler.profile, question, loaded.freezer.resolve(phase.train))
 
-    def _find_rate(self, command: m.FindRate) -> None:
+    def _find_learning_rate(self, command: m.FindLearningRate) -> None:
         """A range test with the present model, whatever it has learned by now."""
         loaded, recipe = self._require(), command.recipe
         if not 0 <= command.phase < len(recipe.phases):
@@ -385,7 +387,10 @@ class Session:
         source.progress = lambda what, done, total: self._emit(m.Progress(what, done, total))
         try:
             curve = lr_range.range_test(
-                source, recipe, command.phase, lambda rate, loss: self._emit(m.RateTested(command.request, rate, loss))
+                source,
+                recipe,
+                command.phase,
+                lambda rate, loss: self._emit(m.LearningRateTried(command.request, rate, loss)),
             )
             phase, scratch = recipe.phases[command.phase], recipe.backbone.weights == FROM_SCRATCH
             suggestion, why = lr_range.suggest(curve, phase.train, scratch)
@@ -394,17 +399,25 @@ class Session:
         finally:
             source.images.close()
             loaded.model.eval()
-        self._emit(m.RateTestFinished(command.request, curve.rates, curve.losses, suggestion, why))
+        self._emit(m.LearningRateFound(command.request, curve.rates, curve.losses, suggestion, why))
 
-    def _judge(self, command: m.Judge) -> None:
+    def _evaluate(self, command: m.EvaluateImages) -> None:
         self._require()
-        self._asking.judge(command, partial(self._poll_beside, _BESIDE))
+        self._asking.evaluate(command, partial(self._poll_beside, _BESIDE))
 
     def _export(self, command: m.Export) -> None:
         Exporter(command, self._emit, partial(self._poll_beside, _BESIDE)).run()
 
-    def _find_nearest(self, command: m.FindNearest) -> None:
-        ended_by = (m.Train, m.Continue, m.LoadModel, m.FindRate, m.Judge, m.PredictFiles, m.FindNearest)
+    def _find_similar(self, command: m.FindSimilar) -> None:
+        ended_by = (
+            m.Train,
+            m.Continue,
+            m.LoadModel,
+            m.FindLearningRate,
+            m.EvaluateImages,
+            m.PredictFiles,
+            m.FindSimilar,
+        )
         self._asking.nearest(command, partial(self._poll_beside, _QUESTIONS, ended_by))
 
     def _predict_files(self, command: m.PredictFiles) -> None:
@@ -463,11 +476,11 @@ class Session:
                     raise StopRequested
 
     def _takes_long(self, command: m.Command) -> bool:
-        """A price is a sum, but for the first of a model, which is measured."""
+        """A cost is a sum, but for the first of a model, which is measured."""
         measured = self._loaded is not None and self._profiler.is_over
-        return isinstance(command, m.AskPrice) and not measured
+        return isinstance(command, m.EstimateCost) and not measured
 
-    def _show_views(self, command: m.ShowViews) -> None:
+    def _show_views(self, command: m.PreviewAugmentation) -> None:
         if command.count > MOST_VIEWS:
             raise EngineError(f"At most {MOST_VIEWS} views of an image are drawn at once, not {command.count:,}.")
         preprocessing = replace(self._require().built.preprocessing, intensity=command.intensity)
@@ -482,11 +495,11 @@ class Session:
             file = io.BytesIO()
             Image.fromarray(view).save(file, "PNG", compress_level=1)
             images.append(file.getvalue())
-        self._emit(m.Views(command.request, images))
+        self._emit(m.AugmentedViews(command.request, images))
 
     # --- example sets -----------------------------------------------------------------------------------------------
 
-    def _prepare_example(self, command: m.PrepareExample) -> None:
+    def _prepare_example(self, command: m.DownloadExampleSet) -> None:
         if self._preparing:
             raise EngineError(f"{self._preparing} is still being prepared. Cancel that first, or wait for it.")
         self._preparing = command.name
@@ -496,7 +509,7 @@ class Session:
                 example_sets.copy(folder, Path(command.copy_to), self._example_progress)
         finally:
             self._preparing = ""
-        self._emit(m.ExampleReady(command.request, command.name, command.copy_to or str(folder)))
+        self._emit(m.ExampleSetReady(command.request, command.name, command.copy_to or str(folder)))
 
     def _example_progress(self, what: str, done: int, total: int, unit: str) -> None:
         """Say how far it is, and do what else was asked for: a set may take an hour, and nobody should wait for it. A
@@ -613,7 +626,7 @@ class Session:
         root: Path,
         run_folder: Path,
         checkpoint: Checkpoint | None,
-        before: Loaded | None,
+        before: LoadedModel | None,
         preprocessing: Preprocessing | None,
     ) -> m.TrainingFinished:
         """Train a new model of the recipe's, which is the present one afterwards if it learned anything."""
@@ -658,7 +671,7 @@ class Session:
         return finished
 
     @contextmanager
-    def _set_aside(self) -> Iterator[Loaded | None]:
+    def _set_aside(self) -> Iterator[LoadedModel | None]:
         """The model trained before, off the device while another trains, in case the new run comes to nothing.
 
         Whatever keeps the new run from beginning or ends it with an error, the model is then back on its device and the
@@ -678,7 +691,7 @@ class Session:
             self._loaded, self._profiler = before, profiler
             raise
 
-    def _put_back(self, before: Loaded | None, recipe: Recipe, class_names: list[str]) -> None:
+    def _put_back(self, before: LoadedModel | None, recipe: Recipe, class_names: list[str]) -> None:
         same = before is not None and (before.backbone, before.built.class_names) == (recipe.backbone, class_names)
         if before is not None and same:
             self._loaded = None
@@ -687,7 +700,7 @@ class Session:
         else:
             self._fresh(recipe, class_names)
 
-    def _fresh(self, recipe: Recipe, class_names: list[str]) -> Loaded:
+    def _fresh(self, recipe: Recipe, class_names: list[str]) -> LoadedModel:
         """A model in the state the recipe names: every run starts from the pretrained weights, never from the last."""
         before = self._loaded
         self._loaded = self._build(recipe.backbone, class_names, recipe.device, recipe.seed)

@@ -19,7 +19,7 @@ def progress(event: m.Progress) -> str:
     return f"{event.what}: {event.done:,} of {event.total:,}"
 
 
-def prefix(event: m.PrefixCached) -> str:
+def prefix(event: m.FrozenFeaturesCached) -> str:
     """E.g. ``"prefix cached, 4 views, 12 MB"``, ``"nothing cached: …"``."""
     if not event.cached:
         return f"nothing cached: {event.why}"
@@ -61,11 +61,11 @@ class ProgressLine:
                 f"phase {event.phase + 1} of {len(self._phases)}: {event.name}, up to {event.epochs} epochs, "
                 f"learning rate {event.lr:g}"
             )
-        elif isinstance(event, m.PrefixCached):
+        elif isinstance(event, m.FrozenFeaturesCached):
             self.say(prefix(event))
-        elif isinstance(event, m.Steered):
+        elif isinstance(event, m.RunAdjusted):
             self.say(f"step {event.step:,}: {event.text}")
-        elif isinstance(event, m.Steps):
+        elif isinstance(event, m.StepMetrics):
             left = f", {clock(event.seconds_left)} left" if event.seconds_left >= 0 else ""
             self._rewrite(
                 f"epoch {event.epoch} of {self._epochs}, step {event.step[-1]:,}, loss {event.loss[-1]:.3f}, "
@@ -87,7 +87,7 @@ class ProgressLine:
             self.say(f"{event.message}{best if event.best_epoch else ''} {clock(event.seconds)} in all.")
             if event.best_epoch and not event.unsaved:
                 self.say(f"The model is in {event.run_folder}/best")
-        elif isinstance(event, m.ExampleReady):
+        elif isinstance(event, m.ExampleSetReady):
             self.outcome = "done"
             self.say(f"{event.name} is in {event.folder}")
         elif isinstance(event, m.CommandFailed):

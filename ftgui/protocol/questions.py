@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from ftgui.protocol import messages as m
 
-QUESTIONS = (m.Predict, m.Explain, m.FindNearest, m.PredictFiles, m.ShowViews, m.AskPrice, m.Judge)
+QUESTIONS = (
+    m.Predict,
+    m.Explain,
+    m.FindSimilar,
+    m.PredictFiles,
+    m.PreviewAugmentation,
+    m.EstimateCost,
+    m.EvaluateImages,
+)
 """May be refused; what steers, stops or ends never is."""
 
 REFUSAL = "The engine has more questions before it than it can keep. Ask again when it has answered some."

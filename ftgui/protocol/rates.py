@@ -1,4 +1,4 @@
-"""What is to be thought of a learning rate: one judgement and one cure, for form, terminal, engine and advice alike."""
+"""What is to be thought of a learning rate: one check and one cure, for form, terminal, engine and advice alike."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def suitable_rates(train: Sequence[str], scratch: bool) -> tuple[float, float]:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class RateCheck:
     """On a rate, for what a phase lets learn."""
 
     kind: str
@@ -43,18 +43,18 @@ class Judgement:
     """The rate to try in its place; where it suits, itself."""
 
 
-def judge_rate(train: Sequence[str], lr: float, scratch: bool) -> Judgement:
+def check_rate(train: Sequence[str], lr: float, scratch: bool) -> RateCheck:
     """Whether a rate above 0 suits what a phase lets learn; see `suitable_rates`."""
     low, high = suitable_rates(train, scratch)
     what = "a model from scratch" if scratch else "a new head" if list(train) == [HEAD] else "pretrained layers"
     said = f"a learning rate of {rate(lr)}"
     if lr > high:
         harm = "learning may never settle" if what != "pretrained layers" else "it will destroy what they know"
-        return Judgement("lr-high", f"{said} is far above what suits {what}: {harm}", _middle(low, high))
+        return RateCheck("lr-high", f"{said} is far above what suits {what}: {harm}", _middle(low, high))
     if lr < low:
         text = f"{said} is far below what suits {what}: next to nothing would be learned"
-        return Judgement("lr-low", text, _middle(low, high))
-    return Judgement("", f"{said} suits {what}", lr)
+        return RateCheck("lr-low", text, _middle(low, high))
+    return RateCheck("", f"{said} suits {what}", lr)
 
 
 def rate_after_divergence(train: Sequence[str], lr: float, planned: float, scratch: bool) -> float:
@@ -67,8 +67,8 @@ def rate_after_divergence(train: Sequence[str], lr: float, planned: float, scrat
         planned: the recipe's.
         scratch: see `suitable_rates`.
     """
-    judged = judge_rate(train, lr, scratch)
-    cure = judged.cure if judged.kind == "lr-high" else lr / 10
+    check = check_rate(train, lr, scratch)
+    cure = check.cure if check.kind == "lr-high" else lr / 10
     return min(float(f"{cure:.3g}"), planned)
 
 

@@ -13,9 +13,9 @@ import msgspec
 
 from ftgui.protocol.problem import Problem
 from ftgui.protocol.rates import HEAD as HEAD
-from ftgui.protocol.rates import judge_rate, rate
+from ftgui.protocol.rates import check_rate, rate
 
-RECIPE_VERSION = 5
+RECIPE_VERSION = 6
 
 LAST_STAGE = "last stage"
 EVERYTHING = "everything"
@@ -101,7 +101,7 @@ class Phase(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     epochs: int
     lr: float
     """Peak learning rate of AdamW, reached after the warm-up."""
-    falloff: float = 1.0
+    layer_decay: float = 1.0
     """The rate of each stage is that of the one behind it times this, above 0 to 1: features near the input are the
     most general and should change least. 1 = the same rate everywhere."""
     enabled: bool = True
@@ -150,7 +150,7 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     early_stop: int = 5
     """A phase ends after this many epochs without a better validation score; 0 = never."""
     ema: float = 0.0
-    """Decay per step of an exponential moving average of the weights that is judged and kept in place of them; 0 = off."""
+    """Decay per step of an exponential moving average of the weights that is evaluated and kept in place of them; 0 = off."""
     balance: str = "none"
     """For classes of different size: ``"none"``; ``"loss"`` weighs rare classes' errors more; ``"sampler"`` shows their
     images more often."""
@@ -234,19 +234,19 @@ def _phase_problems(index: int, phase: Phase, scratch: bool) -> list[Problem]:
         found.append(_error(f"{field}.epochs", "epochs", text))
     if phase.epochs < 1:
         found.append(_error(f"{field}.epochs", "epochs", f"{where}: {phase.epochs} epochs; it takes at least 1."))
-    if not 0 < phase.falloff <= 1:
-        text = f"{where}: the falloff is a factor above 0, at most 1, not {phase.falloff:g}."
-        found.append(_error(f"{field}.falloff", "falloff", text))
+    if not 0 < phase.layer_decay <= 1:
+        text = f"{where}: the layer decay is a factor above 0, at most 1, not {phase.layer_decay:g}."
+        found.append(_error(f"{field}.layer_decay", "layer-decay", text))
     if not (math.isfinite(phase.lr) and phase.lr > 0):
         text = f"{where}: the learning rate must be above 0, not {phase.lr:g}."
         return [*found, _error(f"{field}.lr", "lr", text)]
     if phase.lr > MOST_RATE:
         text = f"{where}: a learning rate of {phase.lr:g} is beyond the numbers that a model computes with."
         return [*found, _error(f"{field}.lr", "lr", text)]
-    judged = judge_rate(phase.train, phase.lr, scratch)
-    if judged.kind:
-        text = f"{where}: {judged.sentence}."
-        found.append(Problem("warning", judged.kind, text, fix=f"Try {rate(judged.cure)}.", field=f"{field}.lr"))
+    check = check_rate(phase.train, phase.lr, scratch)
+    if check.kind:
+        text = f"{where}: {check.sentence}."
+        found.append(Problem("warning", check.kind, text, fix=f"Try {rate(check.cure)}.", field=f"{field}.lr"))
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -34,9 +35,9 @@ def loads(text: str) -> Recipe:
         training = plain.get("training")
         augment = training.pop("augment", True) if isinstance(training, dict) else True
         plain = plain | {"augmentation": {"preset": "standard" if augment else "none"}}
-    if version in (1, 2, 3, 4):
-        # Versions 3 to 5 only added fields and values.
-        plain = plain | {"version": RECIPE_VERSION}
+    if version in (1, 2, 3, 4, 5) or "version" not in plain:
+        # Versions 3 to 5 only added fields and values; 6 calls a phase's falloff what the field does.
+        plain = _with_layer_decay(plain) | {"version": RECIPE_VERSION}
         version = RECIPE_VERSION
     if version != RECIPE_VERSION:
         # Said before anything else: a newer recipe has fields that would only be called unknown.
@@ -45,6 +46,20 @@ def loads(text: str) -> Recipe:
         return msgspec.convert(plain, Recipe)
     except msgspec.ValidationError as error:
         raise RecipeError(f"The recipe can't be read: {error}") from error
+
+
+def _with_layer_decay(plain: dict[str, Any]) -> dict[str, Any]:
+    """A recipe of before version 6, whose phases have a ``falloff``, with its name of today."""
+    phases = plain.get("phases")
+    if not isinstance(phases, list):
+        return plain
+    renamed = {"falloff": "layer_decay"}
+    return plain | {
+        "phases": [
+            {renamed.get(key, key): value for key, value in phase.items()} if isinstance(phase, dict) else phase
+            for phase in phases
+        ]
+    }
 
 
 def load(path: Path) -> Recipe:

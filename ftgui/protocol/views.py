@@ -1,6 +1,6 @@
 """How many augmented views of each image are computed ahead where the frozen part is cached: the one place that decides it.
 
-Each view of each image goes through the frozen part once, before the first epoch, so views times images is the price of the
+Each view of each image goes through the frozen part once, before the first epoch, so views times images is the cost of the
 start. With few images the views are the variety there is; with many the images themselves are.
 """
 

@@ -29,7 +29,7 @@ class History:
     """Step at its end, validation loss, validation accuracy."""
     phases: list[tuple[int, str]] = field(default_factory=list)
     """Step, name."""
-    steered: list[tuple[int, str]] = field(default_factory=list)
+    run_adjusted: list[tuple[int, str]] = field(default_factory=list)
     """Step, what was done."""
 
 
@@ -143,11 +143,11 @@ def _take(history: History, line: dict[str, Any], last_step: int) -> None:
         history.epochs.append((step, _figure(line["val_loss"]), _figure(line["val_accuracy"])))
     elif kind == "phase":
         history.phases.append((step, text(line["name"])))
-    elif kind == "steered" and (line["what"], step) != ("continued", last_step):
+    elif kind == "run_adjusted" and (line["what"], step) != ("continued", last_step):
         # The one at the last step is what just happened: whoever continued the run has been told.
         words = {"pause": "paused", "resume": "resumed"}
         what = text(line["what"])
-        history.steered.append((step, text(line["text"]) or words.get(what, what)))
+        history.run_adjusted.append((step, text(line["text"]) or words.get(what, what)))
 
 
 def _figure(value: object) -> float:

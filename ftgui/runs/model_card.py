@@ -47,7 +47,7 @@ class RunFacts:
     images: dict[str, Counter[str]] = field(default_factory=dict)
     """Class -> split -> images."""
     phases: list[PhaseDone] = field(default_factory=list)
-    steered: list[tuple[int, str]] = field(default_factory=list)
+    run_adjusted: list[tuple[int, str]] = field(default_factory=list)
     """Step, what a person did."""
     environment: dict[str, Any] = field(default_factory=dict)
     evaluation: dict[str, Any] = field(default_factory=dict)
@@ -218,19 +218,21 @@ def _training(recipe: Recipe, facts: RunFacts) -> str:
         f"warm-up over {_percent(training.warmup)} of a phase's steps, then a cosine to zero; label smoothing "
         f"{training.label_smoothing:g}; augmentation “{preset}”{balance.get(training.balance, '')}. A phase ends "
         f"{stop}; each begins with the best weights before it. "
-        + (f"Averaged weights (decay {training.ema:g}) were judged and kept. " if training.ema else "")
+        + (f"Averaged weights (decay {training.ema:g}) were evaluated and kept. " if training.ema else "")
         + f"Seed {recipe.seed}. `recipe.toml` repeats it: `ftgui train recipe.toml`."
     )
-    if facts.steered:
-        done = "\n".join(f"- step {step:,}: {markdown(what)}" for step, what in facts.steered)
+    if facts.run_adjusted:
+        done = "\n".join(f"- step {step:,}: {markdown(what)}" for step, what in facts.run_adjusted)
         text += f"\n\nWhile it ran, its course was changed by hand:\n\n{done}"
     return text
 
 
 def _phase(number: int, phase: Phase, facts: RunFacts) -> str:
-    falloff = f", falling by {phase.falloff:g} with every stage towards the input" if phase.falloff != 1 else ""
+    layer_decay = (
+        f", falling by {phase.layer_decay:g} with every stage towards the input" if phase.layer_decay != 1 else ""
+    )
     text = (
-        f"{number + 1}. “{markdown(phase.name)}”: up to {phase.epochs} epochs at a learning rate of {phase.lr:g}{falloff}; "
+        f"{number + 1}. “{markdown(phase.name)}”: up to {phase.epochs} epochs at a learning rate of {phase.lr:g}{layer_decay}; "
         f"what learned: {', '.join(map(markdown, phase.train))}."
     )
     if number < len(facts.phases):

@@ -53,9 +53,9 @@ def backbone_words(backbone: Backbone) -> str:
 
 def _phase(phase: Phase) -> str:
     layers = ", ".join(phase.train) or "nothing"
-    falloff = f", each stage towards the input ×{phase.falloff:g}" if phase.falloff != 1 else ""
+    layer_decay = f", each stage towards the input ×{phase.layer_decay:g}" if phase.layer_decay != 1 else ""
     off = "switched off: " if not phase.enabled else ""
-    return f"{off}{layers}; up to {plural(phase.epochs, 'epoch')} at {rate(phase.lr)}{falloff}"
+    return f"{off}{layers}; up to {plural(phase.epochs, 'epoch')} at {rate(phase.lr)}{layer_decay}"
 
 
 def _augmentation(recipe: Recipe) -> str:

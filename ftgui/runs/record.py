@@ -183,8 +183,8 @@ def _figures(found: dict[str, Any], result: dict[str, Any], course: Course) -> N
     """From the result, and what it does not say from the metrics."""
     found["started"] = course.first
     found["epochs"] = course.epochs[-1].epoch if course.epochs else 0
-    judged = [epoch for epoch in course.epochs if not math.isnan(epoch.val_accuracy)]
-    best = max(judged, key=lambda epoch: (epoch.val_accuracy, -epoch.val_loss), default=None)
+    validated = [epoch for epoch in course.epochs if not math.isnan(epoch.val_accuracy)]
+    best = max(validated, key=lambda epoch: (epoch.val_accuracy, -epoch.val_loss), default=None)
     found["seconds"] = _number(result, "seconds", course.last - course.first if course.first else math.nan)
     found["steps"] = int(_number(result, "steps", course.epochs[-1].step if course.epochs else 0))
     found["best_epoch"] = int(_number(result, "best_epoch", best.epoch if best else 0))

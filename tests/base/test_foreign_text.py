@@ -159,7 +159,7 @@ def card_of(name: str) -> str:
     )
     facts = RunFacts(
         phases=[PhaseDone(name, [name], name, unchanged=True)],
-        steered=[(1, name)],
+        run_adjusted=[(1, name)],
         environment={"versions": {name: name}, "device": name},
     )
     return card(about, recipe, Made(name, [name], timm=False), facts)

@@ -1,5 +1,5 @@
 """Whether every architecture of timm and torchvision goes through the engine: at its smallest variant and from scratch it
-is built with its layer tree, priced, trained for one step of everything and, if wished, taken away. Each in a process of
+is built with its layer tree, cost_estimated, trained for one step of everything and, if wished, taken away. Each in a process of
 its own, which may die, hang or take too much memory.
 
 python tests/bench/bench_architectures.py [WORDS …] [--export] [--seconds N] [--gigabytes N] [--result FILE]
@@ -24,7 +24,7 @@ from ftgui.data import model_zoo
 from ftgui.data.model_zoo import KnownModel
 from ftgui.runs.run_folders import new_run_folder
 
-STEPS = ("build", "price", "train", "export")
+STEPS = ("build", "cost", "train", "export")
 
 
 def families() -> list[KnownModel]:
@@ -160,7 +160,7 @@ def go_through(name: str, export: bool) -> None:
         assert isinstance(loaded, m.ModelLoaded)
         if not {row.label for row in loaded.layers} >= {"head"}:
             sys.exit(f"the tree has no head: {[row.label for row in loaded.layers if row.parent < 0]}")
-        do("price", m.AskPrice(2, ["everything"], recipe, 4, 2), m.Price)
+        do("cost", m.EstimateCost(2, ["everything"], recipe, 4, 2), m.CostEstimate)
         run = new_run_folder(project, "bench")
         do("train", m.Train(3, recipe, str(project.catalog_path), str(run)), m.TrainingFinished)
         if export:

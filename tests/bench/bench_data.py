@@ -149,9 +149,9 @@ def bench_folder(folder: Path) -> None:
     workspace.open_dataset(folder)
     bench.wait(lambda: bool(page.grid.thumbnails._kept))
     first = time.perf_counter() - start
-    bench.wait(lambda: workspace.collection._total > 0 or workspace.contents.complete)
+    bench.wait(lambda: workspace.dataset._total > 0 or workspace.contents.complete)
     counted = time.perf_counter() - start
-    bench.wait(lambda: workspace.contents is not None and not workspace.collection.scanning)
+    bench.wait(lambda: workspace.contents is not None and not workspace.dataset.scanning)
     stored = time.perf_counter() - start
     total = sum(splits.total() for splits in workspace.contents.counts.values())
     assert total == count, (total, count)
@@ -216,7 +216,7 @@ def bench_rows(scratch: Path, folder: Path, rows: int) -> None:
         contents = catalog.contents()
     bench = Bench()
     page, workspace = bench.page, bench.workspace
-    workspace.collection._show(project, project.recipe_for(folder), contents)
+    workspace.dataset._show(project, project.recipe_for(folder), contents)
     bench.wait(lambda: page.browser._finding is None and len(page.grid.images.ids) == rows)
     bench.spin(2)
     bench_queries(bench)

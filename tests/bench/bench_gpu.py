@@ -103,7 +103,7 @@ def main() -> None:
         )
         events, _ = train(folder, whole)
         # The rate of the last epoch's steps: what starting costs is over by then.
-        rates = [e.images_per_second for e in events if isinstance(e, m.Steps) and e.epoch == given.epochs]
+        rates = [e.images_per_second for e in events if isinstance(e, m.StepMetrics) and e.epoch == given.epochs]
         real = statistics.median(rates)
         print(f"full training from JPEG files {real:,.0f} images/s, synthetic batch {bare:,.0f}: {real / bare:.3f}")
         head = Recipe(

@@ -34,10 +34,10 @@ def _last(**changes: object) -> list[Phase]:
 VARIANTS = {
     "default": Recipe(),
     "head only": Recipe(phases=[HEAD]),
-    "rate falls by half a stage": Recipe(phases=_last(falloff=0.5)),
+    "rate falls by half a stage": Recipe(phases=_last(layer_decay=0.5)),
     "last stage at 3e-4": Recipe(phases=_last(lr=3e-4)),
     "and everything": Recipe(
-        phases=[*default_phases(), Phase(name="All", train=[EVERYTHING], epochs=8, lr=1e-4, falloff=0.5)]
+        phases=[*default_phases(), Phase(name="All", train=[EVERYTHING], epochs=8, lr=1e-4, layer_decay=0.5)]
     ),
     "no label smoothing": Recipe(training=Training(label_smoothing=0.0)),
     "average 0.98": Recipe(training=Training(ema=0.98)),

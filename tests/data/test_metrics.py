@@ -96,7 +96,7 @@ def test_the_most_confused_pairs_come_first() -> None:
     assert confused_pairs(np.diag([3, 4]), 5) == []
 
 
-def test_nothing_to_judge() -> None:
+def test_nothing_to_evaluate() -> None:
     none = answers_from([])
     assert none.class_names == [] and math.isnan(accuracy(none.confusion()))
     assert math.isnan(calibration_error(reliability(none.confidences, none.right)))

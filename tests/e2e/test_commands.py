@@ -153,10 +153,10 @@ def test_evaluate_gives_the_runs_figures(engine: Engine, run: m.Train, capsys: p
         assert one["recall"] == row[at] / sum(row)
     # The window's: what the engine says of every image, through the catalog.
     engine.events.clear()
-    engine.do(m.Judge(5, run.catalog))
+    engine.do(m.EvaluateImages(5, run.catalog))
     with Catalog(Path(run.catalog)) as catalog:
-        for event in engine.of(m.Judged):
-            catalog.record_judged(zip(event.paths, event.predictions, event.confidences, event.losses, strict=True))
+        for event in engine.of(m.EvaluatedImages):
+            catalog.record_answers(zip(event.paths, event.predictions, event.confidences, event.losses, strict=True))
         answers = catalog.answers("val")
     assert answers.confusion().tolist() == known["confusion"]
     error = metrics.calibration_error(metrics.reliability(answers.confidences, answers.right))

@@ -52,12 +52,12 @@ def test_a_planted_wrong_label_is_found_relabelled_and_gone_after_the_next_train
         yield is_ready(window)
         next(action for action in window.recipe.plans.menu().actions() if action.text() == "Head only").trigger()
         yield is_ready(window)
-        workspace.plan.change_phase(0, epochs=6)
+        workspace.recipe_editor.change_phase(0, epochs=6)
         click(window.top.train)
         yield lambda: workspace.engine.busy
         yield lambda: workspace.engine.kind is EngineKind.READY
         window.show_page(EVALUATE)
-        yield lambda: page.headline.text() == "97.3 % right" and not workspace.steering.judging
+        yield lambda: page.headline.text() == "97.3 % right" and not workspace.training_requests.evaluating
         assert "36 of 37" in plain(page.detail)
 
         click_cell(window, "green", "red")
@@ -70,7 +70,7 @@ def test_a_planted_wrong_label_is_found_relabelled_and_gone_after_the_next_train
 
         click(page.train)
         yield lambda: workspace.engine.busy
-        yield lambda: workspace.engine.kind is EngineKind.READY and not workspace.steering.judging
+        yield lambda: workspace.engine.kind is EngineKind.READY and not workspace.training_requests.evaluating
         window.show_page(EVALUATE)
         yield lambda: plain(page.detail).startswith("Run 2 ") and page.headline.text() == "100.0 % right"
 

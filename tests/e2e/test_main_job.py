@@ -186,17 +186,19 @@ def test_steered_killed_and_continued(run_window, make_dataset: Maker, tmp_path:
     def script(window: MainWindow) -> Steps:
         workspace, page = window.workspace, window.train_page
         yield is_ready(window)
-        workspace.plan.change("augmentation", "preset", "none")  # one view of each image is computed in no time
+        workspace.recipe_editor.change(
+            "augmentation", "preset", "none"
+        )  # one view of each image is computed in no time
         click(window.top.train)
         yield lambda: page.loss.steps.size >= 1 and workspace.freezing is not None
         click_tick(window, "stage 7")
-        yield lambda: any("stage 7" in mark.text for mark in page.loss.marks.steering)
+        yield lambda: any("stage 7" in mark.text for mark in page.loss.marks.training_requests)
         assert "stage 7" in workspace.freezing.layers and workspace.recipe.phases[0].train == ["head"]
         page.steer.rate_field.selectAll()
         QTest.keyClicks(page.steer.rate_field, "2e-4")
         QTest.keyClick(page.steer.rate_field, Qt.Key.Key_Return)
         for plot in page.plots:
-            yield lambda plot=plot: plot.marks.steering[-1].text == "rate 2e-4"
+            yield lambda plot=plot: plot.marks.training_requests[-1].text == "rate 2e-4"
         yield lambda: "stage 7: " in page.steer.rates.full and "of 2e-4" in page.steer.rates.full
         assert "prefix cached" in page.steer.prefix.full
 
@@ -209,8 +211,12 @@ def test_steered_killed_and_continued(run_window, make_dataset: Maker, tmp_path:
         assert page.banner.action.text().startswith("Continue run 1 from step ")
         assert "Run 1 ended at step" in window.status.text.text()
         click(page.banner.action)
-        yield lambda: [mark.text.split()[0] for mark in page.loss.marks.steering] == ["+stage", "rate", "continued"]
-        went_on = page.loss.marks.steering[-1].step
+        yield (
+            lambda: (
+                [mark.text.split()[0] for mark in page.loss.marks.training_requests] == ["+stage", "rate", "continued"]
+            )
+        )
+        went_on = page.loss.marks.training_requests[-1].step
         yield lambda: page.loss.steps.x[-1:].max(initial=0) > went_on
         # What was before the crash is on the plots again, and what comes now joins it.
         assert page.loss.steps.x.tolist() == list(range(1, page.loss.steps.size + 1))
@@ -225,7 +231,7 @@ def test_steered_killed_and_continued(run_window, make_dataset: Maker, tmp_path:
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     done = [line["step"] for line in lines if line["kind"] == "step"]
     assert done == list(range(1, len(done) + 1)), "no step is missing or there twice"
-    what = [line["what"] for line in lines if line["kind"] == "steered"]
+    what = [line["what"] for line in lines if line["kind"] == "run_adjusted"]
     assert what[:3] == ["layers", "rate", "continued"]
     assert json.loads((run / "result.json").read_text(encoding="utf-8"))["reason"] == "done"
 

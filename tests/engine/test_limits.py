@@ -18,8 +18,8 @@ from tests.engine.conftest import TINY, Engine
 def test_views_without_end_are_refused(engine: Engine, make_dataset: Maker) -> None:
     image = next(make_dataset(count=1).rglob("*.jpg"))
     engine.do(m.LoadModel(1, TINY, ["blue", "red"], ["head"], device="cpu"))
-    engine.do(m.ShowViews(2, str(image), Augmentation(), count=20_000))
-    assert "At most 64 views" in engine.of(m.CommandFailed)[0].message and not engine.of(m.Views)
+    engine.do(m.PreviewAugmentation(2, str(image), Augmentation(), count=20_000))
+    assert "At most 64 views" in engine.of(m.CommandFailed)[0].message and not engine.of(m.AugmentedViews)
 
 
 @pytest.mark.parametrize(

@@ -111,10 +111,10 @@ def out_of_memory(engine, make_dataset: Maker):
 COMMANDS: dict[str, Callable[[str, str], m.Command]] = {
     "predict": lambda _catalog, image: m.Predict(2, image),
     "explain": lambda _catalog, image: m.Explain(2, image),
-    "evaluate": lambda catalog, _image: m.Judge(2, catalog),
-    "similar images": lambda catalog, image: m.FindNearest(2, catalog, image),
+    "evaluate": lambda catalog, _image: m.EvaluateImages(2, catalog),
+    "similar images": lambda catalog, image: m.FindSimilar(2, catalog, image),
     "many files": lambda _catalog, image: m.PredictFiles(2, [image]),
-    "learning rate": lambda catalog, _image: m.FindRate(2, Recipe(backbone=TINY, device="cpu"), catalog, 0),
+    "learning rate": lambda catalog, _image: m.FindLearningRate(2, Recipe(backbone=TINY, device="cpu"), catalog, 0),
 }
 
 

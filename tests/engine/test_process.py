@@ -214,7 +214,7 @@ def test_what_waits_for_something_else_is_bounded_too(monkeypatch: pytest.Monkey
 def test_a_session_refuses_in_words_what_can_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command_queue, "MOST_COMMANDS", 2)
     said: list[m.Event] = []
-    commands: list[m.Command] = [m.AskPrice(n, [], Recipe(), 1, 1) for n in range(4)]
+    commands: list[m.Command] = [m.EstimateCost(n, [], Recipe(), 1, 1) for n in range(4)]
     session = Session(said.append, lambda _wait: commands.pop(0) if commands else None)
     session._poll_beside((m.Predict,))
     assert [(event.request, event.message) for event in said] == [(2, REFUSAL), (3, REFUSAL)]

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ftgui.engine.input_pipeline import augmentation
-from ftgui.engine.input_pipeline.gpu_image_cache import Resident
+from ftgui.engine.input_pipeline.gpu_image_cache import GpuImageCache
 from ftgui.engine.model.input_tensor import to_batch
 from ftgui.engine.model.weights_files import read_weights
 from ftgui.protocol import messages as m
@@ -63,7 +63,7 @@ def test_a_run_stopped_on_cuda_goes_on(engine: Engine, make_dataset: Maker, trai
 @pytest.mark.parametrize("preset", augmentation.PRESETS)
 def test_views_on_cuda_are_those_of_the_processor(preset: str) -> None:
     device = torch.device("cuda")
-    resident = Resident(IMAGES, PLAIN, device)
+    resident = GpuImageCache(IMAGES, PLAIN, device)
     views = [augmentation.draw(preset, (i.shape[1], i.shape[0]), 0, n, 1) for n, i in enumerate(IMAGES)]
     pixels = [augmentation.apply(image, view, 64) for image, view in zip(IMAGES, views, strict=True)]
     expected = to_batch(pixels, PLAIN, torch.device("cpu"))

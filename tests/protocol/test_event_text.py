@@ -18,8 +18,8 @@ def test_downloads_are_counted_in_megabytes() -> None:
 def test_steering_and_the_cached_prefix_are_told() -> None:
     stream = io.StringIO()
     line = ProgressLine(stream)
-    line.show(m.PrefixCached(0, True, 4, 12_000_000, False, "", 1.0))
-    line.show(m.Steered(1, 1240, "rate", "rate 3e-4"))
+    line.show(m.FrozenFeaturesCached(0, True, 4, 12_000_000, False, "", 1.0))
+    line.show(m.RunAdjusted(1, 1240, "rate", "rate 3e-4"))
     line.show(m.TrainingFinished("runs/1", "exploded", "The loss exploded.", 0, 0.0, 9, 1.0, None))
     assert stream.getvalue().splitlines() == [
         "prefix cached, 4 views, 12 MB",

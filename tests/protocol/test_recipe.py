@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ftgui.protocol import recipe_file
-from ftgui.protocol.recipe import Augmentation, Backbone, Dataset, Phase, Recipe, RecipeError, Training
+from ftgui.protocol.recipe import RECIPE_VERSION, Augmentation, Backbone, Dataset, Phase, Recipe, RecipeError, Training
 
 
 def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
@@ -85,6 +85,19 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
     assert [p.name for p in tmp_path.iterdir()] == ["recipe.toml"]
 
 
+@pytest.mark.parametrize("version", ["version = 5\n", "version = 2\n", ""])
+def test_a_falloff_of_an_older_recipe_is_the_layer_decay(version: str) -> None:
+    phases = "".join(
+        f'[[phases]]\nname = "{name}"\ntrain = ["head"]\nepochs = 1\nlr = 0.1\n{more}'
+        for name, more in {"A": "falloff = 0.5\n", "B": ""}.items()
+    )
+    recipe = recipe_file.loads(version + phases)
+    assert [phase.layer_decay for phase in recipe.phases] == [0.5, 1.0]
+    assert "layer_decay = 0.5" in recipe_file.dumps(recipe) and "falloff" not in recipe_file.dumps(recipe)
+    with pytest.raises(RecipeError, match="falloff"):
+        recipe_file.loads(f"version = {RECIPE_VERSION}\n" + phases)
+
+
 def test_a_recipe_of_version_1_is_carried_over() -> None:
     assert recipe_file.loads("version = 1\n[training]\naugment = false\n").augmentation.preset == "none"
     assert recipe_file.loads("version = 1\n") == Recipe()
@@ -94,14 +107,14 @@ def test_problems_name_their_field() -> None:
     recipe = Recipe(
         phases=[
             Phase(name="A", train=["head"], epochs=1, lr=1e-3, enabled=False),
-            Phase(name="B", train=["stage 7"], epochs=0, lr=0.05, falloff=2.0),
+            Phase(name="B", train=["stage 7"], epochs=0, lr=0.05, layer_decay=2.0),
         ],
         training=Training(ema=1.0, balance="perhaps"),
         augmentation=Augmentation(preset="wild", views=-1),
     )
     assert [problem.field for problem in recipe.validate()] == [
         "phases.1.epochs",
-        "phases.1.falloff",
+        "phases.1.layer_decay",
         "phases.1.lr",
         "training.ema",
         "training.balance",
@@ -110,7 +123,7 @@ def test_problems_name_their_field() -> None:
     ]
 
 
-def test_a_rate_is_judged_by_what_learns() -> None:
+def test_a_rate_is_checked_by_what_learns() -> None:
     def kinds(train: list[str], lr: float, weights: str = "pretrained") -> list[str]:
         phases = [Phase(name="A", train=train, epochs=1, lr=lr)]
         return [p.kind for p in Recipe(phases=phases, backbone=Backbone(weights=weights)).validate()]

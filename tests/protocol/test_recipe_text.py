@@ -28,7 +28,7 @@ def test_the_mark_of_notepad_is_read_over(tmp_path: Path) -> None:
         ('[dataset]\nfolder = "~nobody_here/photos"', "~nobody_here stands for the home of a user"),
         ("seed = 99999999999999999999", "seed is 99999999999999999999, which is too large"),
         ("[training]\nearly_stop = -99999999999999999999", "training.early_stop is -99999999999999999999"),
-        ('version = "4"', "version is a number, 5 without quotes"),
+        ('version = "4"', "version is a number, 6 without quotes"),
         ("version = 1\ntraining = 5", "can't be read"),
         ("version = [1]", "has version"),
         ('[dataset]\nfolder = "a\\u0000b"', "dataset.folder holds a zero byte"),
@@ -56,7 +56,7 @@ def test_a_rate_beyond_all_numbers_is_a_problem_of_its_field() -> None:
 
 FIELDS = [
     *("version", "seed", "device", "dataset", "backbone", "phases", "augmentation", "training", "threshold", "folder"),
-    *("name", "weights", "train", "epochs", "lr", "falloff", "views", "preset", "batch_size", "warmup", "ema", "x"),
+    *("name", "weights", "train", "epochs", "lr", "layer_decay", "views", "preset", "batch_size", "warmup", "ema", "x"),
     *("val_fraction", "test_fraction", "group_by", "split_seed", "intensity", "layout", "table", "balance", "enabled"),
 ]
 names = st.sampled_from(FIELDS)

@@ -27,13 +27,13 @@ def test_everything_up_to_a_step_in_its_order(tmp_path: Path) -> None:
         {"kind": "phase", "phase": 0, "name": "Kopf 頭", "step": 0},
         step(1),
         step(2, None),
-        {"kind": "steered", "step": 2, "what": "pause", "text": ""},
-        {"kind": "steered", "step": 2, "what": "rate", "text": "rate 3e-4"},
+        {"kind": "run_adjusted", "step": 2, "what": "pause", "text": ""},
+        {"kind": "run_adjusted", "step": 2, "what": "rate", "text": "rate 3e-4"},
         {"kind": "epoch", "step": 3, "val_loss": 0.75, "val_accuracy": None},
         step(3),
         {"kind": "phase", "phase": 1, "name": "Last stage", "step": 3},
-        {"kind": "steered", "step": 3, "what": "continued", "text": "continued at step 3"},
-        {"kind": "steered", "step": 3, "what": "layers", "text": "+stage 7"},
+        {"kind": "run_adjusted", "step": 3, "what": "continued", "text": "continued at step 3"},
+        {"kind": "run_adjusted", "step": 3, "what": "layers", "text": "+stage 7"},
         {"kind": "phase-end", "phase": 0},
         step(4),
         torn='{"kind": "step", "st',
@@ -44,7 +44,7 @@ def test_everything_up_to_a_step_in_its_order(tmp_path: Path) -> None:
     assert [epoch[:2] for epoch in found.epochs] == [(3, 0.75)] and math.isnan(found.epochs[0][2])
     assert found.phases == [(0, "Kopf 頭"), (3, "Last stage")]
     # What was changed at the last step is why there is a checkpoint of it; that the run goes on is told anyway.
-    assert found.steered == [(2, "paused"), (2, "rate 3e-4"), (3, "+stage 7")]
+    assert found.run_adjusted == [(2, "paused"), (2, "rate 3e-4"), (3, "+stage 7")]
 
 
 def test_a_long_run_is_thinned_out_evenly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,7 @@ def test_only_what_differs_is_listed(tmp_path: Path) -> None:
         "phases.2.train": ["–", "last stage, head"],
         "phases.2.epochs": ["–", "3"],
         "phases.2.lr": ["–", "0.0001"],
-        "phases.2.falloff": ["–", "1"],
+        "phases.2.layer_decay": ["–", "1"],
         "phases.2.enabled": ["–", "yes"],
         "training.batch_size": ["32", "64"],
         "commit": ["c" * 40, "d" * 40],
@@ -74,7 +74,7 @@ def test_words_tell_nothing_about_this_computer() -> None:
     recipe = Recipe(
         dataset=msgspec.structs.replace(Recipe().dataset, folder="/home/somebody/photos"),
         backbone=Backbone(name="resnet18", weights="none"),
-        phases=[msgspec.structs.replace(HEAD, enabled=False, falloff=0.5)],
+        phases=[msgspec.structs.replace(HEAD, enabled=False, layer_decay=0.5)],
     )
     said = dict(in_words(recipe))
     assert said["Data"] == "photos" and said["Model"] == "resnet18, from scratch"

@@ -23,7 +23,7 @@ from ftgui.data.catalog.class_problems import Look, class_problems
 from ftgui.data.catalog.errors import CatalogDamaged, CatalogError, as_catalog_error
 from ftgui.data.catalog.problem_kinds import KINDS, ORDER, Group
 from ftgui.data.catalog.query import LIKELY_WRONG, SUSPECT, Finder, Query
-from ftgui.data.catalog.records import Checked, Contents, Hashed, ImageDetail, ImageRow, Judgement, Sample
+from ftgui.data.catalog.records import Checked, Contents, Hashed, ImageAnswer, ImageDetail, ImageRow, Sample
 from ftgui.data.catalog.split import Splitting
 from ftgui.data.images.intensity import IntensityRange
 from ftgui.data.images.intensity_survey import IntensitySurvey
@@ -341,7 +341,7 @@ class Catalog:
                 found,
             )
 
-    def forget_judged(self, by: str = "") -> None:
+    def forget_answers(self, by: str = "") -> None:
         """What a model said of the images no longer counts; what comes next is said by that run's."""
         with self.transaction() as db:
             db.execute(
@@ -350,7 +350,7 @@ class Catalog:
             )
             self._set("judged_by", by)
 
-    def record_judged(self, said: Iterable[Judgement]) -> None:
+    def record_answers(self, said: Iterable[ImageAnswer]) -> None:
         """What a model says: path, class, its probability, and how much the label surprises it."""
         with self.transaction() as db:
             db.executemany(
@@ -411,7 +411,7 @@ class Catalog:
         return self._decode(stored, tuple[Splitting, list[str]])[0] if stored else Splitting()
 
     @property
-    def judged_by(self) -> str:
+    def evaluated_by(self) -> str:
         """Name of the folder of the run whose model said what the images are; empty: nobody knows."""
         return self._get("judged_by") or ""
 
@@ -445,7 +445,7 @@ class Catalog:
             self.splitting,
             excluded,
             self.complete,
-            self.judged_by,
+            self.evaluated_by,
             self.intensity_survey(),
         )
 

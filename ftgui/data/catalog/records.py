@@ -12,7 +12,7 @@ from ftgui.data.images.intensity_survey import IntensitySurvey
 from ftgui.data.scanning.found import summary
 from ftgui.protocol.problem import Problem
 
-Judgement = tuple[str, str, float, float]
+ImageAnswer = tuple[str, str, float, float]
 """Path, class that the model says, its probability, loss of the label (NaN: not known)."""
 
 
@@ -115,7 +115,7 @@ class Contents:
     excluded: int
     complete: bool
     """The scan has come to its end."""
-    judged_by: str = ""
+    evaluated_by: str = ""
     """Name of the folder of the run whose model said what the images are; empty: nobody knows."""
     intensity: IntensitySurvey | None = None
     """What was seen of images with more than 8 bits; None: there are none, or nobody has looked yet."""

@@ -82,7 +82,7 @@ Candidate = tuple[str, str | None]
 
 
 def survey(root: Path, candidates: Sequence[Candidate], identity: str, job: Job) -> IntensitySurvey | None:
-    """Look at the images that may have more than 8 bits.
+    """Evaluate images that may have more than 8 bits.
 
     Args:
         root: that paths are relative to.

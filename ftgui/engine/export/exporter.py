@@ -23,7 +23,7 @@ from ftgui.engine.export import verification
 from ftgui.engine.export.onnx_and_torch import (
     ONNX_FILE,
     PROGRAM_FILE,
-    Portable,
+    ExportWrapper,
     missing_extra,
     model_facts,
     trace,
@@ -105,7 +105,7 @@ class _Source:
         Raises:
             EngineError: this model can't be one.
         """
-        portable = Portable(self.built.model, self.built.preprocessing, self.about.temperature)
+        portable = ExportWrapper(self.built.model, self.built.preprocessing, self.about.temperature)
         return trace(portable, self.built.preprocessing.size)
 
 
@@ -134,7 +134,7 @@ class Exporter:
         unknown = [kind for kind in command.kinds if kind not in m.EXPORT_KINDS]
         if unknown or not command.kinds:
             what = f"There is no kind “{unknown[0]}”" if unknown else "Nothing was chosen"
-            raise EngineError(f"{what}; a model can be taken away as {', '.join(m.EXPORT_KINDS)}.")
+            raise EngineError(f"{what}; a model can be exported as {', '.join(m.EXPORT_KINDS)}.")
         source = _open(command)
         destination = Path(command.destination)
         folder: Path | None = None

@@ -26,7 +26,7 @@ _LARGEST_PROTOBUF = 2**31 - 2**26
 _EXTRA = "onnx", "onnxscript", "onnxruntime"
 
 
-class Portable(nn.Module):
+class ExportWrapper(nn.Module):
     """Preprocessing, model, temperature and softmax in one.
 
     Args:
@@ -51,7 +51,7 @@ class Portable(nn.Module):
         return (logits.float() / self.temperature).softmax(1)
 
 
-def trace(portable: Portable, size: int) -> torch.export.ExportedProgram:
+def trace(portable: ExportWrapper, size: int) -> torch.export.ExportedProgram:
     """The graph, for any number of images.
 
     Raises:
@@ -87,7 +87,7 @@ def write_onnx(program: torch.export.ExportedProgram, path: Path, facts: dict[st
     """Save as ONNX.
 
     Args:
-        program: of a `Portable`.
+        program: of a `ExportWrapper`.
         path: of the file.
         facts: of `model_facts`; kept as the file's own metadata too.
 

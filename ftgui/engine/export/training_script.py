@@ -101,7 +101,7 @@ def _values(root: Path, built: BuiltBackbone, about: About, recipe: Recipe, fact
         "PHASES": _phases(built, recipe, facts),
         "VALIDATION_ACCURACY": about.figures.get("val_accuracy"),
         "DEVICE": facts.environment.get("device"),
-        "CHANGED_BY_HAND": facts.steered,
+        "CHANGED_BY_HAND": facts.run_adjusted,
     }
 
 
@@ -128,7 +128,7 @@ def _phase(phase: Phase, freezer: Freezer, views: int) -> Call:
             "name": phase.name,
             "epochs": phase.epochs,
             "rate": phase.lr,
-            "falloff": phase.falloff,
+            "layer_decay": phase.layer_decay,
             "views": views,
             "learns": learns,
             "parameters": freezer.trainable_parameters,

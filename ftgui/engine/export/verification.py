@@ -144,7 +144,7 @@ def compare(open_it: Callable[[], Answer], images: Probe, poll: Poll) -> dict[st
             with _saying(f"It can't be run on {len(views)} images at a time"):
                 parts.append(answer(views))
         found[str(size)] = difference(np.concatenate(parts), images.expected)
-    judge(max(found.values()))
+    require_close(max(found.values()))
     return found
 
 
@@ -165,7 +165,7 @@ def difference(said: Probabilities, expected: Probabilities) -> float:
     return largest if np.isfinite(largest) else float("inf")
 
 
-def judge(largest: float) -> None:
+def require_close(largest: float) -> None:
     """Raises: ProofError above `LIMIT`."""
     if largest > LIMIT:
         raise ProofError(
@@ -239,7 +239,7 @@ def prove_script(folder: Path, kind: str, images: Probe, class_names: Sequence[s
         for one in row.get("top", []):
             said[number, place[one["class"]]] = one["probability"]
     largest = difference(said, images.expected[: len(paths)])
-    judge(largest)
+    require_close(largest)
     return largest
 
 

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 @dataclass
-class Looked(Generic[T]):
+class InferenceBatch(Generic[T]):
     """Some items, in order."""
 
     items: list[T] = field(default_factory=list)
@@ -37,7 +37,7 @@ class Looked(Generic[T]):
     """And why."""
 
 
-def look_at(
+def run_inference(
     model: nn.Module,
     head: str,
     items: Iterable[tuple[T, Path]],
@@ -45,7 +45,7 @@ def look_at(
     device: torch.device,
     poll: Callable[[], object],
     batch: int = BATCH,
-) -> Generator[Looked[T], None, None]:
+) -> Generator[InferenceBatch[T], None, None]:
     """Look at every file once, as prediction does; the memory used does not depend on how many there are.
 
     Args:
@@ -99,7 +99,7 @@ def _head_input(model: nn.Module, head: str) -> Iterator[list[torch.Tensor]]:
 
 def _batches(
     pool: ThreadPoolExecutor, items: Iterable[tuple[T, Path]], preprocessing: Preprocessing, batch: int
-) -> Iterator[tuple[Looked[T], list[Pixels]]]:
+) -> Iterator[tuple[InferenceBatch[T], list[Pixels]]]:
     waiting: deque[tuple[T, Future[Pixels]]] = deque()
     upcoming = iter(items)
     while True:
@@ -108,7 +108,7 @@ def _batches(
             waiting.append((item, pool.submit(_view, path, preprocessing)))
         if not waiting:
             return
-        looked: Looked[T] = Looked()
+        looked: InferenceBatch[T] = InferenceBatch()
         views: list[Pixels] = []
         for _ in range(min(batch, len(waiting))):
             item, future = waiting.popleft()

@@ -23,12 +23,12 @@ from ftgui.data.scanning.given_images import count_given, images_below, why_no_i
 from ftgui.engine.downloads.downloader import Downloader
 from ftgui.engine.errors import EngineError
 from ftgui.engine.events import Emit
-from ftgui.engine.inference.batch_inference import Looked, forward, look_at
+from ftgui.engine.inference.batch_inference import InferenceBatch, forward, run_inference
 from ftgui.engine.inference.grad_cam import explain
 from ftgui.engine.interruptions import StopRequested
 from ftgui.engine.model import backbones
 from ftgui.engine.model.input_tensor import to_batch
-from ftgui.engine.model.loaded_model import Loaded, Opened, open_finished
+from ftgui.engine.model.loaded_model import ComparisonModel, LoadedModel, open_finished
 from ftgui.engine.training.loop import Training
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import PRETRAINED
@@ -46,7 +46,7 @@ DONT_KNOW = "don't know"
 Poll = Callable[[], object]
 
 
-class Asking:
+class Predictor:
     """Answers questions about images.
 
     Args:
@@ -59,7 +59,7 @@ class Asking:
     def __init__(
         self,
         emit: Emit,
-        present: Callable[[], Loaded],
+        present: Callable[[], LoadedModel],
         training: Callable[[], Training | None],
         downloader: Callable[[], Downloader],
     ) -> None:
@@ -67,7 +67,7 @@ class Asking:
         self._present = present
         self._training = training
         self._downloader = downloader
-        self._others: OrderedDict[str, Opened] = OrderedDict()
+        self._others: OrderedDict[str, ComparisonModel] = OrderedDict()
         self._files: Generator[None, None, None] | None = None
         self._no_more_files = False
 
@@ -113,22 +113,22 @@ class Asking:
             )
         )
 
-    def _other(self, name: str) -> Opened:
+    def _other(self, name: str) -> ComparisonModel:
         """The untouched backbone, or a finished model; the latest few stay."""
         backbone = self._present().backbone
         # The same folder holds other weights after a run went on.
-        key = f"{name} {backbone}" if name == m.UNTOUCHED else f"{name} {_state(Path(name) / WEIGHTS_FILE)}"
+        key = f"{name} {backbone}" if name == m.PRETRAINED_MODEL else f"{name} {_state(Path(name) / WEIGHTS_FILE)}"
         if key not in self._others:
-            if name == m.UNTOUCHED:
+            if name == m.PRETRAINED_MODEL:
                 if backbone.weights != PRETRAINED:
                     raise EngineError(
                         "The model did not start from published weights, so there is nothing untouched to ask."
                     )
                 built = backbones.build(backbone, [], downloader=self._downloader())
-                self._others[key] = Opened(built, 1.0, built.title)
+                self._others[key] = ComparisonModel(built, 1.0, built.title)
             else:
                 built, about = open_finished(Path(name))
-                self._others[key] = Opened(built, about.temperature, Path(name).parent.name)
+                self._others[key] = ComparisonModel(built, about.temperature, Path(name).parent.name)
             while len(self._others) > OTHER_MODELS:
                 self._others.popitem(last=False)
         self._others.move_to_end(key)
@@ -166,7 +166,7 @@ class Asking:
             )
         )
 
-    def nearest(self, command: m.FindNearest, poll: Poll) -> None:
+    def nearest(self, command: m.FindSimilar, poll: Poll) -> None:
         """Which training images are like it?"""
         loaded = self._present()
         if self._training() is not None:
@@ -181,7 +181,7 @@ class Asking:
         done = 0
         try:
             with closing(
-                look_at(built.model, built.heads[0], items, built.preprocessing, loaded.device, poll)
+                run_inference(built.model, built.heads[0], items, built.preprocessing, loaded.device, poll)
             ) as looks:
                 for looked in looks:
                     if looked.items:
@@ -194,10 +194,10 @@ class Asking:
         _, own = forward(built.model, built.heads[0], batch)
         asked = str(Path(command.path).absolute()) if command.path else ""
         found = embeddings.nearest(own[0], [file for file in images if file != asked], command.count)
-        self._emit(m.Nearest(command.request, [m.Neighbor(*images[file], cosine) for file, cosine in found]))
+        self._emit(m.SimilarImages(command.request, [m.SimilarImage(*images[file], cosine) for file, cosine in found]))
 
     @contextmanager
-    def _eval_mode(self, loaded: Loaded) -> Iterator[None]:
+    def _eval_mode(self, loaded: LoadedModel) -> Iterator[None]:
         loaded.model.eval()
         try:
             yield
@@ -208,7 +208,7 @@ class Asking:
 
     # --- all images of a catalog ------------------------------------------------------------------------------------
 
-    def judge(self, command: m.Judge, poll: Poll) -> None:
+    def evaluate(self, command: m.EvaluateImages, poll: Poll) -> None:
         """What does the model say of the labelled ones?"""
         loaded = self._present()
         names = loaded.built.class_names
@@ -223,10 +223,10 @@ class Asking:
         try:
             built = loaded.built
             with closing(
-                look_at(built.model, built.heads[0], items, built.preprocessing, loaded.device, poll)
+                run_inference(built.model, built.heads[0], items, built.preprocessing, loaded.device, poll)
             ) as looks:
                 for looked in looks:
-                    portion = _judged(looked, names, index, loaded.temperature)
+                    portion = _evaluated(looked, names, index, loaded.temperature)
                     # Only of those that "alike" compares with, under names that are the same in every catalog.
                     rows = [row for row, one in enumerate(portion) if one.split == "train"]
                     if rows:
@@ -234,16 +234,16 @@ class Asking:
                         loaded.embeddings.add(paths, looked.embeddings[rows])
                     done += len(portion)
                     said += portion
-                    self._emit_judged(command.request, portion, done, len(images), over=False)
+                    self._emit_evaluated(command.request, portion, done, len(images), over=False)
         except StopRequested:
             stopped = True
         if command.run_folder and not stopped and not command.splits:
             write_atomically(Path(command.run_folder) / PREDICTIONS_FILE, table_of(said))
-        self._emit_judged(command.request, [], done, len(images), over=True)
+        self._emit_evaluated(command.request, [], done, len(images), over=True)
 
-    def _emit_judged(self, request: int, portion: list[Predicted], done: int, total: int, over: bool) -> None:
+    def _emit_evaluated(self, request: int, portion: list[Predicted], done: int, total: int, over: bool) -> None:
         self._emit(
-            m.Judged(
+            m.EvaluatedImages(
                 request,
                 [one.path for one in portion],
                 [one.prediction for one in portion],
@@ -307,7 +307,9 @@ class Asking:
         table = _Table(Path(command.table)) if command.table else None
         try:
             items = ((path, path) for path in images_below(given))
-            looks = look_at(built.model, built.heads[0], items, built.preprocessing, loaded.device, lambda: None, batch)
+            looks = run_inference(
+                built.model, built.heads[0], items, built.preprocessing, loaded.device, lambda: None, batch
+            )
             with closing(looks):
                 while not self._no_more_files:
                     if self._present() is not loaded:
@@ -355,7 +357,7 @@ Row = tuple[str, str, float, str]
 """Path, answer, its probability, problem."""
 
 
-def _rows(looked: Looked[Path], names: Sequence[str], temperature: float, threshold: float) -> list[Row]:
+def _rows(looked: InferenceBatch[Path], names: Sequence[str], temperature: float, threshold: float) -> list[Row]:
     rows: list[Row] = []
     if looked.items:
         confidences, best = (looked.logits / temperature).softmax(1).max(1)
@@ -386,8 +388,8 @@ class _Table:
         self._file.close()
 
 
-def _judged(
-    looked: Looked[tuple[str, str, str]], names: Sequence[str], index: dict[str, int], temperature: float
+def _evaluated(
+    looked: InferenceBatch[tuple[str, str, str]], names: Sequence[str], index: dict[str, int], temperature: float
 ) -> list[Predicted]:
     if not looked.items:
         return []
@@ -413,12 +415,12 @@ def _state(file: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _source(command: m.Predict | m.Explain | m.FindNearest) -> Path | bytes:
+def _source(command: m.Predict | m.Explain | m.FindSimilar) -> Path | bytes:
     return Path(command.path) if command.path else command.content
 
 
 def _batch(
-    command: m.Predict | m.Explain | m.FindNearest, preprocessing: Preprocessing, device: torch.device
+    command: m.Predict | m.Explain | m.FindSimilar, preprocessing: Preprocessing, device: torch.device
 ) -> torch.Tensor:
     pixels = decode(_source(command), preprocessing)
     return to_batch([center_view(pixels, preprocessing.size)], preprocessing, device)

@@ -14,7 +14,7 @@ _GRAY = (0.299, 0.587, 0.114)
 """ITU-R 601-2, as Pillow's conversion to grey."""
 
 
-class Resident:
+class GpuImageCache:
     """Images of any size, packed one behind the other.
 
     Args:

@@ -21,7 +21,7 @@ from ftgui.data.images.preprocessing import Pixels, Preprocessing, center_view, 
 from ftgui.engine.devices import move
 from ftgui.engine.errors import EngineError
 from ftgui.engine.input_pipeline import augmentation as augment
-from ftgui.engine.input_pipeline.gpu_image_cache import Resident
+from ftgui.engine.input_pipeline.gpu_image_cache import GpuImageCache
 from ftgui.engine.model.input_tensor import to_batch
 
 CACHE_SHARE = 0.35
@@ -77,7 +77,7 @@ class Images:
         """Index -> why; such samples are in no batch."""
         self.decoded = False
         self._cache: dict[int, Pixels] = {}
-        self._resident: Resident | None = None
+        self._resident: GpuImageCache | None = None
         self._place: dict[int, int] = {}
         """Where a sample is among the resident ones."""
         self._free = int(psutil.virtual_memory().available * CACHE_SHARE)
@@ -144,7 +144,7 @@ class Images:
 
     def hold_resident(self, indices: Sequence[int], device: torch.device) -> None:
         """Views of these samples come from the device from now on."""
-        self._resident = Resident([self._cache[index] for index in indices], self.preprocessing, device)
+        self._resident = GpuImageCache([self._cache[index] for index in indices], self.preprocessing, device)
         self._place = {index: position for position, index in enumerate(indices)}
 
     def batches(self, chunks: Iterable[Sequence[Item]], device: torch.device, poll: Poll) -> Iterator[Batch]:
@@ -165,7 +165,7 @@ class Images:
             yield Batch([to_batch(views, self.preprocessing, device)], self.targets([i for i, _ in chunk], device))
 
     def _resident_batches(
-        self, resident: Resident, chunks: Iterable[Sequence[Item]], device: torch.device, poll: Poll
+        self, resident: GpuImageCache, chunks: Iterable[Sequence[Item]], device: torch.device, poll: Poll
     ) -> Iterator[Batch]:
         for chunk in chunks:
             poll()

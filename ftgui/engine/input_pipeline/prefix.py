@@ -169,7 +169,7 @@ def trace(model: nn.Module) -> fx.Graph:
 
 
 def _frozen_nodes(model: nn.Module, graph: fx.Graph) -> set[fx.Node]:
-    """Judged in the mode the model is in, which is that of training."""
+    """Decided in the mode the model is in, which is that of training."""
     frozen: set[fx.Node] = set()
     for node in graph.nodes:
         if node.op != "output" and all(parent in frozen for parent in node.all_input_nodes) and _is_frozen(model, node):
@@ -187,9 +187,9 @@ def _same_cut(model: nn.Module, graph: fx.Graph, train: _Split) -> _Split | None
     named = {node.name: node for node in train.graph.nodes}
     frozen: set[fx.Node] = set()
     for node in graph.nodes:
-        twin = named.get(node.name)
-        judged = _is_frozen(model, node) if twin is None else twin in train.frozen
-        if judged and all(parent in frozen for parent in node.all_input_nodes):
+        model_copy = named.get(node.name)
+        is_frozen = _is_frozen(model, node) if model_copy is None else model_copy in train.frozen
+        if is_frozen and all(parent in frozen for parent in node.all_input_nodes):
             frozen.add(node)
     here = {node.name: node for node in frozen}
     split = _Split(graph, frozen)

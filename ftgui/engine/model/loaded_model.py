@@ -22,7 +22,7 @@ from ftgui.runs.model_folder import WEIGHTS_FILE, About, ModelError, read_about
 
 
 @dataclass
-class Loaded:
+class LoadedModel:
     """The present model."""
 
     backbone: Backbone
@@ -54,7 +54,7 @@ class Loaded:
 
 
 @dataclass
-class Opened:
+class ComparisonModel:
     """Another model, to be asked beside the present one."""
 
     built: backbones.BuiltBackbone
@@ -93,7 +93,7 @@ def preprocessing_of(about: About, folder: Path) -> Preprocessing:
         raise EngineError(f"The model in {folder} can't be used: {error}.") from error
 
 
-def take_trained(loaded: Loaded, folder: Path, names_now: list[str]) -> str:
+def take_trained(loaded: LoadedModel, folder: Path, names_now: list[str]) -> str:
     """Put a finished model's weights into the present one, if it is of the same kind and classes.
 
     Args:

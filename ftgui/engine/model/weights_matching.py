@@ -243,7 +243,7 @@ def _refuse_no_numbers(ready: StateDict, path: Path) -> None:
     more = f" and {len(bad) - 1:,} more tensors with such values" if len(bad) > 1 else ""
     raise EngineError(
         f"“{path.name}” holds values that are no numbers: {' and '.join(what)} of {ready[name].numel():,} in {name}{more}. "
-        "The training that wrote it went astray (its loss exploded); take a checkpoint from before that."
+        "The training that wrote it went astray (its loss diverged); take a checkpoint from before that."
     )
 
 

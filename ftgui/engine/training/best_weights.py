@@ -14,8 +14,8 @@ from ftgui.engine.model.filling import fill
 from ftgui.engine.model.model_folder_writer import Description, write_model
 from ftgui.engine.training.calibration import Calibration
 from ftgui.engine.training.checkpoint import Checkpoint
-from ftgui.engine.training.ema import Average
-from ftgui.engine.training.metrics import Figures, figures_for
+from ftgui.engine.training.ema import ParameterEMA
+from ftgui.engine.training.metrics import Metrics, figures_for
 from ftgui.runs.model_folder import WEIGHTS_FILE
 
 BEST_SECONDS = 10.0
@@ -23,11 +23,11 @@ BEST_SECONDS = 10.0
 
 
 @dataclass
-class Best:
+class BestSnapshot:
     """The best weights so far: of all tensors that could have changed by then."""
 
     epoch: int
-    figures: Figures
+    figures: Metrics
     weights: dict[str, torch.Tensor]
 
     @property
@@ -46,8 +46,8 @@ class BestWeights:
     """
 
     def __init__(self, model: nn.Module, folder: Path, description: Description) -> None:
-        self.best: Best | None = None
-        self.judged = False
+        self.best: BestSnapshot | None = None
+        self.evaluated = False
         """The figures of `best` are of validation images."""
         self._model = model
         self._folder = folder
@@ -64,7 +64,7 @@ class BestWeights:
     @property
     def temperature(self) -> float:
         """Of the best weights; 1 where no validation images say another."""
-        return self.best.figures.calibration.temperature if self.best is not None and self.judged else 1.0
+        return self.best.figures.calibration.temperature if self.best is not None and self.evaluated else 1.0
 
     def touch(self, names: list[str]) -> None:
         """These tensors may change from now on: keep them as they are."""
@@ -73,7 +73,7 @@ class BestWeights:
             if name not in self._initial:
                 self._initial[name] = state[name].detach().to("cpu", copy=True)
 
-    def offer(self, epoch: int, figures: Figures, average: Average | None) -> bool:
+    def offer(self, epoch: int, figures: Metrics, average: ParameterEMA | None) -> bool:
         """The model after an epoch, averaged where there is an average.
 
         Returns:
@@ -85,7 +85,7 @@ class BestWeights:
         if average is not None:
             state |= average.values
         weights = {name: state[name].detach().to("cpu", copy=True) for name in self._initial}
-        self.best = Best(epoch, figures, weights)
+        self.best = BestSnapshot(epoch, figures, weights)
         self._unwritten = True
         return True
 
@@ -106,7 +106,7 @@ class BestWeights:
         """
         assert self.best is not None, "nothing was offered"
         state = {**self._model.state_dict(), **self._state()}
-        about = figures_for(self.best.epoch, self.judged, self.best.figures)
+        about = figures_for(self.best.epoch, self.evaluated, self.best.figures)
         write_model(folder, self._model, self._description, about, state, self.temperature)
 
     def write(self, at_once: bool) -> None:
@@ -150,6 +150,6 @@ class BestWeights:
         plain = checkpoint.plain["best"]
         if plain:
             known = Calibration(**plain.get("calibration", {}))  # none in checkpoints of ftgui before it calibrated
-            figures = Figures(checkpoint.group("confusion")["best"], plain["loss"], known_calibration=known)
-            self.best = Best(plain["epoch"], figures, checkpoint.group("best"))
+            figures = Metrics(checkpoint.group("confusion")["best"], plain["loss"], known_calibration=known)
+            self.best = BestSnapshot(plain["epoch"], figures, checkpoint.group("best"))
             self._unwritten = True

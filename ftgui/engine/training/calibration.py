@@ -1,4 +1,4 @@
-"""Temperature scaling: one number that makes a model as sure as it is right (Guo et al. 2017, arXiv 1706.04599)."""
+"""Temperature scaling: one number that calibrates a model (Guo et al. 2017, arXiv 1706.04599)."""
 
 from __future__ import annotations
 

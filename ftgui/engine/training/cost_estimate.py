@@ -46,7 +46,7 @@ _STEP_SECONDS = 0.0012
 
 _BESIDES = 1.12
 """Times the model's own seconds: figures, checkpoints, a look at how layers move, threads that prepare images on the same
-cores. What epochs took by what was said without it, six times in two runs of bench_price: 0.99 to 1.35, in the middle 1.12 and
+cores. What epochs took by what was said without it, six times in two runs of bench_cost: 0.99 to 1.35, in the middle 1.12 and
 1.18."""
 
 _FILL_COPIES = 4
@@ -120,16 +120,16 @@ class Profiler:
         base = _memory(device)
         rows = _rows_by_module(freezer)
         poll()
-        twin = copy.deepcopy(model).requires_grad_(True)
+        model_copy = copy.deepcopy(model).requires_grad_(True)
         side = preprocessing.size
         noise = torch.randn(images, 3, side, side, generator=torch.Generator().manual_seed(0))
         batch = noise.to(device, memory_format=torch.channels_last)
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            _measure(twin, rows, batch, device, poll)  # warms up
+            _measure(model_copy, rows, batch, device, poll)  # warms up
             while len(self._rounds) < _ROUNDS:
-                self._rounds.append(_measure(twin, rows, batch, device, poll))
+                self._rounds.append(_measure(model_copy, rows, batch, device, poll))
         leaves = [_median(seen) for seen in zip(*self._rounds, strict=True)]
-        folded = _folded_seconds(twin, batch, device, poll)
+        folded = _folded_seconds(model_copy, batch, device, poll)
         share = folded / sum(leaf.infer for leaf in leaves) if folded else 1.0
         parameters = {row: freezer.tree.rows[row].own_parameters for row in sorted(freezer.tree.names.units)}
         decoded = int(preprocessing.resize**2 * _DECODED_BYTES * 3)
@@ -137,7 +137,7 @@ class Profiler:
         return Profile(leaves, bool(folded), share, augmented, base, decoded, parameters)
 
 
-def price(found: Profile, command: m.AskPrice, units: set[int]) -> m.Price:
+def estimate(found: Profile, command: m.EstimateCost, units: set[int]) -> m.CostEstimate:
     """Add up what these ticks cost.
 
     Args:
@@ -170,7 +170,7 @@ def price(found: Profile, command: m.AskPrice, units: set[int]) -> m.Price:
         seconds += (command.train_samples + command.val_samples) * (prefix + preparing)
     memory = _memory_needed(found, command, before if cached else [], rest if cached else found.leaves, views, batch)
     memory += learning * 4 * (3 + (1 if training.ema else 0)) + learning * 4 * 2  # gradients, AdamW; initial and best
-    return m.Price(
+    return m.CostEstimate(
         request=command.request,
         trainable_parameters=learning,
         total_parameters=sum(found.row_parameters.values()),
@@ -181,7 +181,7 @@ def price(found: Profile, command: m.AskPrice, units: set[int]) -> m.Price:
     )
 
 
-def run_seconds(found: Profile, command: m.AskPrice, resolve: Callable[[list[str]], set[int]]) -> float:
+def run_seconds(found: Profile, command: m.EstimateCost, resolve: Callable[[list[str]], set[int]]) -> float:
     """What all phases of the recipe cost that are switched on, if none ends early.
 
     Args:
@@ -196,7 +196,7 @@ def run_seconds(found: Profile, command: m.AskPrice, resolve: Callable[[list[str
     for phase in command.recipe.active_phases:
         # Each phase alone: its frozen part is another, and what is kept of it is made for its own epochs.
         alone = msgspec.structs.replace(command.recipe, phases=[phase])
-        cost = price(found, msgspec.structs.replace(command, recipe=alone, layers=phase.train), resolve(phase.train))
+        cost = estimate(found, msgspec.structs.replace(command, recipe=alone, layers=phase.train), resolve(phase.train))
         total += cost.prefix_seconds + phase.epochs * cost.epoch_seconds
     return total
 
@@ -209,7 +209,7 @@ def _share(leaf: Leaf, units: set[int], is_first: bool) -> float:
 
 
 def _memory_needed(
-    found: Profile, command: m.AskPrice, before: list[Leaf], rest: list[Leaf], views: int, batch: int
+    found: Profile, command: m.EstimateCost, before: list[Leaf], rest: list[Leaf], views: int, batch: int
 ) -> float:
     samples = command.train_samples + command.val_samples
     decoded: float = min(samples * found.image_bytes, psutil.virtual_memory().available * CACHE_SHARE)

@@ -1,22 +1,22 @@
-"""Noticing a loss that explodes, within a few steps."""
+"""Noticing that training diverges, within a few steps."""
 
 from __future__ import annotations
 
 import math
 from collections import deque
 
-EXPLODED = 4.0
-"""A mean loss of this many times guessing's is an explosion, and no hard stretch."""
+DIVERGED = 4.0
+"""A mean loss of this many times guessing's is divergence, and no hard stretch."""
 
 STEPS = 8
-"""The mean is of so many steps: one bad batch is no explosion."""
+"""The mean is of so many steps: one bad batch is no divergence."""
 
 
-class LossExploded(Exception):
+class TrainingDiverged(Exception):
     """The loss is no number any more, or far above what guessing would give."""
 
 
-class ExplosionWatch:
+class DivergenceMonitor:
     """Sees every loss of a run.
 
     Args:
@@ -31,23 +31,23 @@ class ExplosionWatch:
         """The losses of the next steps.
 
         Raises:
-            LossExploded: it did.
+            TrainingDiverged: it did.
         """
         self._losses.extend(losses)
         if not all(map(math.isfinite, losses)):
-            raise LossExploded
-        if len(self._losses) == STEPS and sum(self._losses) / STEPS > EXPLODED * self._guessing:
-            raise LossExploded
+            raise TrainingDiverged
+        if len(self._losses) == STEPS and sum(self._losses) / STEPS > DIVERGED * self._guessing:
+            raise TrainingDiverged
 
-    def judge(self, train: float, validation: float) -> None:
+    def check(self, train: float, validation: float) -> None:
         """The mean losses of an epoch. Validation's may be large for reasons of its own (norm statistics that lag behind
         in a model from scratch), but it is a number.
 
         Raises:
-            LossExploded: it did.
+            TrainingDiverged: it did.
         """
-        if not (math.isfinite(train) and math.isfinite(validation)) or train > EXPLODED * self._guessing:
-            raise LossExploded
+        if not (math.isfinite(train) and math.isfinite(validation)) or train > DIVERGED * self._guessing:
+            raise TrainingDiverged
 
     def forget(self) -> None:
         """What was before a change of the rate says nothing about what comes."""

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 
-class Average:
-    """An exponential moving average of the parameters that learn (Polyak averaging): judged and kept in their place.
+class ParameterEMA:
+    """An exponential moving average of the parameters that learn (Polyak averaging): evaluated and kept in their place.
 
     Args:
         decay: per step; the first steps use a smaller one, so that the random start is soon forgotten.

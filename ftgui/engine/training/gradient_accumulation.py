@@ -58,7 +58,7 @@ class Accumulation:
             self._make_room(self.part)
 
     def logits(self, batch: Batch, feed: Feed) -> torch.Tensor:
-        """(N, K) of a batch that is only judged: at once, or in parts where memory is short."""
+        """(N, K) of a batch that is only evaluated: at once, or in parts where memory is short."""
         part = len(batch.targets)
         while True:
             try:

@@ -34,16 +34,16 @@ from ftgui.engine.model.model_folder_writer import Description
 from ftgui.engine.training import checkpoint as checkpoints
 from ftgui.engine.training.best_weights import BestWeights
 from ftgui.engine.training.checkpoint import Checkpoint, Position
-from ftgui.engine.training.divergence import ExplosionWatch, LossExploded
-from ftgui.engine.training.ema import Average
+from ftgui.engine.training.divergence import DivergenceMonitor, TrainingDiverged
+from ftgui.engine.training.ema import ParameterEMA
 from ftgui.engine.training.gradient_accumulation import Accumulation
-from ftgui.engine.training.metrics import Figures, Gatherer
+from ftgui.engine.training.metrics import MetricAccumulator, Metrics
 from ftgui.engine.training.optimizer import PhaseOptimizer
 from ftgui.engine.training.outcome import Outcome
 from ftgui.engine.training.run_writer import RunFolder
-from ftgui.engine.training.step_reporter import StepTeller
-from ftgui.engine.training.time_left import Estimate, Outlook
-from ftgui.engine.training.update_ratio import LearningMeter
+from ftgui.engine.training.step_reporter import StepReporter
+from ftgui.engine.training.time_left import Estimate, TimeLeft
+from ftgui.engine.training.update_ratio import UpdateRatioMeter
 from ftgui.protocol import messages as m
 from ftgui.protocol.rates import rate, rate_after_divergence
 from ftgui.protocol.recipe import FROM_SCRATCH, Recipe
@@ -122,7 +122,7 @@ class Training:
         self._root = root
         self._emit = emit
         self._poll_commands = poll
-        self._outlook = Outlook(self.phases, estimate)
+        self._time_left = TimeLeft(self.phases, estimate)
         self._store = store
         self._images = Images(samples, description.preprocessing, recipe.augmentation.preset, recipe.seed)
         self._source = Source(
@@ -136,7 +136,7 @@ class Training:
         )
         self._folder = run_folder
         self._best = BestWeights(model, run_folder / BEST_FOLDER, description)
-        self._explosion_watch = ExplosionWatch(len(description.class_names))
+        self._divergence = DivergenceMonitor(len(description.class_names))
         training = recipe.training
         self._accumulation = Accumulation(training.batch_size, device, training.label_smoothing, self._make_room)
         self._steering: list[SteerCommand] = []
@@ -162,7 +162,7 @@ class Training:
         self._run = RunFolder(
             self._folder, partial(self._to_disk, "metrics"), checkpoint.plain["metrics_bytes"] if checkpoint else None
         )
-        self._teller = StepTeller(self._emit, self._run)
+        self._teller = StepReporter(self._emit, self._run)
         with marked_as_running(self._folder):
             with closing(self._images):
                 reason, message = self._train(checkpoint)
@@ -185,8 +185,8 @@ class Training:
             return "stopped", f"Stopped before {before}."
         except BrokenPipeError:
             raise  # whoever wanted this run is gone: it did not end, it can be continued
-        except LossExploded:
-            return "exploded", self._explosion()
+        except TrainingDiverged:
+            return "exploded", self._divergence_sentence()
         except EngineError as error:
             return "failed", str(error)
         except Exception as error:
@@ -234,7 +234,7 @@ class Training:
             self._accumulation.part = checkpoint.plain["part"]
         self._steps_per_epoch = len(cut(range(len(train)), training.batch_size))
         self._source.train_indices, self._source.val_indices = train, val
-        self._best.judged = bool(val)
+        self._best.evaluated = bool(val)
         self._emit(
             m.TrainingStarted(
                 run_folder=str(self._folder),
@@ -279,16 +279,16 @@ class Training:
             self._set_layers(self.freezer.resolve(phase.train))
         planned = phase.epochs * self._steps_per_epoch
         self._optimizer = PhaseOptimizer(self.freezer, phase, self.recipe.training, self.device, planned)
-        self._average = Average(self.recipe.training.ema) if self.recipe.training.ema else None
-        self._meter = LearningMeter(self.freezer, self._emit)
-        self._gathered = Gatherer(len(self.description.class_names), self.device)
+        self._average = ParameterEMA(self.recipe.training.ema) if self.recipe.training.ema else None
+        self._meter = UpdateRatioMeter(self.freezer, self._emit)
+        self._gathered = MetricAccumulator(len(self.description.class_names), self.device)
         self._frozen_hash = self.freezer.frozen_hash()
         self._choose_views()
         if checkpoint is not None:
             with checkpoints.restoring():
                 self._restore_phase(checkpoint)
         self._in_phase = True
-        self._new_outlook()
+        self._new_time_left()
         began, layers, frozen = self.at.phase_began, self.freezer.names(), self._frozen_hash
         before = self.at.epoch - self.at.epoch_in_phase - (self.at.batch > 0)
         run_epochs = before + sum(later.epochs for later in self.phases[index:])
@@ -311,7 +311,7 @@ class Training:
 
     @property
     def _stops_early(self) -> bool:
-        """Judged between epochs only, from what a checkpoint keeps."""
+        """Decided between epochs only, from what a checkpoint keeps."""
         at = self.at
         return at.batch == 0 and at.epoch_in_phase > 0 and 0 < self._early_stop <= at.since_best
 
@@ -334,11 +334,11 @@ class Training:
     def _make_feed(self) -> None:
         in_train_mode, self.in_train_mode = self.in_train_mode, False
         compile_it = self.recipe.training.compile and self.device.type == "cuda"
-        with self._outlook.aside():
+        with self._time_left.aside():
             made = make_feed(self._source, self._store, self._views, compile_it)
         self._feed: Feed = made.feed
         self._sizes_seen: Counter[tuple[str, int]] = Counter()
-        event = m.PrefixCached(
+        event = m.FrozenFeaturesCached(
             phase=self.at.phase,
             cached=not made.why,
             views=made.feed.views,
@@ -358,9 +358,9 @@ class Training:
     def _run_epoch(self) -> None:
         """One pass over the training images, or what is left of it, and one over the validation images."""
         at, training = self.at, self.recipe.training
-        seconds = self._outlook.stopwatch()
+        seconds = self._time_left.stopwatch()
         if at.batch == 0:
-            self._gathered = Gatherer(len(self.description.class_names), self.device)
+            self._gathered = MetricAccumulator(len(self.description.class_names), self.device)
         first = at.batch
         # The position says so only when its first step is taken: a checkpoint may be written, by a pause, before it.
         epoch = at.epoch + (first == 0)
@@ -384,10 +384,10 @@ class Training:
         val = self.evaluate()
         took = seconds()
         if first == 0 and at.batch == len(chunks):
-            self._outlook.epoch_took(took)
+            self._time_left.epoch_took(took)
         self._end_epoch(train, val, took)
         self._poll()
-        self._obey_all()  # what came while the epoch was judged is meant for this phase, not for the next
+        self._obey_all()  # what came while the epoch was validated is meant for this phase, not for the next
 
     def _step(self, batch: Batch) -> None:
         started = time.monotonic()
@@ -422,9 +422,9 @@ class Training:
         self._emit(m.Log("warning", f"{text} The steps stay the same, each takes a little longer."))
         self._note_steering(0, "batch", f"{part} images at a time")
 
-    def evaluate(self) -> Figures:
+    def evaluate(self) -> Metrics:
         """The validation images through the model as it is; leaves the model in eval mode."""
-        gathered = Gatherer(len(self.description.class_names), self.device, keep=True)
+        gathered = MetricAccumulator(len(self.description.class_names), self.device, keep=True)
         self.model.eval()
         average = self._average
         if average is not None:
@@ -445,15 +445,15 @@ class Training:
         seen[key] += 1
         return large_blocks_apart() if seen[key] <= FIRST_BATCHES else nullcontext()
 
-    def _end_epoch(self, train: Figures, val: Figures, seconds: float) -> None:
+    def _end_epoch(self, train: Metrics, val: Metrics, seconds: float) -> None:
         at = self.at
-        judged = val if self._source.val_indices else train
+        decisive = val if self._source.val_indices else train
         # Before the weights can become the best so far: a short epoch may end before the watch has seen enough steps.
-        self._explosion_watch.judge(train.loss, judged.loss)
-        score = [judged.accuracy, -judged.loss]
+        self._divergence.check(train.loss, decisive.loss)
+        score = [decisive.accuracy, -decisive.loss]
         at.since_best = 0 if score > at.best_in_phase else at.since_best + 1
         at.best_in_phase = max(at.best_in_phase, score)
-        best = self._best.offer(at.epoch, judged, self._average)
+        best = self._best.offer(at.epoch, decisive, self._average)
         at.batch = 0
         at.epoch_in_phase += 1
         event = m.EpochFinished(
@@ -481,7 +481,7 @@ class Training:
 
     def note_pause(self, paused: bool) -> None:
         """The person paused or resumed; the run's record says so. A pause is a good moment for a checkpoint."""
-        self._run.log("steered", step=self.at.step, what="pause" if paused else "resume", text="")
+        self._run.log("run_adjusted", step=self.at.step, what="pause" if paused else "resume", text="")
         if paused and self.in_train_mode:
             self._save_checkpoint()
 
@@ -511,7 +511,7 @@ class Training:
         # A change that only memory knows of would be lost in a crash; making the new feed may take minutes.
         self._save_checkpoint()
         if self.freezer.trainable != before and not stopping and not self._phase_is_done:
-            self._new_outlook()
+            self._new_time_left()
             self._make_feed()
         return True
 
@@ -522,7 +522,7 @@ class Training:
             if not (math.isfinite(command.lr) and command.lr > 0):
                 raise _Refused(f"The learning rate must be above 0, not {command.lr:g}.")
             self._optimizer.peak = command.lr
-            self._explosion_watch.forget()
+            self._divergence.forget()
             self._note_steering(
                 command.request, "rate", f"rate {command.lr:.1e}".replace(".0e", "e").replace("e-0", "e-")
             )
@@ -563,8 +563,8 @@ class Training:
         self._emit_freezing(request)
 
     def _note_steering(self, request: int, kind: str, text: str) -> None:
-        self._emit(m.Steered(request, self.at.step, kind, text))
-        self._run.log("steered", step=self.at.step, what=kind, text=text)
+        self._emit(m.RunAdjusted(request, self.at.step, kind, text))
+        self._run.log("run_adjusted", step=self.at.step, what=kind, text=text)
 
     # --- checkpoints ------------------------------------------------------------------------------------------------
 
@@ -592,7 +592,7 @@ class Training:
             "frozen_hash": self._frozen_hash,
             "gathered": self._gathered.plain(),
             "best": self._best.plain(),
-            "losses": self._explosion_watch.plain(),
+            "losses": self._divergence.plain(),
             "seconds": self._seconds,
         }
         state = self.model.state_dict()
@@ -617,7 +617,7 @@ class Training:
         if self.at.phase >= len(self.phases):
             raise EngineError("The checkpoint is of a recipe with more phases than there are.")
         self._early_stop = plain["early_stop"]
-        self._explosion_watch.restore(plain["losses"])
+        self._divergence.restore(plain["losses"])
         self._seconds_before = plain["seconds"]
         state, kept = self.model.state_dict(), checkpoint.group("model")
         if any(name not in state or state[name].shape != value.shape for name, value in kept.items()):
@@ -649,7 +649,7 @@ class Training:
     def _seconds(self) -> float:
         return self._seconds_before + time.monotonic() - self._started
 
-    def _explosion(self) -> str:
+    def _divergence_sentence(self) -> str:
         name = self.phases[self.at.phase].name
         kept = (
             "The best weights before are kept."
@@ -657,7 +657,7 @@ class Training:
             else "The weights are what they were in the beginning."
         )
         return (
-            f"The loss exploded at step {self.at.step:,}: a learning rate of {rate(self._optimizer.peak)} is too high for the "
+            f"The loss diverged at step {self.at.step:,}: a learning rate of {rate(self._optimizer.peak)} is too high for the "
             f"phase “{name}”. {kept} Try {rate(self._lower_rate())}."
         )
 
@@ -693,8 +693,8 @@ class Training:
             self.usable = True
         self.model.eval()
         evaluation = None
-        judged = best is not None and bool(self._source.val_indices)
-        if best is not None and judged:
+        decisive = best is not None and bool(self._source.val_indices)
+        if best is not None and decisive:
             confusion = best.figures.confusion.tolist()
             calibration = best.figures.calibration
             evaluation = m.Evaluation(
@@ -711,7 +711,7 @@ class Training:
             reason=reason,
             message=message,
             best_epoch=best.epoch if best else 0,
-            best_accuracy=best.figures.accuracy if best and judged else math.nan,
+            best_accuracy=best.figures.accuracy if best and decisive else math.nan,
             steps=self.at.step,
             seconds=self._seconds,
             evaluation=evaluation,
@@ -746,7 +746,7 @@ class Training:
     # --- telling ----------------------------------------------------------------------------------------------------
 
     def _poll(self) -> None:
-        self._outlook.set_aside(self._poll_commands())
+        self._time_left.set_aside(self._poll_commands())
 
     def _emit_freezing(self, request: int) -> None:
         freezer = self.freezer
@@ -763,12 +763,12 @@ class Training:
     def _tell_steps(self) -> None:
         at = self.at
         epochs = self.phases[at.phase].epochs - at.epoch_in_phase - at.batch / self._steps_per_epoch
-        left = self._outlook.seconds_left(epochs)
-        self._explosion_watch.see(self._teller.tell(at.phase, at.epoch, left, self._optimizer.rates()))
+        left = self._time_left.seconds_left(epochs)
+        self._divergence.see(self._teller.tell(at.phase, at.epoch, left, self._optimizer.rates()))
 
-    def _new_outlook(self) -> None:
+    def _new_time_left(self) -> None:
         source = self._source
-        self._outlook.layers_changed(
+        self._time_left.layers_changed(
             self.at.phase, self.freezer.names(), len(source.train_indices), len(source.val_indices)
         )
 

@@ -113,7 +113,7 @@ def range_test(source: Source, recipe: Recipe, phase: int, tell: Callable[[float
     Args:
         source: see `source_for`.
         recipe: batch size, weight decay, smoothing of labels.
-        phase: index in `Recipe.phases`: what learns, and with which falloff. If it is not the first, the copy's head
+        phase: index in `Recipe.phases`: what learns, and with which layer decay. If it is not the first, the copy's head
             learns for a moment beforehand, as it will have by then.
         tell: takes each rate and smoothed loss.
 
@@ -125,10 +125,10 @@ def range_test(source: Source, recipe: Recipe, phase: int, tell: Callable[[float
     if len({source.images.samples[index].target for index in source.train_indices}) < 2:
         raise EngineError("There are not two classes with readable training images.")
     chosen = recipe.phases[phase]
-    twin = copy.deepcopy(source.model)
-    freezer = Freezer(twin, source.freezer.tree)
+    model_copy = copy.deepcopy(source.model)
+    freezer = Freezer(model_copy, source.freezer.tree)
     check_trainable(freezer.resolve(chosen.train))
-    copied = replace(source, model=twin, freezer=freezer)
+    copied = replace(source, model=model_copy, freezer=freezer)
     devices = [source.device] if source.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(recipe.seed)

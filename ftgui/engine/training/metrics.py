@@ -14,7 +14,7 @@ from ftgui.engine.training.calibration import Calibration, calibrate
 
 
 @dataclass(frozen=True)
-class Figures:
+class Metrics:
     """The outcome of an evaluation."""
 
     confusion: torch.Tensor
@@ -30,7 +30,7 @@ class Figures:
 
     @cached_property
     def calibration(self) -> Calibration:
-        """How to make the model as sure as it is right; computed when somebody asks."""
+        """How to calibrate the model; computed when somebody asks."""
         if self.known_calibration is not None:
             return self.known_calibration
         if self.logits is None or self.targets is None:
@@ -51,7 +51,7 @@ class Figures:
         return [hit / total if total else float("nan") for hit, total in zip(right, totals, strict=True)]
 
 
-class Gatherer:
+class MetricAccumulator:
     """Adds up batches; `figures` is the only device-to-host copy.
 
     Args:
@@ -76,13 +76,13 @@ class Gatherer:
         if self._kept is not None:
             self._kept.append((logits.detach().float(), targets))
 
-    def figures(self) -> Figures:
+    def figures(self) -> Metrics:
         confusion = self._counts.cpu().view(self._classes, self._classes)
         loss = float(self._loss) / self._samples if self._samples else float("nan")
         if not self._kept:
-            return Figures(confusion, loss)
+            return Metrics(confusion, loss)
         logits, targets = (torch.cat(parts) for parts in zip(*self._kept, strict=True))
-        return Figures(confusion, loss, logits, targets)
+        return Metrics(confusion, loss, logits, targets)
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """With `plain`, all that was gathered, for a checkpoint."""
@@ -99,15 +99,15 @@ class Gatherer:
         self._loss.copy_(tensors["loss"])
 
 
-def figures_for(epoch: int, judged: bool, figures: Figures) -> dict[str, Any]:
+def figures_for(epoch: int, validated: bool, figures: Metrics) -> dict[str, Any]:
     """What a finished model says of how good it is.
 
     Args:
         epoch: its weights are of.
-        judged: the figures are of validation images.
+        validated: the figures are of validation images.
         figures: with the confusion (K, K); of which three numbers a class are kept, because K may be thousands.
     """
-    if not judged or not math.isfinite(figures.accuracy):
+    if not validated or not math.isfinite(figures.accuracy):
         return {"val_accuracy": None, "epoch": epoch}
     confusion, calibration = figures.confusion, figures.calibration
     errors = (calibration.error_before, calibration.error_after)

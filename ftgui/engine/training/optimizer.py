@@ -20,7 +20,7 @@ class PhaseOptimizer:
 
     Args:
         freezer: of the model; says what learns.
-        phase: rate and falloff.
+        phase: rate and layer decay.
         training: weight decay and warm-up.
         device: where the model is.
         steps: of the whole phase, as planned.
@@ -29,13 +29,13 @@ class PhaseOptimizer:
     def __init__(self, freezer: Freezer, phase: Phase, training: Training, device: torch.device, steps: int) -> None:
         self.peak = phase.lr
         self._freezer = freezer
-        self._falloff = phase.falloff
+        self._layer_decay = phase.layer_decay
         self._training = training
         self._fused = True if device.type == "cuda" else None
         self._steps = steps
         self._factors: dict[str, float] = {}
         """By top row of the layer tree in which something learns: its share of the phase's rate."""
-        self._born: dict[str, int] = {}
+        self._started_at_step: dict[str, int] = {}
         """By parameter: the step of the phase at which it began to learn."""
         self._named: dict[int, str] = {}
         self._parameters_known: list[nn.Parameter] = []
@@ -44,17 +44,17 @@ class PhaseOptimizer:
     def _rebuild(self, step: int) -> None:
         learning = self._freezer.learning_by_stage()
         # Counted from the back: the last stage that learns has the phase's rate.
-        self._factors = {name: self._falloff**distance for distance, name in enumerate(reversed(list(learning)))}
+        self._factors = {name: self._layer_decay**distance for distance, name in enumerate(reversed(list(learning)))}
         names = [full for parameters in learning.values() for full, _ in parameters]
-        self._born = {full: self._born.get(full, step) for full in names}
+        self._started_at_step = {full: self._started_at_step.get(full, step) for full in names}
         members: dict[tuple[str, int, float], list[nn.Parameter]] = {}
         for name, parameters in learning.items():
             for full, parameter in parameters:
                 decay = self._training.weight_decay if parameter.ndim >= 2 else 0.0
-                members.setdefault((name, self._born[full], decay), []).append(parameter)
+                members.setdefault((name, self._started_at_step[full], decay), []).append(parameter)
         groups = [
-            {"params": parameters, "weight_decay": decay, "stage": name, "born": born}
-            for (name, born, decay), parameters in members.items()
+            {"params": parameters, "weight_decay": decay, "stage": name, "started_at_step": started}
+            for (name, started, decay), parameters in members.items()
         ]
         for parameter in self._parameters_known:
             if not parameter.requires_grad:
@@ -109,12 +109,12 @@ class PhaseOptimizer:
     def set_rates(self, step: int) -> None:
         """Give every group the rate of this step of the phase."""
         for group in self.adamw.param_groups:
-            group["lr"] = self._rate(self.peak * self._factors[group["stage"]], group["born"], step)
+            group["lr"] = self._rate(self.peak * self._factors[group["stage"]], group["started_at_step"], step)
 
-    def _rate(self, peak: float, born: int, step: int) -> float:
+    def _rate(self, peak: float, started: int, step: int) -> float:
         rate = learning_rate(peak, step, self._steps, self._training.warmup)
-        rising = round(self._steps * self._training.warmup) if born else 0
-        done = step - born
+        rising = round(self._steps * self._training.warmup) if started else 0
+        done = step - started
         return rate * (done + 1) / (rising + 1) if done < rising else rate
 
     def rates(self) -> list[GroupRate]:
@@ -142,12 +142,12 @@ class PhaseOptimizer:
 
     def plain(self) -> dict[str, object]:
         """Everything else: plain values."""
-        return {"peak": self.peak, "born": self._born}
+        return {"peak": self.peak, "born": self._started_at_step}
 
     def restore(self, plain: dict[str, object], tensors: dict[str, torch.Tensor]) -> None:
         """Continue from what `plain` and `tensors` gave; the freezer must say what it said then."""
         self.peak = float(plain["peak"])  # type: ignore[arg-type]
-        self._born = dict(plain["born"])  # type: ignore[call-overload]
+        self._started_at_step = dict(plain["born"])  # type: ignore[call-overload]
         self._rebuild(step=0)
         for parameter in self.parameters:
             prefix = self._named[id(parameter)] + "/"

@@ -14,7 +14,7 @@ from ftgui.protocol import messages as m
 MESSAGES_PER_SECOND = 15
 
 STEPS_PER_MESSAGE = 10
-"""At most: a loss that explodes is seen within so many steps also where steps are fast and watching is slow."""
+"""At most: divergence is seen within so many steps also where steps are fast and watching is slow."""
 
 
 @dataclass
@@ -28,7 +28,7 @@ class _Waiting:
     since: float = 0.0
 
 
-class StepTeller:
+class StepReporter:
     """Gathers steps and tells them at most 15 times a second.
 
     Args:
@@ -81,7 +81,7 @@ class StepTeller:
         losses = torch.stack(waiting.losses).float().tolist()
         accuracies = torch.stack(waiting.correct).float().tolist()
         self._emit(
-            m.Steps(
+            m.StepMetrics(
                 step=waiting.steps,
                 loss=losses,
                 accuracy=accuracies,

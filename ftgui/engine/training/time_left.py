@@ -8,14 +8,14 @@ from contextlib import contextmanager
 
 import msgspec
 
-from ftgui.protocol.messages import Price
+from ftgui.protocol.messages import CostEstimate
 from ftgui.protocol.recipe import Phase
 
-Estimate = Callable[[Phase, int, int], Price | None]
+Estimate = Callable[[Phase, int, int], CostEstimate | None]
 """What a phase is expected to cost, for so many training and validation images; None where nobody knows."""
 
 
-class Outlook:
+class TimeLeft:
     """Follows a run.
 
     Args:
@@ -43,9 +43,9 @@ class Outlook:
         """
         now = self._estimate(msgspec.structs.replace(self._phases[phase], train=layers), train, val)
         self._epoch = now.epoch_seconds if now else None
-        prices = [(later, self._estimate(later, train, val)) for later in self._phases[phase + 1 :]]
-        known = [price.prefix_seconds + later.epochs * price.epoch_seconds for later, price in prices if price]
-        self._later = sum(known) if len(known) == len(prices) else None
+        costs = [(later, self._estimate(later, train, val)) for later in self._phases[phase + 1 :]]
+        known = [cost.prefix_seconds + later.epochs * cost.epoch_seconds for later, cost in costs if cost]
+        self._later = sum(known) if len(known) == len(costs) else None
 
     def seconds_left(self, epochs: float) -> float:
         """Of the run, if no phase ends early; -1 while there is nothing to go by.

@@ -23,14 +23,14 @@ _SMOOTHING = 0.6
 """Weight of what was seen before."""
 
 
-class LearningMeter:
+class UpdateRatioMeter:
     """How much each layer learns: the norm of a step's update divided by the norm of the weights.
 
     It looks at single steps, at most 4 a second and never for more than 2 % of the time.
 
     Args:
         freezer: says what learns.
-        emit: takes `LayerLearning`.
+        emit: takes `UpdateRatios`.
     """
 
     def __init__(self, freezer: Freezer, emit: Emit) -> None:
@@ -80,7 +80,7 @@ class LearningMeter:
             relative = moved / size if size else 0.0
             old = self._smoothed.get(row, relative)
             self._smoothed[row] = _SMOOTHING * old + (1 - _SMOOTHING) * relative
-        self._emit(m.LayerLearning(step, list(self._rows), [self._smoothed[row] for row in self._rows]))
+        self._emit(m.UpdateRatios(step, list(self._rows), [self._smoothed[row] for row in self._rows]))
         now = time.monotonic()
         self._cost += now - started
         self._next = now + max(LEARNING_SECONDS, self._cost / LEARNING_SHARE)

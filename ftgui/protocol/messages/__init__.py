@@ -11,8 +11,8 @@ from ftgui.protocol.messages.base import (
     Message,
 )
 from ftgui.protocol.messages.example_sets import (
-    ExampleReady,
-    PrepareExample,
+    DownloadExampleSet,
+    ExampleSetReady,
 )
 from ftgui.protocol.messages.export import (
     EXPORT_KINDS,
@@ -21,29 +21,29 @@ from ftgui.protocol.messages.export import (
     ExportFinished,
 )
 from ftgui.protocol.messages.inference import (
+    AugmentedViews,
     EndFiles,
+    EvaluatedImages,
+    EvaluateImages,
     Explain,
     Explanation,
-    FindNearest,
-    Judge,
-    Judged,
-    Nearest,
-    Neighbor,
+    FindSimilar,
     Predict,
     PredictedFiles,
     PredictFiles,
     Prediction,
-    ShowViews,
-    Views,
+    PreviewAugmentation,
+    SimilarImage,
+    SimilarImages,
 )
 from ftgui.protocol.messages.model import (
-    UNTOUCHED,
-    AskPrice,
+    PRETRAINED_MODEL,
+    CostEstimate,
+    EstimateCost,
     FreezingChanged,
     LayerNode,
     LoadModel,
     ModelLoaded,
-    Price,
     SetTrainable,
 )
 from ftgui.protocol.messages.process import (
@@ -63,67 +63,70 @@ from ftgui.protocol.messages.training import (
     Continue,
     EpochFinished,
     Evaluation,
-    FindRate,
+    FindLearningRate,
     FinishPhase,
+    FrozenFeaturesCached,
     GroupRate,
-    LayerLearning,
+    LearningRateFound,
+    LearningRateTried,
     ModelSaved,
     Pause,
     Paused,
     PhaseFinished,
     PhaseStarted,
-    PrefixCached,
-    RateTested,
-    RateTestFinished,
     Resume,
     Resumed,
+    RunAdjusted,
     SaveModel,
-    Steered,
-    Steps,
+    StepMetrics,
     Train,
     TrainingFinished,
     TrainingStarted,
+    UpdateRatios,
 )
 
 __all__ = [
     "EXPORT_KINDS",
+    "PRETRAINED_MODEL",
     "PROTOCOL_VERSION",
-    "UNTOUCHED",
-    "AskPrice",
+    "AugmentedViews",
     "ChangeEarlyStop",
     "ChangeRate",
     "Command",
     "CommandFailed",
     "Configure",
     "Continue",
+    "CostEstimate",
     "Device",
+    "DownloadExampleSet",
     "EndFiles",
     "EpochFinished",
+    "EstimateCost",
+    "EvaluateImages",
+    "EvaluatedImages",
     "Evaluation",
     "Event",
-    "ExampleReady",
+    "ExampleSetReady",
     "Explain",
     "Explanation",
     "Export",
     "ExportFinished",
     "Exported",
-    "FindNearest",
-    "FindRate",
+    "FindLearningRate",
+    "FindSimilar",
     "FinishPhase",
     "FreezingChanged",
+    "FrozenFeaturesCached",
     "GroupRate",
     "Hello",
-    "Judge",
-    "Judged",
-    "LayerLearning",
     "LayerNode",
+    "LearningRateFound",
+    "LearningRateTried",
     "LoadModel",
     "Log",
     "Message",
     "ModelLoaded",
     "ModelSaved",
-    "Nearest",
-    "Neighbor",
     "Pause",
     "Paused",
     "PhaseFinished",
@@ -132,26 +135,23 @@ __all__ = [
     "PredictFiles",
     "PredictedFiles",
     "Prediction",
-    "PrefixCached",
-    "PrepareExample",
-    "Price",
+    "PreviewAugmentation",
     "Progress",
-    "RateTestFinished",
-    "RateTested",
     "Ready",
     "Resume",
     "Resumed",
+    "RunAdjusted",
     "SaveModel",
     "SetTrainable",
-    "ShowViews",
     "Shutdown",
-    "Steered",
-    "Steps",
+    "SimilarImage",
+    "SimilarImages",
+    "StepMetrics",
     "Stop",
     "Train",
     "TrainingFinished",
     "TrainingStarted",
-    "Views",
+    "UpdateRatios",
 ]
 
 Command = (
@@ -165,17 +165,17 @@ Command = (
     | ChangeRate
     | ChangeEarlyStop
     | FinishPhase
-    | FindRate
-    | Judge
-    | AskPrice
-    | ShowViews
-    | PrepareExample
+    | FindLearningRate
+    | EvaluateImages
+    | EstimateCost
+    | PreviewAugmentation
+    | DownloadExampleSet
     | Pause
     | Resume
     | Stop
     | Predict
     | Explain
-    | FindNearest
+    | FindSimilar
     | PredictFiles
     | EndFiles
     | Export
@@ -189,25 +189,25 @@ Event = (
     | Progress
     | TrainingStarted
     | PhaseStarted
-    | PrefixCached
-    | Steered
-    | Steps
-    | LayerLearning
+    | FrozenFeaturesCached
+    | RunAdjusted
+    | StepMetrics
+    | UpdateRatios
     | EpochFinished
     | PhaseFinished
     | Paused
     | Resumed
     | TrainingFinished
     | ModelSaved
-    | RateTested
-    | RateTestFinished
-    | Judged
-    | Price
-    | Views
-    | ExampleReady
+    | LearningRateTried
+    | LearningRateFound
+    | EvaluatedImages
+    | CostEstimate
+    | AugmentedViews
+    | ExampleSetReady
     | Prediction
     | Explanation
-    | Nearest
+    | SimilarImages
     | PredictedFiles
     | Exported
     | ExportFinished

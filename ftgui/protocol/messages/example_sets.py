@@ -5,8 +5,8 @@ from __future__ import annotations
 from ftgui.protocol.messages.base import Message
 
 
-class PrepareExample(Message, frozen=True):
-    """Have an example set on this computer, as a folder of class folders; answered by `ExampleReady` or `CommandFailed`.
+class DownloadExampleSet(Message, frozen=True):
+    """Have an example set on this computer, as a folder of class folders; answered by `ExampleSetReady` or `CommandFailed`.
 
     Meanwhile every other command is done as it comes, and `Stop` outside a training ends this.
     """
@@ -18,8 +18,8 @@ class PrepareExample(Message, frozen=True):
     """A folder to be made with one more copy; empty: none."""
 
 
-class ExampleReady(Message, frozen=True):
-    """Answer to `PrepareExample`."""
+class ExampleSetReady(Message, frozen=True):
+    """Answer to `DownloadExampleSet`."""
 
     request: int
     name: str

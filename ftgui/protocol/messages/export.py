@@ -5,7 +5,7 @@ from __future__ import annotations
 from ftgui.protocol.messages.base import Message
 
 EXPORT_KINDS = ("folder", "onnx", "torch", "script")
-"""What a model can be taken away as: a folder that timm loads; ONNX; a torch.export program; a script that repeats the run."""
+"""What a model can be exported as: a folder that timm loads; ONNX; a torch.export program; a script that repeats the run."""
 
 
 class Export(Message, frozen=True):

@@ -8,8 +8,8 @@ from ftgui.protocol.messages.base import Message
 from ftgui.protocol.recipe import Augmentation
 
 
-class Judge(Message, frozen=True):
-    """What does the model say of the images of a catalog? Answered by `Judged`, in portions."""
+class EvaluateImages(Message, frozen=True):
+    """What does the model say of the images of a catalog? Answered by `EvaluatedImages`, in portions."""
 
     request: int
     catalog: str
@@ -19,8 +19,8 @@ class Judge(Message, frozen=True):
     """Of the run whose model this is: all its answers are kept there too, as ``predictions.csv``; empty: not."""
 
 
-class ShowViews(Message, frozen=True):
-    """What will the model see of this image in training? Answered by `Views` or `CommandFailed`."""
+class PreviewAugmentation(Message, frozen=True):
+    """What will the model see of this image in training? Answered by `AugmentedViews` or `CommandFailed`."""
 
     request: int
     path: str
@@ -38,7 +38,7 @@ class Predict(Message, frozen=True):
     content: bytes = b""
     """The encoded image when there is no file (clipboard); `path` wins when both are given."""
     model: str = ""
-    """Empty: the present one, as it is at this moment. `UNTOUCHED`, or a finished model's folder."""
+    """Empty: the present one, as it is at this moment. `PRETRAINED_MODEL`, or a finished model's folder."""
 
 
 class Explain(Message, frozen=True):
@@ -53,8 +53,8 @@ class Explain(Message, frozen=True):
     """Name of a row of the layer tree; empty: the last one that has places."""
 
 
-class FindNearest(Message, frozen=True):
-    """Which training images are most like this one to the model? Answered by `Nearest` or `CommandFailed`."""
+class FindSimilar(Message, frozen=True):
+    """Which training images are most like this one to the model? Answered by `SimilarImages` or `CommandFailed`."""
 
     request: int
     catalog: str
@@ -80,7 +80,7 @@ class EndFiles(Message, frozen=True):
     """The person does not want the rest of `PredictFiles`; what was answered stays."""
 
 
-class Judged(Message, frozen=True):
+class EvaluatedImages(Message, frozen=True):
     """Some images, and what the model says of them."""
 
     request: int
@@ -99,8 +99,8 @@ class Judged(Message, frozen=True):
     """There are no more."""
 
 
-class Views(Message, frozen=True):
-    """Answer to `ShowViews`."""
+class AugmentedViews(Message, frozen=True):
+    """Answer to `PreviewAugmentation`."""
 
     request: int
     images: list[bytes]
@@ -143,7 +143,7 @@ class Explanation(Message, frozen=True):
     milliseconds: float
 
 
-class Neighbor(msgspec.Struct, frozen=True):
+class SimilarImage(msgspec.Struct, frozen=True):
     """A training image that is like another to the model."""
 
     path: str
@@ -153,11 +153,11 @@ class Neighbor(msgspec.Struct, frozen=True):
     """Cosine of the angle between what the head is given for the two, -1 to 1."""
 
 
-class Nearest(Message, frozen=True):
-    """Answer to `FindNearest`, most alike first."""
+class SimilarImages(Message, frozen=True):
+    """Answer to `FindSimilar`, most alike first."""
 
     request: int
-    neighbors: list[Neighbor]
+    neighbors: list[SimilarImage]
 
 
 class PredictedFiles(Message, frozen=True):

@@ -7,7 +7,7 @@ import msgspec
 from ftgui.protocol.messages.base import Message
 from ftgui.protocol.recipe import Backbone, Recipe
 
-UNTOUCHED = "untouched"
+PRETRAINED_MODEL = "untouched"
 """In place of a model's folder: the backbone as it came, with the classes its weights were made for."""
 
 
@@ -38,8 +38,8 @@ class SetTrainable(Message, frozen=True):
     layers: list[str]
 
 
-class AskPrice(Message, frozen=True):
-    """What would training these layers cost? Answered by `Price` or `CommandFailed`."""
+class EstimateCost(Message, frozen=True):
+    """What would training these layers cost? Answered by `CostEstimate` or `CommandFailed`."""
 
     request: int
     layers: list[str]
@@ -99,7 +99,7 @@ class FreezingChanged(Message, frozen=True):
     total_parameters: int
 
 
-class Price(Message, frozen=True):
+class CostEstimate(Message, frozen=True):
     """What training some layers costs on this device."""
 
     request: int

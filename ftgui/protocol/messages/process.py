@@ -25,7 +25,7 @@ class Configure(Message, frozen=True):
 
 
 class Stop(Message, frozen=True):
-    """Finish the present step, keep the best weights so far, end the run; or end a download or `PrepareExample`."""
+    """Finish the present step, keep the best weights so far, end the run; or end a download or `DownloadExampleSet`."""
 
 
 class Shutdown(Message, frozen=True):

@@ -36,27 +36,30 @@ class SaveModel(Message, frozen=True):
 
 
 class ChangeRate(Message, frozen=True):
-    """From the next step on, the present phase's peak rate; answered by `Steered`."""
+    """From the next step on, the present phase's peak rate; answered by `RunAdjusted`."""
 
     request: int
     lr: float
 
 
 class ChangeEarlyStop(Message, frozen=True):
-    """Epochs without a better score after which a phase ends, 0 = never; answered by `Steered`."""
+    """Epochs without a better score after which a phase ends, 0 = never; answered by `RunAdjusted`."""
 
     request: int
     epochs: int
 
 
 class FinishPhase(Message, frozen=True):
-    """End the present phase after the present step and go on with the next; answered by `Steered`."""
+    """End the present phase after the present step and go on with the next; answered by `RunAdjusted`."""
 
     request: int
 
 
-class FindRate(Message, frozen=True):
-    """Learning-rate range test of one phase on a copy of the model; reports `RateTested`, ends with `RateTestFinished`."""
+class FindLearningRate(Message, frozen=True):
+    """Learning-rate range test of one phase on a copy of the model.
+
+    Reports `LearningRateTried`, ends with `LearningRateFound`.
+    """
 
     request: int
     recipe: Recipe
@@ -100,7 +103,7 @@ class PhaseStarted(Message, frozen=True):
     frozen_hash: str
 
 
-class PrefixCached(Message, frozen=True):
+class FrozenFeaturesCached(Message, frozen=True):
     """How the frozen part is computed from now on."""
 
     phase: int
@@ -126,7 +129,7 @@ class GroupRate(msgspec.Struct, frozen=True):
     """After schedule and warm-up."""
 
 
-class Steered(Message, frozen=True):
+class RunAdjusted(Message, frozen=True):
     """Something changed the course of a run: a person, or the program in need."""
 
     request: int
@@ -140,7 +143,7 @@ class Steered(Message, frozen=True):
     """A few words for the plots' mark, e.g. ``"rate 3e-4"``."""
 
 
-class Steps(Message, frozen=True):
+class StepMetrics(Message, frozen=True):
     """Metrics of some consecutive optimizer steps; at most 15 of these messages a second."""
 
     step: list[int]
@@ -160,7 +163,7 @@ class Steps(Message, frozen=True):
     """At the last of these steps."""
 
 
-class LayerLearning(Message, frozen=True):
+class UpdateRatios(Message, frozen=True):
     """How much each layer moves; at most 4 times a second."""
 
     step: int
@@ -251,7 +254,7 @@ class ModelSaved(Message, frozen=True):
     folder: str
 
 
-class RateTested(Message, frozen=True):
+class LearningRateTried(Message, frozen=True):
     """One more step of a range test."""
 
     request: int
@@ -260,7 +263,7 @@ class RateTested(Message, frozen=True):
     """Smoothed."""
 
 
-class RateTestFinished(Message, frozen=True):
+class LearningRateFound(Message, frozen=True):
     request: int
     lr: list[float]
     loss: list[float]

@@ -96,7 +96,7 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def reliability_chart(bins: Sequence[Bin]) -> str:
-    """A bar per confidence: how often the model was right; the diagonal is a model that is as sure as it is right."""
+    """A bar per confidence: how often the model was right; the diagonal is a perfectly calibrated model."""
     side, left, bottom, top = 240, 44, 34, 8
 
     def x(share: float) -> float:

@@ -73,7 +73,7 @@ def page(facts: Facts, job: Job) -> str:
         _section("Classes", _classes(facts)),
         _section("What was taken for what", _confusion(facts)),
         _section("Worst errors", _errors(facts, job)),
-        _section("Is it as sure as it is right?", _calibration(facts)),
+        _section("Is it calibrated?", _calibration(facts)),
         _section("How it learned", _curves(facts.history)),
         _section("Recipe", _recipe(facts)),
         _section("Proof that frozen layers did not change", _proofs(facts.proofs)),
@@ -172,7 +172,7 @@ def _classes(facts: Facts) -> str:
             shares = (found.precision, found.recall, found.f1)
             row += ["–"] * 4 if at is None else [*(_bar(float(s[at])) for s in shares), f"{found.support[at]:,}"]
         rows.append(row)
-    header = ["Class", *splits, *(["precision", "recall", "F1", "judged"] if found is not None else [])]
+    header = ["Class", *splits, *(["precision", "recall", "F1", "evaluated"] if found is not None else [])]
     words = (
         "<p>Precision: of the images called so, the share that are. Recall: of those that are, the share called so. "
         "F1: the harmonic mean of both. Worst recall first.</p>"
@@ -266,8 +266,8 @@ def _curves(history: History | None) -> str:
     if history is None or not (history.steps or history.epochs):
         return "<p>No curves were kept.</p>"
     marks = [("phase", float(step), name) for step, name in history.phases]
-    steered = [("steering", float(step), text) for step, text in history.steered]
-    numbered = sorted(steered, key=lambda mark: mark[1])
+    run_adjusted = [("steering", float(step), text) for step, text in history.run_adjusted]
+    numbered = sorted(run_adjusted, key=lambda mark: mark[1])
     every = [*numbered, *marks]  # the steering marks' numbers are those of the list below
     parts = []
     for name, column, share in (("Loss", 1, False), ("Accuracy", 2, True), ("Learning rate", 3, False)):

@@ -53,7 +53,7 @@ class DataPage(QWidget):
     def __init__(self, workspace: Workspace, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._workspace = workspace
-        self._curation = workspace.curation
+        self._dataset_editor = workspace.dataset_editor
         self._theme = theme
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self._make_empty())
@@ -192,15 +192,15 @@ class DataPage(QWidget):
         workspace.catalog_changed.connect(self._catalog_changed)
         workspace.intensity.changed.connect(self._show_intensity)
         self._theme.changed.connect(self._recolor)
-        self.bar.changed.connect(self._workspace.collection.make_way)
+        self.bar.changed.connect(self._workspace.dataset.make_way)
         self.bar.changed.connect(self._browse)
         self.bar.size_chosen.connect(grid.set_size)
         self.classes.chosen.connect(self.bar.choose_class)
-        self.classes.renamed.connect(self._curation.rename_class)
-        self.classes.merged.connect(self._curation.rename_class)
+        self.classes.renamed.connect(self._dataset_editor.rename_class)
+        self.classes.merged.connect(self._dataset_editor.rename_class)
         self.classes.new_wanted.connect(self._new_class)
-        self.classes.images_dropped.connect(self._curation.relabel)
-        self.classes.files_dropped.connect(self._curation.add)
+        self.classes.images_dropped.connect(self._dataset_editor.relabel)
+        self.classes.files_dropped.connect(self._dataset_editor.add)
         self.problems.chosen.connect(self.bar.choose_kind)
         self.problems.file_chosen.connect(self._show_file)
         self.problems.read_otherwise.connect(workspace.read_otherwise)
@@ -276,7 +276,7 @@ class DataPage(QWidget):
 
     def _say_problems(self) -> str:
         contents = self._workspace.contents
-        if self._workspace.collection.scanning:
+        if self._workspace.dataset.scanning:
             return "Still looking for images…"
         if self._workspace.checking:
             return "Still checking the images…"
@@ -285,9 +285,9 @@ class DataPage(QWidget):
     def _whose_answers(self, contents: Contents) -> str:
         """The run whose model says what is mislabelled."""
         project = self._workspace.project
-        if project is None or not contents.judged_by:
+        if project is None or not contents.evaluated_by:
             return ""
-        return self._workspace.evaluation.named(project.runs_folder / contents.judged_by)
+        return self._workspace.evaluation.named(project.runs_folder / contents.evaluated_by)
 
     @Slot()
     def _browse(self) -> None:
@@ -332,7 +332,7 @@ class DataPage(QWidget):
     def _new_class(self) -> None:
         name, given = QInputDialog.getText(self, "New class", "Name of the new class:")
         if given and name.strip():
-            self._curation.create_class(name.strip())
+            self._dataset_editor.create_class(name.strip())
 
     @Slot()
     def _edit_split(self) -> None:
@@ -354,7 +354,7 @@ class DataPage(QWidget):
         if self._workspace.engine.busy:
             self._workspace.message.emit("warning", "A training is running; the split can be changed after it.")
             return
-        self._workspace.plan.split(splitting.val, splitting.test, splitting.seed, splitting.group_by)
+        self._workspace.recipe_editor.split(splitting.val, splitting.test, splitting.seed, splitting.group_by)
 
     @Slot()
     def _edit_intensity(self) -> None:
@@ -374,7 +374,7 @@ class DataPage(QWidget):
         if self._workspace.engine.busy:
             self._workspace.message.emit("warning", "A training is running; the range can be changed after it.")
             return
-        self._workspace.plan.read_with(setting)
+        self._workspace.recipe_editor.read_with(setting)
 
     @Slot()
     def _show_all(self) -> None:
@@ -391,7 +391,7 @@ class DataPage(QWidget):
         else:
             split = "train" if kind.action == EXCLUDE_TRAIN else ""
             ids = catalog.find(Query(kind=self.bar.kind, split=split, excluded=False))
-        self._curation.exclude(ids)
+        self._dataset_editor.exclude(ids)
 
 
 def _titled(text: str, right: QWidget) -> QHBoxLayout:

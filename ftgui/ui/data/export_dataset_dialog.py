@@ -30,7 +30,7 @@ class ExportDialog(QDialog):
     def __init__(self, catalog: Path, images: int, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("Export cleaned copy")
+        self.setWindowTitle("Export dataset")
         self.setMinimumWidth(460)
         self._catalog = catalog
         self._task: Task | None = None

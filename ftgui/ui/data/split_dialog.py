@@ -98,7 +98,7 @@ class SplitEditor(QDialog):
         self.val.setMinimum(1)
         self.seed = NumberBox(0, 999_999, whole=True)
         self.seed.show_number(splitting.seed)
-        self.seed.setAccessibleName("Draw number")
+        self.seed.setAccessibleName("Random seed")
         self.seed.setToolTip("Another number, another draw. The same number always gives the same split.")
         self.grouping = QComboBox()
         self.grouping.addItem("Every image for itself", "")
@@ -122,7 +122,7 @@ class SplitEditor(QDialog):
         form.addRow("Keep together", self.grouping)
         form.addRow("", self.pattern)
         form.addRow("", self.says)
-        form.addRow("Draw number", self.seed)
+        form.addRow("Random seed", self.seed)
         layout.addLayout(form)
         self.buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Apply | QDialogButtonBox.StandardButton.Close, self
@@ -133,7 +133,7 @@ class SplitEditor(QDialog):
         for changed in (self.val.valueChanged, self.test.valueChanged, self.grouping.activated):
             changed.connect(self._refresh)
         self.pattern.textChanged.connect(self._refresh)
-        self.seed.judged.connect(self._refresh)
+        self.seed.checked.connect(self._refresh)
         self._refresh()
 
     def splitting(self) -> Splitting:

@@ -12,7 +12,7 @@ from ftgui.protocol import messages as m
 from ftgui.ui.engine_client.worker import EngineWorker
 
 
-class ExampleOpener(QObject):
+class ExampleRequests(QObject):
     """Part of a `Workspace`.
 
     Args:
@@ -59,7 +59,7 @@ class ExampleOpener(QObject):
             return
         self._request, self._example, self._wanted = self._next_request(), example, True
         self.said.emit("info", f"Getting {example.title}. Everything else can be used meanwhile.")
-        self._send(m.PrepareExample(self._request, example.name))
+        self._send(m.DownloadExampleSet(self._request, example.name))
         self.progress.emit(
             "waiting for the engine", 0, 0
         )  # it may be busy with something else; even then one can cancel
@@ -70,7 +70,7 @@ class ExampleOpener(QObject):
 
     def failed(self, event: m.CommandFailed) -> bool:
         """Whether a failure is of the set that is on its way; it is forgotten then."""
-        ours = event.command == "PrepareExample" and event.request == self._request
+        ours = event.command == "DownloadExampleSet" and event.request == self._request
         if ours:
             self._forget()
         return ours
@@ -87,8 +87,8 @@ class ExampleOpener(QObject):
         if event.unit == "files":
             self.progress.emit(event.what, event.done, event.total)
 
-    @Slot(m.ExampleReady)
-    def _ready(self, event: m.ExampleReady) -> None:
+    @Slot(m.ExampleSetReady)
+    def _ready(self, event: m.ExampleSetReady) -> None:
         if event.request != self._request or self._example is None:
             return
         title = self._example.title

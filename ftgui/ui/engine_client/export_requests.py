@@ -11,7 +11,7 @@ from ftgui.protocol import messages as m
 from ftgui.ui.engine_client.worker import EngineWorker
 
 
-class TakingAway(QObject):
+class ExportRequests(QObject):
     """Part of a `Workspace`.
 
     Args:

@@ -11,7 +11,7 @@ from ftgui.protocol import messages as m
 from ftgui.ui.engine_client.worker import EngineWorker
 
 
-class Questions(QObject):
+class InferenceRequests(QObject):
     """Part of a `Workspace`. Of each kind only the latest question counts; late answers to earlier ones are dropped.
 
     Args:
@@ -28,8 +28,8 @@ class Questions(QObject):
     """What another model says; `Prediction.model` says which."""
     not_compared = Signal(str, str)
     """Which model, and why not."""
-    neighbors_found = Signal(m.Nearest)
-    no_neighbors = Signal(str)
+    similar_found = Signal(m.SimilarImages)
+    similar_failed = Signal(str)
     files_answered = Signal(m.PredictedFiles)
     files_failed = Signal(str)
 
@@ -64,7 +64,7 @@ class Questions(QObject):
             self.explained.emit(event)
 
     def compare(self, path: str, content: bytes, models: Sequence[str]) -> None:
-        """What do these other models say of an image? Each `UNTOUCHED` or a finished model's folder."""
+        """What do these other models say of an image? Each `PRETRAINED_MODEL` or a finished model's folder."""
         self._compared.clear()
         for model in models:
             request = self._next_request()
@@ -76,15 +76,15 @@ class Questions(QObject):
         if self._compared.pop(event.request, None) is not None:
             self.compared.emit(event)
 
-    def find_nearest(self, catalog: Path, path: str, content: bytes, count: int) -> None:
+    def find_similar(self, catalog: Path, path: str, content: bytes, count: int) -> None:
         """Which training images are like it?"""
         self._nearest_request = self._next_request()
-        self._send(m.FindNearest(self._nearest_request, str(catalog), path, content, count))
+        self._send(m.FindSimilar(self._nearest_request, str(catalog), path, content, count))
 
-    @Slot(m.Nearest)
-    def _nearest(self, event: m.Nearest) -> None:
+    @Slot(m.SimilarImages)
+    def _nearest(self, event: m.SimilarImages) -> None:
         if event.request == self._nearest_request:
-            self.neighbors_found.emit(event)
+            self.similar_found.emit(event)
 
     # --- many files -------------------------------------------------------------------------------------------------
 
@@ -121,9 +121,9 @@ class Questions(QObject):
         if event.command == "Explain":
             if event.request == self._explain_request:
                 self.not_explained.emit(event.message)
-        elif event.command == "FindNearest":
+        elif event.command == "FindSimilar":
             if event.request == self._nearest_request:
-                self.no_neighbors.emit(event.message)
+                self.similar_failed.emit(event.message)
         elif event.command == "PredictFiles":
             if event.request == self._files_request:
                 self._files_request = 0
@@ -140,7 +140,7 @@ class Questions(QObject):
         if self._explain_request:
             self.not_explained.emit(why)
         if self._nearest_request:
-            self.no_neighbors.emit(why)
+            self.similar_failed.emit(why)
         if self._files_request:
             self.files_failed.emit(why)
         for model in self._compared.values():

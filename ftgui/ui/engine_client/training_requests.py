@@ -13,7 +13,7 @@ from ftgui.protocol.recipe import Recipe
 from ftgui.ui.engine_client.worker import EngineWorker
 
 
-class Steering(QObject):
+class TrainingRequests(QObject):
     """Part of a `Workspace`.
 
     Args:
@@ -22,20 +22,20 @@ class Steering(QObject):
         next_request: gives a new request number.
     """
 
-    prefix_cached = Signal(m.PrefixCached)
-    steered = Signal(m.Steered)
+    features_cached = Signal(m.FrozenFeaturesCached)
+    run_adjusted = Signal(m.RunAdjusted)
     refused = Signal(int)
     """A change of the run, by its request number: the engine would not do it, and said why."""
-    learning = Signal(m.LayerLearning)
-    price_known = Signal(m.Price)
+    learning = Signal(m.UpdateRatios)
+    cost_estimated = Signal(m.CostEstimate)
     """Only the answer to the latest question."""
-    price_refused = Signal()
+    cost_refused = Signal()
     """The same."""
-    rate_tested = Signal(m.RateTested)
-    rate_test_finished = Signal(m.RateTestFinished)
+    learning_rate_tried = Signal(m.LearningRateTried)
+    learning_rate_found = Signal(m.LearningRateFound)
     rate_test_failed = Signal(str)
-    judged = Signal(m.Judged)
-    not_judged = Signal()
+    evaluated = Signal(m.EvaluatedImages)
+    evaluation_failed = Signal()
     """The images that were asked about last will not be evaluated; the status line says why."""
     """What the model says of some images; at the end one with `over`."""
 
@@ -45,21 +45,21 @@ class Steering(QObject):
         super().__init__(parent)
         self._send = send
         self._next_request = next_request
-        self._price_request = 0
+        self._cost_request = 0
         self._test_request = 0
-        self._judge_request = 0
+        self._evaluation_request = 0
         self._ending_test = False
-        worker.prefix_cached.connect(self.prefix_cached)
-        worker.steered.connect(self.steered)
-        worker.layer_learning.connect(self.learning)
-        worker.priced.connect(self._priced)
-        worker.rate_tested.connect(self._rate_tested)
-        worker.rate_test_finished.connect(self._rate_test_finished)
-        worker.judged.connect(self._judged)
+        worker.features_cached.connect(self.features_cached)
+        worker.run_adjusted.connect(self.run_adjusted)
+        worker.update_ratios.connect(self.learning)
+        worker.cost_estimated.connect(self._cost_estimated)
+        worker.learning_rate_tried.connect(self._learning_rate_tried)
+        worker.learning_rate_found.connect(self._learning_rate_found)
+        worker.evaluated.connect(self._evaluated)
 
     # --- in a run ---------------------------------------------------------------------------------------------------
 
-    # Each returns its request number; `steered` or `refused` follows.
+    # Each returns its request number; `run_adjusted` or `refused` follows.
 
     def change_rate(self, lr: float) -> int:
         """The running phase's peak rate, from the next step on."""
@@ -79,34 +79,34 @@ class Steering(QObject):
 
     # --- before one -------------------------------------------------------------------------------------------------
 
-    def ask_price(self, layers: list[str], recipe: Recipe, train_samples: int, val_samples: int) -> None:
-        """Answered by `price_known`."""
-        self._price_request = self._next_request()
-        self._send(m.AskPrice(self._price_request, layers, recipe, train_samples, val_samples))
+    def estimate_cost(self, layers: list[str], recipe: Recipe, train_samples: int, val_samples: int) -> None:
+        """Answered by `cost_estimated`."""
+        self._cost_request = self._next_request()
+        self._send(m.EstimateCost(self._cost_request, layers, recipe, train_samples, val_samples))
 
-    @Slot(m.Price)
-    def _priced(self, event: m.Price) -> None:
-        if event.request == self._price_request:
-            self.price_known.emit(event)
+    @Slot(m.CostEstimate)
+    def _cost_estimated(self, event: m.CostEstimate) -> None:
+        if event.request == self._cost_request:
+            self.cost_estimated.emit(event)
 
-    def find_rate(self, recipe: Recipe, catalog: Path, phase: int) -> None:
-        """Range test of a phase, by its index in `Recipe.phases`; `rate_tested` comes again and again, then
-        `rate_test_finished` or `rate_test_failed`."""
+    def find_learning_rate(self, recipe: Recipe, catalog: Path, phase: int) -> None:
+        """Range test of a phase, by its index in `Recipe.phases`; `learning_rate_tried` comes again and again, then
+        `learning_rate_found` or `rate_test_failed`."""
         self._test_request = self._next_request()
         self._ending_test = False
-        self._send(m.FindRate(self._test_request, recipe, str(catalog), phase))
+        self._send(m.FindLearningRate(self._test_request, recipe, str(catalog), phase))
 
-    def judge(self, command: m.Judge) -> None:
-        """Ask about many images (the request's number is given here); `judged` comes again and again, the last time with
+    def evaluate(self, command: m.EvaluateImages) -> None:
+        """Ask about many images (the request's number is given here); `evaluated` comes again and again, the last time with
         `over`."""
-        self._judge_request = self._next_request()
+        self._evaluation_request = self._next_request()
         self._ending_test = False
-        self._send(msgspec.structs.replace(command, request=self._judge_request))
+        self._send(msgspec.structs.replace(command, request=self._evaluation_request))
 
     @property
-    def judging(self) -> bool:
+    def evaluating(self) -> bool:
         """Every image is being asked about."""
-        return bool(self._judge_request)
+        return bool(self._evaluation_request)
 
     @property
     def testing(self) -> bool:
@@ -119,41 +119,41 @@ class Steering(QObject):
             self.stop_side_work()
 
     def stop_side_work(self) -> None:
-        """End a range test or the judging of all images, if it runs: something else is wanted of the engine."""
-        if (self._test_request or self._judge_request) and not self._ending_test:
+        """End a range test or the evaluation of all images, if it runs: something else is wanted of the engine."""
+        if (self._test_request or self._evaluation_request) and not self._ending_test:
             self._ending_test = True  # a second Stop could meet the training that begins after the test
             self._send(m.Stop())
 
-    def forget_judging(self) -> None:
+    def forget_evaluation(self) -> None:
         """What still comes is of another dataset."""
-        if self._judge_request:
+        if self._evaluation_request:
             self.stop_side_work()
-            self._judge_request = 0
+            self._evaluation_request = 0
 
-    @Slot(m.Judged)
-    def _judged(self, event: m.Judged) -> None:
-        if event.request == self._judge_request:
+    @Slot(m.EvaluatedImages)
+    def _evaluated(self, event: m.EvaluatedImages) -> None:
+        if event.request == self._evaluation_request:
             if event.over:
-                self._judge_request = 0
-            self.judged.emit(event)
+                self._evaluation_request = 0
+            self.evaluated.emit(event)
 
-    @Slot(m.RateTested)
-    def _rate_tested(self, event: m.RateTested) -> None:
+    @Slot(m.LearningRateTried)
+    def _learning_rate_tried(self, event: m.LearningRateTried) -> None:
         if event.request == self._test_request:
-            self.rate_tested.emit(event)
+            self.learning_rate_tried.emit(event)
 
-    @Slot(m.RateTestFinished)
-    def _rate_test_finished(self, event: m.RateTestFinished) -> None:
+    @Slot(m.LearningRateFound)
+    def _learning_rate_found(self, event: m.LearningRateFound) -> None:
         if event.request == self._test_request:
             self._test_request = 0
-            self.rate_test_finished.emit(event)
+            self.learning_rate_found.emit(event)
 
     def engine_gone(self) -> None:
         """Nothing that was asked will be answered."""
-        self._price_request = 0
-        if self._judge_request:
-            self._judge_request = 0
-            self.not_judged.emit()
+        self._cost_request = 0
+        if self._evaluation_request:
+            self._evaluation_request = 0
+            self.evaluation_failed.emit()
         if self._test_request:
             self._test_request = 0
             self.rate_test_failed.emit("The engine ended before the test did.")
@@ -164,15 +164,15 @@ class Steering(QObject):
         Returns:
             whether that was for this object to know, and nobody else needs to be told.
         """
-        if event.command == "FindRate" and event.request == self._test_request:
+        if event.command == "FindLearningRate" and event.request == self._test_request:
             self._test_request = 0
             self.rate_test_failed.emit(event.message)
             return True
-        if event.command == "Judge" and event.request == self._judge_request:
-            self._judge_request = 0
-            self.not_judged.emit()
+        if event.command == "EvaluateImages" and event.request == self._evaluation_request:
+            self._evaluation_request = 0
+            self.evaluation_failed.emit()
         if event.command in ("ChangeRate", "ChangeEarlyStop", "FinishPhase"):
             self.refused.emit(event.request)
-        if event.command == "AskPrice" and event.request == self._price_request:
-            self.price_refused.emit()
-        return event.command == "AskPrice"
+        if event.command == "EstimateCost" and event.request == self._cost_request:
+            self.cost_refused.emit()
+        return event.command == "EstimateCost"

@@ -83,25 +83,25 @@ class EngineWorker(QObject):
     progress = Signal(m.Progress)
     training_started = Signal(m.TrainingStarted)
     phase_started = Signal(m.PhaseStarted)
-    steps = Signal(m.Steps)
+    steps = Signal(m.StepMetrics)
     epoch_finished = Signal(m.EpochFinished)
     phase_finished = Signal(m.PhaseFinished)
     paused = Signal(m.Paused)
     resumed = Signal(m.Resumed)
     training_finished = Signal(m.TrainingFinished)
     model_saved = Signal(m.ModelSaved)
-    prefix_cached = Signal(m.PrefixCached)
-    steered = Signal(m.Steered)
-    layer_learning = Signal(m.LayerLearning)
-    rate_tested = Signal(m.RateTested)
-    rate_test_finished = Signal(m.RateTestFinished)
-    judged = Signal(m.Judged)
-    priced = Signal(m.Price)
-    views = Signal(m.Views)
-    example_ready = Signal(m.ExampleReady)
+    features_cached = Signal(m.FrozenFeaturesCached)
+    run_adjusted = Signal(m.RunAdjusted)
+    update_ratios = Signal(m.UpdateRatios)
+    learning_rate_tried = Signal(m.LearningRateTried)
+    learning_rate_found = Signal(m.LearningRateFound)
+    evaluated = Signal(m.EvaluatedImages)
+    cost_estimated = Signal(m.CostEstimate)
+    views = Signal(m.AugmentedViews)
+    example_ready = Signal(m.ExampleSetReady)
     predicted = Signal(m.Prediction)
     explained = Signal(m.Explanation)
-    nearest = Signal(m.Nearest)
+    nearest = Signal(m.SimilarImages)
     predicted_files = Signal(m.PredictedFiles)
     exported = Signal(m.Exported)
     export_finished = Signal(m.ExportFinished)
@@ -130,25 +130,25 @@ class EngineWorker(QObject):
             m.Progress: self.progress,
             m.TrainingStarted: self.training_started,
             m.PhaseStarted: self.phase_started,
-            m.Steps: self.steps,
+            m.StepMetrics: self.steps,
             m.EpochFinished: self.epoch_finished,
             m.PhaseFinished: self.phase_finished,
             m.Paused: self.paused,
             m.Resumed: self.resumed,
             m.TrainingFinished: self.training_finished,
             m.ModelSaved: self.model_saved,
-            m.PrefixCached: self.prefix_cached,
-            m.Steered: self.steered,
-            m.LayerLearning: self.layer_learning,
-            m.RateTested: self.rate_tested,
-            m.RateTestFinished: self.rate_test_finished,
-            m.Judged: self.judged,
-            m.Price: self.priced,
-            m.Views: self.views,
-            m.ExampleReady: self.example_ready,
+            m.FrozenFeaturesCached: self.features_cached,
+            m.RunAdjusted: self.run_adjusted,
+            m.UpdateRatios: self.update_ratios,
+            m.LearningRateTried: self.learning_rate_tried,
+            m.LearningRateFound: self.learning_rate_found,
+            m.EvaluatedImages: self.evaluated,
+            m.CostEstimate: self.cost_estimated,
+            m.AugmentedViews: self.views,
+            m.ExampleSetReady: self.example_ready,
             m.Prediction: self.predicted,
             m.Explanation: self.explained,
-            m.Nearest: self.nearest,
+            m.SimilarImages: self.nearest,
             m.PredictedFiles: self.predicted_files,
             m.Exported: self.exported,
             m.ExportFinished: self.export_finished,

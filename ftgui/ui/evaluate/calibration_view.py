@@ -18,7 +18,7 @@ from ftgui.ui.toolkit.theme import Theme
 _TEACHES_CALIBRATION = (
     "Each bar holds the answers of about the same probability. Its height is how many of them are right; a faint one stands "
     "on few answers. On the dashed line "
-    "the model is exactly as sure as it is right; below it, it is too sure. The temperature, one number fitted on the "
+    "the model is perfectly calibrated; below it, it is overconfident. The temperature, one number fitted on the "
     "validation images after training, has brought the bars as near to the line as one number can."
 )
 _TEACHES_THRESHOLD = (
@@ -105,7 +105,7 @@ class ConfidenceView(QWidget):
         self.reliability.addItem(self._bars)
         self.reliability.addItem(self._ideal)
         self.reliability.scene().sigMouseClicked.connect(self._clicked)
-        layout.addWidget(label("Is it as sure as it is right?", "title"))
+        layout.addWidget(label("Is it calibrated?", "title"))
         layout.addWidget(self.calibration)
         layout.addWidget(self.reliability, 1)
 

@@ -28,7 +28,7 @@ from ftgui.data.metrics import accuracy, calibration_error, class_figures, confu
 from ftgui.ui.evaluate.class_metrics_table import NAME, SUPPORT, ClassFiguresModel, ShareBars
 from ftgui.ui.evaluate.confusion_view import MatrixView
 from ftgui.ui.images.image_browser import ImageBrowser
-from ftgui.ui.project.evaluation import Shown
+from ftgui.ui.project.evaluation import EvaluationResult
 from ftgui.ui.project.workspace import Workspace
 from ftgui.ui.toolkit.basics import Card, Tabs, button, elided_pair, heading, label
 from ftgui.ui.toolkit.plain_text import as_plain
@@ -54,12 +54,12 @@ class EvaluatePage(QWidget):
     """Figures at the left, the images they are about at the right.
 
     Args:
-        workspace: whose model is judged.
+        workspace: whose model is evaluated.
         theme: for colours.
     """
 
     folder_wanted = Signal()
-    """Judge another folder."""
+    """Evaluate on another folder."""
     train_wanted = Signal()
     why_wanted = Signal(object)
     """Path of an image: show what speaks for the answer."""
@@ -98,14 +98,14 @@ class EvaluatePage(QWidget):
         self.headline = heading(wrap=True)
         self.which = QComboBox()
         self.which.addItems(list(_SPLITS))
-        self.which.setAccessibleName("Which images are judged")
+        self.which.setAccessibleName("Which images are evaluated")
         self.which.setToolTip(
             "Validation images chose the best weights, so their accuracy is a little too good.\n"
             "Test images were never used for anything: their figure is the honest one."
         )
         self.folder = button("Other folder…", _FOLDER_TIP)
         self.look = button(
-            "Look at the images", "Let the model look at every image, so that each figure leads to its images"
+            "Evaluate images", "Let the model look at every image, so that each figure leads to its images"
         )
         self.train = button(
             "Train again", "Train with the labels as they are now: put mistakes right, then see what it is worth"
@@ -127,7 +127,7 @@ class EvaluatePage(QWidget):
             (
                 ("Matrix", "What is taken for what"),
                 ("Classes", "Precision, recall and F1 of every class"),
-                ("Confidence", "Whether it is as sure as it is right, and when it should rather not answer"),
+                ("Confidence", "Whether it is calibrated, and when it should rather not answer"),
             )
         )
         card.body.addWidget(self.views)
@@ -205,7 +205,7 @@ class EvaluatePage(QWidget):
     def _make_images(self) -> QWidget:
         self.browser = ImageBrowser(self._workspace, self._theme)
         self.shown = label("", "title", wrap=True)
-        self.all_errors = button("All mistakes", "Show every image that the model gets wrong, the surest first")
+        self.all_errors = button("All mistakes", "Show every image that the model gets wrong, most confident first")
         row = QHBoxLayout()
         row.addWidget(self.shown, 1)
         row.addWidget(self.all_errors)
@@ -273,7 +273,7 @@ class EvaluatePage(QWidget):
 
     @Slot()
     def _set_changed(self) -> None:
-        """Other images are judged."""
+        """Other images are evaluated."""
         evaluation = self._evaluation
         self.browser.show_catalog(evaluation.catalog, editable=evaluation.folder is None)
         while self.which.count() > len(_SPLITS):
@@ -310,7 +310,7 @@ class EvaluatePage(QWidget):
     def _show_none(self) -> None:
         folder, split = self._evaluation.folder, self._evaluation.split
         self._show_pairs(None)
-        if self._workspace.steering.judging:
+        if self._workspace.training_requests.evaluating:
             self.headline.setText("The model is looking at the images")
             self.detail.setText("The figures come as soon as it has seen them.")
             self.empty_text.setText("…")
@@ -323,9 +323,7 @@ class EvaluatePage(QWidget):
             name = next(name for name, its in _SPLITS.items() if its == split).lower()
             name = "image" if not split else name
             self.detail.setText(f"The model has not looked at any {name} yet, or there are none.")
-            self.empty_text.setText(
-                "“Look at the images” lets it. How many there are for what is set on the Data page."
-            )
+            self.empty_text.setText("“Evaluate images” does it. How many there are for what is set on the Data page.")
         else:
             self.headline.setText("Nothing to evaluate yet")
             self.detail.setText(
@@ -336,7 +334,7 @@ class EvaluatePage(QWidget):
                 "and the images of every mistake, ready to be relabelled."
             )
 
-    def _show_headline(self, shown: Shown) -> None:
+    def _show_headline(self, shown: EvaluationResult) -> None:
         total = int(shown.confusion.sum())
         share = accuracy(shown.confusion)
         right = round(share * total)
@@ -363,7 +361,7 @@ class EvaluatePage(QWidget):
             parts.append(f"loss {shown.loss:.3f}")
         self.detail.setText(" · ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts))
 
-    def _show_pairs(self, shown: Shown | None) -> None:
+    def _show_pairs(self, shown: EvaluationResult | None) -> None:
         while (item := self.pairs.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
@@ -413,11 +411,11 @@ class EvaluatePage(QWidget):
 
     @Slot()
     def _show_buttons(self) -> None:
-        why = self._evaluation.not_now_because()
+        why = self._evaluation.why_not_now()
         shown = self._evaluation.shown
         missing = shown is None or shown.answers is None or shown.answers.unanswered > 0
         self.look.setVisible(missing and self._evaluation.folder is None and self._workspace.model_is_trained)
-        self.look.setEnabled(not why and not self._workspace.steering.judging)
+        self.look.setEnabled(not why and not self._workspace.training_requests.evaluating)
         self.folder.setEnabled(not why)
         self.folder.setToolTip(why or _FOLDER_TIP)
         self.train.setVisible(shown is not None)
@@ -428,8 +426,8 @@ class EvaluatePage(QWidget):
 
     @Slot()
     def show_errors(self) -> None:
-        """Every mistake, the surest first."""
-        self._ask(Query(correct=False, order="confidence", descending=True), "Mistakes, the surest first")
+        """Every mistake, most confident first."""
+        self._ask(Query(correct=False, order="confidence", descending=True), "Mistakes, most confident first")
         self.matrix.setCurrentIndex(QModelIndex())
 
     @Slot(str, str)
@@ -465,7 +463,7 @@ class EvaluatePage(QWidget):
 
     @Slot(float)
     def _threshold_chosen(self, threshold: float) -> None:
-        self._workspace.plan.change("", "threshold", threshold)
+        self._workspace.recipe_editor.change("", "threshold", threshold)
 
     def _ask(self, query: Query, title: str) -> None:
         self._asked, self._title = query, title
@@ -482,7 +480,7 @@ class EvaluatePage(QWidget):
         self.shown.setText(f"{self._title} · {plural(count, 'image')}")
         unseen = shown is not None and shown.answers is None
         self.browser.nothing.setText(
-            "The model has not looked at single images yet: press “Look at the images”." if unseen else "None."
+            "Single images have not been evaluated yet: press “Evaluate images”." if unseen else "None."
         )
 
     @Slot(int)

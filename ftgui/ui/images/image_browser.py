@@ -42,7 +42,7 @@ class ImageBrowser(QWidget):
     def __init__(self, workspace: Workspace, theme: Theme) -> None:
         super().__init__()
         self._workspace = workspace
-        self._curation = workspace.curation
+        self._dataset_editor = workspace.dataset_editor
         self._pool = QThreadPool(self)
         self._pool.setMaxThreadCount(1)
         self._trash_pool = QThreadPool(self)
@@ -269,27 +269,27 @@ class ImageBrowser(QWidget):
 
     @Slot(str)
     def _relabel(self, class_name: str) -> None:
-        self._curation.relabel(self.chosen(), class_name)
+        self._dataset_editor.relabel(self.chosen(), class_name)
 
     @Slot()
     def _relabel_to_new(self) -> None:
         name, given = QInputDialog.getText(self, "New class", f"Class of {plural(len(self.chosen()), 'image')}:")
         if given and name.strip():
-            self._curation.relabel(self.chosen(), name.strip())
+            self._dataset_editor.relabel(self.chosen(), name.strip())
 
     @Slot(bool)
     def _exclude(self, excluded: bool) -> None:
-        self._curation.exclude(self.chosen(), excluded)
+        self._dataset_editor.exclude(self.chosen(), excluded)
 
     @Slot()
     def _toggle_excluded(self) -> None:
         chosen = self.chosen()
         if self._catalog is not None and chosen:
-            self._curation.exclude(chosen, not all(row.excluded for row in self._catalog.rows(chosen)))
+            self._dataset_editor.exclude(chosen, not all(row.excluded for row in self._catalog.rows(chosen)))
 
     @Slot(str)
     def _move(self, split: str) -> None:
-        self._curation.move(self.chosen(), split)
+        self._dataset_editor.move(self.chosen(), split)
 
     @Slot()
     def _edit_menu(self) -> None:
@@ -326,7 +326,7 @@ class ImageBrowser(QWidget):
             self._workspace.message.emit(
                 "error", f"{plural(len(left), 'file')} could not be moved to the trash, e.g. {left[0]}."
             )
-        self._workspace.collection.rescan()
+        self._workspace.dataset.rescan()
 
 
 def _move_to_trash(root: Path, paths: list[str], _job: Job) -> list[str]:

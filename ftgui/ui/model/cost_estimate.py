@@ -13,7 +13,7 @@ WAIT_MILLISECONDS = 50
 """Gathers changes that come together, e.g. a tick and what the engine calls it."""
 
 
-class Pricing(QObject):
+class CostEstimator(QObject):
     """One per window.
 
     Args:
@@ -21,9 +21,9 @@ class Pricing(QObject):
     """
 
     known = Signal(object)
-    """A `Price`, or None when there is none: no data, nothing ticked, or the engine refused."""
+    """A `CostEstimate`, or None when there is none: no data, nothing ticked, or the engine refused."""
     measuring = Signal()
-    """The first price of a model takes a moment."""
+    """The first cost of a model takes a moment."""
     withheld = Signal(str)
     """Measuring this model ended the engine once, so it is not done by itself: a sentence. `measure_anyway` does it."""
 
@@ -33,11 +33,11 @@ class Pricing(QObject):
         self._asked: object = None
         """What the latest question was about; None: there is none."""
         self._measured = 0
-        """The model of which a price was told; of others it can't be told while they train."""
+        """The model of which a cost was told; of others it can't be told while they train."""
         self._guard = CrashGuard()
         self._training = False
-        self._priced_rows: list[int] = []
-        """What learned when the shown price was told, however it is called."""
+        self._costed_rows: list[int] = []
+        """What learned when the shown cost was told, however it is called."""
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(WAIT_MILLISECONDS)
@@ -53,8 +53,8 @@ class Pricing(QObject):
             signal.connect(self._something_changed)
         # Later, so that what it says comes after the general sentence about an engine that ended.
         workspace.engine_changed.connect(self._engine_changed, Qt.ConnectionType.QueuedConnection)
-        workspace.steering.price_known.connect(self._known)
-        workspace.steering.price_refused.connect(self._refused)
+        workspace.training_requests.cost_estimated.connect(self._known)
+        workspace.training_requests.cost_refused.connect(self._refused)
 
     @Slot()
     def _something_changed(self) -> None:
@@ -70,8 +70,8 @@ class Pricing(QObject):
         elif workspace.engine.kind is EngineKind.READY:
             self._ask_about(workspace.ticks)
         elif workspace.engine.kind is EngineKind.TRAINING and workspace.freezing is not None:
-            # Ticks steer a training, so their price counts there too, if the engine has measured what it trains.
-            same = self._rows() == self._priced_rows
+            # Ticks steer a training, so their cost counts there too, if the engine has measured what it trains.
+            same = self._rows() == self._costed_rows
             if workspace.model.request == self._measured and not same:
                 self._ask_about(workspace.freezing.layers)
 
@@ -99,7 +99,7 @@ class Pricing(QObject):
                 return
             self._guard.begins(self._subject())
             self.measuring.emit()
-        workspace.steering.ask_price(layers, recipe, train, val)
+        workspace.training_requests.estimate_cost(layers, recipe, train, val)
 
     def _subject(self) -> str:
         """What is measured: a model on a device."""
@@ -135,17 +135,17 @@ class Pricing(QObject):
         known = self._workspace.freezing or self._workspace.model
         return known.trainable if known else []
 
-    @Slot(m.Price)
-    def _known(self, price: m.Price) -> None:
+    @Slot(m.CostEstimate)
+    def _known(self, cost: m.CostEstimate) -> None:
         self._guard.over()
         if self._asked is not None and self._workspace.model is not None:
             self._measured = self._workspace.model.request
-            self._priced_rows = self._rows()
-            self.known.emit(price)
+            self._costed_rows = self._rows()
+            self.known.emit(cost)
 
     @Slot()
     def _refused(self) -> None:
         self._guard.over()
-        self._priced_rows = []
+        self._costed_rows = []
         # What was asked is kept, so that it is not asked again until something changes.
         self.known.emit(None)

@@ -37,7 +37,7 @@ _PRESETS_TIP = (
     "Last stage + head: the late features adapt too; usually best.\n"
     "Everything: for many images that look unlike photographs."
 )
-_PRICE_TIP = (
+_COST_TIP = (
     "What training the ticked layers costs: an estimate, from a look at how long each layer takes on this device.\n"
     "Per epoch: all training images forwards and backwards, all validation images forwards.\n"
     "Memory: at the peak, of the engine; on a GPU, of the device.\n"
@@ -186,11 +186,11 @@ class LayerPanel(Card):
         self.counts.setTextFormat(Qt.TextFormat.RichText)
         self.note = label("", "error", wrap=True)
         self.proof = label("", wrap=True)
-        self.price = label("", "muted")
-        self.price.setAccessibleName("What these ticks cost")
-        self.price.setFixedHeight(self.price.fontMetrics().height() + 2)  # also when empty, or the tree would jump
-        self.price.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        for widget in (self.counts, self.note, self.price, self.proof):
+        self.cost = label("", "muted")
+        self.cost.setAccessibleName("What these ticks cost")
+        self.cost.setFixedHeight(self.cost.fontMetrics().height() + 2)  # also when empty, or the tree would jump
+        self.cost.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        for widget in (self.counts, self.note, self.cost, self.proof):
             self.body.addWidget(widget)
         self._parameters = (0, 0)
         """That learn, as the engine counted them on the model itself; all."""
@@ -241,7 +241,7 @@ class LayerPanel(Card):
 
     def show_whose(self, index: int, name: str, training: bool) -> None:
         """Whose layers these are: the selected phase's, or the running training's."""
-        self.whose.set_full("ticked learns now" if training else f"phase {index + 1}: ticked learns")
+        self.whose.set_full("trainable layers now" if training else f"phase {index + 1}: trainable layers")
         self.whose.setToolTip(
             "What the running training changes at this moment. Ticks steer it from the next step on; the recipe stays."
             if training
@@ -253,8 +253,8 @@ class LayerPanel(Card):
         self._proof = (unchanged, fingerprint)
         self._show_counts()
 
-    @Slot(m.LayerLearning)
-    def show_learning(self, event: m.LayerLearning) -> None:
+    @Slot(m.UpdateRatios)
+    def show_learning(self, event: m.UpdateRatios) -> None:
         """How much the layers move, in a training."""
         self._keep_learning(live=True)
         self.model.show_learning(event.rows, event.relative)
@@ -272,32 +272,32 @@ class LayerPanel(Card):
             self.tree.viewport().update()
 
     @Slot(object)
-    def show_price(self, price: m.Price | None) -> None:
+    def show_cost(self, cost: m.CostEstimate | None) -> None:
         """What training the ticked layers costs; None: not known."""
-        if price is None:
-            self.price.clear()
-            self.price.setToolTip("")
+        if cost is None:
+            self.cost.clear()
+            self.cost.setToolTip("")
             return
-        once = f" · {duration(price.prefix_seconds)} once" if price.prefix_seconds else ""
-        self.price.setText(f"≈ {duration(price.epoch_seconds)} per epoch{once} · {size(price.memory)}")
+        once = f" · {duration(cost.prefix_seconds)} once" if cost.prefix_seconds else ""
+        self.cost.setText(f"≈ {duration(cost.epoch_seconds)} per epoch{once} · {size(cost.memory)}")
         whole = (
-            f"The whole run: {duration(price.run_seconds)}, if no phase ends early.\n" if price.run_seconds > 0 else ""
+            f"The whole run: {duration(cost.run_seconds)}, if no phase ends early.\n" if cost.run_seconds > 0 else ""
         )
-        long = price.run_seconds > LONG_SECONDS
-        self.price.setStyleSheet(f"color: {self._theme.colors.warning}" if long else "")
-        self.price.setToolTip(whole + _PRICE_TIP + (_CACHED_TIP if price.cached else _UNCACHED_TIP))
+        long = cost.run_seconds > LONG_SECONDS
+        self.cost.setStyleSheet(f"color: {self._theme.colors.warning}" if long else "")
+        self.cost.setToolTip(whole + _COST_TIP + (_CACHED_TIP if cost.cached else _UNCACHED_TIP))
 
     @Slot(str)
     def show_withheld(self, why: str) -> None:
         """It is not measured unless the person wants it."""
-        self.price.setText('It ended the engine once. <a href="measure">Measure anyway</a>')
-        self.price.setToolTip(why)
+        self.cost.setText('It ended the engine once. <a href="measure">Measure anyway</a>')
+        self.cost.setToolTip(why)
 
     @Slot()
     def show_measuring(self) -> None:
         """The answer takes a moment, because the model is looked at for the first time."""
-        self.price.setText("measuring what an epoch costs…")
-        self.price.setToolTip("The model runs for a moment on this device, to see how long each layer takes.")
+        self.cost.setText("measuring what an epoch costs…")
+        self.cost.setToolTip("The model runs for a moment on this device, to see how long each layer takes.")
 
     @Slot()
     def _show_counts(self) -> None:

@@ -15,7 +15,7 @@ from ftgui.protocol.messages import LayerNode, ModelLoaded
 Index = QModelIndex | QPersistentModelIndex
 
 LAYER, OUTPUT, PARAMETERS, LEARNING = range(4)
-_HEADERS = ("Layer", "Output", "Params", "Learning")
+_HEADERS = ("Layer", "Output", "Params", "Update / weight")
 
 MOVES = Qt.ItemDataRole.UserRole + 1
 """Share of its weights by which a row moves per step, of the column `LEARNING`; None where nothing is known."""

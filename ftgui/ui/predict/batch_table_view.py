@@ -79,12 +79,12 @@ class FilesView(Card):
         self.save.clicked.connect(self._choose_file)
         self.back.clicked.connect(self.closed)
         self.table.activated.connect(self._activated)
-        workspace.questions.files_answered.connect(self._answered)
-        workspace.questions.files_failed.connect(self._failed)
+        workspace.inference_requests.files_answered.connect(self._answered)
+        workspace.inference_requests.files_failed.connect(self._failed)
 
     def look_at(self, paths: list[Path]) -> None:
         """Ask about these files and all images in these folders and archives."""
-        if self._workspace.questions.looking_at_files or self._opening is not None:
+        if self._workspace.inference_requests.looking_at_files or self._opening is not None:
             self._workspace.message.emit("warning", "Other files are still being looked at; stop that first.")
             return
         self.answers.clear()
@@ -114,7 +114,7 @@ class FilesView(Card):
             self._ask(paths)
 
     def _ask(self, paths: list[Path]) -> None:
-        self._workspace.questions.look_at_files(paths, self._table_file, self._workspace.recipe.threshold)
+        self._workspace.inference_requests.look_at_files(paths, self._table_file, self._workspace.recipe.threshold)
 
     @Slot(object, object)
     def _unpacking(self, done: int, total: int) -> None:
@@ -125,7 +125,7 @@ class FilesView(Card):
     @Slot()
     def _stop(self) -> None:
         if self._opening is None:
-            self._workspace.questions.stop_files()
+            self._workspace.inference_requests.stop_files()
             return
         self._opening.cancel()
         self._opening = None

@@ -30,7 +30,7 @@ class OtherModels(QScrollArea):
     """
 
     wanted = Signal(list)
-    """These models should be asked, `UNTOUCHED` or folders."""
+    """These models should be asked, `PRETRAINED_MODEL` or folders."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ class OtherModels(QScrollArea):
             bars.clear()
         self.before_trouble.clear()
         self.earlier_trouble.clear()
-        self.wanted.emit([m.UNTOUCHED, *([self.earlier.currentData()] if self.earlier.currentData() else [])])
+        self.wanted.emit([m.PRETRAINED_MODEL, *([self.earlier.currentData()] if self.earlier.currentData() else [])])
 
     def show_now(self, prediction: m.Prediction | None) -> None:
         """What the present model says."""
@@ -100,7 +100,7 @@ class OtherModels(QScrollArea):
     @Slot(m.Prediction)
     def show_answer(self, prediction: m.Prediction) -> None:
         """What another one says."""
-        if prediction.model == m.UNTOUCHED:
+        if prediction.model == m.PRETRAINED_MODEL:
             self.before_title.setText(f"Before training: {prediction.title}")
             self.before.show_prediction(prediction)
         elif prediction.model == self.earlier.currentData():
@@ -109,7 +109,7 @@ class OtherModels(QScrollArea):
     @Slot(str, str)
     def show_trouble(self, model: str, why: str) -> None:
         """Why one says nothing."""
-        (self.before_trouble if model == m.UNTOUCHED else self.earlier_trouble).setText(why)
+        (self.before_trouble if model == m.PRETRAINED_MODEL else self.earlier_trouble).setText(why)
 
     @Slot()
     def _earlier_chosen(self) -> None:

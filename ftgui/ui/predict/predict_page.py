@@ -29,8 +29,8 @@ from ftgui.runs.run_folders import finished_runs, run_number
 from ftgui.ui.predict.batch_table_view import FilesView
 from ftgui.ui.predict.history_strip import AnswerStrip
 from ftgui.ui.predict.other_models import OtherModels
-from ftgui.ui.predict.saliency_view import HeatPicture
-from ftgui.ui.predict.similar_images import Neighbors
+from ftgui.ui.predict.saliency_view import SaliencyView
+from ftgui.ui.predict.similar_images import SimilarImagesList
 from ftgui.ui.project.workspace import Asked, Workspace, is_text
 from ftgui.ui.toolkit import icons
 from ftgui.ui.toolkit.background_task import Task
@@ -138,7 +138,7 @@ class PredictPage(QWidget):
 
     def _make_left(self) -> QWidget:
         left = Card()
-        self.picture = HeatPicture()
+        self.picture = SaliencyView()
         self.name = ElidedLabel()
         self.name.setObjectName("muted")
         self.why = QToolButton()
@@ -178,8 +178,8 @@ class PredictPage(QWidget):
         self.views = Tabs(
             (
                 ("Answer", "What the model says"),
-                ("Before and after", "What the untouched model says of it, and earlier runs"),
-                ("Alike", "Which training images are like it to the model: what it learned from"),
+                ("Compare models", "What the untouched model says of it, and earlier runs"),
+                ("Similar", "Which training images are like it to the model: what it learned from"),
             )
         )
         right.body.addWidget(self.views)
@@ -201,9 +201,9 @@ class PredictPage(QWidget):
         self.caution = label("", wrap=True)
         self.bars = ProbabilityBars(self._theme, choosable=True)
         self.timing = label("", "muted", wrap=True)
-        self.should = QPushButton("It should be…")
+        self.should = QPushButton("Correct label…")
         self.should.setObjectName("secondary")
-        self.should.setAccessibleName("It should be another class")
+        self.should.setAccessibleName("Correct its label")
         self.should.setToolTip(
             "Say what it really is. The image goes into the project under that class (a copy, if it is from elsewhere),\n"
             "so that the next training learns from it. Ctrl+Z undoes it."
@@ -224,25 +224,25 @@ class PredictPage(QWidget):
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
         self.similar_words = label("", "muted", wrap=True)
-        self.neighbors = Neighbors()
+        self.neighbors = SimilarImagesList()
         layout.addWidget(self.similar_words)
         layout.addWidget(self.neighbors, 1)
         return page
 
     def _connect(self) -> None:
-        workspace, questions = self._workspace, self._workspace.questions
+        workspace, questions = self._workspace, self._workspace.inference_requests
         workspace.asked.connect(self._asked)
         workspace.answered.connect(self._answered)
         workspace.not_answered.connect(self._not_answered)
         workspace.project_changed.connect(self._project_changed)
         workspace.model_changed.connect(self._model_changed)
-        workspace.curation.taught.connect(self._taught)
+        workspace.dataset_editor.taught.connect(self._taught)
         questions.explained.connect(self._explained)
         questions.not_explained.connect(self._not_explained)
         questions.compared.connect(self.others.show_answer)
         questions.not_compared.connect(self.others.show_trouble)
-        questions.neighbors_found.connect(self._neighbors_found)
-        questions.no_neighbors.connect(self._no_neighbors)
+        questions.similar_found.connect(self._neighbors_found)
+        questions.similar_failed.connect(self._no_neighbors)
         self.others.wanted.connect(self._compare)
         self.neighbors.look_wanted.connect(workspace.ask)
         self.views.chosen.connect(self.show_view)
@@ -307,7 +307,7 @@ class PredictPage(QWidget):
         self.bars.clear()
         self.layer.set_full("")
         self.should.setEnabled(False)
-        self._workspace.questions.forget_image()
+        self._workspace.inference_requests.forget_image()
         self.picture.show_heat(None)
         self.others.clear()
         self.neighbors.forget()
@@ -430,7 +430,7 @@ class PredictPage(QWidget):
     def _explain(self) -> None:
         asked = self._asked_now
         if asked is not None and self._answer is not None:
-            self._workspace.questions.explain(asked.path, asked.content, self._class_name, self._layer)
+            self._workspace.inference_requests.explain(asked.path, asked.content, self._class_name, self._layer)
 
     @Slot(m.Explanation)
     def _explained(self, event: m.Explanation) -> None:
@@ -470,7 +470,7 @@ class PredictPage(QWidget):
             self.neighbors.forget()
             self.similar_words.setText("Looking at the training images…")
             catalog = self._workspace.project.catalog_path
-            self._workspace.questions.find_nearest(catalog, asked.path, asked.content, NEIGHBORS)
+            self._workspace.inference_requests.find_similar(catalog, asked.path, asked.content, NEIGHBORS)
 
     def _runs(self) -> list[tuple[str, Path]]:
         """Those with a model, newest first, without the present one."""
@@ -485,10 +485,10 @@ class PredictPage(QWidget):
     def _compare(self, models: list[str]) -> None:
         asked = self._asked_now
         if asked is not None:
-            self._workspace.questions.compare(asked.path, asked.content, models)
+            self._workspace.inference_requests.compare(asked.path, asked.content, models)
 
-    @Slot(m.Nearest)
-    def _neighbors_found(self, event: m.Nearest) -> None:
+    @Slot(m.SimilarImages)
+    def _neighbors_found(self, event: m.SimilarImages) -> None:
         catalog = self._workspace.catalog
         if catalog is None or self.pages.currentIndex() != SIMILAR:
             return
@@ -524,7 +524,7 @@ class PredictPage(QWidget):
         if asked is None:
             return
         source: Path | bytes = Path(asked.path) if asked.path else asked.content
-        self._workspace.curation.should_be(source, class_name)
+        self._workspace.dataset_editor.should_be(source, class_name)
 
     @Slot(str)
     def _taught(self, class_name: str) -> None:

@@ -19,7 +19,7 @@ _STOPS = (
 """Value -> RGB: dark to light all the way, so that it also reads without colour (after matplotlib's "inferno")."""
 
 
-class HeatPicture(QWidget):
+class SaliencyView(QWidget):
     """Scales its picture to the room there is, never up beyond twice its own size."""
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ _SIDE = 84
 """Pixels, of a picture."""
 
 
-class Neighbors(ThumbnailItems):
+class SimilarImagesList(ThumbnailItems):
     """The training images most like an image, most alike first."""
 
     look_wanted = Signal(Path)
@@ -28,7 +28,7 @@ class Neighbors(ThumbnailItems):
         self.setAccessibleName("Training images most like this one")
         self.itemActivated.connect(self._activated)
 
-    def show_neighbors(self, root: Path, event: m.Nearest) -> None:
+    def show_neighbors(self, root: Path, event: m.SimilarImages) -> None:
         """Other ones."""
         self.forget()
         for neighbor in event.neighbors:

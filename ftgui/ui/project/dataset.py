@@ -16,7 +16,7 @@ from PySide6.QtCore import QFileSystemWatcher, QObject, QThreadPool, QTimer, Sig
 from ftgui.base.job import Job
 from ftgui.data.catalog.catalog import Catalog
 from ftgui.data.catalog.errors import CatalogDamaged, CatalogError, as_catalog_error, set_aside
-from ftgui.data.catalog.records import Contents, Judgement
+from ftgui.data.catalog.records import Contents, ImageAnswer
 from ftgui.data.checks.duplicates import find_lookalikes
 from ftgui.data.checks.image_check import look_through
 from ftgui.data.moved_dataset import MovedProject, find_moved, project_of_gone, require_same
@@ -85,7 +85,7 @@ class Wish:
     """Ask whether a dataset that has no project yet is one that was moved."""
 
 
-class Collection(QObject):
+class OpenDataset(QObject):
     """At most one dataset is open.
 
     Args:
@@ -398,7 +398,7 @@ class Collection(QObject):
         elif sender is self._scan and self._opening is None:
             self.progress.emit(self._what, min(done, self._total or done), self._total)
         elif sender is self._check and not self._opening and not self._scan:
-            self.progress.emit("checking images" if total else "looking for doubles", done, total)
+            self.progress.emit("checking images" if total else "looking for duplicates", done, total)
         if sender in (self._scan, self._check) and not self._refresh_timer.isActive():
             self._refresh_timer.start()
 
@@ -529,18 +529,18 @@ class Collection(QObject):
         except sqlite3.Error as error:
             self.went_wrong.emit(f"What the model says could not be saved: {error}.")
 
-    def forget_judged(self, by: str) -> None:
+    def forget_answers(self, by: str) -> None:
         """What a model said earlier no longer counts; what comes next is said by that run's."""
         if self.catalog is not None and not self.look_only:
             with self._said():
-                self.catalog.forget_judged(by)
+                self.catalog.forget_answers(by)
             self.refresh()
 
-    def record_judged(self, said: Iterable[Judgement]) -> None:
+    def record_answers(self, said: Iterable[ImageAnswer]) -> None:
         """What the model says of some images."""
         if self.catalog is not None and not self.look_only:
             with self._said():
-                self.catalog.record_judged(said)
+                self.catalog.record_answers(said)
             if not self._refresh_timer.isActive():
                 self._refresh_timer.start()
 

@@ -24,7 +24,7 @@ from ftgui.data.catalog.split import Splitting
 from ftgui.data.images.decoding import ImageError
 from ftgui.protocol.recipe import Recipe
 from ftgui.ui.project.access import LOOK_ONLY
-from ftgui.ui.project.dataset import Collection
+from ftgui.ui.project.dataset import OpenDataset
 from ftgui.ui.project.undo_catalog import EditCatalog, Step, bring_into_step
 from ftgui.ui.toolkit.background_task import Task
 
@@ -52,7 +52,7 @@ class _Divided:
     """As they were."""
 
 
-class Curation(QObject):
+class DatasetEditor(QObject):
     """Edits the catalog that `collection` has open.
 
     Args:
@@ -72,9 +72,9 @@ class Curation(QObject):
     progress = Signal(str, object, object)
     """What is going on, done, total; an empty text: nothing any more."""
 
-    def __init__(self, collection: Collection, undo_stack: QUndoStack, parent: QObject | None = None) -> None:
+    def __init__(self, collection: OpenDataset, undo_stack: QUndoStack, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._collection = collection
+        self._dataset = collection
         self._undo_stack = undo_stack
         self._former: dict[Splitting, Values] = {}
         self._dividing: Task | None = None
@@ -120,7 +120,7 @@ class Curation(QObject):
 
     def add(self, files: Sequence[Path], class_name: str) -> None:
         """Take images from elsewhere into a class, by reference; in the background, for there may be thousands."""
-        project = self._collection.project
+        project = self._dataset.project
         if project is None or not files or not self._may_edit():
             return
         self._adding = Task(partial(_add, project.catalog_path, list(files), class_name), self)
@@ -141,15 +141,15 @@ class Curation(QObject):
     def _adding_over(self) -> None:
         if self.sender() is self._adding:
             self._adding = None
-            if not self._collection.working:
+            if not self._dataset.working:
                 self.progress.emit("", 0, 0)
 
     @Slot(object)
     def _added(self, outcome: _Added) -> None:
-        catalog, refused = self._collection.catalog, outcome.refused
+        catalog, refused = self._dataset.catalog, outcome.refused
         if catalog is not None and catalog.path == outcome.catalog_path and outcome.ids:
             # Of another dataset than is open by now they are in its catalog, but no step of this one.
-            self._collection.added()
+            self._dataset.added()
             words = f"Add {plural(len(outcome.ids), 'image')} to {outcome.class_name}"
             self._did(words, partial(self._remove, catalog, outcome.ids))
             if catalog.id_of(reference(self._taught, catalog.root)) in outcome.ids:
@@ -164,7 +164,7 @@ class Curation(QObject):
         """An image that the model was asked about belongs to this class: one of the dataset is relabelled, any other copied
         into the project, so that it stays, and added. `taught` follows.
         """
-        catalog, project = self._collection.catalog, self._collection.project
+        catalog, project = self._dataset.catalog, self._dataset.project
         if catalog is None or project is None or not self._may_edit():
             return
         if isinstance(source, Path):
@@ -188,12 +188,12 @@ class Curation(QObject):
 
     def _remove(self, catalog: Catalog, ids: Ids) -> Step:
         removed = edits.remove_images(catalog, ids)
-        self._collection.edited()
+        self._dataset.edited()
         return partial(self._put_back, catalog, ids, removed)
 
     def _put_back(self, catalog: Catalog, ids: Ids, removed: edits.Removed) -> Step:
         edits.put_back(catalog, removed)
-        self._collection.added()
+        self._dataset.added()
         return partial(self._remove, catalog, ids)
 
     # --- classes ----------------------------------------------------------------------------------------------------
@@ -204,7 +204,7 @@ class Curation(QObject):
 
     def rename_class(self, old: str, new: str) -> None:
         """If there is a class `new` already, the two become one."""
-        contents = self._collection.contents
+        contents = self._dataset.contents
         new = new.strip()
         if contents is None or not new or new == old:
             return
@@ -222,8 +222,8 @@ class Curation(QObject):
     def split_as(self, splitting: Splitting) -> None:
         """Bring the catalog to what the recipe says, if it says something new; in the background, for it is about every image.
         Back at an earlier one, images are where they were then."""
-        catalog = self._collection.catalog
-        if catalog is None or self._collection.look_only or self._collection.scanning:
+        catalog = self._dataset.catalog
+        if catalog is None or self._dataset.look_only or self._dataset.scanning:
             return
         self._split_wanted = (catalog.path, splitting)
         before = catalog.splitting
@@ -239,11 +239,11 @@ class Curation(QObject):
     @Slot(object)
     def _divided(self, outcome: _Divided) -> None:
         self._dividing = None
-        catalog = self._collection.catalog
+        catalog = self._dataset.catalog
         if catalog is not None and catalog.path == outcome.catalog_path:
             self._former.pop(outcome.now, None)
             self._former[outcome.before] = outcome.splits
-            self._collection.edited()
+            self._dataset.edited()
         self.dividing_changed.emit()
         if catalog is not None and self._split_wanted is not None:
             path, newest = self._split_wanted
@@ -263,9 +263,9 @@ class Curation(QObject):
     # --- doing it ---------------------------------------------------------------------------------------------------
 
     def _may_edit(self) -> bool:
-        if self._collection.look_only:
+        if self._dataset.look_only:
             self.said.emit("warning", LOOK_ONLY)
-        return not self._collection.look_only
+        return not self._dataset.look_only
 
     def _edit_images(self, ids: Ids, words: Callable[[str], str], do: Callable[[Catalog], Values]) -> None:
         """Told by how many images really change; where none does, there is nothing to undo.
@@ -285,7 +285,7 @@ class Curation(QObject):
             do: returns what it replaced.
             done: says what was done; called only for edits of images, of which there may be none to change.
         """
-        catalog = self._collection.catalog
+        catalog = self._dataset.catalog
         if catalog is None or not self._may_edit():
             return
         replaced = Values()
@@ -295,7 +295,7 @@ class Curation(QObject):
 
             def step() -> Step:
                 before = edits.write(catalog, values)
-                self._collection.edited()
+                self._dataset.edited()
                 return back(before)
 
             return step
@@ -303,7 +303,7 @@ class Curation(QObject):
         def first() -> Step:
             nonlocal replaced
             replaced = do(catalog)
-            self._collection.edited()
+            self._dataset.edited()
             return back(replaced)
 
         undo = self._try(words, first)
@@ -327,7 +327,7 @@ class Curation(QObject):
     def _failed(self, words: str, error: sqlite3.Error) -> None:
         log.warning("edit failed", exc_info=error)
         if is_damage(error):
-            self._collection.trouble(error)
+            self._dataset.trouble(error)
         elif "locked" in str(error):
             why = "The project is being written to by another program, or by the search for images. Try again in a moment."
             self.said.emit("error", f"“{words}” was not done. {why}")
@@ -373,7 +373,7 @@ def _add(catalog_path: Path, files: list[Path], class_name: str, job: Job) -> _A
     try:
         with Catalog(catalog_path) as catalog:
             ids, refused = edits.add_images(catalog, files, class_name, job)
-    except sqlite3.Error as error:  # as in `Curation._try`
+    except sqlite3.Error as error:  # as in `DatasetEditor._try`
         log.warning("adding images failed", exc_info=error)
         raise CatalogError(f"“Add images” could not be saved: {error}.") from error
     return _Added(catalog_path, class_name, ids, refused)

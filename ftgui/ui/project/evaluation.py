@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MOST_JUDGED = 3000
+EVALUATED_AT_ONCE = 3000
 """Images that the model looks at by itself after a training; of more only when it is asked to: on a CPU it takes a minute."""
 
 
 @dataclass(frozen=True)
-class Shown:
+class EvaluationResult:
     """The figures there are to show now."""
 
     class_names: list[str]
@@ -63,7 +63,7 @@ class Evaluation(QObject):
     changed = Signal()
     """`shown`, or why there is nothing."""
     set_changed = Signal()
-    """Other images are judged: another folder, or the dataset again."""
+    """Other images are evaluated: another folder, or the dataset again."""
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__(workspace)
@@ -73,10 +73,10 @@ class Evaluation(QObject):
         self._opening: Task | None = None
         self._wanted: list[str] | None = None
         """Splits to look at as soon as the engine is ready; empty: all; None: nothing is wanted."""
-        self._judging_folder = False
+        self._evaluating_folder = False
         self._ended: tuple[Path, m.Evaluation | None] | None = None
         """The run that ended last in this window, and its figures; the disk may not have taken them."""
-        self.shown: Shown | None = None
+        self.shown: EvaluationResult | None = None
         self.split = "val"
         """Whose figures are shown; empty: of all images."""
         self.folder: Folder | None = None
@@ -84,8 +84,8 @@ class Evaluation(QObject):
         """Whose model the answers in the open dataset's catalog are of."""
         workspace.project_changed.connect(self._project_changed)
         workspace.catalog_changed.connect(self.count)
-        workspace.steering.judged.connect(self._judged)
-        workspace.steering.not_judged.connect(self._not_judged)
+        workspace.training_requests.evaluated.connect(self._evaluated)
+        workspace.training_requests.evaluation_failed.connect(self._evaluation_failed)
         workspace.training_event.connect(self._training_event)
         workspace.model_changed.connect(self._model_changed)
 
@@ -93,7 +93,7 @@ class Evaluation(QObject):
 
     @property
     def catalog(self) -> Catalog | None:
-        """Of the images that are judged; on the main thread only."""
+        """Of the images that are evaluated; on the main thread only."""
         return self.folder.catalog if self.folder else self._workspace.catalog
 
     def choose_split(self, split: str) -> None:
@@ -138,11 +138,11 @@ class Evaluation(QObject):
         if self.folder is None:
             self.run = project.runs_folder / run if project and run else None
         if len(answers.labels):
-            self._show(Shown(answers.class_names, answers.confusion(), answers))
+            self._show(EvaluationResult(answers.class_names, answers.confusion(), answers))
         else:
             self._show(self._at_the_end_of_the_run() if self.folder is None else None)
 
-    def _at_the_end_of_the_run(self) -> Shown | None:
+    def _at_the_end_of_the_run(self) -> EvaluationResult | None:
         """The run's own figures, where its model has not looked at single images yet."""
         run = self._workspace.model_run
         evaluation = self.figures_of(run) if run and self.split == "val" else None
@@ -150,7 +150,7 @@ class Evaluation(QObject):
             return None
         self.run = run
         confusion = np.array(evaluation.confusion, np.int64)
-        return Shown(evaluation.class_names, confusion, None, evaluation.loss)
+        return EvaluationResult(evaluation.class_names, confusion, None, evaluation.loss)
 
     def figures_of(self, run: Path) -> m.Evaluation | None:
         """That a run ended with."""
@@ -164,7 +164,7 @@ class Evaluation(QObject):
             self._ended = (Path(event.run_folder), event.evaluation)
             self.count()
 
-    def _show(self, shown: Shown | None) -> None:
+    def _show(self, shown: EvaluationResult | None) -> None:
         self.shown = shown
         self.changed.emit()
 
@@ -173,7 +173,7 @@ class Evaluation(QObject):
         self._wanted = None
         self.split = "val"
         self._leave_folder()
-        self._workspace.steering.forget_judging()
+        self._workspace.training_requests.forget_evaluation()
         self.set_changed.emit()
         self.count()
 
@@ -187,9 +187,9 @@ class Evaluation(QObject):
     # --- another folder ---------------------------------------------------------------------------------------------
 
     def open_folder(self, path: Path) -> None:
-        """Judge the model on a folder of labelled images, or an archive of one: nothing of it is learned."""
-        project, why = self._workspace.project, self.not_now_because()
-        if not why and self._workspace.steering.judging:
+        """Evaluate the model on a folder of labelled images, or an archive of one: nothing of it is learned."""
+        project, why = self._workspace.project, self.why_not_now()
+        if not why and self._workspace.training_requests.evaluating:
             why = "The model is still looking at other images; wait until it has seen them."
         if project is None or why:
             self._workspace.message.emit("warning", why or "Open a dataset first.")
@@ -214,7 +214,7 @@ class Evaluation(QObject):
             return
         self._opening = None
         self._workspace.side_work_over()
-        if self._workspace.steering.judging or self.not_now_because():
+        if self._workspace.training_requests.evaluating or self.why_not_now():
             self._workspace.message.emit("warning", "The model is busy with something else by now; try again after it.")
             return
         path, catalog_path, classes = outcome
@@ -227,33 +227,33 @@ class Evaluation(QObject):
             return
         self._leave_folder()
         self.folder = Folder(path, Catalog(catalog_path))
-        self.folder.catalog.forget_judged()
+        self.folder.catalog.forget_answers()
         self.set_changed.emit()
         self.count()
-        self._judging_folder = True
-        self._workspace.steering.judge(m.Judge(0, str(catalog_path)))
+        self._evaluating_folder = True
+        self._workspace.training_requests.evaluate(m.EvaluateImages(0, str(catalog_path)))
 
     def _leave_folder(self) -> None:
         if self._opening is not None:
             self._opening.cancel()
             self._opening = None
         if self.folder is not None:
-            if self._judging_folder:
-                self._judging_folder = False
-                self._workspace.steering.forget_judging()
+            if self._evaluating_folder:
+                self._evaluating_folder = False
+                self._workspace.training_requests.forget_evaluation()
             folder, self.folder = self.folder, None
             self.set_changed.emit()
             folder.catalog.close()
 
     # --- asking the model -------------------------------------------------------------------------------------------
 
-    def not_now_because(self) -> str:
+    def why_not_now(self) -> str:
         """Why the model can't be asked about all images now, in a sentence; empty when it can."""
         workspace = self._workspace
-        why = workspace.no_rate_test_because()
+        why = workspace.why_no_rate_test()
         if why:
             return why
-        if workspace.steering.testing:
+        if workspace.training_requests.testing:
             return "Learning rates are being tried."
         return "" if workspace.model_is_trained else "The model has learned nothing yet; train it first."
 
@@ -266,35 +266,37 @@ class Evaluation(QObject):
         """Ask about the images of these splits; empty: all."""
         workspace = self._workspace
         project = workspace.project
-        if project is None or self.not_now_because() or workspace.steering.judging:
+        if project is None or self.why_not_now() or workspace.training_requests.evaluating:
             return
         self._leave_folder()
         run = workspace.model_run
-        workspace.collection.forget_judged(run.name if run else "")
-        workspace.steering.judge(m.Judge(0, str(project.catalog_path), splits, str(run) if run else ""))
+        workspace.dataset.forget_answers(run.name if run else "")
+        workspace.training_requests.evaluate(
+            m.EvaluateImages(0, str(project.catalog_path), splits, str(run) if run else "")
+        )
 
     def want(self) -> None:
         """The model is new: let it look at the images as soon as it can, at as many as take seconds."""
         contents = self._workspace.contents
         if contents is None:
             return
-        self._workspace.collection.forget_judged("")
+        self._workspace.dataset.forget_answers("")
         counts = contents.counts.values()
         held_out = sum(splits["val"] + splits["test"] for splits in counts)
-        if sum(splits.total() for splits in counts) <= MOST_JUDGED:
+        if sum(splits.total() for splits in counts) <= EVALUATED_AT_ONCE:
             self._wanted = []
-        elif held_out <= MOST_JUDGED:
+        elif held_out <= EVALUATED_AT_ONCE:
             self._wanted = ["val", "test"]
         self.go_on()
 
     def go_on(self) -> None:
         """The engine may be ready for what was wanted."""
-        if self._wanted is not None and self._workspace.engine.kind is EngineKind.READY and not self.not_now_because():
+        if self._wanted is not None and self._workspace.engine.kind is EngineKind.READY and not self.why_not_now():
             wanted, self._wanted = self._wanted, None
             self.look_at(wanted)
 
     @Slot()
-    def _not_judged(self) -> None:
+    def _evaluation_failed(self) -> None:
         """Of a folder there is nothing to show then; the dataset's figures are as they were."""
         self._leave_folder()
         self.count()
@@ -303,26 +305,26 @@ class Evaluation(QObject):
     def _model_changed(self) -> None:
         """What another run's model said of the images, e.g. one that trained in a terminal, is not what this one says."""
         run, catalog = self._workspace.model_run, self._workspace.catalog
-        if run is not None and catalog is not None and catalog.judged_by not in ("", run.name):
+        if run is not None and catalog is not None and catalog.evaluated_by not in ("", run.name):
             self.want()
         else:
             self.go_on()
 
-    @Slot(m.Judged)
-    def _judged(self, event: m.Judged) -> None:
+    @Slot(m.EvaluatedImages)
+    def _evaluated(self, event: m.EvaluatedImages) -> None:
         workspace = self._workspace
         said = list(zip(event.paths, event.predictions, event.confidences, event.losses, strict=True))
-        if not self._judging_folder:
-            workspace.collection.record_judged(said)
+        if not self._evaluating_folder:
+            workspace.dataset.record_answers(said)
         elif self.folder is not None:
-            self.folder.catalog.record_judged(said)
+            self.folder.catalog.record_answers(said)
         if event.over:
             workspace.side_work_over()
-            if self._judging_folder:
-                self._judging_folder = False
+            if self._evaluating_folder:
+                self._evaluating_folder = False
                 self.count()
             else:
-                workspace.collection.refresh()
+                workspace.dataset.refresh()
         else:
             workspace.show_side_work("the model looks at all images", event.done, event.total)
 
@@ -330,7 +332,7 @@ class Evaluation(QObject):
         """What is evaluated, and which run's model: ``"Run 7 on the validation images"``, ``"Run 7 (96.1 %) on “trip”"``."""
         of = {"val": "the validation images", "test": "the test images", "train": "the training images"}
         on = f"“{self.folder.path.name}”" if self.folder else of.get(self.split, "all images")
-        # A folder is always judged by the model in use; answers in the dataset's catalog may be of another run.
+        # A folder is always evaluated with the model in use; answers in the dataset's catalog may be of another run.
         run = self._workspace.model_run if self.folder else self.run
         named = self.named(run, figure=bool(self.folder) or self.split != "val") if run else ""
         return f"{named or 'The model'} on {on}"
@@ -344,14 +346,14 @@ class Evaluation(QObject):
 def _count(catalog_path: Path, split: str, job: Job) -> tuple[Answers, str]:
     job.progress(0)
     with Catalog(catalog_path, read_only=True) as catalog:
-        return catalog.answers(split), catalog.judged_by
+        return catalog.answers(split), catalog.evaluated_by
 
 
 def _scan(project: Project, folder: Path, names: tuple[str, ...], job: Job) -> tuple[Path, Path, list[str]]:
     """Take a folder in as a collection of its own, below the project.
 
     Args:
-        project: whose model is judged.
+        project: whose model is evaluated.
         folder: of labelled images, or an archive of them.
         names: the model's classes, as it spells them: “Cat” in the folder is its “cat”.
         job: progress in images.

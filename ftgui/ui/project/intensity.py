@@ -6,8 +6,8 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from ftgui.data.images.intensity import IntensityRange
 from ftgui.data.images.intensity_survey import resolved
-from ftgui.ui.project.dataset import Collection
-from ftgui.ui.project.recipe_editor import Plan
+from ftgui.ui.project.dataset import OpenDataset
+from ftgui.ui.project.recipe_editor import RecipeEditor
 
 
 class DatasetIntensity(QObject):
@@ -22,10 +22,10 @@ class DatasetIntensity(QObject):
     changed = Signal()
     """`range`."""
 
-    def __init__(self, plan: Plan, collection: Collection, parent: QObject) -> None:
+    def __init__(self, plan: RecipeEditor, collection: OpenDataset, parent: QObject) -> None:
         super().__init__(parent)
-        self._plan = plan
-        self._collection = collection
+        self._recipe_editor = plan
+        self._dataset = collection
         self.range: IntensityRange | None = None
         """None: the full range of the files."""
         plan.changed.connect(self.refresh)
@@ -34,9 +34,9 @@ class DatasetIntensity(QObject):
     @Slot()
     def refresh(self) -> None:
         """Look again at what is wanted and known."""
-        setting = self._plan.recipe.dataset.intensity
-        self._collection.read_with(setting)
-        contents = self._collection.contents
+        setting = self._recipe_editor.recipe.dataset.intensity
+        self._dataset.read_with(setting)
+        contents = self._dataset.contents
         found = resolved(setting, contents.intensity if contents is not None else None)
         if found != self.range:
             self.range = found

@@ -54,7 +54,7 @@ class LongRun(QObject):
         """Questions that are not answered yet, the first about what was asked for itself."""
         self._known: list[tuple[float, Way]] = []
         self._measured = False
-        """The engine has told a price of the present model, so that it tells others at once."""
+        """The engine has told a cost of the present model, so that it tells others at once."""
 
     @property
     def asking(self) -> bool:
@@ -81,16 +81,16 @@ class LongRun(QObject):
         for way in ways:
             request = self._next_request()
             self._waiting[request] = way
-            self._send(m.AskPrice(request, way.recipe.active_phases[0].train, way.recipe, *self._images))
+            self._send(m.EstimateCost(request, way.recipe.active_phases[0].train, way.recipe, *self._images))
 
-    @Slot(m.Price)
-    def told(self, price: m.Price) -> None:
+    @Slot(m.CostEstimate)
+    def told(self, cost: m.CostEstimate) -> None:
         """The engine's answer to one of its questions, or to somebody else's."""
         self._measured = True
-        way = self._waiting.pop(price.request, None)
+        way = self._waiting.pop(cost.request, None)
         if way is None:
             return
-        self._known.append((price.run_seconds, way))
+        self._known.append((cost.run_seconds, way))
         if self._waiting:
             return
         (seconds, asked), *others = self._known
@@ -134,6 +134,6 @@ class LongRun(QObject):
         self._begin = None
 
     def another_model(self) -> None:
-        """Of which no price is known, or none at all."""
+        """Of which no cost is known, or none at all."""
         self.forget()
         self._measured = False

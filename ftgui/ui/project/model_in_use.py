@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ftgui.ui.project.workspace import Workspace
 
 
-class PresentRun(QObject):
+class ModelInUse(QObject):
     """Part of a `Workspace`: brings the engine's model and the run that is to be in use together.
 
     What is to be in use says `ftgui.runs.model_in_use`. The engine's memory may hold something else for a while: after each
@@ -173,10 +173,10 @@ class PresentRun(QObject):
         Returns:
             what this means for the model in use; `verdict` keeps it.
         """
-        self.verdict = self._judge_end(event) if event.usable and event.steps else Verdict("", None)
+        self.verdict = self._say_how_it_ended(event) if event.usable and event.steps else Verdict("", None)
         return self.verdict
 
-    def _judge_end(self, event: m.TrainingFinished) -> Verdict:
+    def _say_how_it_ended(self, event: m.TrainingFinished) -> Verdict:
         workspace, folder, before = self._workspace, Path(event.run_folder), self.run
         new = self.runs[folder] = TrainedRun(
             folder,

@@ -17,7 +17,7 @@ _EDITED = ("dataset", "backbone", "seed", "phases", "augmentation", "training", 
 """What undo gives back. The device is chosen elsewhere and stays as it is."""
 
 
-class Plan(QObject):
+class RecipeEditor(QObject):
     """Every edit by a person is one step of the undo stack.
 
     Args:
@@ -271,9 +271,9 @@ class EditRecipe(QUndoCommand):
             Empty: always a step of its own.
     """
 
-    def __init__(self, plan: Plan, before: State, after: State, words: str, field: str = "") -> None:
+    def __init__(self, plan: RecipeEditor, before: State, after: State, words: str, field: str = "") -> None:
         super().__init__(words)
-        self._plan = plan
+        self._recipe_editor = plan
         self._before = before
         self._after = after
         self._field = field
@@ -297,7 +297,7 @@ class EditRecipe(QUndoCommand):
         return (self._before if undone else self._after)[0].backbone
 
     def redo(self) -> None:
-        self._plan.restore(self._after)
+        self._recipe_editor.restore(self._after)
 
     def undo(self) -> None:
-        self._plan.restore(self._before)
+        self._recipe_editor.restore(self._before)

@@ -33,7 +33,7 @@ TEMPLATES = (
         "Head, last stage, everything",
         "As the default, then the whole model at a rate lower still, halved with every stage towards the input:\n"
         "edges and colours are the same everywhere and should hardly change. For thousands of images, or unusual ones.",
-        (*default_phases(), Phase(name="Everything", train=[EVERYTHING], epochs=8, lr=1e-4, falloff=0.5)),
+        (*default_phases(), Phase(name="Everything", train=[EVERYTHING], epochs=8, lr=1e-4, layer_decay=0.5)),
     ),
     Template(
         "Everything at once",

@@ -9,15 +9,15 @@ from PySide6.QtCore import QObject, Signal
 
 from ftgui.protocol import messages as m
 from ftgui.protocol.layer_names import LayerNames, UnknownLayerError
-from ftgui.ui.project.recipe_editor import Plan
+from ftgui.ui.project.recipe_editor import RecipeEditor
 
 log = logging.getLogger(__name__)
 
 
-class LayerTicks(QObject):
+class Ticks(QObject):
     """Between trainings the selected phase says what is asked for, in a training the last tick of the person.
 
-    The engine may answer late: it may be computing the frozen part, measuring a price, or be paused.
+    The engine may answer late: it may be computing the frozen part, measuring a cost, or be paused.
 
     Args:
         plan: whose selected phase is ticked.
@@ -30,10 +30,10 @@ class LayerTicks(QObject):
     """`shown`, `pending` or `learning`."""
 
     def __init__(
-        self, plan: Plan, send: Callable[[m.Command], None], next_request: Callable[[], int], parent: QObject
+        self, plan: RecipeEditor, send: Callable[[m.Command], None], next_request: Callable[[], int], parent: QObject
     ) -> None:
         super().__init__(parent)
-        self._plan = plan
+        self._recipe_editor = plan
         self._send = send
         self._next_request = next_request
         self.names: LayerNames | None = None
@@ -41,7 +41,7 @@ class LayerTicks(QObject):
         self.learning: frozenset[int] = frozenset()
         """Units of the model that learn, as the engine said last."""
         self._training = False
-        self._steered: frozenset[int] | None = None
+        self._run_adjusted: frozenset[int] | None = None
         """Asked for in the running training and not answered yet."""
         self._request = 0
         self._held: object = None
@@ -51,8 +51,8 @@ class LayerTicks(QObject):
     def shown(self) -> frozenset[int]:
         """Units that are ticked: what was asked for."""
         if self._training:
-            return self.learning if self._steered is None else self._steered
-        units = self._resolve(self._plan.ticks)
+            return self.learning if self._run_adjusted is None else self._run_adjusted
+        units = self._resolve(self._recipe_editor.ticks)
         return self.learning if units is None else units
 
     @property
@@ -91,16 +91,16 @@ class LayerTicks(QObject):
         if self.names is None:
             return
         if self._training:
-            self._steered = self._resolve(layers)
+            self._run_adjusted = self._resolve(layers)
             self._request = self._next_request()
             self._send(m.SetTrainable(self._request, self.names.canonical(layers)))
             self.changed.emit()
         else:
-            self._plan.tick(self.names.canonical(layers), words)
+            self._recipe_editor.tick(self.names.canonical(layers), words)
 
     def send(self) -> None:
         """Bring the engine to what the selected phase says, whatever changed it: a tick, a click on a phase, undo."""
-        ticks = self._plan.ticks
+        ticks = self._recipe_editor.ticks
         units = self._resolve(ticks)
         wanted = ticks if units is None else units
         if self.names is not None and not self._training and wanted != self._held:
@@ -116,7 +116,7 @@ class LayerTicks(QObject):
         self.names = LayerNames(event.layers) if event is not None else None
         self.learning = frozenset(event.trainable) if event is not None else frozenset()
         self._held = self.learning
-        self._steered = None
+        self._run_adjusted = None
 
     def not_known(self) -> None:
         """What the engine was asked for may not be what its model is: `send` asks again."""
@@ -130,13 +130,13 @@ class LayerTicks(QObject):
         """
         self._training = True
         self._request = 0  # the phase's own report answers
-        self._steered = (self._resolve(first) if first else None) or None
+        self._run_adjusted = (self._resolve(first) if first else None) or None
         self.changed.emit()
 
     def training_is_over(self) -> None:
         """The selected phase counts again; `send` has to follow."""
         self._training = False
-        self._steered = None
+        self._run_adjusted = None
         self._held = None  # it has ticked as its phases wanted
         self.changed.emit()
 
@@ -144,11 +144,11 @@ class LayerTicks(QObject):
         """What learns now."""
         self.learning = frozenset(event.trainable)
         if event.request == self._request:
-            self._steered = None
+            self._run_adjusted = None
         self.changed.emit()
 
     def refused(self, event: m.CommandFailed) -> None:
         """A `SetTrainable` was not done: all is as it was."""
         if event.request == self._request:
-            self._steered = None
+            self._run_adjusted = None
             self.changed.emit()

@@ -27,22 +27,22 @@ from ftgui.runs.dataset_diff import renamed_since
 from ftgui.runs.model_folder import BEST_FOLDER, ModelError, read_about
 from ftgui.runs.run_folders import OpenRun, discard_run, new_run_folder, open_run, run_name
 from ftgui.ui.engine_client import download_settings, engine_end
-from ftgui.ui.engine_client.example_requests import ExampleOpener
-from ftgui.ui.engine_client.export_requests import TakingAway
-from ftgui.ui.engine_client.inference_requests import Questions
-from ftgui.ui.engine_client.training_requests import Steering
+from ftgui.ui.engine_client.example_requests import ExampleRequests
+from ftgui.ui.engine_client.export_requests import ExportRequests
+from ftgui.ui.engine_client.inference_requests import InferenceRequests
+from ftgui.ui.engine_client.training_requests import TrainingRequests
 from ftgui.ui.engine_client.worker import EngineKind, EngineState, EngineWorker
 from ftgui.ui.project.access import LOOK_ONLY, ProjectAccess
-from ftgui.ui.project.dataset import Collection, Wish
-from ftgui.ui.project.dataset_edits import Curation
+from ftgui.ui.project.dataset import OpenDataset, Wish
+from ftgui.ui.project.dataset_edits import DatasetEditor
 from ftgui.ui.project.evaluation import Evaluation
 from ftgui.ui.project.intensity import DatasetIntensity
 from ftgui.ui.project.long_run import LongRun, LongRunOffer
-from ftgui.ui.project.model_in_use import PresentRun
-from ftgui.ui.project.recipe_editor import Plan
+from ftgui.ui.project.model_in_use import ModelInUse
+from ftgui.ui.project.recipe_editor import RecipeEditor
 from ftgui.ui.project.recipe_saver import RecipeSaver
 from ftgui.ui.project.stopping import Stopping, what_is_left
-from ftgui.ui.project.ticks import LayerTicks
+from ftgui.ui.project.ticks import Ticks
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class Workspace(QObject):
     asked = Signal(Asked)
     answered = Signal(Asked, m.Prediction)
     not_answered = Signal(Asked, str)
-    views_arrived = Signal(m.Views)
+    views_arrived = Signal(m.AugmentedViews)
     views_failed = Signal(int, str)
     """The request that can't be answered, and why."""
     busy = Signal(str, object, object)
@@ -105,9 +105,9 @@ class Workspace(QObject):
         self.access = ProjectAccess(self)
         self.saver = RecipeSaver(self, self.access.may_write)
         self.saver.failed.connect(self._not_saved)
-        self.collection = Collection(self.access, self, self.saver.wait)
-        self.curation = Curation(self.collection, self.undo_stack, self)
-        self.plan = Plan(self.undo_stack, self)
+        self.dataset = OpenDataset(self.access, self, self.saver.wait)
+        self.dataset_editor = DatasetEditor(self.dataset, self.undo_stack, self)
+        self.recipe_editor = RecipeEditor(self.undo_stack, self)
         self._saved_recipe = self.recipe
         self.engine = EngineState(EngineKind.NOT_STARTED)
         self.model: m.ModelLoaded | None = None
@@ -144,31 +144,31 @@ class Workspace(QObject):
         """What it says means something."""
         self._run_folder: Path | None = None
         self._waiting: dict[int, Asked] = {}
-        self.present = PresentRun(self)
-        self.intensity = DatasetIntensity(self.plan, self.collection, self)
-        self.plan.changed.connect(self._plan_changed)
-        self.plan.refused.connect(self._edit_refused)
-        self.plan.backbone_changing.connect(self._backbone_changing)
-        self.plan.backbone_changed.connect(self._backbone_changed)
+        self.present = ModelInUse(self)
+        self.intensity = DatasetIntensity(self.recipe_editor, self.dataset, self)
+        self.recipe_editor.changed.connect(self._plan_changed)
+        self.recipe_editor.refused.connect(self._edit_refused)
+        self.recipe_editor.backbone_changing.connect(self._backbone_changing)
+        self.recipe_editor.backbone_changed.connect(self._backbone_changed)
         self._thread = QThread(self)
         self._thread.setObjectName("engine worker")
         self._worker = EngineWorker()
         self._worker.moveToThread(self._thread)
         self.long_run = LongRun(self._send.emit, self._next_request, self)
         self.stopping = Stopping(self._kill.emit, self)
-        self.layer_ticks = LayerTicks(self.plan, self._send.emit, self._next_request, self)
-        self.steering = Steering(self._worker, self._send.emit, self._next_request, self)
-        self.questions = Questions(self._worker, self._send.emit, self._next_request, self)
-        self.examples = ExampleOpener(self._worker, self._send.emit, self._next_request, self)
-        self.taking_away = TakingAway(self._worker, self._send.emit, self._next_request, self)
-        self.taking_away.changed.connect(self.side_work_over)
+        self.layer_ticks = Ticks(self.recipe_editor, self._send.emit, self._next_request, self)
+        self.training_requests = TrainingRequests(self._worker, self._send.emit, self._next_request, self)
+        self.inference_requests = InferenceRequests(self._worker, self._send.emit, self._next_request, self)
+        self.examples = ExampleRequests(self._worker, self._send.emit, self._next_request, self)
+        self.export_requests = ExportRequests(self._worker, self._send.emit, self._next_request, self)
+        self.export_requests.changed.connect(self.side_work_over)
         self._connect_worker()
         self._connect_collection()
         self.evaluation = Evaluation(self)
         self._thread.start()
 
     def _connect_collection(self) -> None:
-        collection = self.collection
+        collection = self.dataset
         collection.opened.connect(self._opened)
         collection.scanned.connect(self._scanned)
         collection.changed.connect(self._contents_changed)
@@ -181,9 +181,9 @@ class Workspace(QObject):
         self.access.taken_over.connect(self._taken_over)
         collection.went_wrong.connect(self._dataset_trouble)
         collection.progress.connect(self._dataset_progress)
-        self.curation.said.connect(self.message)
-        self.curation.dividing_changed.connect(self.recipe_changed)
-        self.curation.progress.connect(self._dataset_progress)
+        self.dataset_editor.said.connect(self.message)
+        self.dataset_editor.dividing_changed.connect(self.recipe_changed)
+        self.dataset_editor.progress.connect(self._dataset_progress)
         self.examples.said.connect(self.message)
         self.examples.ready.connect(self._example_ready)
         self.examples.over.connect(self._example_over)
@@ -192,20 +192,20 @@ class Workspace(QObject):
 
     @property
     def project(self) -> Project | None:
-        return self.collection.project
+        return self.dataset.project
 
     @property
     def catalog(self) -> Catalog | None:
-        return self.collection.catalog
+        return self.dataset.catalog
 
     @property
     def contents(self) -> Contents | None:
-        return self.collection.contents
+        return self.dataset.contents
 
     @property
     def checking(self) -> bool:
         """Images are still searched for, decoded for the first time or compared."""
-        return self.collection.checking
+        return self.dataset.checking
 
     def _connect_worker(self) -> None:
         worker = self._worker
@@ -225,13 +225,13 @@ class Workspace(QObject):
         worker.paused.connect(self._paused)
         worker.resumed.connect(self._resumed)
         worker.training_finished.connect(self._training_finished)
-        worker.priced.connect(self.long_run.told)
+        worker.cost_estimated.connect(self.long_run.told)
         worker.model_saved.connect(self._model_saved)
-        self.questions.neighbors_found.connect(self.side_work_over)
-        self.questions.no_neighbors.connect(self.side_work_over)
-        self.steering.rate_tested.connect(self._rate_test_goes_on)
-        self.steering.rate_test_finished.connect(self.side_work_over)
-        self.steering.rate_test_failed.connect(self.side_work_over)
+        self.inference_requests.similar_found.connect(self.side_work_over)
+        self.inference_requests.similar_failed.connect(self.side_work_over)
+        self.training_requests.learning_rate_tried.connect(self._rate_test_goes_on)
+        self.training_requests.learning_rate_found.connect(self.side_work_over)
+        self.training_requests.rate_test_failed.connect(self.side_work_over)
         for signal in (
             worker.training_started,
             worker.phase_started,
@@ -259,8 +259,8 @@ class Workspace(QObject):
         self._thread.wait()
         self.saver.close()
         self.evaluation.close()
-        self.curation.close()
-        self.collection.close()
+        self.dataset_editor.close()
+        self.dataset.close()
         self.access.close()
 
     def _next_request(self) -> int:
@@ -300,10 +300,10 @@ class Workspace(QObject):
         self.layer_ticks.model_loaded(None)
         self.long_run.another_model()
         self._run_folder = None
-        self.steering.engine_gone()
-        self.questions.engine_gone()
+        self.training_requests.engine_gone()
+        self.inference_requests.engine_gone()
         self.examples.engine_gone()
-        self.taking_away.engine_gone()
+        self.export_requests.engine_gone()
         for asked in self._waiting.values():
             self.not_answered.emit(asked, "The engine ended before it answered.")
         self._waiting.clear()
@@ -335,7 +335,7 @@ class Workspace(QObject):
         known = ["auto", *self._device_ids, *(["cuda"] if "cuda:0" in self._device_ids else [])]
         if self._device_ids and self.recipe.device not in known:
             self.message.emit("warning", f"There is no device “{self.recipe.device}” here; using the best there is.")
-            self.plan.replace(device="auto")
+            self.recipe_editor.replace(device="auto")
 
     def load_model(self) -> None:
         """Ask the engine for the model the recipe names, with a head for the present classes."""
@@ -344,7 +344,7 @@ class Workspace(QObject):
             return
         self._load_problem = ""
         self._cancelling = False
-        self.steering.stop_side_work()
+        self.training_requests.stop_side_work()
         classes = self.contents.class_names if self.contents else []
         trained = self.present.to_load(self.recipe.backbone) if self.project else None
         self._load_request = self._next_request()
@@ -412,13 +412,17 @@ class Workspace(QObject):
             return
         if self.long_run.failed(event):
             return
-        if self.steering.failed(event) or self.questions.failed(event) or self.taking_away.refused(event):
+        if (
+            self.training_requests.failed(event)
+            or self.inference_requests.failed(event)
+            or self.export_requests.refused(event)
+        ):
             return
         if self.examples.failed(event):
             self._example_over()
             self._say_failure(event.message)
             return
-        if event.command == "ShowViews":
+        if event.command == "PreviewAugmentation":
             self.views_failed.emit(event.request, event.message)
             return
         if event.command == "SetTrainable":
@@ -451,7 +455,7 @@ class Workspace(QObject):
         if before is not None:
             self._going_back = True
             try:
-                self.plan.go_back(before)
+                self.recipe_editor.go_back(before)
             finally:
                 self._going_back = False
         if self.model is not None and (before is not None or self._still_fits(self.model)):  # the engine still holds it
@@ -488,38 +492,38 @@ class Workspace(QObject):
         project."""
         if self._may_open():
             self.examples.opened_another()
-            self.collection.open(source, only, wanted)
+            self.dataset.open(source, only, wanted)
             self.recipe_changed.emit()
 
     def read_otherwise(self) -> None:
         """Ask what says the classes of the open dataset, then read it anew."""
         if self._may_open():
-            self.collection.read_otherwise()
+            self.dataset.read_otherwise()
             self.recipe_changed.emit()
 
     def find_moved(self, wish: Wish, project: Path, folder: Path) -> None:
         """The images of a project lie in this folder now: go on with it there.
 
         Args:
-            wish: to open the project, as `Collection.gone` gave it.
+            wish: to open the project, as `OpenDataset.gone` gave it.
             project: its folder.
             folder: the dataset, or an archive of it.
         """
         if self._may_open():
             what = f"looking through {folder.name}"
-            self.collection.open_again(replace(wish, find=partial(unpacked, folder), what=what, moved=project))
+            self.dataset.open_again(replace(wish, find=partial(unpacked, folder), what=what, moved=project))
             self.recipe_changed.emit()
 
     def find_open_dataset(self, folder: Path) -> None:
         """The images of the open project lie in this folder now."""
         if self.project is not None:
-            self.find_moved(self.collection.shown_wish, self.project.folder, folder)
+            self.find_moved(self.dataset.shown_wish, self.project.folder, folder)
 
     def open_sample(self) -> None:
         """The sample dataset; drawn first if this is the first time."""
         if self._may_open():
             self.examples.opened_another()
-            self.collection.open_sample()
+            self.dataset.open_sample()
             self.recipe_changed.emit()
 
     def open_example(self, example: ExampleSet) -> None:
@@ -543,8 +547,8 @@ class Workspace(QObject):
 
     def cancel(self) -> None:
         """Whatever can be cancelled and goes on: opening a dataset, or a download."""
-        if self.collection.opening or self.collection.scanning:
-            self.collection.stop()
+        if self.dataset.opening or self.dataset.scanning:
+            self.dataset.stop()
             self.message.emit("info", "Stopped. Open the folder again to go on looking through it.")
             self.recipe_changed.emit()
         else:
@@ -553,7 +557,7 @@ class Workspace(QObject):
     @Slot(str, object, object)
     def _dataset_progress(self, what: str, done: int, total: int) -> None:
         # A training's own progress is what counts then. A download's too: the two would take turns ten times a second.
-        beside = self.examples.preparing is not None and not (self.collection.opening or self.collection.scanning)
+        beside = self.examples.preparing is not None and not (self.dataset.opening or self.dataset.scanning)
         if not self.engine.busy and not beside:
             self.busy.emit(what, done, total)
 
@@ -562,8 +566,8 @@ class Workspace(QObject):
         self._recipe_before = None
         self._saved_recipe = recipe
         self._load_wanted = True  # so that nothing of this recipe is asked of another project's model
-        self.plan.take(recipe)
-        self.present.know(self.collection.trained)
+        self.recipe_editor.take(recipe)
+        self.present.know(self.dataset.trained)
         self.intensity.refresh()
         self.project_changed.emit()
         self._use_a_device_there_is()
@@ -571,7 +575,9 @@ class Workspace(QObject):
 
     @Slot()
     def _scanned(self) -> None:
-        self.curation.split_as(splitting_of(self.recipe))  # it may have been changed while images were searched for
+        self.dataset_editor.split_as(
+            splitting_of(self.recipe)
+        )  # it may have been changed while images were searched for
         self._load_if_classes_changed(anyway=self._load_wanted)
 
     @Slot()
@@ -582,7 +588,7 @@ class Workspace(QObject):
     def _load_if_classes_changed(self, anyway: bool = False) -> None:
         """A head has an output for each class: relabelling, or an unreadable last image, may have changed which there are."""
         contents = self.contents
-        if contents is None or self.collection.scanning or self.engine.busy:
+        if contents is None or self.dataset.scanning or self.engine.busy:
             return
         if anyway or self._loaded_classes not in (None, contents.class_names):
             self.load_model()
@@ -598,7 +604,7 @@ class Workspace(QObject):
 
     @Slot()
     def _access_changed(self) -> None:
-        self.plan.locked = LOOK_ONLY if self.access.look_only else ""
+        self.recipe_editor.locked = LOOK_ONLY if self.access.look_only else ""
 
     @Slot()
     def _project_held(self) -> None:
@@ -626,12 +632,12 @@ class Workspace(QObject):
     @property
     def recipe(self) -> Recipe:
         """As the plan has it."""
-        return self.plan.recipe
+        return self.recipe_editor.recipe
 
     @property
     def ticks(self) -> list[str]:
         """What the selected phase lets learn: the ticks of the layer tree."""
-        return self.plan.ticks
+        return self.recipe_editor.ticks
 
     def tick(self, layers: list[str], words: str) -> None:
         """Let exactly these layers learn; `layer_ticks` tells how that goes.
@@ -645,7 +651,7 @@ class Workspace(QObject):
         if self.project is not None and not self.access.look_only and self.recipe != self._saved_recipe:
             self._saved_recipe = self.recipe
             self.saver.save(self.recipe, self.project.recipe_path)
-        self.curation.split_as(splitting_of(self.recipe))
+        self.dataset_editor.split_as(splitting_of(self.recipe))
         self._send_ticks()
         self.recipe_changed.emit()
 
@@ -675,7 +681,7 @@ class Workspace(QObject):
         if backbone == self.recipe.backbone:  # again: perhaps the network is back
             self.load_model()
         else:
-            self.plan.choose_backbone(backbone)
+            self.recipe_editor.choose_backbone(backbone)
 
     @Slot()
     def _backbone_changing(self) -> None:
@@ -711,7 +717,7 @@ class Workspace(QObject):
     def choose_device(self, device: str) -> None:
         """Compute elsewhere."""
         if device != self.recipe.device and not self.engine.busy:
-            self.plan.replace(device=device)
+            self.recipe_editor.replace(device=device)
             self.load_model()
 
     def show_views(self, path: Path, count: int) -> int:
@@ -723,7 +729,9 @@ class Workspace(QObject):
         if self.model is None:
             return 0
         request = self._next_request()
-        self._send.emit(m.ShowViews(request, str(path), self.recipe.augmentation, count, self.intensity.range))
+        self._send.emit(
+            m.PreviewAugmentation(request, str(path), self.recipe.augmentation, count, self.intensity.range)
+        )
         return request
 
     def obstacles(self) -> list[Problem]:
@@ -735,14 +743,14 @@ class Workspace(QObject):
             found.append(Problem("error", "look-only", LOOK_ONLY))
         found += [p for p in self.contents.problems if p.severity == "error" and p.kind == "one-class"]
         found += [p for p in self.recipe.validate() if p.severity == "error"]
-        if self.collection.images_gone:
+        if self.dataset.images_gone:
             text = "The folder of the images is gone. Find it (in the menu), or connect its drive."
             found.append(Problem("error", "gone", text))
-        if self.collection.opening:
+        if self.dataset.opening:
             found.append(Problem("info", "opening", "Another dataset is being opened."))
-        elif self.collection.scanning:
+        elif self.dataset.scanning:
             found.append(Problem("info", "opening", "The folder is still being looked through."))
-        elif self.curation.dividing:
+        elif self.dataset_editor.dividing:
             found.append(Problem("info", "splitting", "The images are being divided into train, val and test."))
         elif not self.contents.complete:
             text = "The folder was not looked through to its end. Open it again to go on."
@@ -753,7 +761,7 @@ class Workspace(QObject):
             found.append(Problem("error", "no-model", self._load_problem))
         elif self.model is None or self.model.request != self._load_request:
             found.append(Problem("info", "loading", "The engine is still loading the model."))
-        elif self.taking_away.working:
+        elif self.export_requests.working:
             found.append(Problem("info", "exporting", "A model is being written; train when that is done."))
         return found
 
@@ -788,7 +796,7 @@ class Workspace(QObject):
         if offer.way is None:
             return
         if offer.recipe == self.recipe:
-            self.plan.use_recipe(offer.way.recipe, "Cheaper training")
+            self.recipe_editor.use_recipe(offer.way.recipe, "Cheaper training")
         self.train(offer.way.recipe, anyway=True)
 
     def _train(self, recipe: Recipe) -> None:
@@ -837,10 +845,10 @@ class Workspace(QObject):
         self.continuing = isinstance(command, m.Continue)
         self._first_layers = [] if self.continuing else recipe.active_phases[0].train
         self.busy.emit("preparing", 0, 0)
-        self.steering.stop_side_work()  # before the command, or Stop would end the training
+        self.training_requests.stop_side_work()  # before the command, or Stop would end the training
         self._send.emit(command)
 
-    def no_rate_test_because(self) -> str:
+    def why_no_rate_test(self) -> str:
         """Why no range test can be begun now, in a sentence; empty when one can."""
         obstacles = self.obstacles()
         if obstacles:
@@ -849,17 +857,17 @@ class Workspace(QObject):
             return "A training is running." if self.engine.busy else "The engine is starting."
         return ""
 
-    def find_rate(self, phase: int) -> None:
+    def find_learning_rate(self, phase: int) -> None:
         """Range test of a phase of the present recipe; `steering` tells how it goes."""
-        if self.project is not None and not self.no_rate_test_because():
-            self.steering.stop_side_work()
-            self.steering.find_rate(self.recipe, self.project.catalog_path, phase)
+        if self.project is not None and not self.why_no_rate_test():
+            self.training_requests.stop_side_work()
+            self.training_requests.find_learning_rate(self.recipe, self.project.catalog_path, phase)
 
     # --- what is done beside trainings ------------------------------------------------------------------------------
 
     def show_side_work(self, what: str, done: int, total: int) -> None:
         """Say how far it is, unless something more important is said."""
-        if not (self.engine.busy or self._train_asked or self.collection.working):
+        if not (self.engine.busy or self._train_asked or self.dataset.working):
             self.busy.emit(what, done, total)
 
     @Slot()

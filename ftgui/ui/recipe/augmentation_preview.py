@@ -20,7 +20,7 @@ COUNT = 6
 _SIDE, _COLUMNS = 100, 3
 
 
-class ViewStrip(QWidget):
+class AugmentationPreview(QWidget):
     """Six views of one image as the augmentation makes them, asked of the engine while the strip can be seen.
 
     Args:
@@ -131,8 +131,8 @@ class ViewStrip(QWidget):
 
     # --- answers ----------------------------------------------------------------------------------------------------
 
-    @Slot(m.Views)
-    def _arrived(self, event: m.Views) -> None:
+    @Slot(m.AugmentedViews)
+    def _arrived(self, event: m.AugmentedViews) -> None:
         if event.request != self._request:
             return  # of a question that a newer one has replaced
         self._clear()

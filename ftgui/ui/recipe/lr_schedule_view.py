@@ -16,33 +16,33 @@ _FINEST = 96
 
 
 class ScheduleView(QWidget):
-    """Warm-up and cosine as they will be applied; with a falloff, dimmer curves for the stages towards the input."""
+    """Warm-up and cosine as they will be applied; with a layer decay, dimmer curves for the stages towards the input."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
-        self._steps, self._warmup, self._falloff, self._groups = 1, 0.0, 1.0, 1
+        self._steps, self._warmup, self._layer_decay, self._groups = 1, 0.0, 1.0, 1
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Learning rate over the phase")
         self.setToolTip(
             "The learning rate over this phase: it rises during the warm-up, then falls to 0, so that the last steps only\n"
-            "settle what was learned. Dimmer curves are the stages towards the input, slower by the falloff."
+            "settle what was learned. Dimmer curves are the stages towards the input, slower by the layer decay."
         )
         theme.changed.connect(self.update)
 
-    def show_schedule(self, steps: int, warmup: float, falloff: float, groups: int) -> None:
+    def show_schedule(self, steps: int, warmup: float, layer_decay: float, groups: int) -> None:
         """
         Args:
             steps: optimizer steps of the phase.
             warmup: share of them.
-            falloff: from one stage to the one before it.
+            layer_decay: from one stage to the one before it.
             groups: stages that learn.
         """
         self._steps, self._warmup = max(steps, 1), min(max(warmup, 0.0), 1.0)
-        self._falloff = min(max(falloff, 0.0), 1.0)
-        self._groups = groups if self._falloff < 1 else 1
+        self._layer_decay = min(max(layer_decay, 0.0), 1.0)
+        self._groups = groups if self._layer_decay < 1 else 1
         self.setAccessibleDescription(
-            f"{steps} steps, warm-up {warmup:.0%}" + (f", falloff {falloff:g}" if self._groups > 1 else "")
+            f"{steps} steps, warm-up {warmup:.0%}" + (f", layer decay {layer_decay:g}" if self._groups > 1 else "")
         )
         self.update()
 
@@ -52,7 +52,7 @@ class ScheduleView(QWidget):
         at = [round(i * self._steps / last) for i in range(last + 1)]
         first = [learning_rate(1.0, step, self._steps, self._warmup) for step in at]
         shown = min(self._groups, _MOST_CURVES)
-        return [[height * self._falloff**number for height in first] for number in range(shown)]
+        return [[height * self._layer_decay**number for height in first] for number in range(shown)]
 
     def sizeHint(self) -> QSize:
         return QSize(160, _HEIGHT)

@@ -10,7 +10,7 @@ from ftgui.base.formatting import plural
 from ftgui.protocol.problem import Problem
 from ftgui.protocol.rates import rate
 from ftgui.protocol.recipe import Phase
-from ftgui.ui.project.recipe_editor import Plan
+from ftgui.ui.project.recipe_editor import RecipeEditor
 from ftgui.ui.recipe.lr_schedule_view import ScheduleView
 from ftgui.ui.toolkit import icons
 from ftgui.ui.toolkit.basics import ElidedLabel, IconButton, label
@@ -45,12 +45,12 @@ class PhaseCard(QFrame):
     wanted = Signal(int)
     """The phase of this index should be selected and have the keyboard."""
 
-    def __init__(self, plan: Plan, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, plan: RecipeEditor, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("phase")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setToolTip(_CARD_TIP)
-        self._plan = plan
+        self._recipe_editor = plan
         self._theme = theme
         self.index = 0
         self.state = WAITING
@@ -147,8 +147,8 @@ class PhaseCard(QFrame):
             "Rate × this per stage towards the input: features near the input are the most general and should change\n"
             "least. 1: the same rate everywhere. 0.5: half with every stage. Low: early stages hardly learn."
         )
-        falloff = AmountField("Falloff per stage", tip, self._theme, 0.05, 1, step=0.05, decimals=2, prefix="× ")
-        fields: dict[str, Field] = {"epochs": epochs, "lr": lr, "falloff": falloff}
+        layer_decay = AmountField("Layer decay", tip, self._theme, 0.05, 1, step=0.05, decimals=2, prefix="× ")
+        fields: dict[str, Field] = {"epochs": epochs, "lr": lr, "layer_decay": layer_decay}
         for name, field in fields.items():
             field.setObjectName(name)
             field.edited.connect(self._edited)
@@ -158,9 +158,9 @@ class PhaseCard(QFrame):
 
     def show_phase(self, index: int, problems: dict[str, Problem]) -> None:
         """The plan's phase of this index, and the recipe's problems by field."""
-        phases = self._plan.recipe.phases
+        phases = self._recipe_editor.recipe.phases
         phase = phases[index]
-        self.index, self._chosen = index, index == self._plan.selected
+        self.index, self._chosen = index, index == self._recipe_editor.selected
         start = f"phases.{index}."
         self._problems = [problem for field, problem in problems.items() if field.startswith(start)]
         self._number.setText(str(index + 1))
@@ -186,13 +186,13 @@ class PhaseCard(QFrame):
 
     def show_schedule(self, steps: int, groups: int) -> None:
         """Optimizer steps of the phase, and how many stages learn in it."""
-        recipe = self._plan.recipe
-        self.schedule.show_schedule(steps, recipe.training.warmup, recipe.phases[self.index].falloff, groups)
+        recipe = self._recipe_editor.recipe
+        self.schedule.show_schedule(steps, recipe.training.warmup, recipe.phases[self.index].layer_decay, groups)
 
     def show_state(self, state: str) -> None:
         """Where a run is: WAITING, RUNNING or DONE."""
         self.state = state
-        self._name_for_readers(self._plan.recipe.phases[self.index])
+        self._name_for_readers(self._recipe_editor.recipe.phases[self.index])
         self._paint()
 
     def lock(self, why: str) -> None:
@@ -203,7 +203,7 @@ class PhaseCard(QFrame):
         for widget, tip in ((self.name, _NAME_TIP), (self.enabled, _SWITCH_TIP)):
             widget.setEnabled(not why)
             widget.setToolTip(why or tip)
-        self._show_controls(len(self._plan.recipe.phases))
+        self._show_controls(len(self._recipe_editor.recipe.phases))
 
     def _show_controls(self, count: int) -> None:
         free = not self._why_locked
@@ -228,7 +228,7 @@ class PhaseCard(QFrame):
         self.setAccessibleName(f"Phase {number}, {phase.name}, {_summary(phase)}{state}")
         self.name.setAccessibleName(f"Name of phase {number}")
         self.enabled.setAccessibleName(f"Phase {number} takes part")
-        for field, words in (("epochs", "Epochs"), ("lr", "Learning rate"), ("falloff", "Falloff")):
+        for field, words in (("epochs", "Epochs"), ("lr", "Learning rate"), ("layer_decay", "Layer decay")):
             self.fields[field].widget.setAccessibleName(f"{words} of phase {number}")
 
     @Slot()
@@ -267,18 +267,18 @@ class PhaseCard(QFrame):
 
     @Slot(object)
     def _edited(self, value: object) -> None:
-        self._plan.change_phase(self.index, **{self.sender().objectName(): value})
+        self._recipe_editor.change_phase(self.index, **{self.sender().objectName(): value})
 
     @Slot()
     def _named(self) -> None:
         name = self.name.text().strip()
-        if name and name != self._plan.recipe.phases[self.index].name:
-            self._plan.change_phase(self.index, name=name)
-        self.name.setText(self._plan.recipe.phases[self.index].name)
+        if name and name != self._recipe_editor.recipe.phases[self.index].name:
+            self._recipe_editor.change_phase(self.index, name=name)
+        self.name.setText(self._recipe_editor.recipe.phases[self.index].name)
 
     @Slot(bool)
     def _switched(self, on: bool) -> None:
-        self._plan.change_phase(self.index, enabled=on)
+        self._recipe_editor.change_phase(self.index, enabled=on)
 
     @Slot()
     def _move_up(self) -> None:
@@ -290,24 +290,24 @@ class PhaseCard(QFrame):
 
     def _move(self, by: int) -> None:
         index = self.index + by
-        self._plan.move(self.index, by)
+        self._recipe_editor.move(self.index, by)
         self.wanted.emit(index)
 
     @Slot()
     def _duplicate(self) -> None:
         index = self.index + 1
-        self._plan.duplicate(self.index)
+        self._recipe_editor.duplicate(self.index)
         self.wanted.emit(index)
 
     @Slot()
     def _remove(self) -> None:
-        self._plan.remove(self.index)
-        self.wanted.emit(self._plan.selected)
+        self._recipe_editor.remove(self.index)
+        self.wanted.emit(self._recipe_editor.selected)
 
 
 def _summary(phase: Phase) -> str:
     """What a phase does, in a line."""
     layers = ", ".join(phase.train) or "nothing ticked"
-    falloff = f" × {phase.falloff:g}" if phase.falloff != 1 else ""
+    layer_decay = f" × {phase.layer_decay:g}" if phase.layer_decay != 1 else ""
     off = "" if phase.enabled else "off · "
-    return f"{off}{plural(phase.epochs, 'epoch')} · {rate(phase.lr)}{falloff} · {layers}"
+    return f"{off}{plural(phase.epochs, 'epoch')} · {rate(phase.lr)}{layer_decay} · {layers}"

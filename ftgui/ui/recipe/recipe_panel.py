@@ -12,7 +12,7 @@ from ftgui.protocol.problem import Problem
 from ftgui.protocol.recipe import EVERYTHING, HEAD, LAST_STAGE, Phase
 from ftgui.ui.project.recipe_presets import TEMPLATES
 from ftgui.ui.project.workspace import Workspace
-from ftgui.ui.recipe.augmentation_preview import ViewStrip
+from ftgui.ui.recipe.augmentation_preview import AugmentationPreview
 from ftgui.ui.recipe.phase_card import DONE, RUNNING, WAITING, PhaseCard
 from ftgui.ui.recipe.recipe_sections import AugmentationSection, TrainingSection
 from ftgui.ui.toolkit import icons
@@ -36,10 +36,10 @@ class RecipePanel(Card):
     def __init__(self, workspace: Workspace, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__("Recipe", parent)
         self._workspace = workspace
-        self._plan = workspace.plan
+        self._recipe_editor = workspace.recipe_editor
         self._theme = theme
         self._why_locked = ""
-        self._shown = self._plan.selected
+        self._shown = self._recipe_editor.selected
         self._ran: list[Phase] = []
         """The phases that `_states` are about."""
         self._states: list[str] = []
@@ -50,9 +50,9 @@ class RecipePanel(Card):
         self._column.setContentsMargins(0, 0, 4, 0)
         self._column.setSpacing(6)
         self.none_note = ProblemNote(theme)
-        self.training = TrainingSection(self._plan, theme)
-        self.augmentation = AugmentationSection(self._plan, theme)
-        self.views = ViewStrip(workspace)
+        self.training = TrainingSection(self._recipe_editor, theme)
+        self.augmentation = AugmentationSection(self._recipe_editor, theme)
+        self.views = AugmentationPreview(workspace)
         self.augmentation.form.addWidget(self.views, self.augmentation.form.rowCount(), 0, 1, 2)
         for widget in (self.none_note, self.training, self.augmentation):
             self._column.addWidget(widget)
@@ -101,7 +101,7 @@ class RecipePanel(Card):
 
     @Slot()
     def _refresh(self) -> None:
-        recipe = self._plan.recipe
+        recipe = self._recipe_editor.recipe
         problems: dict[str, Problem] = {}
         for problem in recipe.validate():
             problems.setdefault(problem.field, problem)
@@ -113,13 +113,13 @@ class RecipePanel(Card):
         for section in (self.training, self.augmentation):
             section.show_recipe(recipe, problems)
         self._show_states()
-        if self._shown != self._plan.selected and self.cards:
-            self._shown = self._plan.selected
+        if self._shown != self._recipe_editor.selected and self.cards:
+            self._shown = self._recipe_editor.selected
             self._bring_into_view(self.cards[self._shown])
 
     def _make_cards(self, count: int) -> None:
         while len(self.cards) < count:
-            card = PhaseCard(self._plan, self._theme)
+            card = PhaseCard(self._recipe_editor, self._theme)
             card.wanted.connect(self._card_wanted)
             self._column.insertWidget(len(self.cards), card)
             card.show()  # the layout would only do so later, and a card that is hidden can't have the keyboard
@@ -132,7 +132,7 @@ class RecipePanel(Card):
 
     def _steps(self, phase: Phase) -> int:
         """Optimizer steps of a phase."""
-        contents, batch = self._workspace.contents, self._plan.recipe.training.batch_size
+        contents, batch = self._workspace.contents, self._recipe_editor.recipe.training.batch_size
         if contents is None or batch < 1:
             return phase.epochs * _STEPS_UNKNOWN
         images = sum(contents.counts[name]["train"] for name in contents.class_names if name in contents.counts)
@@ -155,7 +155,7 @@ class RecipePanel(Card):
 
     def show_running(self, phase: int | None) -> None:
         """Mark where a run is, counted in phases that are switched on: those before are done; None: none is marked."""
-        recipe = self._plan.recipe
+        recipe = self._recipe_editor.recipe
         self._ran = list(recipe.phases)
         self._states = []
         number = 0
@@ -169,7 +169,7 @@ class RecipePanel(Card):
 
     def _show_states(self) -> None:
         """What was marked goes as soon as the phases are no longer those that ran."""
-        current = self._ran == self._plan.recipe.phases
+        current = self._ran == self._recipe_editor.recipe.phases
         for index, card in enumerate(self.cards):
             card.show_state(self._states[index] if current else WAITING)
 
@@ -204,7 +204,7 @@ class RecipePanel(Card):
     @Slot(int)
     def _card_wanted(self, index: int) -> None:
         if 0 <= index < len(self.cards):
-            self._plan.select(index)
+            self._recipe_editor.select(index)
             self.cards[index].setFocus()
 
     @Slot()
@@ -227,9 +227,9 @@ class RecipePanel(Card):
 
     @Slot()
     def _add(self) -> None:
-        self._plan.add()
-        self._card_wanted(self._plan.selected)
+        self._recipe_editor.add()
+        self._card_wanted(self._recipe_editor.selected)
 
     @Slot(QAction)
     def _use_plan(self, action: QAction) -> None:
-        self._plan.use(TEMPLATES[action.data()])
+        self._recipe_editor.use(TEMPLATES[action.data()])

@@ -8,7 +8,7 @@ from ftgui.base.formatting import plural
 from ftgui.protocol.problem import Problem
 from ftgui.protocol.recipe import AUGMENTATIONS, AUTOMATIC, BALANCES, Recipe
 from ftgui.protocol.views import MOST_VIEWS
-from ftgui.ui.project.recipe_editor import Plan
+from ftgui.ui.project.recipe_editor import RecipeEditor
 from ftgui.ui.toolkit.collapsible_section import Section
 from ftgui.ui.toolkit.form_fields import AmountField, Choice, ChoiceField, CountField, Field
 from ftgui.ui.toolkit.theme import Theme
@@ -32,9 +32,9 @@ _VIEWS = (1, 2, 4, 8, 16, 32, 64)
 class FormSection(Section):
     """A section whose fields are fields of the recipe, by their names there (``"training.warmup"``, ``"seed"``)."""
 
-    def __init__(self, title: str, tip: str, plan: Plan, theme: Theme) -> None:
+    def __init__(self, title: str, tip: str, plan: RecipeEditor, theme: Theme) -> None:
         super().__init__(title, tip, theme)
-        self._plan = plan
+        self._recipe_editor = plan
         self.fields: dict[str, Field] = {}
 
     def add(self, name: str, field: Field) -> None:
@@ -60,13 +60,13 @@ class FormSection(Section):
     @Slot(object)
     def _edited(self, value: object) -> None:
         section, _, name = self.sender().objectName().rpartition(".")
-        self._plan.change(section, name, value)
+        self._recipe_editor.change(section, name, value)
 
 
 class TrainingSection(FormSection):
     """Batch size, regularisation, early stopping, chance."""
 
-    def __init__(self, plan: Plan, theme: Theme) -> None:
+    def __init__(self, plan: RecipeEditor, theme: Theme) -> None:
         super().__init__("Training", "What all phases share. The defaults suit most datasets.", plan, theme)
         self._add_steps(theme)
         self._add_caution(theme)
@@ -124,7 +124,7 @@ class TrainingSection(FormSection):
             AmountField("Label smoothing", tip, theme, 0, 50, step=5, decimals=1, unit=" %", scale=100),
         )
         tip = (
-            "Judge and keep an average over the last steps in place of the last weights: calmer, often a little better.\n"
+            "Evaluate and keep an average over the last steps in place of the last weights: calmer, often a little better.\n"
             "It should span fewer steps than a phase has, or it lags behind."
         )
         choices = [
@@ -149,7 +149,7 @@ class TrainingSection(FormSection):
 class AugmentationSection(FormSection):
     """How training images are varied."""
 
-    def __init__(self, plan: Plan, theme: Theme) -> None:
+    def __init__(self, plan: RecipeEditor, theme: Theme) -> None:
         tip = "How training images are varied, so that the model learns what stays the same."
         super().__init__("Augmentation", tip, plan, theme)
         choices = [Choice(preset, preset, _AUGMENTATION_TIPS[preset]) for preset in AUGMENTATIONS]

@@ -52,7 +52,7 @@ class TakeAwayDialog(QDialog):
     def __init__(self, workspace: Workspace, run_folder: Path, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("Take the model away")
+        self.setWindowTitle("Export model")
         self.setMinimumWidth(560)
         self._workspace = workspace
         self._run_folder = run_folder
@@ -83,7 +83,7 @@ class TakeAwayDialog(QDialog):
         self._layout.addLayout(self.results)
         self._layout.addStretch(1)
         self._layout.addLayout(self._buttons())
-        taking = workspace.taking_away
+        taking = workspace.export_requests
         taking.progress.connect(self._progress)
         taking.exported.connect(self._exported)
         taking.finished.connect(self._finished)
@@ -98,7 +98,7 @@ class TakeAwayDialog(QDialog):
         """Every run with a model, the newest first."""
         present, project = self._workspace.present, self._workspace.project
         box = QComboBox()
-        box.setAccessibleName("Run whose model is taken away")
+        box.setAccessibleName("Run whose model is exported")
         folders = finished_runs(project) if project is not None else []
         if self._run_folder not in folders:
             folders = [self._run_folder, *folders]
@@ -134,7 +134,7 @@ class TakeAwayDialog(QDialog):
             "An answer of less probability than this becomes “don't know”; the files keep the number"
         )
         self.threshold.show_number(times(self._workspace.recipe.threshold, 100))
-        self.threshold.judged.connect(self._refresh)
+        self.threshold.checked.connect(self._refresh)
         self.refusal = label("", "error", wrap=True)
         caption = label("Say “don't know” below a probability of")
         caption.setBuddy(self.threshold)
@@ -187,17 +187,17 @@ class TakeAwayDialog(QDialog):
         catalog = project.catalog_path if project is not None and inside else None
         threshold = divided(self.threshold.number(), 100)
         self._began = True
-        self._workspace.taking_away.export(self._run_folder, self.kinds, destination, catalog, threshold)
+        self._workspace.export_requests.export(self._run_folder, self.kinds, destination, catalog, threshold)
 
     @Slot()
     def _refresh(self) -> None:
-        working = self._workspace.taking_away.working
+        working = self._workspace.export_requests.working
         engine = self._workspace.engine
         why = ""
         if not self.kinds:
             why = "Tick what to write."
         elif engine.busy:
-            why = "A training is running; the model can be taken away when it is over."
+            why = "A training is running; the model can be exported when it is over."
         elif not engine.alive:
             why = "The engine is not running."
         elif working:
@@ -258,15 +258,15 @@ class TakeAwayDialog(QDialog):
 
     @Slot()
     def _cancel_or_close(self) -> None:
-        if self._workspace.taking_away.working:
-            self._workspace.taking_away.stop()
+        if self._workspace.export_requests.working:
+            self._workspace.export_requests.stop()
         else:
             self.close()
 
     def done(self, result: int) -> None:
         """However it is closed: writing stops."""
         if self._began:
-            self._workspace.taking_away.stop()
+            self._workspace.export_requests.stop()
         super().done(result)
 
 

@@ -137,7 +137,7 @@ class Runs(QObject):
         """Why nothing of the project may be changed here; empty: it may."""
         return LOOK_ONLY if self._workspace.access.look_only else ""
 
-    def no_words_because(self) -> str:
+    def why_no_words(self) -> str:
         """Why name, note and star of a run can't be changed, in a sentence; empty when they can."""
         return self._look_only
 
@@ -181,7 +181,7 @@ class Runs(QObject):
 
     # --- deleting ---------------------------------------------------------------------------------------------------
 
-    def no_trash_because(self, records: Sequence[RunRecord]) -> str:
+    def why_no_trash(self, records: Sequence[RunRecord]) -> str:
         """Why these can't be moved to the trash, in a sentence; empty when they can."""
         if self._look_only:
             return self._look_only
@@ -216,12 +216,12 @@ class Runs(QObject):
 
     # --- using ------------------------------------------------------------------------------------------------------
 
-    def _no_engine_because(self) -> str:
+    def _why_no_engine(self) -> str:
         if self._workspace.engine.kind is EngineKind.READY:
             return ""
         return "A training is running." if self._workspace.engine.busy else "The engine is not ready yet."
 
-    def no_model_because(self, record: RunRecord) -> str:
+    def why_no_model(self, record: RunRecord) -> str:
         """Why a run's model can't be used, in a sentence; empty when it can."""
         if self._look_only:
             return self._look_only
@@ -229,15 +229,15 @@ class Runs(QObject):
             return f"Run {record.number} left no model."
         if record.path == self.present and record.path.name == self._workspace.present.chosen:
             return f"Run {record.number}'s model is the one in use."
-        return self._no_engine_because()
+        return self._why_no_engine()
 
-    def no_best_because(self) -> str:
+    def why_no_best(self) -> str:
         """Why the best finished run can't be taken now, in a sentence; empty when it can."""
         if self._look_only:
             return self._look_only
         if not self._workspace.present.chosen:
             return "The best finished run is in use already, for you have chosen no other."
-        return self._no_engine_because()
+        return self._why_no_engine()
 
     def other_classes(self, record: RunRecord) -> str:
         """Why a run's model does not fit the classes of now, in a sentence; empty when it does. Reads a small file."""
@@ -266,7 +266,7 @@ class Runs(QObject):
         )
 
     def use_model(self, record: RunRecord) -> None:
-        """For asking and judging, from now on. Where the backbone is another, `use_recipe` has to go along."""
+        """For predicting and evaluating, from now on. Where the backbone is another, `use_recipe` has to go along."""
         if self._look_only:
             self.said.emit("warning", self._look_only)
         elif self.other_backbone(record):
@@ -275,7 +275,7 @@ class Runs(QObject):
         else:
             self._workspace.use_run(record.path)
 
-    def no_recipe_because(self, record: RunRecord) -> str:
+    def why_no_recipe(self, record: RunRecord) -> str:
         """Why a run's recipe can't be taken, in a sentence; empty when it can."""
         if self._look_only:
             return self._look_only
@@ -299,17 +299,17 @@ class Runs(QObject):
         if recipe is None:
             self.said.emit("error", f"The recipe of run {record.number} can't be read.")
             return
-        self._workspace.plan.use_recipe(recipe, f"Use recipe of run {record.number}")
+        self._workspace.recipe_editor.use_recipe(recipe, f"Use recipe of run {record.number}")
         self.said.emit("info", f"The recipe is that of run {record.number} now. Ctrl+Z gives the one before back.")
 
-    def no_going_on_because(self, record: RunRecord) -> str:
+    def why_no_continuing(self, record: RunRecord) -> str:
         """Why a run can't be continued, in a sentence; empty when it can."""
         if record.path == self.training or record.running:
             return f"Run {record.number} is training."
         if not record.can_continue:
             return f"Run {record.number} has come to its end, or left nothing to go on from."
         obstacles = self._workspace.obstacles()
-        return self._no_engine_because() or (obstacles[0].message if obstacles else "")
+        return self._why_no_engine() or (obstacles[0].message if obstacles else "")
 
     def go_on(self, record: RunRecord) -> None:
         """Continue it from its checkpoint, with its own recipe."""

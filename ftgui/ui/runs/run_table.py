@@ -29,7 +29,7 @@ _HEADERS = (
     ("Model", "The backbone it began with"),
     ("Data", "Classes and images, all splits together"),
     ("Time", "How long it trained, pauses not counted"),
-    ("Ended", "Why: done, stopped by you, exploded (the rate was too high), failed, or crashed with the engine"),
+    ("Ended", "Why: done, stopped by you, diverged (the rate was too high), failed, or crashed with the engine"),
     ("Started", "When"),
 )
 

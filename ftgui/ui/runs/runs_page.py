@@ -112,7 +112,9 @@ class RunsPage(QWidget):
     def _make_actions(self) -> None:
         """All are in the context menu and behind "More"; those used most have a button, where there is room for it."""
         one = self._only
-        self._action("use", "Use its model", "", lambda: one(self._use_model), "Ask and judge with this run's model")
+        self._action(
+            "use", "Use its model", "", lambda: one(self._use_model), "Predict and evaluate with this run's model"
+        )
         self._action(
             "best",
             "Use the best run",
@@ -125,7 +127,7 @@ class RunsPage(QWidget):
             "recipe", "Use its recipe", "", lambda: one(self.runs.use_recipe), "Train again as this run was told"
         )
         self._action(
-            "take-away", "Take away…", "", lambda: one(self._take_away), "Its model for other programs, and scripts"
+            "take-away", "Export…", "", lambda: one(self._take_away), "Its model for other programs, and scripts"
         )
         self._action("report", "Report…", "", lambda: one(self._write_report), "One file to be sent to someone")
         self._action(
@@ -226,18 +228,18 @@ class RunsPage(QWidget):
         pick = "Select one run first." if not chosen else "Select one run only."
         training = "It is training." if first is not None and first.path == self.runs.training else ""
         reasons = {
-            "use": self.runs.no_model_because(first) if first else pick,
-            "best": self.runs.no_best_because(),
-            "continue": self.runs.no_going_on_because(first) if first else pick,
-            "recipe": self.runs.no_recipe_because(first) if first else pick,
-            "take-away": self._no_taking_away_because(first) if first else pick,
+            "use": self.runs.why_no_model(first) if first else pick,
+            "best": self.runs.why_no_best(),
+            "continue": self.runs.why_no_continuing(first) if first else pick,
+            "recipe": self.runs.why_no_recipe(first) if first else pick,
+            "take-away": self._why_no_export(first) if first else pick,
             "report": training if first else pick,
-            "rename": self.runs.no_words_because() if first else pick,
-            "note": self.runs.no_words_because() if first else pick,
-            "star": self.runs.no_words_because() if chosen else "Select runs first.",
+            "rename": self.runs.why_no_words() if first else pick,
+            "note": self.runs.why_no_words() if first else pick,
+            "star": self.runs.why_no_words() if chosen else "Select runs first.",
             "data": "" if len(chosen) == 2 else "Select two runs first.",
             "tensorboard": "" if chosen else "Select runs first.",
-            "trash": self.runs.no_trash_because(chosen),
+            "trash": self.runs.why_no_trash(chosen),
         }
         for key, why in reasons.items():
             action = self.actions_[key]
@@ -293,7 +295,7 @@ class RunsPage(QWidget):
         self.going_on.emit()
 
     @staticmethod
-    def _no_taking_away_because(record: RunRecord) -> str:
+    def _why_no_export(record: RunRecord) -> str:
         return "" if record.has_model else f"Run {record.number} left no model."
 
     def _take_away(self, record: RunRecord) -> None:
@@ -331,7 +333,7 @@ class RunsPage(QWidget):
     def _trash(self) -> None:
         """Asks with the number."""
         chosen = self.list.chosen()
-        if not chosen or self.runs.no_trash_because(chosen):
+        if not chosen or self.runs.why_no_trash(chosen):
             return
         what = f"run {chosen[0].number} “{chosen[0].name}”" if len(chosen) == 1 else plural(len(chosen), "run")
         answer = QMessageBox.question(

@@ -53,7 +53,7 @@ from ftgui.ui.data.export_dataset_dialog import ExportDialog
 from ftgui.ui.data.layout_dialog import LayoutDialog
 from ftgui.ui.engine_client.worker import EngineKind, EngineState
 from ftgui.ui.evaluate.evaluate_page import EvaluatePage
-from ftgui.ui.model.cost_estimate import Pricing
+from ftgui.ui.model.cost_estimate import CostEstimator
 from ftgui.ui.model.layer_panel import LayerPanel
 from ftgui.ui.model.model_chooser import ModelChooser
 from ftgui.ui.predict.predict_page import PredictPage
@@ -137,7 +137,7 @@ class MainWindow(QWidget):
             self.pages.addWidget(page)
         self.look_only = LookOnlyBanner(self.workspace.access, self.theme)
         self.layers = LayerPanel(self.theme)
-        self.pricing = Pricing(self.workspace, self)
+        self.cost_estimator = CostEstimator(self.workspace, self)
         self.recipe = RecipePanel(self.workspace, self.theme)
         self.status = StatusLine(self.workspace, self.theme)
         self.notice = EditNotice(self.workspace.undo_stack, self.pages)
@@ -175,7 +175,7 @@ class MainWindow(QWidget):
         from ftgui.ui.train.train_page import TrainPage
 
         page = TrainPage(self.workspace, self.theme)
-        page.rate_test_wanted.connect(self.find_rate)
+        page.rate_test_wanted.connect(self.find_learning_rate)
         self._replace(TRAIN, self._train_placeholder, page)
         return page
 
@@ -224,12 +224,12 @@ class MainWindow(QWidget):
         find = self._add(menu, "Find", None, self.start_search)
         find.setShortcuts([QKeySequence(QKeySequence.StandardKey.Find), QKeySequence("/")])
         menu.addSeparator()
-        self._add(menu, "Take the model away…", QKeySequence("Ctrl+E"), self.take_away)
-        self._add(menu, "Export cleaned copy…", None, self.export_data)
+        self._add(menu, "Export model…", QKeySequence("Ctrl+E"), self.take_away)
+        self._add(menu, "Export dataset…", None, self.export_data)
         self._add(menu, "Compare data of two runs…", None, self.compare_data)
         menu.addSeparator()
-        self._judge_action = self._add(menu, "Let the model look at all images", None, self.workspace.evaluation.look)
-        self._rate_action = self._add(menu, "Find a learning rate…", QKeySequence("Ctrl+L"), self.find_rate)
+        self._evaluate_action = self._add(menu, "Evaluate all images", None, self.workspace.evaluation.look)
+        self._rate_action = self._add(menu, "Find a learning rate…", QKeySequence("Ctrl+L"), self.find_learning_rate)
         menu.addSeparator()
         colors = menu.addMenu("Colours")
         group = QActionGroup(colors)
@@ -281,21 +281,21 @@ class MainWindow(QWidget):
         self.layers.layer_picked.connect(self.predict_page.pick_layer)
         self.status.train_wanted.connect(self.train_or_pause)
         self.layers.ticks_wanted.connect(workspace.tick)
-        workspace.steering.learning.connect(self.layers.show_learning)
-        self.pricing.known.connect(self.layers.show_price)
-        self.pricing.measuring.connect(self.layers.show_measuring)
-        self.pricing.withheld.connect(self.layers.show_withheld)
-        self.layers.price.linkActivated.connect(self.pricing.measure_anyway)
+        workspace.training_requests.learning.connect(self.layers.show_learning)
+        self.cost_estimator.known.connect(self.layers.show_cost)
+        self.cost_estimator.measuring.connect(self.layers.show_measuring)
+        self.cost_estimator.withheld.connect(self.layers.show_withheld)
+        self.layers.cost.linkActivated.connect(self.cost_estimator.measure_anyway)
         workspace.asked.connect(self._asked)
-        workspace.curation.edited.connect(self.notice.say)
-        workspace.collection.asked.connect(self._ask_layout)
-        workspace.collection.held.connect(self._ask_about_held)
-        workspace.collection.damaged.connect(self._ask_about_damage)
-        workspace.collection.gone.connect(self._ask_about_gone)
-        workspace.collection.recognised.connect(self._ask_about_moved)
+        workspace.dataset_editor.edited.connect(self.notice.say)
+        workspace.dataset.asked.connect(self._ask_layout)
+        workspace.dataset.held.connect(self._ask_about_held)
+        workspace.dataset.damaged.connect(self._ask_about_damage)
+        workspace.dataset.gone.connect(self._ask_about_gone)
+        workspace.dataset.recognised.connect(self._ask_about_moved)
         workspace.long_run.offered.connect(self._ask_about_long_run)
         workspace.access.changed.connect(self._access_changed)
-        self.look_only.take_over_wanted.connect(workspace.collection.take_over)
+        self.look_only.take_over_wanted.connect(workspace.dataset.take_over)
         # After the actions' own slots, which take no notice of a training.
         workspace.undo_stack.canUndoChanged.connect(self._show_undo)
         workspace.undo_stack.canRedoChanged.connect(self._show_undo)
@@ -304,7 +304,7 @@ class MainWindow(QWidget):
         workspace.catalog_changed.connect(self._refresh)
         workspace.recipe_changed.connect(self._recipe_changed)
         workspace.engine_changed.connect(self._engine_changed)
-        workspace.taking_away.changed.connect(self._refresh)
+        workspace.export_requests.changed.connect(self._refresh)
         workspace.model_changed.connect(self._model_changed)
         workspace.model_failed.connect(self._model_failed)
         workspace.freezing_changed.connect(self._freezing_changed)
@@ -335,7 +335,7 @@ class MainWindow(QWidget):
     @Slot()
     def _show_ticks(self) -> None:
         """Of the selected phase, but of the running one in a training."""
-        plan, ticks = self.workspace.plan, self.workspace.layer_ticks
+        plan, ticks = self.workspace.recipe_editor, self.workspace.layer_ticks
         self.layers.show_ticks(ticks.shown, ticks.learning)
         self.layers.show_whose(plan.selected, plan.phase.name if plan.phase else "", self.workspace.engine.busy)
 
@@ -403,8 +403,8 @@ class MainWindow(QWidget):
     @Slot()
     def _refresh(self) -> None:
         self.top.show_state(self.workspace)
-        self._rate_action.setEnabled(not self.workspace.no_rate_test_because())
-        self._judge_action.setEnabled(not self.workspace.evaluation.not_now_because())
+        self._rate_action.setEnabled(not self.workspace.why_no_rate_test())
+        self._evaluate_action.setEnabled(not self.workspace.evaluation.why_not_now())
 
     # --- what the person does ---------------------------------------------------------------------------------------
 
@@ -444,7 +444,7 @@ class MainWindow(QWidget):
 
     @Slot()
     def choose_evaluation_folder(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Judge the model on a folder of labelled images")
+        folder = QFileDialog.getExistingDirectory(self, "Evaluate the model on a folder of labelled images")
         if folder:
             self.workspace.evaluation.open_folder(Path(folder))
 
@@ -510,11 +510,11 @@ class MainWindow(QWidget):
         chooser.show()
 
     @Slot()
-    def find_rate(self) -> None:
+    def find_learning_rate(self) -> None:
         """A dialog, not modal, for the selected phase; there is at most one."""
         from ftgui.ui.train.lr_range_dialog import RateTestDialog  # imports pyqtgraph
 
-        if self.workspace.no_rate_test_because():
+        if self.workspace.why_no_rate_test():
             return
         open_ones = [dialog for dialog in self.findChildren(RateTestDialog) if dialog.isVisible()]
         dialog = open_ones[0] if open_ones else RateTestDialog(self.workspace, self.theme, self)
@@ -537,7 +537,7 @@ class MainWindow(QWidget):
         """The model of a run; a dialog, not modal."""
         # One at a time: all would hear of the same export.
         for dialog in self.findChildren(TakeAwayDialog):
-            if self.workspace.taking_away.working:
+            if self.workspace.export_requests.working:
                 dialog.activateWindow()
                 return
             dialog.close()
@@ -576,12 +576,12 @@ class MainWindow(QWidget):
 
     @Slot(object, object)
     def _ask_about_held(self, wish: Wish, held: ProjectHeld) -> None:
-        collection = self.workspace.collection
+        collection = self.workspace.dataset
         ask_about_held(held, lambda entry: collection.open_again(replace(wish, entry=entry)), self).open()
 
     @Slot(object, object)
     def _ask_about_damage(self, wish: Wish, error: CatalogDamaged) -> None:
-        ask_about_damage(error, partial(self.workspace.collection.begin_anew, wish), self).open()
+        ask_about_damage(error, partial(self.workspace.dataset.begin_anew, wish), self).open()
 
     @Slot(object, object)
     def _ask_about_gone(self, wish: Wish, gone: ImagesGoneError) -> None:
@@ -593,12 +593,12 @@ class MainWindow(QWidget):
                 self.workspace.find_moved(wish, gone.project, Path(folder))
 
         question = ask_about_gone(gone, find, self)
-        self.workspace.collection.scanned.connect(question.reject)
+        self.workspace.dataset.scanned.connect(question.reject)
         question.open()
 
     @Slot(object, object)
     def _ask_about_moved(self, wish: Wish, moved: MovedProject) -> None:
-        collection = self.workspace.collection
+        collection = self.workspace.dataset
         ask_about_moved(
             moved,
             lambda: collection.open_again(replace(wish, moved=moved.project.folder)),
@@ -639,7 +639,7 @@ class MainWindow(QWidget):
 
     def _look_at(self, mime: QMimeData) -> Offer:
         """What a drop or paste would do on the page in front."""
-        places = {EVALUATE: Place.JUDGE, PREDICT: Place.ASK}
+        places = {EVALUATE: Place.EVALUATE, PREDICT: Place.ASK}
         place = places.get(self.pages.currentIndex(), Place.OPEN)
         return look_at(mime, self.workspace.engine.busy, place if self.workspace.project else Place.OPEN)
 
@@ -651,7 +651,7 @@ class MainWindow(QWidget):
             self.workspace.ask(offer.path)
         elif offer.kind is Kind.FILES:
             self.ask_about(list(offer.paths))
-        elif offer.kind is Kind.JUDGE:
+        elif offer.kind is Kind.EVALUATE:
             self.workspace.evaluation.open_folder(offer.path)
         elif offer.kind is Kind.PIXELS:
             self.workspace.ask(content=offer.content)

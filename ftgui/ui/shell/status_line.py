@@ -155,7 +155,7 @@ class StatusLine(QWidget):
     @property
     def _looking(self) -> bool:
         """Images are searched for, and that is what the button ends."""
-        return self._workspace.collection.opening or self._workspace.collection.scanning
+        return self._workspace.dataset.opening or self._workspace.dataset.scanning
 
     @Slot(str, object, object)
     def _busy(self, what: str, done: int, total: int) -> None:
@@ -229,7 +229,7 @@ class StatusLine(QWidget):
         elif isinstance(event, m.PhaseStarted):
             self._epochs = event.run_epochs
             self._say_where(f"phase {event.phase + 1} of {len(self._phases)}")
-        elif isinstance(event, m.Steps):
+        elif isinstance(event, m.StepMetrics):
             self.bar.set_value((event.epoch - 1) / max(self._epochs, 1))
             phase = f"phase {event.phase + 1} of {len(self._phases)}"
             self._say_where(f"{phase} · epoch {event.epoch} of {self._epochs}")

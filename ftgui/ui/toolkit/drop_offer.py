@@ -20,8 +20,8 @@ class Kind(Enum):
     IMAGE = auto()
     FILES = auto()
     """Several images, or on the Predict page a folder of them, that the model is asked about."""
-    JUDGE = auto()
-    """On the Evaluate page: a folder of labelled images, or an archive of one, that the model is judged on."""
+    EVALUATE = auto()
+    """On the Evaluate page: a folder of labelled images, or an archive of one, that the model is evaluated on."""
     PIXELS = auto()
     """An image without a file, from another program."""
     WEIGHTS = auto()
@@ -47,17 +47,17 @@ class Place(Enum):
     """What folders are dropped for, which depends on the page in front."""
 
     OPEN = auto()
-    JUDGE = auto()
+    EVALUATE = auto()
     ASK = auto()
 
 
 def look_at(mime: QMimeData, training: bool, place: Place = Place.OPEN) -> Offer:
-    """Judge by names only: this runs on the main thread while the mouse moves."""
+    """Decided by names only: this runs on the main thread while the mouse moves."""
     paths = [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]
     if place is Place.ASK and paths and (len(paths) > 1 or _holds_many(paths[0])):
         return _ask_about(paths)
-    if place is Place.JUDGE and len(paths) == 1 and _holds_many(paths[0]):
-        return _judge_on(paths[0], training)
+    if place is Place.EVALUATE and len(paths) == 1 and _holds_many(paths[0]):
+        return _evaluate_on(paths[0], training)
     if len(paths) > 1:
         return _look_at_several(paths, training)
     if paths:
@@ -107,11 +107,11 @@ def _ask_about(paths: list[Path]) -> Offer:
     return Offer(Kind.FILES, paths=tuple(paths), title=title, detail=detail if folders else "Drop to ask the model")
 
 
-def _judge_on(path: Path, training: bool) -> Offer:
+def _evaluate_on(path: Path, training: bool) -> Offer:
     if training:
-        return Offer(Kind.REFUSED, path, title="A training is running", detail="Judge the model when it is over.")
+        return Offer(Kind.REFUSED, path, title="A training is running", detail="Evaluate the model when it is over.")
     detail = "Its images are not learned from. On the Data page it is opened instead"
-    return Offer(Kind.JUDGE, path, title=f"How good is the model on “{path.name}”?", detail=detail)
+    return Offer(Kind.EVALUATE, path, title=f"How good is the model on “{path.name}”?", detail=detail)
 
 
 def _look_at_path(path: Path, training: bool) -> Offer:

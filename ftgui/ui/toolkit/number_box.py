@@ -27,7 +27,7 @@ class NumberBox(QDoubleSpinBox):
 
     refused = Signal(str)
     """What was typed is not taken, why; the box shows again what it showed before."""
-    judged = Signal()
+    checked = Signal()
     """`refusal` may be another: something was typed, taken or refused."""
 
     def __init__(
@@ -107,7 +107,7 @@ class NumberBox(QDoubleSpinBox):
         if why := self._why_not(text):
             self._refusal = why
             self.refused.emit(why)
-            self.judged.emit()
+            self.checked.emit()
         return text
 
     def stepBy(self, steps: int) -> None:
@@ -146,4 +146,4 @@ class NumberBox(QDoubleSpinBox):
     @Slot()
     def _forget_refusal(self) -> None:
         self._refusal = ""
-        self.judged.emit()
+        self.checked.emit()

@@ -105,7 +105,7 @@ class Advisor(QObject):
             if event.unsaved:
                 self._unsaved(event)
             elif event.reason == "exploded" and event.suggested_lr > 0:
-                self._exploded(event)
+                self._diverged(event)
             else:
                 self._offer_run()
         elif event is None and self._continuing is not None and self._workspace.engine.alive:
@@ -185,7 +185,7 @@ class Advisor(QObject):
 
     # --- a rate that was too high -----------------------------------------------------------------------------------
 
-    def _exploded(self, event: m.TrainingFinished) -> None:
+    def _diverged(self, event: m.TrainingFinished) -> None:
         recipe = self._workspace.run_recipe
         if not 0 <= event.phase < len(recipe.active_phases):
             return
@@ -207,7 +207,7 @@ class Advisor(QObject):
         workspace = self._workspace
         if ran == workspace.recipe:
             if ran.phases[index].lr != lr:
-                workspace.plan.change_phase(index, lr=lr)
+                workspace.recipe_editor.change_phase(index, lr=lr)
             workspace.train()
             return
         # A comparison or a continued run had a recipe of its own: the project's stays as it is.

@@ -70,7 +70,7 @@ class LivePreview(QWidget):
     def _event(self, event: object) -> None:
         if (
             isinstance(event, m.PhaseStarted)
-            or (isinstance(event, m.Steps | m.EpochFinished) and time.monotonic() - self._last > SECONDS)
+            or (isinstance(event, m.StepMetrics | m.EpochFinished) and time.monotonic() - self._last > SECONDS)
             or (isinstance(event, m.TrainingFinished) and event.steps)
         ):
             self._ask()

@@ -20,7 +20,7 @@ from ftgui.ui.train.lr_range_plot import HIGHEST, LOWEST, RatePlot
 
 _HOW_TO_READ = (
     "<b>How to read it.</b> At the left, steps are so small that nothing is learned: the curve is flat. Then it falls: "
-    "the steps are worth something. At its lowest point they begin to be too large, and behind it the loss explodes.<br>"
+    "the steps are worth something. At its lowest point they begin to be too large, and behind it the loss diverges.<br>"
     "A tenth of the rate at the lowest point is a good choice: still where the curve falls, with room before it breaks, for "
     "a whole phase takes many more steps than this test."
 )
@@ -52,7 +52,7 @@ class RateTestDialog(QDialog):
         self._make_plot(layout, theme)
         self._make_bottom(layout, theme)
         self._connect()
-        self._list_phases(workspace.plan.selected)
+        self._list_phases(workspace.recipe_editor.selected)
         self._say(_IDLE)
 
     # --- assembly ---------------------------------------------------------------------------------------------------
@@ -112,9 +112,9 @@ class RateTestDialog(QDialog):
         self.phases.activated.connect(self._other_phase)
         self.plot.rate_chosen.connect(self._show_rate)
         self.field.edited.connect(self._typed)
-        workspace.steering.rate_tested.connect(self._rate_tested)
-        workspace.steering.rate_test_finished.connect(self._finished)
-        workspace.steering.rate_test_failed.connect(self._failed)
+        workspace.training_requests.learning_rate_tried.connect(self._learning_rate_tried)
+        workspace.training_requests.learning_rate_found.connect(self._finished)
+        workspace.training_requests.rate_test_failed.connect(self._failed)
         workspace.busy.connect(self._preparing)
         workspace.engine_changed.connect(self._engine_changed)
         workspace.recipe_changed.connect(self._recipe_changed)
@@ -145,14 +145,14 @@ class RateTestDialog(QDialog):
         return (
             self.phase,
             phase.train,
-            phase.falloff,
+            phase.layer_decay,
             training.batch_size,
             recipe.augmentation.preset,
             recipe.backbone,
         )
 
     def _refresh(self) -> None:
-        why = self._workspace.no_rate_test_because()
+        why = self._workspace.why_no_rate_test()
         if not why and self.phase < 0:
             why = "No phase of the recipe is switched on."
         self.start.setText("Stop" if self._running else "Start")
@@ -186,16 +186,16 @@ class RateTestDialog(QDialog):
     def start_or_stop(self) -> None:
         """The button."""
         if self._running:
-            self._workspace.steering.stop_rate_test()
+            self._workspace.training_requests.stop_rate_test()
             self._say("Stopping…")
             return
-        if self._workspace.no_rate_test_because() or self.phase < 0:
+        if self._workspace.why_no_rate_test() or self.phase < 0:
             return
         self._forget("Reading images…")
         self._tested = self._about(self._workspace.recipe)
         self._running = True
         self._refresh()
-        self._workspace.find_rate(self.phase)
+        self._workspace.find_learning_rate(self.phase)
 
     @Slot(int)
     def _other_phase(self, _row: int) -> None:
@@ -216,14 +216,14 @@ class RateTestDialog(QDialog):
     def _use(self) -> None:
         if self.field.take_typed():
             return
-        self._workspace.plan.change_phase(self.phase, lr=self.plot.rate)
+        self._workspace.recipe_editor.change_phase(self.phase, lr=self.plot.rate)
         self.close()
 
     def done(self, result: int) -> None:
         """Whatever closes it."""
         if self._running:
             self._running = False
-            self._workspace.steering.stop_rate_test()
+            self._workspace.training_requests.stop_rate_test()
         super().done(result)
 
     # --- what the workspace says ------------------------------------------------------------------------------------
@@ -233,14 +233,14 @@ class RateTestDialog(QDialog):
         if self._running and what and not self.plot.points:
             self._say(f"Before the first step: {what}{f', {done:,} of {total:,}' if total else ''}…")
 
-    @Slot(m.RateTested)
-    def _rate_tested(self, event: m.RateTested) -> None:
+    @Slot(m.LearningRateTried)
+    def _learning_rate_tried(self, event: m.LearningRateTried) -> None:
         if self._running:
             self.plot.add(event.lr, event.loss)
             self._say(f"Trying {rate(float(f'{event.lr:.1e}'))}: the loss is {event.loss:.2f}.")
 
-    @Slot(m.RateTestFinished)
-    def _finished(self, event: m.RateTestFinished) -> None:
+    @Slot(m.LearningRateFound)
+    def _finished(self, event: m.LearningRateFound) -> None:
         if not self._running:
             return
         self._running = False
@@ -275,6 +275,6 @@ class RateTestDialog(QDialog):
         present = self._about(self._workspace.recipe) if index < len(self._workspace.recipe.phases) else None
         self._list_phases(index)
         if self._tested is not None and (present != self._tested or self.phase != index):
-            self._workspace.steering.stop_rate_test()
+            self._workspace.training_requests.stop_rate_test()
             self._running = False
             self._forget("The recipe has changed in a way that matters for the test; start it again.")

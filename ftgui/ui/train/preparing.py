@@ -48,5 +48,5 @@ class Preparing(QWidget):
 
     @Slot(object)
     def _event(self, event: object) -> None:
-        if isinstance(event, m.Steps | m.TrainingFinished) or event is None:
+        if isinstance(event, m.StepMetrics | m.TrainingFinished) or event is None:
             self.hide()

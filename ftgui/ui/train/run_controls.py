@@ -46,7 +46,7 @@ _SCRATCH_TIP = (
 )
 
 
-class SteerBar(QFrame):
+class RunControls(QFrame):
     """Follows the workspace: fields show what the engine says, never what was typed last."""
 
     rate_test_wanted = Signal()
@@ -101,7 +101,7 @@ class SteerBar(QFrame):
             "0: never."
         )
         self.finish = button(
-            "Finish phase",
+            "End phase now",
             "Ends this phase after the present step and goes on with the next, from the best weights so far. In the last "
             "phase it ends the run with what it has learned.",
         )
@@ -121,10 +121,10 @@ class SteerBar(QFrame):
         return row
 
     def _make_idle(self) -> QWidget:
-        self.find_rate = button(
+        self.find_learning_rate = button(
             "Find a rate…",
             "Raises the rate step by step on a copy of the model and shows where the loss falls fastest and where it "
-            "explodes; takes less than an epoch",
+            "diverges; takes less than an epoch",
         )
         self.scratch = button("Compare: train from scratch", _SCRATCH_TIP)
         self.go_on = button("Continue", "")
@@ -132,7 +132,7 @@ class SteerBar(QFrame):
         layout = QHBoxLayout(row)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
-        layout.addWidget(self.find_rate)
+        layout.addWidget(self.find_learning_rate)
         layout.addWidget(self.scratch)
         layout.addStretch(1)
         layout.addWidget(self.go_on)
@@ -147,13 +147,13 @@ class SteerBar(QFrame):
         self.patience.lineEdit().textEdited.connect(self._show_note)
         self.rate_field.textEdited.connect(self._show_note)
         self.finish.clicked.connect(self._send_finish)
-        self.find_rate.clicked.connect(self.rate_test_wanted)
+        self.find_learning_rate.clicked.connect(self.rate_test_wanted)
         self.scratch.clicked.connect(self._train_from_scratch)
         self.go_on.clicked.connect(self._advisor.continue_run)
         workspace.training_event.connect(self._event)
-        workspace.steering.prefix_cached.connect(self._prefix_cached)
-        workspace.steering.steered.connect(self._steered)
-        workspace.steering.refused.connect(self._refused)
+        workspace.training_requests.features_cached.connect(self._prefix_cached)
+        workspace.training_requests.run_adjusted.connect(self._run_adjusted)
+        workspace.training_requests.refused.connect(self._refused)
         workspace.project_changed.connect(self._forget)
         self._advisor.changed.connect(self._refresh)  # comes after every change of project, recipe, model and engine
 
@@ -166,7 +166,7 @@ class SteerBar(QFrame):
         except NotUnderstood as why:
             self._say(str(why))
             return
-        self._ask(self._workspace.steering.change_rate(lr), f"rate {rate(lr)}")
+        self._ask(self._workspace.training_requests.change_rate(lr), f"rate {rate(lr)}")
 
     @Slot()
     def _patience_changed(self) -> None:
@@ -176,13 +176,13 @@ class SteerBar(QFrame):
     @Slot()
     def _send_patience(self) -> None:
         epochs = int(self.patience.number())
-        request = self._workspace.steering.change_early_stop(epochs)
+        request = self._workspace.training_requests.change_early_stop(epochs)
         self._ask(request, f"early stop after {epochs}" if epochs else "early stop off")
 
     @Slot()
     def _send_finish(self) -> None:
         self.finish.setEnabled(False)  # a second click would finish the next phase too
-        self._ask(self._workspace.steering.finish_phase(), "finish the phase")
+        self._ask(self._workspace.training_requests.finish_phase(), "finish the phase")
 
     def _ask(self, request: int, words: str) -> None:
         self._asked[request] = words
@@ -215,7 +215,7 @@ class SteerBar(QFrame):
             self.rates.set_full("")
             self.rate_field.setModified(False)
             self._show_rate(event.lr)
-        elif isinstance(event, m.Steps):
+        elif isinstance(event, m.StepMetrics):
             self._groups = event.groups
             if not self._groups_timer.isActive():
                 self._groups_timer.start()
@@ -232,8 +232,8 @@ class SteerBar(QFrame):
         kept = plain.get("early_stop") if plain else None
         return kept if isinstance(kept, int) else self._workspace.run_recipe.training.early_stop
 
-    @Slot(m.Steered)
-    def _steered(self, event: m.Steered) -> None:
+    @Slot(m.RunAdjusted)
+    def _run_adjusted(self, event: m.RunAdjusted) -> None:
         if event.kind == "rate":
             self.rate_field.setModified(False)  # the next steps tell what it is now
         elif event.kind == "early-stop":
@@ -242,8 +242,8 @@ class SteerBar(QFrame):
         self._asked.pop(event.request, "")
         self._show_note()
 
-    @Slot(m.PrefixCached)
-    def _prefix_cached(self, event: m.PrefixCached) -> None:
+    @Slot(m.FrozenFeaturesCached)
+    def _prefix_cached(self, event: m.FrozenFeaturesCached) -> None:
         text = prefix(event)
         self.prefix.set_full(text)
         self.prefix.setToolTip(as_plain(f"{text}\n\n{_PREFIX_TIP}"))
@@ -305,7 +305,7 @@ class SteerBar(QFrame):
         if busy:
             return
         ready = self._advisor.can_act
-        self.find_rate.setEnabled(ready)
+        self.find_learning_rate.setEnabled(ready)
         pretrained = self._workspace.recipe.backbone.weights != FROM_SCRATCH
         self.scratch.setEnabled(ready and pretrained)
         self.scratch.setToolTip(_SCRATCH_TIP if pretrained else "The recipe itself trains from scratch already.")

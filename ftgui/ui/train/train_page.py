@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from ftgui.base.formatting import clock, percent
 from ftgui.protocol import messages as m
-from ftgui.protocol.rates import judge_rate, rate
+from ftgui.protocol.rates import check_rate, rate
 from ftgui.protocol.recipe import FROM_SCRATCH, HEAD
 from ftgui.runs.metrics_log import History, read_history
 from ftgui.runs.run_folders import run_number
@@ -26,7 +26,7 @@ from ftgui.ui.train.advice_banner import AdviceBanner
 from ftgui.ui.train.advisor import Advisor
 from ftgui.ui.train.live_preview import LivePreview
 from ftgui.ui.train.preparing import Preparing
-from ftgui.ui.train.run_controls import SteerBar
+from ftgui.ui.train.run_controls import RunControls
 
 REDRAW_MILLISECONDS = 50
 """Between two redraws. Each redraws one plot of the three: all at once kept the main thread for 70 ms (measured on two
@@ -47,7 +47,7 @@ class TrainPage(QWidget):
         self._theme = theme
         self.advisor = Advisor(workspace, self)
         self.banner = AdviceBanner(self.advisor, theme)
-        self.steer = SteerBar(workspace, self.advisor, theme)
+        self.steer = RunControls(workspace, self.advisor, theme)
         self.steer.rate_test_wanted.connect(self.rate_test_wanted)
         grid = QGridLayout()
         grid.setSpacing(10)
@@ -90,7 +90,7 @@ class TrainPage(QWidget):
         self._show_idle()
         workspace.training_event.connect(self._event)
         workspace.project_changed.connect(self._project_changed)
-        workspace.steering.steered.connect(self._steered)
+        workspace.training_requests.run_adjusted.connect(self._run_adjusted)
         workspace.engine_changed.connect(self._engine)
         workspace.layer_ticks.changed.connect(self._explain)
 
@@ -170,9 +170,9 @@ class TrainPage(QWidget):
             self.explanation.setText(self._phase_words(event, train))
 
     def _phase_words(self, event: m.PhaseStarted, train: list[str]) -> str:
-        judgement = judge_rate(train, event.lr, self._workspace.run_recipe.backbone.weights == FROM_SCRATCH)
-        judged = f"{judgement.sentence[0].upper()}{judgement.sentence[1:]}." + (
-            f" Try {rate(judgement.cure)}." if judgement.kind else ""
+        check = check_rate(train, event.lr, self._workspace.run_recipe.backbone.weights == FROM_SCRATCH)
+        advice = f"{check.sentence[0].upper()}{check.sentence[1:]}." + (
+            f" Try {rate(check.cure)}." if check.kind else ""
         )
         if self._from_scratch:
             text = (
@@ -182,20 +182,20 @@ class TrainPage(QWidget):
         elif train == [HEAD]:
             text = (
                 "Only the new head learns. It starts random, so its first steps are wild; the frozen backbone can't be hurt "
-                f"by them. {judged}"
+                f"by them. {advice}"
             )
         else:
             text = (
                 "The head makes sense now, so the ticked layers may adjust with it, in small steps: large ones would wash "
-                f"out what they learned from a million images. {judged} It begins from the best weights so far, and they are "
+                f"out what they learned from a million images. {advice} It begins from the best weights so far, and they are "
                 "kept if this does not improve on them."
             )
         return text
 
     def _show_end(self, event: m.TrainingFinished) -> None:
-        words = {"done": "Done.", "stopped": "Stopped.", "exploded": "It exploded."}
+        words = {"done": "Done.", "stopped": "Stopped.", "exploded": "Training diverged."}
         self.headline.setText(words.get(event.reason, "It did not work."))
-        judged = " on training images" if math.isnan(event.best_accuracy) else " on validation images"
+        measured = " on training images" if math.isnan(event.best_accuracy) else " on validation images"
         verdict = self._workspace.present.verdict.sentence
         if event.reason in ("failed", "exploded"):
             self.explanation.setText(f"{event.message} {verdict}".rstrip())
@@ -205,7 +205,7 @@ class TrainPage(QWidget):
             self.explanation.setText("It ended before the first step: nothing has changed.")
         else:
             weights = (
-                f"The weights of epoch {event.best_epoch}, the best{judged}, are"
+                f"The weights of epoch {event.best_epoch}, the best{measured}, are"
                 if event.best_epoch
                 else "It ended before the first epoch was over; the weights of that moment are"
             )
@@ -254,7 +254,7 @@ class TrainPage(QWidget):
             for plot in self.plots:
                 plot.mark_phase(event.step, event.name)
             self._show_phase(event)
-        elif isinstance(event, m.Steps):
+        elif isinstance(event, m.StepMetrics):
             for step, loss, accuracy, lr in zip(event.step, event.loss, event.accuracy, event.lr, strict=True):
                 self.loss.add_step(step, loss)
                 self.accuracy.add_step(step, accuracy)
@@ -307,7 +307,7 @@ class TrainPage(QWidget):
             epochs = [(epoch[0], epoch[column]) for epoch in history.epochs] if plot is not self.lr else []
             plot.put_before([(row[0], row[column]) for row in history.steps], epochs)
             phases = [("phase", *mark) for mark in history.phases]
-            plot.marks.put_before([*phases, *(("steering", *mark) for mark in history.steered)])
+            plot.marks.put_before([*phases, *(("steering", *mark) for mark in history.run_adjusted)])
         self._first_step = 0
         self._right = 0.0
         self._follow()
@@ -317,8 +317,8 @@ class TrainPage(QWidget):
         self._recalling = None
         self._workspace.message.emit("warning", f"The curves of before can't be shown: {why}")
 
-    @Slot(m.Steered)
-    def _steered(self, event: m.Steered) -> None:
+    @Slot(m.RunAdjusted)
+    def _run_adjusted(self, event: m.RunAdjusted) -> None:
         self._mark(event.step, event.text)
 
     def _mark(self, step: int, text: str) -> None:

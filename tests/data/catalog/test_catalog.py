@@ -659,10 +659,10 @@ def test_the_splits_of_version_1_stay(make_dataset: Maker) -> None:
         assert split_of(catalog) == before
 
 
-def test_judgements_follow_their_labels(make_dataset: Maker) -> None:
+def test_answers_follow_their_labels(make_dataset: Maker) -> None:
     with opened(make_dataset(count=3)) as catalog:
         (id_,) = catalog.find(Query(text="red0"))
-        catalog.record_judged([("red/red0.jpg", "blue", 0.9, 3.0), ("red/red1.jpg", "red", 0.9, 0.1)])
+        catalog.record_answers([("red/red0.jpg", "blue", 0.9, 3.0), ("red/red1.jpg", "red", 0.9, 0.1)])
         assert groups(catalog.contents())["likely-wrong"] == 1
         before = edits.relabel(catalog, [id_], "blue")
         assert "likely-wrong" not in groups(catalog.contents()) and catalog.detail(id_).loss is None

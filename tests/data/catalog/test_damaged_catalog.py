@@ -55,9 +55,9 @@ def test_any_damage_is_a_sentence(project: Path, engine: Engine, damage: list[tu
     damaged = project / "damaged.sqlite"
     damaged.write_bytes(content[: len(content) // 2] if cut else content)
     engine.events.clear()
-    engine.do(m.Judge(2, str(damaged)))
+    engine.do(m.EvaluateImages(2, str(damaged)))
     said = [event.message for event in engine.of(m.CommandFailed)]
-    assert said or engine.of(m.Judged)
+    assert said or engine.of(m.EvaluatedImages)
     assert not any("Unexpected" in message for message in said), said
 
 
@@ -66,7 +66,7 @@ def test_pages_of_nothing_are_a_sentence_of_the_engine(project: Path, engine: En
     damaged = project / "damaged.sqlite"
     damaged.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
     engine.events.clear()
-    engine.do(m.Judge(3, str(damaged)))
+    engine.do(m.EvaluateImages(3, str(damaged)))
     assert "The project's catalog is damaged" in engine.of(m.CommandFailed)[0].message
 
 

@@ -171,8 +171,8 @@ def test_the_splits_are_those_of_the_set(mirror: Mirror, monkeypatch: pytest.Mon
 
 
 def test_progress_is_in_bytes_then_in_files(engine: Engine, noisy: TinySet) -> None:
-    ready = engine.do(m.PrepareExample(7, "DTD"))
-    assert ready == m.ExampleReady(7, "DTD", str(find("DTD").folder))
+    ready = engine.do(m.DownloadExampleSet(7, "DTD"))
+    assert ready == m.ExampleSetReady(7, "DTD", str(find("DTD").folder))
     coming = [event for event in engine.of(m.Progress) if event.unit == "bytes" and event.total]
     size = len(noisy.files[TEXTURES])
     assert len(coming) > 5 and coming[-1].done == size and {event.total for event in coming} == {size}
@@ -185,7 +185,7 @@ def test_progress_is_in_bytes_then_in_files(engine: Engine, noisy: TinySet) -> N
 
 def test_several_files_are_numbered(engine: Engine, mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
     serve(mirror, TINY_SETS["OxfordIIITPet"](), monkeypatch)
-    assert isinstance(engine.do(m.PrepareExample(7, "OxfordIIITPet")), m.ExampleReady)
+    assert isinstance(engine.do(m.DownloadExampleSet(7, "OxfordIIITPet")), m.ExampleSetReady)
     said = dict.fromkeys(event.what for event in engine.of(m.Progress) if event.unit == "bytes" and event.total)
     assert list(said) == ["downloading Oxford-IIIT Pets", "downloading Oxford-IIIT Pets, file 2"]
 
@@ -196,14 +196,14 @@ def test_stop_cancels_and_the_next_time_goes_on(engine: Engine, mirror: Mirror, 
             engine.queue, engine.on_event = [m.Stop()], lambda _event: None
 
     engine.on_event = stop_in_the_middle
-    failed = engine.do(m.PrepareExample(7, "DTD"))
+    failed = engine.do(m.DownloadExampleSet(7, "DTD"))
     assert isinstance(failed, m.CommandFailed) and failed.request == 7
     assert failed.message == "DTD was cancelled. What is downloaded already is kept, to go on from."
     assert not find("DTD").is_here and left_over() == {"downloads"}
     (part,) = (example_sets.base() / "downloads" / "DTD").iterdir()
     there = part.stat().st_size
     assert part.suffix == ".part" and 0 < there < len(noisy.files[TEXTURES])
-    engine.do(m.PrepareExample(8, "DTD"))
+    engine.do(m.DownloadExampleSet(8, "DTD"))
     assert mirror.asked[-1][2] == f"bytes={there}-"
     assert tree(find("DTD").folder) == noisy.tree.keys()
 
@@ -247,7 +247,7 @@ def test_a_wrong_checksum_is_deleted_and_said(mirror: Mirror, noisy: TinySet) ->
 
 def test_offline_asks_nobody_and_says_what_to_do(engine: Engine, mirror: Mirror, noisy: TinySet) -> None:
     engine.session.handle(m.Configure(offline=True))
-    failed = engine.do(m.PrepareExample(7, "DTD"))
+    failed = engine.do(m.DownloadExampleSet(7, "DTD"))
     assert isinstance(failed, m.CommandFailed)
     assert failed.message == (
         "The images of “Describable Textures” are not on this computer, and ftgui is set to never use the network. Allow "
@@ -297,10 +297,10 @@ def test_a_mirror_of_the_hub_gives_its_sets(mirror: Mirror, monkeypatch: pytest.
 
 
 def test_what_is_there_needs_no_network(engine: Engine, mirror: Mirror, noisy: TinySet) -> None:
-    engine.do(m.PrepareExample(7, "DTD"))
+    engine.do(m.DownloadExampleSet(7, "DTD"))
     mirror.asked.clear()
     engine.session.handle(m.Configure(offline=True))
-    assert engine.do(m.PrepareExample(8, "DTD")) == m.ExampleReady(8, "DTD", str(find("DTD").folder))
+    assert engine.do(m.DownloadExampleSet(8, "DTD")) == m.ExampleSetReady(8, "DTD", str(find("DTD").folder))
     assert mirror.asked == []
 
 
@@ -369,9 +369,9 @@ def test_other_commands_need_not_wait(
 ) -> None:
     """A model is loaded and trained in the middle of a download, which then goes on."""
     engine.queue = [m.LoadModel(1, TINY, ["a", "b"], ["head"], device="cpu"), train_command(make_dataset())]
-    engine.do(m.PrepareExample(7, "DTD"))
+    engine.do(m.DownloadExampleSet(7, "DTD"))
     kinds = [type(event) for event in engine.events]
-    order = [kinds.index(kind) for kind in (m.ModelLoaded, m.TrainingFinished, m.ExampleReady)]
+    order = [kinds.index(kind) for kind in (m.ModelLoaded, m.TrainingFinished, m.ExampleSetReady)]
     assert order == sorted(order) and not engine.of(m.CommandFailed)
     assert engine.of(m.TrainingFinished)[0].reason == "done"
     units = [event.unit for event in engine.events[order[1] :] if isinstance(event, m.Progress)]
@@ -395,32 +395,32 @@ def test_a_silent_server_keeps_nobody_waiting(
             engine.queue = [m.LoadModel(1, TINY, ["a", "b"], ["head"], device="cpu"), m.Stop()]
 
     engine.on_event = when_it_is_silent
-    failed = engine.do(m.PrepareExample(7, "DTD"))
+    failed = engine.do(m.DownloadExampleSet(7, "DTD"))
     assert [event.request for event in engine.of(m.ModelLoaded)] == [1]
     assert isinstance(failed, m.CommandFailed) and "was cancelled" in failed.message
 
 
 def test_one_at_a_time(engine: Engine, noisy: TinySet) -> None:
-    engine.queue = [m.PrepareExample(8, "MNIST")]
-    engine.do(m.PrepareExample(7, "DTD"))
+    engine.queue = [m.DownloadExampleSet(8, "MNIST")]
+    engine.do(m.DownloadExampleSet(7, "DTD"))
     (failed,) = engine.of(m.CommandFailed)
     assert failed.request == 8 and failed.message.startswith("DTD is still being prepared.")
-    assert engine.of(m.ExampleReady)[0].request == 7
+    assert engine.of(m.ExampleSetReady)[0].request == 7
 
 
 def test_not_while_training(
     engine: Engine, mirror: Mirror, make_dataset: Maker, train_command: Callable[..., m.Train]
 ) -> None:
-    engine.queue = [m.PrepareExample(8, "DTD")]
+    engine.queue = [m.DownloadExampleSet(8, "DTD")]
     engine.do(train_command(make_dataset()))
     (failed,) = engine.of(m.CommandFailed)
-    assert failed == m.CommandFailed(8, "PrepareExample", "A training is running; stop it first.")
+    assert failed == m.CommandFailed(8, "DownloadExampleSet", "A training is running; stop it first.")
     assert mirror.asked == []
 
 
 def test_shutdown_ends_it(engine: Engine, noisy: TinySet) -> None:
-    engine.queue = [m.Shutdown(), m.PrepareExample(8, "MNIST")]
-    engine.do(m.PrepareExample(7, "DTD"))
+    engine.queue = [m.Shutdown(), m.DownloadExampleSet(8, "MNIST")]
+    engine.do(m.DownloadExampleSet(7, "DTD"))
     assert engine.session.shutting_down and engine.queue and not find("DTD").is_here
 
 

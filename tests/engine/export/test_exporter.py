@@ -132,7 +132,7 @@ def test_onnx_says_what_one_needs_to_know(no_process: None, engine: Engine, trai
     # Against the model itself, on other images and another size of a batch than the proof's.
     built, about = open_finished(Path(command.run_folder, "best"))
     views = np.random.default_rng(3).integers(0, 256, (5, 160, 160, 3), np.uint8)
-    model = onnx_and_torch.Portable(built.model, built.preprocessing, about.temperature)
+    model = onnx_and_torch.ExportWrapper(built.model, built.preprocessing, about.temperature)
     answers = model(torch.from_numpy(views)).detach().numpy()
     assert np.abs(session.run(None, {"images": views})[0] - answers).max() < 1e-5
 
@@ -140,12 +140,12 @@ def test_onnx_says_what_one_needs_to_know(no_process: None, engine: Engine, trai
 # --- what does not answer as the program does -----------------------------------------------------------------------
 
 
-def _wrong_temperature(self: onnx_and_torch.Portable, images: torch.Tensor) -> torch.Tensor:
+def _wrong_temperature(self: onnx_and_torch.ExportWrapper, images: torch.Tensor) -> torch.Tensor:
     pixels = images.permute(0, 3, 1, 2).to(torch.float32)
     return (self.model((pixels - self.mean) / self.std) / (self.temperature * 3)).softmax(1)
 
 
-def _wrong_channels(self: onnx_and_torch.Portable, images: torch.Tensor) -> torch.Tensor:
+def _wrong_channels(self: onnx_and_torch.ExportWrapper, images: torch.Tensor) -> torch.Tensor:
     pixels = images.flip(3).permute(0, 3, 1, 2).to(torch.float32)
     return (self.model((pixels - self.mean) / self.std) / self.temperature).softmax(1)
 
@@ -160,7 +160,7 @@ def test_a_model_that_answers_otherwise_is_an_error(
     wrong: Callable[..., torch.Tensor],
 ) -> None:
     command = trained()
-    monkeypatch.setattr(onnx_and_torch.Portable, "forward", wrong)
+    monkeypatch.setattr(onnx_and_torch.ExportWrapper, "forward", wrong)
     folder, told = export(engine, command.run_folder, tmp_path, "folder", "torch")
     assert told[0].problem == "" and "does not answer as the program does" in told[1].problem
     assert told[1].files == [] and not (folder / "model.pt2").exists() and (folder / "model.safetensors").exists()

@@ -50,7 +50,7 @@ def source(built: backbones.BuiltBackbone, text: str) -> str:
         figures={"val_accuracy": text},
     )
     recipe = Recipe(phases=[Phase(name=text, train=["head"], epochs=2, lr=1e-3)])
-    facts = RunFacts(steered=[(text, text)], environment={"device": text})  # type: ignore[list-item] - as JSON may be
+    facts = RunFacts(run_adjusted=[(text, text)], environment={"device": text})  # type: ignore[list-item] - as JSON may be
     return train_source(Path(text), built, about, recipe, facts)
 
 
@@ -78,7 +78,7 @@ def test_whatever_it_says_the_program_is_the_same(built: backbones.BuiltBackbone
 def test_a_received_run(built: backbones.BuiltBackbone, tmp_path: Path) -> None:
     run = make_run(tmp_path)
     with (run / "metrics.jsonl").open("a", encoding="utf-8") as file:
-        line = {"time": 1.0, "kind": "steered", "step": 7, "what": "rate", "text": DOCSTRING}
+        line = {"time": 1.0, "kind": "run_adjusted", "step": 7, "what": "rate", "text": DOCSTRING}
         file.write(json.dumps(line) + "\n")
     (run / "samples.csv").write_text("path,class_name,split\n=a.jpg,''' #,train\nb.jpg,b,val\n", encoding="utf-8")
     about = About(backbone="test_efficientnet", weights="none", class_names=["''' #", "b"], preprocessing={})

@@ -28,7 +28,7 @@ from tests.engine.export.test_exporter import export, load
 
 TWO = [
     Phase(name="Head", train=["head"], epochs=2, lr=1e-2),
-    Phase(name="More", train=["last stage", "stem", "head"], epochs=3, lr=3e-3, falloff=0.5),
+    Phase(name="More", train=["last stage", "stem", "head"], epochs=3, lr=3e-3, layer_decay=0.5),
 ]
 
 
@@ -124,7 +124,7 @@ def test_what_was_steered_is_said(
 
     engine.on_event = change
     engine.do(command)
-    assert run_facts(Path(command.run_folder)).steered
+    assert run_facts(Path(command.run_folder)).run_adjusted
     folder, _ = export(engine, command.run_folder, tmp_path / "out", "script")
     text = (folder / "train.py").read_text(encoding="utf-8")
     assert "rate 5e-4" in text.partition("CHANGED_BY_HAND = ")[2].splitlines()[0]
@@ -224,7 +224,7 @@ def test_a_phase_begins_with_the_best_weights(
     best = {name: value + 1 for name, value in model.state_dict().items()}
     pictures = script.Pictures(Path(script.IMAGES), torch.device("cpu"))
     training = script.Training(model, pictures, torch.device("cpu"), tmp_path)
-    training.best = script.Best((1.0, 0.0), 1, best)
+    training.best = script.BestSnapshot((1.0, 0.0), 1, best)
     phase = script.PHASES[1]
     phase.epochs = 0
     training.run_phase(phase)

@@ -17,13 +17,13 @@ from tests.conftest import Maker
 from tests.engine.conftest import Engine
 
 
-def judged(engine: Engine) -> list[m.Judged]:
-    return engine.of(m.Judged)
+def evaluated(engine: Engine) -> list[m.EvaluatedImages]:
+    return engine.of(m.EvaluatedImages)
 
 
-def record(catalog: Catalog, events: list[m.Judged]) -> None:
+def record(catalog: Catalog, events: list[m.EvaluatedImages]) -> None:
     for event in events:
-        catalog.record_judged(zip(event.paths, event.predictions, event.confidences, event.losses, strict=True))
+        catalog.record_answers(zip(event.paths, event.predictions, event.confidences, event.losses, strict=True))
 
 
 def test_planted_wrong_labels_are_found(
@@ -37,9 +37,9 @@ def test_planted_wrong_labels_are_found(
         edits.relabel(catalog, planted, "blue")
         end = engine.do(command)
         assert isinstance(end, m.TrainingFinished) and end.reason == "done", end
-        over = engine.do(m.Judge(5, command.catalog))
-        assert isinstance(over, m.Judged) and over.over and over.done == over.total == 80
-        record(catalog, judged(engine))
+        over = engine.do(m.EvaluateImages(5, command.catalog))
+        assert isinstance(over, m.EvaluatedImages) and over.over and over.done == over.total == 80
+        record(catalog, evaluated(engine))
         assert set(catalog.find(Query(kind=LIKELY_WRONG))) == set(planted)
         assert set(catalog.find(Query(order="loss", descending=True))[:3]) == set(planted)
         assert set(catalog.find(Query(correct=False))) == set(planted)
@@ -48,7 +48,7 @@ def test_planted_wrong_labels_are_found(
         assert group.count == 3 and "Labelled “blue”; the model says “red”" in group.examples[0].message
         edits.relabel(catalog, planted, "red")
         assert LIKELY_WRONG not in {group.kind for group in catalog.contents().groups}
-        catalog.forget_judged()
+        catalog.forget_answers()
         assert len(catalog.find(Query(correct=True))) == 0
 
 
@@ -58,10 +58,10 @@ def test_the_same_as_asking_one_by_one(
     root = make_dataset(count=6)
     command = train_command(root)
     engine.do(command)
-    engine.do(m.Judge(5, command.catalog))
+    engine.do(m.EvaluateImages(5, command.catalog))
     said = {
         path: (name, sure)
-        for event in judged(engine)
+        for event in evaluated(engine)
         for path, name, sure in zip(event.paths, event.predictions, event.confidences, strict=True)
     }
     assert len(said) == 12
@@ -80,20 +80,20 @@ def test_it_stops_and_answers_meanwhile(
     command = train_command(root, batch_size=32)
     engine.do(command)
     engine.queue = [m.Predict(7, str(root / "red" / "red0.jpg"))]
-    engine.do(m.Judge(5, command.catalog))
+    engine.do(m.EvaluateImages(5, command.catalog))
     assert engine.of(m.Prediction)[-1].request == 7
-    assert judged(engine)[-1].done == 159, "one can't be read"
+    assert evaluated(engine)[-1].done == 159, "one can't be read"
     engine.events.clear()
     first = []
 
     def stop(event: m.Event) -> None:
-        if isinstance(event, m.Judged) and not first:
+        if isinstance(event, m.EvaluatedImages) and not first:
             first.append(event)
             engine.queue = [m.Stop(), m.Predict(8, str(root / "red" / "red0.jpg"))]
 
     engine.on_event = stop
-    over = engine.do(m.Judge(6, command.catalog))
-    assert isinstance(over, m.Judged) and over.over and 0 < over.done < 159
+    over = engine.do(m.EvaluateImages(6, command.catalog))
+    assert isinstance(over, m.EvaluatedImages) and over.over and 0 < over.done < 159
 
 
 def test_a_class_that_the_model_does_not_know_has_no_loss_and_only_such_are_refused(
@@ -104,12 +104,14 @@ def test_a_class_that_the_model_does_not_know_has_no_loss_and_only_such_are_refu
     engine.do(command)
     with Project.for_dataset(root).catalog() as catalog:
         edits.rename_class(catalog, "red", "rouge")
-        engine.do(m.Judge(5, command.catalog))
-        losses = {path: loss for event in judged(engine) for path, loss in zip(event.paths, event.losses, strict=True)}
+        engine.do(m.EvaluateImages(5, command.catalog))
+        losses = {
+            path: loss for event in evaluated(engine) for path, loss in zip(event.paths, event.losses, strict=True)
+        }
         assert len(losses) == 12 and all(math.isnan(loss) == path.startswith("red") for path, loss in losses.items())
-        record(catalog, judged(engine))
+        record(catalog, evaluated(engine))
         edits.rename_class(catalog, "blue", "bleu")
-    refused = engine.do(m.Judge(5, command.catalog))
+    refused = engine.do(m.EvaluateImages(5, command.catalog))
     assert (
         isinstance(refused, m.CommandFailed) and "None of the images is of a class the model knows" in refused.message
     )
@@ -122,13 +124,13 @@ def test_only_some_splits_and_what_is_kept_of_the_run(
     command = train_command(root)
     engine.do(command)
     run = Path(command.run_folder)
-    engine.do(m.Judge(5, command.catalog, ["val"], str(run)))
-    assert judged(engine)[-1].done == judged(engine)[-1].total == 4
+    engine.do(m.EvaluateImages(5, command.catalog, ["val"], str(run)))
+    assert evaluated(engine)[-1].done == evaluated(engine)[-1].total == 4
     assert read_predictions(run) == [], "a part is not all"
-    engine.do(m.Judge(6, command.catalog, run_folder=str(run)))
+    engine.do(m.EvaluateImages(6, command.catalog, run_folder=str(run)))
     said = {
         path: (name, sure, loss)
-        for event in judged(engine)
+        for event in evaluated(engine)
         if event.request == 6
         for path, name, sure, loss in zip(event.paths, event.predictions, event.confidences, event.losses, strict=True)
     }
@@ -141,4 +143,4 @@ def test_only_some_splits_and_what_is_kept_of_the_run(
 
 
 def test_a_folder_without_a_model(engine: Engine, tmp_path: Path) -> None:
-    assert isinstance(engine.do(m.Judge(1, str(tmp_path / "none.sqlite"))), m.CommandFailed)
+    assert isinstance(engine.do(m.EvaluateImages(1, str(tmp_path / "none.sqlite"))), m.CommandFailed)

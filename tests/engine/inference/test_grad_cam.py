@@ -162,7 +162,7 @@ def test_explained_while_it_learns(engine: Engine, make_dataset: Maker, train_co
     asked = []
 
     def ask(event: m.Event) -> None:
-        if isinstance(event, m.Steps) and not asked:
+        if isinstance(event, m.StepMetrics) and not asked:
             asked.append(event)
             engine.queue = [m.Explain(9, str(root / "red" / "red0.jpg"))]
 

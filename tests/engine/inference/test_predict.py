@@ -152,7 +152,7 @@ def test_a_folder_during_a_training(engine: Engine, make_dataset: Maker, train_c
     asked = []
 
     def ask(event: m.Event) -> None:
-        if isinstance(event, m.Steps) and not asked:
+        if isinstance(event, m.StepMetrics) and not asked:
             asked.append(event)
             engine.queue = [m.PredictFiles(7, [str(other)], str(tmp_path / "t.csv"))]
 
@@ -197,8 +197,8 @@ def test_before_and_after(engine: Engine, tmp_path: Path) -> None:
     picture((200, 40, 40), 1).save(file)
     engine.do(m.LoadModel(1, Backbone(), ["a", "b"], ["head"], "cpu"))
     now = engine.do(m.Predict(2, str(file)))
-    before = engine.do(m.Predict(3, str(file), model=m.UNTOUCHED))
-    assert isinstance(before, m.Prediction) and (before.model, before.trained) == (m.UNTOUCHED, True)
+    before = engine.do(m.Predict(3, str(file), model=m.PRETRAINED_MODEL))
+    assert isinstance(before, m.Prediction) and (before.model, before.trained) == (m.PRETRAINED_MODEL, True)
     assert len(before.class_names) == 1000 and "ladybug" in before.class_names and "ImageNet" in before.title
     own = engine.do(m.LoadModel(4, Backbone(), [], [], "cpu"))
     assert isinstance(own, m.ModelLoaded)
@@ -206,7 +206,7 @@ def test_before_and_after(engine: Engine, tmp_path: Path) -> None:
     assert same.probabilities == pytest.approx(before.probabilities, abs=1e-6)
     assert len(now.probabilities) == 2
     engine.do(m.LoadModel(6, TINY, ["a", "b"], ["head"], "cpu"))
-    refused = engine.do(m.Predict(7, str(file), model=m.UNTOUCHED))
+    refused = engine.do(m.Predict(7, str(file), model=m.PRETRAINED_MODEL))
     assert isinstance(refused, m.CommandFailed) and "nothing untouched" in refused.message
 
 
@@ -287,17 +287,17 @@ def test_the_nearest_training_images(engine: Engine, make_dataset: Maker, train_
     first = sorted(train)[0]
     copy = tmp_path / "copy.jpg"
     shutil.copy(root / first, copy)
-    found = engine.do(m.FindNearest(5, command.catalog, str(copy), count=4))
-    assert isinstance(found, m.Nearest) and len(found.neighbors) == 4
+    found = engine.do(m.FindSimilar(5, command.catalog, str(copy), count=4))
+    assert isinstance(found, m.SimilarImages) and len(found.neighbors) == 4
     # Pictures of one colour are alike to the last of half precision's digits, so another may stand before it.
     assert found.neighbors[0].similarity == pytest.approx(1, abs=2e-3)
-    every = engine.do(m.FindNearest(4, command.catalog, str(copy), count=99)).neighbors
+    every = engine.do(m.FindSimilar(4, command.catalog, str(copy), count=99)).neighbors
     (own,) = (one.similarity for one in every if one.path == first)
     assert own == pytest.approx(every[0].similarity, abs=1e-3)
     similarities = [one.similarity for one in found.neighbors]
     assert similarities == sorted(similarities, reverse=True)
     assert all(one.class_name == train[one.path] for one in found.neighbors)
-    itself = engine.do(m.FindNearest(6, command.catalog, str(root / first), count=99))
+    itself = engine.do(m.FindSimilar(6, command.catalog, str(root / first), count=99))
     assert {one.path for one in itself.neighbors} == set(train) - {first}, "an image is not its own neighbor"
     assert not [event for event in engine.events[-1:] if isinstance(event, m.Progress)], "looked at once only"
 
@@ -316,17 +316,17 @@ def test_the_nearest_training_images(engine: Engine, make_dataset: Maker, train_
 def test_alike_is_of_the_weights_there_are(engine: Engine, make_dataset: Maker, train_command: Train) -> None:
     root, command = learn(engine, make_dataset, train_command)
     file = str(root / "red" / "red0.jpg")
-    before = engine.do(m.FindNearest(5, command.catalog, file))
+    before = engine.do(m.FindSimilar(5, command.catalog, file))
     engine.do(train_command(root, seed=9))
-    after = engine.do(m.FindNearest(6, command.catalog, file))
+    after = engine.do(m.FindSimilar(6, command.catalog, file))
     assert [one.similarity for one in before.neighbors] != [one.similarity for one in after.neighbors]
 
 
 def test_alike_gives_way_to_a_training(engine: Engine, make_dataset: Maker, train_command: Train) -> None:
     root, command = learn(engine, make_dataset, train_command, count=80)
     engine.queue = [train_command(root, seed=3)]
-    engine.do(m.FindNearest(5, command.catalog, str(root / "red" / "red0.jpg")))
-    failed = [event for event in engine.of(m.CommandFailed) if event.command == "FindNearest"]
+    engine.do(m.FindSimilar(5, command.catalog, str(root / "red" / "red0.jpg")))
+    failed = [event for event in engine.of(m.CommandFailed) if event.command == "FindSimilar"]
     assert len(failed) == 1 and "Stopped" in failed[0].message
     assert len(engine.of(m.TrainingFinished)) == 2
 
@@ -336,7 +336,7 @@ def test_excluded_images_are_no_neighbors(engine: Engine, make_dataset: Maker, t
     with Project.for_dataset(root).catalog() as catalog:
         out = catalog.find(Query(class_name="red"))
         edits.exclude(catalog, out, True)
-    found = engine.do(m.FindNearest(5, command.catalog, str(root / "red" / "red0.jpg"), count=99))
+    found = engine.do(m.FindSimilar(5, command.catalog, str(root / "red" / "red0.jpg"), count=99))
     assert {one.class_name for one in found.neighbors} == {"blue"}
 
 
@@ -364,7 +364,7 @@ def test_files_are_answered_while_a_training_is_paused(
     asked, answered = [], []
 
     def ask(event: m.Event) -> None:
-        if isinstance(event, m.Steps) and not asked:
+        if isinstance(event, m.StepMetrics) and not asked:
             asked.append(event)
             engine.queue = [m.Pause(), m.PredictFiles(7, [str(root)])]
         if isinstance(event, m.PredictedFiles) and event.over:
@@ -382,14 +382,14 @@ def test_another_folder_with_the_same_names_is_not_taken_for_the_dataset(
 ) -> None:
     root, command = learn(engine, make_dataset, train_command)
     file = str(root / "red" / "red0.jpg")
-    before = engine.do(m.FindNearest(5, command.catalog, file))
+    before = engine.do(m.FindSimilar(5, command.catalog, file))
     other = make_dataset(classes=("red", "blue"), count=12, name="other")
     for number in range(12):
         picture((40, 200, 60), 70 + number).save(other / "red" / f"red{number}.jpg")
     foreign = Project.for_dataset(other)
     foreign.take_in(other)
-    engine.do(m.Judge(6, str(foreign.catalog_path)))
-    assert engine.do(m.FindNearest(7, command.catalog, file)).neighbors == before.neighbors
+    engine.do(m.EvaluateImages(6, str(foreign.catalog_path)))
+    assert engine.do(m.FindSimilar(7, command.catalog, file)).neighbors == before.neighbors
 
 
 def test_a_run_that_exploded_before_anything_was_learned_is_not_usable(

@@ -63,13 +63,13 @@ def test_apply_cuts_flips_and_colours() -> None:
 def test_the_window_can_look_at_views(engine: Engine, make_dataset: Maker) -> None:
     image = make_dataset(count=4) / "red" / "red0.jpg"
     engine.do(m.LoadModel(1, TINY, ["a", "b"], ["head"], device="cpu"))
-    engine.do(m.ShowViews(9, str(image), Augmentation(preset="strong"), count=3))
-    (views,) = engine.of(m.Views)
+    engine.do(m.PreviewAugmentation(9, str(image), Augmentation(preset="strong"), count=3))
+    (views,) = engine.of(m.AugmentedViews)
     pictures = [Image.open(io.BytesIO(content)) for content in views.images]
     assert views.request == 9 and [picture.size for picture in pictures] == [(160, 160)] * 3
     assert views.images[0] != views.images[1]
-    engine.do(m.ShowViews(10, str(image), Augmentation(preset="none"), count=2))
-    same = engine.of(m.Views)[-1].images
+    engine.do(m.PreviewAugmentation(10, str(image), Augmentation(preset="none"), count=2))
+    same = engine.of(m.AugmentedViews)[-1].images
     assert same[0] == same[1]
-    engine.do(m.ShowViews(11, str(image) + "x", Augmentation()))
+    engine.do(m.PreviewAugmentation(11, str(image) + "x", Augmentation()))
     assert engine.of(m.CommandFailed)[-1].request == 11

@@ -22,8 +22,8 @@ from tests.engine.conftest import Engine
 HEAD = [Phase(name="Head", train=["head"], epochs=4, lr=1e-2)]
 
 
-def cached(engine: Engine) -> m.PrefixCached:
-    return engine.of(m.PrefixCached)[-1]
+def cached(engine: Engine) -> m.FrozenFeaturesCached:
+    return engine.of(m.FrozenFeaturesCached)[-1]
 
 
 def final(engine: Engine) -> torch.Tensor:

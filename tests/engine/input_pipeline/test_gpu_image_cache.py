@@ -9,7 +9,7 @@ import torch
 from ftgui.data.images.preprocessing import Preprocessing, center_view
 from ftgui.engine.input_pipeline import augmentation
 from ftgui.engine.input_pipeline.augmentation import View
-from ftgui.engine.input_pipeline.gpu_image_cache import Resident
+from ftgui.engine.input_pipeline.gpu_image_cache import GpuImageCache
 from ftgui.engine.model.input_tensor import to_batch
 
 CPU = torch.device("cpu")
@@ -28,7 +28,7 @@ IMAGES = [smooth(72, 96, 0), smooth(110, 72, 1), smooth(72, 72, 2)]
 
 
 def test_the_middle_is_exact() -> None:
-    batch = Resident(IMAGES, PLAIN, CPU).batch([2, 0, 1], [None] * 3)
+    batch = GpuImageCache(IMAGES, PLAIN, CPU).batch([2, 0, 1], [None] * 3)
     expected = to_batch([center_view(IMAGES[index], 64) for index in (2, 0, 1)], PLAIN, CPU)
     torch.testing.assert_close(batch, expected, rtol=0, atol=1e-4)
     assert batch.is_contiguous(memory_format=torch.channels_last)
@@ -36,7 +36,7 @@ def test_the_middle_is_exact() -> None:
 
 @pytest.mark.parametrize("preset", augmentation.PRESETS)
 def test_views_are_what_pillow_makes_of_them(preset: str) -> None:
-    resident = Resident(IMAGES, PLAIN, CPU)
+    resident = GpuImageCache(IMAGES, PLAIN, CPU)
     for number in range(12):
         views: list[View | None] = [
             augmentation.draw(preset, (image.shape[1], image.shape[0]), 0, index, number)

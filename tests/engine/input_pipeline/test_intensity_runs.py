@@ -152,12 +152,12 @@ def test_the_learning_rate_test_and_the_views_are_of_the_range(
     looks: list[Preprocessing] = []
     read = image_cache.decode
     monkeypatch.setattr(image_cache, "decode", lambda path, look: (looks.append(look), read(path, look))[1])
-    engine.do(m.FindRate(2, command.recipe, command.catalog, 0))
+    engine.do(m.FindLearningRate(2, command.recipe, command.catalog, 0))
     assert {look.intensity for look in looks} == {(0, 4095)}
     bright = []
     for intensity in (None, (0.0, 4095.0)):
-        engine.do(m.ShowViews(4, str(root / "fine" / "1.tif"), command.recipe.augmentation, 1, intensity))
-        with Image.open(io.BytesIO(engine.of(m.Views)[-1].images[0])) as view:
+        engine.do(m.PreviewAugmentation(4, str(root / "fine" / "1.tif"), command.recipe.augmentation, 1, intensity))
+        with Image.open(io.BytesIO(engine.of(m.AugmentedViews)[-1].images[0])) as view:
             bright.append(np.asarray(view).mean())
     assert bright[0] < 10 < bright[1]
 

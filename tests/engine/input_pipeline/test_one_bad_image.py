@@ -23,7 +23,7 @@ from ftgui.data.images.intensity_survey import survey
 from ftgui.data.images.preprocessing import Preprocessing
 from ftgui.data.project import Project
 from ftgui.data.scanning.given_images import images_below
-from ftgui.engine.inference.batch_inference import look_at
+from ftgui.engine.inference.batch_inference import run_inference
 from ftgui.engine.input_pipeline.image_cache import Images
 from ftgui.runs.report import report
 from tests.conftest import Maker
@@ -109,7 +109,7 @@ def test_a_model_answers_the_others(noise: Path, poison: Poison) -> None:
     poison(bad)
     model = nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, 2))
     items = [(path, path) for path in images_below([noise])]
-    looks = list(look_at(model, "1", items, PREPROCESSING, torch.device("cpu"), lambda: None, batch=3))
+    looks = list(run_inference(model, "1", items, PREPROCESSING, torch.device("cpu"), lambda: None, batch=3))
     assert sum(len(looked.items) for looked in looks) == 7
     ((named, why),) = [one for looked in looks for one in looked.unreadable]
     assert named == bad and why.startswith(("The image", "The file", "There is not enough memory"))

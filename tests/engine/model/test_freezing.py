@@ -25,8 +25,8 @@ def freezer_of(name: str = "test_efficientnet", train: tuple[str, ...] = ("head"
 PRESETS = [("head",), ("last stage", "head"), ("stage 2", "head"), ("blocks.1",), ("everything",)]
 
 
-def optimizer_of(freezer: Freezer, falloff: float = 1.0, steps: int = 10) -> PhaseOptimizer:
-    phase = Phase(name="x", train=["head"], epochs=1, lr=0.1, falloff=falloff)
+def optimizer_of(freezer: Freezer, layer_decay: float = 1.0, steps: int = 10) -> PhaseOptimizer:
+    phase = Phase(name="x", train=["head"], epochs=1, lr=0.1, layer_decay=layer_decay)
     return PhaseOptimizer(freezer, phase, Training(weight_decay=0.5, warmup=0.2), torch.device("cpu"), steps)
 
 
@@ -109,7 +109,7 @@ def test_every_trainable_parameter_is_in_exactly_one_group(train: tuple[str, ...
 
 
 def test_rates_fall_towards_the_input() -> None:
-    optimizer = optimizer_of(freezer_of(train=("everything",)), falloff=0.5)
+    optimizer = optimizer_of(freezer_of(train=("everything",)), layer_decay=0.5)
     optimizer.set_rates(2)  # the warm-up of 2 steps is over
     rates = optimizer.rates()
     assert [rate.name for rate in rates] == ["stem", "stage 1", "stage 2", "stage 3", "stage 4", "neck", "head"]

@@ -64,7 +64,7 @@ def test_a_stop_before_the_first_step_is_not_forgotten(
     assert not engine.of(m.Progress) and read_result(Path(command.run_folder))["reason"] == "stopped"
 
 
-@pytest.mark.parametrize("kind", ["judge", "rate", "nearest", "export", "files"])
+@pytest.mark.parametrize("kind", ["evaluate", "rate", "nearest", "export", "files"])
 def test_nor_before_anything_else_that_takes_long(
     engine: Engine, make_dataset: Maker, train_command: Train, tmp_path: Path, kind: str
 ) -> None:
@@ -72,17 +72,17 @@ def test_nor_before_anything_else_that_takes_long(
     command = trained(engine, dataset, train_command)
     image = str(dataset / "red" / "red0.jpg")
     commands = {
-        "judge": m.Judge(5, command.catalog),
-        "rate": m.FindRate(5, command.recipe, command.catalog, 0),
-        "nearest": m.FindNearest(5, command.catalog, image),
+        "evaluate": m.EvaluateImages(5, command.catalog),
+        "rate": m.FindLearningRate(5, command.recipe, command.catalog, 0),
+        "nearest": m.FindSimilar(5, command.catalog, image),
         "export": m.Export(5, command.run_folder, ["folder"], str(tmp_path)),
         "files": m.PredictFiles(5, str(dataset), str(tmp_path / "table.csv")),
     }
     engine.events.clear()
     engine.session.stop_requested = True
     engine.do(commands[kind])
-    assert not engine.of(m.RateTested) and not engine.of(m.Nearest) and not engine.of(m.Exported)
-    assert not any(event.paths for event in engine.of(m.Judged) + engine.of(m.PredictedFiles))
+    assert not engine.of(m.LearningRateTried) and not engine.of(m.SimilarImages) and not engine.of(m.Exported)
+    assert not any(event.paths for event in engine.of(m.EvaluatedImages) + engine.of(m.PredictedFiles))
 
 
 def test_memory_that_ends_before_the_first_phase_is_a_sentence_and_a_result(

@@ -11,8 +11,7 @@ import pytest
 import torch
 
 from ftgui.engine.input_pipeline.prefix import NoPrefix
-from ftgui.engine.training import cost_estimate as pricing
-from ftgui.engine.training import lr_range
+from ftgui.engine.training import cost_estimate, lr_range
 from ftgui.engine.training.cost_estimate import Profiler
 from ftgui.engine.training.lr_range import Curve
 from ftgui.protocol import messages as m
@@ -27,10 +26,10 @@ def loaded(engine: Engine) -> Engine:
     return engine
 
 
-def ask(engine: Engine, layers: list[str], **changes: object) -> m.Price:
+def ask(engine: Engine, layers: list[str], **changes: object) -> m.CostEstimate:
     recipe = Recipe(**{"training": Training(batch_size=8), **changes})
-    engine.do(m.AskPrice(3, layers, recipe, train_samples=100, val_samples=50))
-    return engine.of(m.Price)[-1]
+    engine.do(m.EstimateCost(3, layers, recipe, train_samples=100, val_samples=50))
+    return engine.of(m.CostEstimate)[-1]
 
 
 def test_more_ticks_cost_more(loaded: Engine) -> None:
@@ -115,19 +114,19 @@ def test_the_time_left_counts_the_phases_to_come(
     ]
     dataset = make_dataset(count=10)
 
-    def told(run: m.Train) -> list[m.Steps]:
+    def told(run: m.Train) -> list[m.StepMetrics]:
         loaded.events.clear()
         loaded.do(run)
         assert [e.run_epochs for e in loaded.of(m.PhaseStarted)] == [1002, 1002]
-        return loaded.of(m.Steps)
+        return loaded.of(m.StepMetrics)
 
     # Nobody has looked at what layers cost: while a phase is to come, nothing can be said.
     assert {e.seconds_left for e in told(train_command(dataset, phases, early_stop=1)) if e.phase == 0} == {-1.0}
     ask(loaded, ["head"])
     train = train_command(dataset, phases, early_stop=1)
     first = told(train)[0]
-    loaded.do(m.AskPrice(4, phases[1].train, train.recipe, train_samples=16, val_samples=4))
-    stage = loaded.of(m.Price)[-1]
+    loaded.do(m.EstimateCost(4, phases[1].train, train.recipe, train_samples=16, val_samples=4))
+    stage = loaded.of(m.CostEstimate)[-1]
     to_come = stage.prefix_seconds + 1000 * stage.epoch_seconds
     assert to_come < first.seconds_left < 1.5 * to_come
 
@@ -141,21 +140,21 @@ def test_epochs_that_early_stopping_saved_are_not_waited_for(
 
 
 def test_a_price_without_a_model_is_refused(engine: Engine) -> None:
-    engine.do(m.AskPrice(3, ["head"], Recipe(), 1, 1))
+    engine.do(m.EstimateCost(3, ["head"], Recipe(), 1, 1))
     assert engine.of(m.CommandFailed)[0].request == 3
 
 
 def measuring(monkeypatch: pytest.MonkeyPatch, during: Callable[[int], None]) -> list[int]:
     """Calls `during` with the number of each pass through the model, when its first layer begins; returns all numbers."""
     passes: list[int] = []
-    real = pricing._measure
+    real = cost_estimate._measure
 
     def noted(*arguments):  # type: ignore[no-untyped-def]
         passes.append(len(passes) + 1)
         during(passes[-1])
         return real(*arguments)
 
-    monkeypatch.setattr(pricing, "_measure", noted)
+    monkeypatch.setattr(cost_estimate, "_measure", noted)
     return passes
 
 
@@ -170,8 +169,8 @@ def test_a_measurement_gives_way_to_what_a_person_asks_and_is_gone_on_with(
 
     passes = measuring(monkeypatch, person)
     ask(loaded, ["head"])
-    order = [type(event) for event in loaded.events if isinstance(event, m.Prediction | m.Price)]
-    assert order == [m.Prediction, m.Price]
+    order = [type(event) for event in loaded.events if isinstance(event, m.Prediction | m.CostEstimate)]
+    assert order == [m.Prediction, m.CostEstimate]
     # A warm-up and one round, the interrupted one, then a warm-up and the two that were missing: nothing twice.
     assert len(passes) == 3 + 1 + 2
 
@@ -180,8 +179,8 @@ def test_stop_ends_a_measurement_and_it_is_not_begun_again_by_itself(
     loaded: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     passes = measuring(monkeypatch, lambda _number: loaded.queue.append(m.Stop()))
-    loaded.do(m.AskPrice(3, ["head"], Recipe(), 100, 50))
-    assert "stopped" in loaded.of(m.CommandFailed)[0].message and not loaded.of(m.Price) and len(passes) == 1
+    loaded.do(m.EstimateCost(3, ["head"], Recipe(), 100, 50))
+    assert "stopped" in loaded.of(m.CommandFailed)[0].message and not loaded.of(m.CostEstimate) and len(passes) == 1
 
 
 def test_memory_that_did_not_suffice_once_is_not_tried_again(loaded: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,7 +189,7 @@ def test_memory_that_did_not_suffice_once_is_not_tried_again(loaded: Engine, mon
 
     passes = measuring(monkeypatch, full)
     for request in (3, 4):
-        loaded.do(m.AskPrice(request, ["head"], Recipe(), 100, 50))
+        loaded.do(m.EstimateCost(request, ["head"], Recipe(), 100, 50))
     assert [event.request for event in loaded.of(m.CommandFailed)] == [3, 4] and len(passes) == 1
     assert "more memory than there is" in loaded.of(m.CommandFailed)[0].message
     assert [event.message for event in loaded.of(m.Log)] == [loaded.of(m.CommandFailed)[0].message], "told once"
@@ -199,16 +198,16 @@ def test_memory_that_did_not_suffice_once_is_not_tried_again(loaded: Engine, mon
 # --- range test -----------------------------------------------------------------------------------------------------
 
 
-def find(engine: Engine, train: m.Train, phase: int = 0) -> m.RateTestFinished:
-    engine.do(m.FindRate(5, train.recipe, train.catalog, phase))
-    (end,) = engine.of(m.RateTestFinished)
+def find(engine: Engine, train: m.Train, phase: int = 0) -> m.LearningRateFound:
+    engine.do(m.FindLearningRate(5, train.recipe, train.catalog, phase))
+    (end,) = engine.of(m.LearningRateFound)
     return end
 
 
 def test_a_range_test_rises_falls_and_suggests(loaded: Engine, make_dataset: Maker, train_command) -> None:
     end = find(loaded, train_command(make_dataset(count=20)))
     assert end.request == 5 and end.lr == sorted(end.lr) and len(end.lr) == len(end.loss) > 20
-    assert [e.lr for e in loaded.of(m.RateTested)] == end.lr
+    assert [e.lr for e in loaded.of(m.LearningRateTried)] == end.lr
     lowest = end.lr[end.loss.index(min(end.loss))]
     assert end.suggestion == pytest.approx(min(max(lowest / 10, 1e-4), 3e-2)) and "tenth" in end.why
 
@@ -272,7 +271,7 @@ def test_earlier_stages_are_tried_at_a_share_of_the_rate_as_the_phase_will_have_
         step(self)
 
     monkeypatch.setattr(PhaseOptimizer, "step", note)
-    phases = [Phase(name="Two", train=["stage 4", "head"], epochs=1, lr=1e-3, falloff=0.25)]
+    phases = [Phase(name="Two", train=["stage 4", "head"], epochs=1, lr=1e-3, layer_decay=0.25)]
     end = find(loaded, train_command(make_dataset(count=20), phases))
     for rate, rates in zip(end.lr, seen, strict=False):
         assert rates == {"stage 4": pytest.approx(rate / 4), "head": pytest.approx(rate)}
@@ -282,12 +281,12 @@ def test_stop_ends_it_and_what_came_meanwhile_is_answered(loaded: Engine, make_d
     dataset = make_dataset(count=20)
 
     def stop(event: m.Event) -> None:
-        if isinstance(event, m.RateTested) and len(loaded.of(m.RateTested)) == 5:
+        if isinstance(event, m.LearningRateTried) and len(loaded.of(m.LearningRateTried)) == 5:
             loaded.queue += [m.Predict(8, str(dataset / "red" / "red0.jpg")), m.Stop()]
 
     loaded.on_event = stop
     end = find(loaded, train_command(dataset))
-    assert (end.suggestion, end.why) == (0, "Stopped.") and len(loaded.of(m.RateTested)) == 5
+    assert (end.suggestion, end.why) == (0, "Stopped.") and len(loaded.of(m.LearningRateTried)) == 5
     assert loaded.of(m.Prediction)[0].request == 8
 
 
@@ -302,7 +301,7 @@ def test_one_class_is_a_sentence(loaded: Engine, make_dataset: Maker, train_comm
     train = train_command(dataset)
     for path in Path(dataset / "red").iterdir():
         path.write_bytes(b"broken")
-    loaded.do(m.FindRate(5, train.recipe, train.catalog, 0))
+    loaded.do(m.FindLearningRate(5, train.recipe, train.catalog, 0))
     assert "two classes" in loaded.of(m.CommandFailed)[0].message
-    loaded.do(m.FindRate(6, train.recipe, train.catalog, 7))
+    loaded.do(m.FindLearningRate(6, train.recipe, train.catalog, 7))
     assert "no such phase" in loaded.of(m.CommandFailed)[1].message

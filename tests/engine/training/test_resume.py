@@ -31,7 +31,7 @@ from tests.engine.conftest import Engine
 
 PHASES = [
     Phase(name="Head", train=["head"], epochs=2, lr=1e-2),
-    Phase(name="Stages", train=["stage 3", "stage 4", "neck", "head"], epochs=3, lr=3e-3, falloff=0.5),
+    Phase(name="Stages", train=["stage 3", "stage 4", "neck", "head"], epochs=3, lr=3e-3, layer_decay=0.5),
 ]
 STEPS = 4 * 5
 
@@ -47,11 +47,11 @@ def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ftgui.engine.training.step_reporter.MESSAGES_PER_SECOND", 1e9)
 
 
-def steered(engine: Engine, kill_at: int) -> Callable[[m.Event], None]:
+def run_adjusted(engine: Engine, kill_at: int) -> Callable[[m.Event], None]:
     """Ticks at step 10, another rate at 14, and death at some step."""
 
     def on_event(event: m.Event) -> None:
-        if isinstance(event, m.Steps):
+        if isinstance(event, m.StepMetrics):
             if event.step[-1] == 10:
                 engine.queue.append(m.SetTrainable(1, ["stage 2", "stage 4", "neck", "head"]))
             if event.step[-1] == 14:
@@ -99,7 +99,7 @@ def test_killed_at_any_step_the_weights_are_the_same(
 ) -> None:
     train = command(train_command, dataset)
     engine = Engine()
-    engine.on_event = steered(engine, kill_at)
+    engine.on_event = run_adjusted(engine, kill_at)
     with pytest.raises(Killed):
         engine.do(train)
     assert not (Path(train.run_folder) / "result.json").exists()
@@ -122,7 +122,7 @@ def test_a_change_of_course_is_saved_at_once(dataset: Path, train_command, monke
     monkeypatch.setattr("ftgui.engine.training.step_reporter.MESSAGES_PER_SECOND", 1e9)
     train = command(train_command, dataset)
     engine = Engine()
-    engine.on_event = steered(engine, kill_at=12)
+    engine.on_event = run_adjusted(engine, kill_at=12)
     with pytest.raises(Killed):
         engine.do(train)
     again = Engine()
@@ -137,10 +137,10 @@ def test_a_change_of_course_is_saved_at_once(dataset: Path, train_command, monke
 def test_ended_before_the_first_step_of_an_epoch(
     how: m.Command, dataset: Path, train_command, every_step, whole_run: dict[str, torch.Tensor]
 ) -> None:
-    """What was sent while the epoch before was judged is read when the next one begins."""
+    """What was sent while the epoch before was evaluated is read when the next one begins."""
     train = command(train_command, dataset)
     engine = Engine()
-    engine.on_event = steered(engine, kill_at=-1)
+    engine.on_event = run_adjusted(engine, kill_at=-1)
     take, looks = engine.session._next_command, []
 
     def late(wait: bool) -> m.Command | None:
@@ -169,7 +169,7 @@ def test_killed_after_a_phase_that_stopped_early(dataset: Path, train_command, e
         return train_command(dataset, phases, early_stop=1)
 
     whole, undisturbed = make(), Engine()
-    undisturbed.on_event = steered(undisturbed, kill_at=-1)
+    undisturbed.on_event = run_adjusted(undisturbed, kill_at=-1)
     undisturbed.do(whole)
     train, engine = make(), Engine()
 
@@ -193,11 +193,11 @@ def test_killed_while_what_a_tick_froze_is_computed(
     monkeypatch.setattr("ftgui.engine.training.loop.CHECKPOINT_SECONDS", 1e9)  # only what must be saved is
     train = command(train_command, dataset)
     engine = Engine()
-    before = steered(engine, kill_at=-1)
+    before = run_adjusted(engine, kill_at=-1)
 
     def on_event(event: m.Event) -> None:
         before(event)
-        if isinstance(event, m.Progress) and engine.of(m.Steered):
+        if isinstance(event, m.Progress) and engine.of(m.RunAdjusted):
             raise Killed
 
     engine.on_event = on_event
@@ -212,7 +212,7 @@ def test_stopped_while_images_are_read_again_everything_is_as_it_was(
 ) -> None:
     train = command(train_command, dataset)
     engine = Engine()
-    engine.on_event = steered(engine, kill_at=13)
+    engine.on_event = run_adjusted(engine, kill_at=13)
     with pytest.raises(Killed):
         engine.do(train)
     folder = Path(train.run_folder)
@@ -232,7 +232,7 @@ def test_an_image_found_to_be_unreadable_since_changes_nothing(dataset: Path, tr
     (dataset / "red" / "red3.jpg").write_bytes(b"no picture")
     train = command(train_command, dataset)
     engine = Engine()
-    engine.on_event = steered(engine, kill_at=3)
+    engine.on_event = run_adjusted(engine, kill_at=3)
     with pytest.raises(Killed):
         engine.do(train)
     with Catalog(Path(train.catalog)) as catalog:
@@ -243,10 +243,10 @@ def test_an_image_found_to_be_unreadable_since_changes_nothing(dataset: Path, tr
 
 
 def resumed(train: m.Train) -> Engine:
-    """Another engine that goes on with a run to its end, steered as the first was."""
+    """Another engine that goes on with a run to its end, run_adjusted as the first was."""
     again = Engine()
     torch.manual_seed(12345)  # a new process has another random state
-    again.on_event = steered(again, kill_at=-1)
+    again.on_event = run_adjusted(again, kill_at=-1)
     again.do(m.Continue(2, train.catalog, train.run_folder))
     return again
 
@@ -267,7 +267,7 @@ def whole_run(dataset: Path, train_command, every_step) -> dict[str, torch.Tenso
     """The same run undisturbed."""
     train = command(train_command, dataset)
     engine = Engine()
-    engine.on_event = steered(engine, kill_at=-1)
+    engine.on_event = run_adjusted(engine, kill_at=-1)
     engine.do(train)
     (end,) = engine.of(m.TrainingFinished)
     assert end.reason == "done", end.message
@@ -276,7 +276,7 @@ def whole_run(dataset: Path, train_command, every_step) -> dict[str, torch.Tenso
 
 def stopped_run(engine: Engine, train: m.Train) -> None:
     def stop(event: m.Event) -> None:
-        if isinstance(event, m.Steps) and event.step[-1] >= 6:
+        if isinstance(event, m.StepMetrics) and event.step[-1] >= 6:
             engine.queue.append(m.Stop())
 
     engine.on_event = stop
@@ -317,7 +317,7 @@ def test_a_class_renamed_since_changes_nothing_but_its_name(
 ) -> None:
     train = command(train_command, dataset)
     engine = Engine()
-    engine.on_event = steered(engine, kill_at=9)
+    engine.on_event = run_adjusted(engine, kill_at=9)
     with pytest.raises(Killed):
         engine.do(train)
     with Catalog(Path(train.catalog)) as catalog:

@@ -15,8 +15,8 @@ from ftgui.engine.errors import EngineError
 from ftgui.engine.input_pipeline.epoch_order import class_weights, epoch_order
 from ftgui.engine.input_pipeline.feeds import CachedFeed
 from ftgui.engine.model.weights_files import read_weights
-from ftgui.engine.training.divergence import ExplosionWatch, LossExploded
-from ftgui.engine.training.ema import Average
+from ftgui.engine.training.divergence import DivergenceMonitor, TrainingDiverged
+from ftgui.engine.training.ema import ParameterEMA
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Phase
 from tests.conftest import Maker
@@ -34,7 +34,7 @@ def at_step(engine: Engine, commands: dict[int, m.Command]) -> None:
     """Send each when so many steps are done."""
 
     def on_event(event: m.Event) -> None:
-        if isinstance(event, m.Steps) and event.step[-1] in commands:
+        if isinstance(event, m.StepMetrics) and event.step[-1] in commands:
             engine.queue.append(commands[event.step[-1]])
 
     engine.on_event = on_event
@@ -49,14 +49,19 @@ def test_a_new_rate_counts_from_the_next_step(engine: Engine, make_dataset: Make
     train = train_command(make_dataset(count=10), HEAD, warmup=0.0)
     at_step(engine, {10: m.ChangeRate(5, 1.5e-4)})
     engine.do(train)
-    rates = {step: rate for e in engine.of(m.Steps) for step, rate in zip(e.step, e.lr, strict=True)}
+    rates = {step: rate for e in engine.of(m.StepMetrics) for step, rate in zip(e.step, e.lr, strict=True)}
     assert rates[10] > 5e-3 and rates[11] < 1.5e-4
-    groups = {e.step[-1]: e.groups for e in engine.of(m.Steps)}
+    groups = {e.step[-1]: e.groups for e in engine.of(m.StepMetrics)}
     (group,) = groups[12]
     assert (group.name, group.requested) == ("head", 1.5e-4) and group.applied == rates[12]
-    (steered,) = engine.of(m.Steered)
-    assert (steered.request, steered.step, steered.kind, steered.text) == (5, 10, "rate", "rate 1.5e-4")
-    assert [(line["step"], line["what"]) for line in lines(train, "steered")] == [(10, "rate")]
+    (run_adjusted,) = engine.of(m.RunAdjusted)
+    assert (run_adjusted.request, run_adjusted.step, run_adjusted.kind, run_adjusted.text) == (
+        5,
+        10,
+        "rate",
+        "rate 1.5e-4",
+    )
+    assert [(line["step"], line["what"]) for line in lines(train, "run_adjusted")] == [(10, "rate")]
 
 
 def test_a_tick_counts_from_the_next_step(engine: Engine, make_dataset: Maker, train_command) -> None:
@@ -67,19 +72,19 @@ def test_a_tick_counts_from_the_next_step(engine: Engine, make_dataset: Maker, t
     assert (end.reason, end.steps) == ("done", 24)
     changed = [e for e in engine.of(m.FreezingChanged) if e.request]
     assert [(e.request, e.layers) for e in changed] == [(7, ["stage 4", "neck", "head"]), (8, ["neck"])]
-    assert [(e.step, e.text) for e in engine.of(m.Steered)] == [(9, "+stage 4, neck"), (14, "−stage 4, head")]
-    groups = {e.step[-1]: [group.name for group in e.groups] for e in engine.of(m.Steps)}
+    assert [(e.step, e.text) for e in engine.of(m.RunAdjusted)] == [(9, "+stage 4, neck"), (14, "−stage 4, head")]
+    groups = {e.step[-1]: [group.name for group in e.groups] for e in engine.of(m.StepMetrics)}
     assert (groups[9], groups[10], groups[15]) == (["head"], ["stage 4", "neck", "head"], ["neck"])
     assert [e.frozen_unchanged for e in engine.of(m.PhaseFinished)] == [True]
     # The cut is made anew each time.
-    assert [(e.cached, e.views) for e in engine.of(m.PrefixCached)] == [(True, 4), (True, 4), (True, 3)]
+    assert [(e.cached, e.views) for e in engine.of(m.FrozenFeaturesCached)] == [(True, 4), (True, 4), (True, 3)]
 
 
 def test_weights_frozen_in_mid_run_stand_still(engine: Engine, make_dataset: Maker, train_command) -> None:
     seen: dict[int, torch.Tensor] = {}
 
     def on_event(event: m.Event) -> None:
-        if isinstance(event, m.Steps):
+        if isinstance(event, m.StepMetrics):
             if event.step[-1] == 9:
                 engine.queue.append(m.SetTrainable(7, ["stage 4", "neck"]))
             weight = engine.session._loaded.model.get_submodule("classifier").weight
@@ -96,7 +101,7 @@ def test_freezing_everything_in_mid_run_is_refused(engine: Engine, make_dataset:
     engine.do(train_command(make_dataset(count=10), HEAD))
     refused = {e.request: e.message for e in engine.of(m.CommandFailed)}
     assert "Nothing would learn" in refused[7] and "above 0" in refused[8] and "no layer" in refused[9]
-    assert engine.of(m.TrainingFinished)[0].reason == "done" and not engine.of(m.Steered)
+    assert engine.of(m.TrainingFinished)[0].reason == "done" and not engine.of(m.RunAdjusted)
 
 
 def test_finish_phase_goes_on_with_the_next(engine: Engine, make_dataset: Maker, train_command) -> None:
@@ -106,7 +111,7 @@ def test_finish_phase_goes_on_with_the_next(engine: Engine, make_dataset: Maker,
     engine.do(train)
     starts = engine.of(m.PhaseStarted)
     assert [e.step for e in starts] == [0, 6]
-    assert engine.of(m.EpochFinished)[1].step == 6, "what the unfinished epoch learned is judged too"
+    assert engine.of(m.EpochFinished)[1].step == 6, "what the unfinished epoch learned is evaluated too"
     assert engine.of(m.TrainingFinished)[0].steps == 6 + 8
 
 
@@ -118,7 +123,7 @@ def test_early_stopping_can_be_switched_on_in_mid_run(engine: Engine, make_datas
     assert phase.stopped_early and len(engine.of(m.EpochFinished)) == 3
 
 
-def test_what_comes_while_the_last_epoch_is_judged_is_not_for_the_next_phase(
+def test_what_comes_while_the_last_epoch_is_evaluated_is_not_for_the_next_phase(
     engine: Engine, make_dataset: Maker, train_command
 ) -> None:
     phases = [*HEAD, Phase(name="Stage", train=["last stage", "head"], epochs=2, lr=1e-3)]
@@ -131,10 +136,10 @@ def test_what_comes_while_the_last_epoch_is_judged_is_not_for_the_next_phase(
     engine.do(train_command(make_dataset(count=10), phases))
     (end,) = engine.of(m.TrainingFinished)
     assert (end.reason, end.steps) == ("done", 24 + 8), "the next phase is as long as the recipe says"
-    assert [e.step for e in engine.of(m.Steered)] == [24, 24, 24], "and nothing asked for is lost"
-    late = [rate.requested for e in engine.of(m.Steps) if e.phase == 1 for rate in e.groups]
+    assert [e.step for e in engine.of(m.RunAdjusted)] == [24, 24, 24], "and nothing asked for is lost"
+    late = [rate.requested for e in engine.of(m.StepMetrics) if e.phase == 1 for rate in e.groups]
     assert max(late) == 1e-3
-    assert len(engine.of(m.PrefixCached)) == 2, "nothing is cached for layers of a phase that is over"
+    assert len(engine.of(m.FrozenFeaturesCached)) == 2, "nothing is cached for layers of a phase that is over"
 
 
 def test_a_feed_that_can_not_be_made_ends_the_run_and_the_tick_is_kept(
@@ -165,7 +170,7 @@ def test_a_feed_that_can_not_be_made_ends_the_run_and_the_tick_is_kept(
 
 def test_a_frozen_layer_leaves_the_average() -> None:
     model = nn.Linear(2, 1)
-    average = Average(0.9)
+    average = ParameterEMA(0.9)
     for value in (1.0, 2.0):
         for parameter in model.parameters():
             parameter.data.fill_(value)
@@ -182,7 +187,7 @@ def test_what_is_saved_of_a_layer_frozen_in_mid_run_is_what_it_was(
     seen: dict[int, torch.Tensor] = {}
 
     def on_event(event: m.Event) -> None:
-        if isinstance(event, m.Steps):
+        if isinstance(event, m.StepMetrics):
             if event.step[-1] == 2:
                 engine.queue.append(m.SetTrainable(7, ["stage 4", "neck"]))
             seen[event.step[-1]] = engine.session._loaded.model.get_submodule("classifier").weight.detach().clone()
@@ -222,7 +227,7 @@ def test_an_explosion_ends_within_a_few_steps_at_the_last_good_weights(
 
 
 def test_ruined_weights_never_become_the_best(engine: Engine, make_dataset: Maker, train_command) -> None:
-    """Epochs of 4 steps: too few for the watch to be sure before the first one is judged."""
+    """Epochs of 4 steps: too few for the watch to be sure before the first one is evaluated."""
     train = train_command(
         make_dataset(count=10), [Phase(name="Wild", train=["everything"], epochs=9, lr=30.0)], warmup=0.0
     )
@@ -234,10 +239,10 @@ def test_ruined_weights_never_become_the_best(engine: Engine, make_dataset: Make
 
 
 @pytest.mark.parametrize(("train", "validation"), [(math.nan, 0.1), (0.1, math.nan), (0.1, math.inf), (3.0, 0.1)])
-def test_an_epoch_that_can_not_be_judged_is_an_explosion(train: float, validation: float) -> None:
-    ExplosionWatch(2).judge(0.7, 50.0)  # norm statistics that lag behind
-    with pytest.raises(LossExploded):
-        ExplosionWatch(2).judge(train, validation)
+def test_an_epoch_that_can_not_be_evaluated_is_an_explosion(train: float, validation: float) -> None:
+    DivergenceMonitor(2).check(0.7, 50.0)  # norm statistics that lag behind
+    with pytest.raises(TrainingDiverged):
+        DivergenceMonitor(2).check(train, validation)
 
 
 def test_a_first_phase_that_explodes_leaves_the_model_as_it_was(
@@ -274,13 +279,13 @@ def test_out_of_memory_halves_the_batch_and_goes_on(
     monkeypatch.setattr(nn.Linear, "forward", short_of_memory)
     little = weights(engine)
     torch.testing.assert_close(little, enough, rtol=1e-4, atol=1e-5)
-    assert [e.text for e in engine.of(m.Steered)] == ["8 images at a time", "4 images at a time"]
+    assert [e.text for e in engine.of(m.RunAdjusted)] == ["8 images at a time", "4 images at a time"]
     assert len(engine.of(m.Log)) == 2 and "ran out of memory" in engine.of(m.Log)[0].message
-    steps = [step for e in engine.of(m.Steps) for step in e.step]
+    steps = [step for e in engine.of(m.StepMetrics) for step in e.step]
     assert steps == list(range(1, 13))
 
 
-def test_out_of_memory_while_judging_halves_too(
+def test_out_of_memory_while_evaluating_halves_too(
     engine: Engine, make_dataset: Maker, train_command, monkeypatch
 ) -> None:
     dataset = make_dataset(count=20)
@@ -348,7 +353,7 @@ def test_every_balance_trains_and_tells_recall(
 def test_learning_is_the_update_divided_by_the_weights(engine: Engine, make_dataset: Maker, train_command) -> None:
     phases = [Phase(name="A", train=["stage 4", "head"], epochs=4, lr=1e-3)]
     engine.do(train_command(make_dataset(count=10), phases, warmup=0.0))
-    events = engine.of(m.LayerLearning)
+    events = engine.of(m.UpdateRatios)
     assert events
     loaded = engine.session._loaded
     names = {loaded.nodes[row].name for row in events[0].rows}
@@ -371,4 +376,4 @@ def test_learning_is_told_four_times_a_second_at_most(
         "ftgui.engine.training.step_reporter.time.monotonic", lambda: now.__setitem__(0, now[0] + 0.001) or now[0]
     )
     engine.do(train_command(make_dataset(count=40), batch_size=1))
-    assert 1 <= len(engine.of(m.LayerLearning)) <= now[0] / 0.25 + 1
+    assert 1 <= len(engine.of(m.UpdateRatios)) <= now[0] / 0.25 + 1

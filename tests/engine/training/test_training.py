@@ -25,7 +25,7 @@ from ftgui.engine.model.input_tensor import to_batch
 from ftgui.engine.model.loaded_model import open_finished
 from ftgui.engine.model.weights_files import read_weights
 from ftgui.engine.training import checkpoint, run_writer
-from ftgui.engine.training.metrics import Gatherer
+from ftgui.engine.training.metrics import MetricAccumulator
 from ftgui.engine.training.outcome import Outcome
 from ftgui.engine.training.run_writer import RunFolder
 from ftgui.protocol import messages as m
@@ -72,9 +72,9 @@ def test_events_tell_the_whole_story(engine, make_dataset: Maker, train_command)
     (start,) = engine.of(m.TrainingStarted)
     assert (start.phases, start.epochs, start.train_samples, start.val_samples) == (["Head", "Last stage"], 4, 16, 4)
     assert [e.epoch for e in engine.of(m.EpochFinished)] == [1, 2, 3, 4]
-    steps = [step for event in engine.of(m.Steps) for step in event.step]
+    steps = [step for event in engine.of(m.StepMetrics) for step in event.step]
     assert steps == list(range(1, 17))
-    assert all(len(e.loss) == len(e.step) == len(e.lr) == len(e.accuracy) for e in engine.of(m.Steps))
+    assert all(len(e.loss) == len(e.step) == len(e.lr) == len(e.accuracy) for e in engine.of(m.StepMetrics))
     states = [e for e in engine.of(m.FreezingChanged) if e.request == 0]
     assert [e.layers for e in states] == [["head"], ["stage 4", "neck", "head"], ["stage 4", "neck", "head"]]
     assert [e.frozen_unchanged for e in engine.of(m.PhaseFinished)] == [True, True]
@@ -88,9 +88,9 @@ def test_at_most_fifteen_step_messages_a_second(engine, make_dataset: Maker, tra
         "ftgui.engine.training.loop.time.monotonic", lambda: now.__setitem__(0, now[0] + 0.001) or now[0]
     )
     engine.do(train_command(make_dataset(count=40), batch_size=1))
-    steps = [step for event in engine.of(m.Steps) for step in event.step]
+    steps = [step for event in engine.of(m.StepMetrics) for step in event.step]
     assert steps == list(range(1, 129)), "no step is lost, they only travel together"
-    assert len(engine.of(m.Steps)) - 2 <= 15 * now[0] + 1  # an epoch's last steps are told at once
+    assert len(engine.of(m.StepMetrics)) - 2 <= 15 * now[0] + 1  # an epoch's last steps are told at once
 
 
 def test_the_best_weights_are_kept_and_restored(engine, make_dataset: Maker, train_command) -> None:
@@ -129,7 +129,7 @@ def test_same_seed_same_weights_other_seed_other_weights(make_dataset: Maker, tr
 
 def test_stop_finishes_the_step_and_keeps_the_best(engine, make_dataset: Maker, train_command) -> None:
     def stop_in_third_epoch(event: m.Event) -> None:
-        if isinstance(event, m.Steps) and event.epoch == 3:
+        if isinstance(event, m.StepMetrics) and event.epoch == 3:
             engine.queue.append(m.Stop())
 
     engine.on_event = stop_in_third_epoch
@@ -141,7 +141,7 @@ def test_stop_finishes_the_step_and_keeps_the_best(engine, make_dataset: Maker, 
 
 
 def test_stop_before_the_first_epoch_is_over_keeps_what_there_is(engine, make_dataset: Maker, train_command) -> None:
-    engine.on_event = lambda event: engine.queue.append(m.Stop()) if isinstance(event, m.Steps) else None
+    engine.on_event = lambda event: engine.queue.append(m.Stop()) if isinstance(event, m.StepMetrics) else None
     command = train_command(make_dataset(count=30))
     engine.do(command)
     end = finished(engine)
@@ -154,7 +154,7 @@ def test_pause_waits_and_answers_meanwhile(engine, make_dataset: Maker, train_co
     image = dataset / "red" / "red0.jpg"
 
     def pause_once(event: m.Event) -> None:
-        if isinstance(event, m.Steps) and not engine.of(m.Paused):
+        if isinstance(event, m.StepMetrics) and not engine.of(m.Paused):
             engine.queue += [m.Pause(), m.Predict(7, str(image)), m.Predict(8, str(image)), m.Resume()]
 
     engine.on_event = pause_once
@@ -178,7 +178,7 @@ def test_asking_in_mid_run_changes_nothing(make_dataset: Maker, train_command) -
         if asks:
             path = str(dataset / "red" / "red0.jpg")
             engine.on_event = lambda e, q=engine.queue, p=path: (
-                q.append(m.Predict(1, p)) if isinstance(e, m.Steps) else None
+                q.append(m.Predict(1, p)) if isinstance(e, m.StepMetrics) else None
             )
         command = train_command(dataset, TWO_PHASES)
         engine.do(command)
@@ -272,7 +272,7 @@ def test_evaluation_agrees_with_scikit_learn(engine, make_dataset: Maker, train_
 
 
 def test_gatherer_without_samples_has_no_figures() -> None:
-    figures = Gatherer(3, torch.device("cpu")).figures()
+    figures = MetricAccumulator(3, torch.device("cpu")).figures()
     assert math.isnan(figures.accuracy) and math.isnan(figures.loss)
 
 
@@ -396,7 +396,7 @@ def test_every_schedule_step_is_used(engine, make_dataset: Maker, train_command)
     dataset = make_dataset(classes=("red", "blue"), count=9, splits=("train", "val"))
     (dataset / "train" / "red" / "red8.jpg").unlink()
     engine.do(train_command(dataset, [Phase(name="Head", train=["head"], epochs=5, lr=1.0)], batch_size=4))
-    rates = [lr for event in engine.of(m.Steps) for lr in event.lr]
+    rates = [lr for event in engine.of(m.StepMetrics) for lr in event.lr]
     assert finished(engine).steps == 20 and max(rates) == 1.0 and rates[-1] < 0.05
 
 
@@ -433,7 +433,7 @@ def test_when_the_window_is_gone_the_run_has_not_ended(engine, make_dataset: Mak
     monkeypatch.setattr("ftgui.engine.training.step_reporter.MESSAGES_PER_SECOND", 1e9)
 
     def gone(event: m.Event) -> None:
-        if isinstance(event, m.Steps) and event.step[-1] == 3:
+        if isinstance(event, m.StepMetrics) and event.step[-1] == 3:
             raise BrokenPipeError
 
     engine.on_event = gone

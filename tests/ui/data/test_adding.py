@@ -59,7 +59,7 @@ def test_the_main_thread_goes_on_meanwhile(
 
     monkeypatch.setattr(edits, "add_images", held)
     QTimer.singleShot(50, turned.set)
-    curation, stack = window.workspace.curation, window.workspace.undo_stack
+    curation, stack = window.workspace.dataset_editor, window.workspace.undo_stack
     curation.add([*many, many[0].with_name("gone.png")], "red")
     assert counts(page) == {"blue": 10, "red": 10} and not stack.canUndo()
     qtbot.waitUntil(lambda: counts(page)["red"] == 10 + MANY, timeout=20_000)
@@ -75,15 +75,15 @@ def test_the_main_thread_goes_on_meanwhile(
 def test_progress_is_shown(qtbot, page: DataPage, window: MainWindow, many: list[Path]) -> None:
     said: list[tuple[str, int, int]] = []
     window.workspace.busy.connect(lambda *progress: said.append(progress))
-    qtbot.waitUntil(lambda: not window.workspace.collection.working)
-    window.workspace.curation.add(many, "red")
+    qtbot.waitUntil(lambda: not window.workspace.dataset.working)
+    window.workspace.dataset_editor.add(many, "red")
     qtbot.waitUntil(window.workspace.undo_stack.canUndo)
     assert "adding images" in {what for what, _, _ in said}
 
 
 def test_two_at_once_are_two_steps(qtbot, page: DataPage, window: MainWindow, many: list[Path]) -> None:
-    window.workspace.curation.add(many[:2000], "red")
-    window.workspace.curation.add(many[1500:], "blue")
+    window.workspace.dataset_editor.add(many[:2000], "red")
+    window.workspace.dataset_editor.add(many[1500:], "blue")
     qtbot.waitUntil(lambda: window.workspace.undo_stack.count() == 2)
     qtbot.waitUntil(lambda: counts(page) == {"blue": 1010, "red": 2010})
     assert "500 files left out" in window.status.text.text()
@@ -101,11 +101,11 @@ def test_another_dataset_gets_no_step_of_it(
 
     monkeypatch.setattr(edits, "add_images", held)
     first = window.workspace.project
-    window.workspace.curation.add(many, "red")
+    window.workspace.dataset_editor.add(many, "red")
     with qtbot.waitSignal(window.workspace.project_changed):
         window.workspace.open_dataset(make_dataset(name="others"))
     go_on.set()
-    qtbot.waitUntil(lambda: window.workspace.curation._adding is None)
+    qtbot.waitUntil(lambda: window.workspace.dataset_editor._adding is None)
     qtbot.waitUntil(lambda: not window.workspace.checking)
     assert not window.workspace.undo_stack.canUndo() and counts(page)["red"] == 6
     with first.catalog() as catalog:
@@ -125,9 +125,9 @@ def test_the_end_of_the_program_takes_in_all_or_none(
         really(job, done, total)
 
     monkeypatch.setattr(Job, "progress", slow)
-    window.workspace.curation.add(many, "red")
+    window.workspace.dataset_editor.add(many, "red")
     assert begun.wait(20)
-    window.workspace.curation.close()
+    window.workspace.dataset_editor.close()
     with window.workspace.project.catalog() as catalog:
         assert catalog.counts()["red"].total() == 10
 
@@ -139,10 +139,10 @@ def test_a_catalog_that_can_not_be_written_is_said(
         raise sqlite3.OperationalError("database or disk is full")
 
     monkeypatch.setattr(edits, "add_images", full)
-    window.workspace.curation.add(many, "red")
+    window.workspace.dataset_editor.add(many, "red")
     sentence = "“Add images” could not be saved: database or disk is full."
     qtbot.waitUntil(lambda: window.status.text.text() == sentence)
-    assert not window.workspace.undo_stack.canUndo() and window.workspace.curation._adding is None
+    assert not window.workspace.undo_stack.canUndo() and window.workspace.dataset_editor._adding is None
 
 
 KILLED = """

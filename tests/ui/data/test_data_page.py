@@ -183,7 +183,7 @@ def test_every_menu_entry_does_what_it_says(qtbot, page: DataPage, window: MainW
 def test_edits_in_mid_training_are_kept_and_can_be_undone(
     qtbot, page: DataPage, window: MainWindow, fake: FakeEngine
 ) -> None:
-    window.workspace.plan.change("training", "batch_size", 8)
+    window.workspace.recipe_editor.change("training", "batch_size", 8)
     fake.state(EngineKind.TRAINING)
     assert not window._undo.isEnabled(), "the recipe can't change now"
     choose(page, 0)
@@ -329,22 +329,22 @@ def test_a_drive_that_is_gone_takes_nothing_along_and_is_noticed_when_it_is_back
     workspace = window.workspace
     root = workspace.contents.root
     first = workspace.catalog.id_of("red/red0.jpg")
-    workspace.curation.relabel([first], "blue")
-    workspace.curation.exclude([first + 1])
+    workspace.dataset_editor.relabel([first], "blue")
+    workspace.dataset_editor.exclude([first + 1])
     qtbot.waitUntil(lambda: not workspace.checking and counts(page)["red"] < 10)
     before = sorted(workspace.catalog.entries())
     said: list[str] = []
-    workspace.collection.went_wrong.connect(said.append)
-    workspace.collection._there_timer.setInterval(20)
+    workspace.dataset.went_wrong.connect(said.append)
+    workspace.dataset._there_timer.setInterval(20)
     drive = root.with_name("drive")
     root.rename(drive)
     root.mkdir()  # the mount point
-    workspace.collection.rescan()
+    workspace.dataset.rescan()
     qtbot.waitUntil(lambda: len(said) > 0)
     assert "There are no images in “pictures” any more; this project knows 20 in it." in said[0]
     assert "Nothing is forgotten" in said[0] and sorted(workspace.catalog.entries()) == before
     root.rmdir()
-    with qtbot.waitSignal(workspace.collection.scanned):
+    with qtbot.waitSignal(workspace.dataset.scanned):
         drive.rename(root)
     qtbot.waitUntil(lambda: not workspace.checking)
     assert sorted(workspace.catalog.entries()) == before and workspace.contents.excluded == 1
@@ -406,8 +406,8 @@ def test_a_large_folder_shows_its_first_images_while_the_rest_are_searched(
         assert not window.top.train.isEnabled()
         assert any("still being looked through" in p.message for p in window.workspace.obstacles())
         assert "10 images so far" in window.data_page.split.text()
-        window.workspace.plan.change("training", "batch_size", 7)
-        window.workspace.plan.split(0.4, 0.0, 0, "")
+        window.workspace.recipe_editor.change("training", "batch_size", 7)
+        window.workspace.recipe_editor.split(0.4, 0.0, 0, "")
     finally:
         go_on.set()
     qtbot.waitUntil(lambda: window.data_page.grid.images.rowCount() == 60)
@@ -439,7 +439,7 @@ def test_looking_through_a_folder_can_be_stopped_and_gone_on_with(
     with monkeypatch.context() as patch:
         patch.setattr(Project, "fill", slow)
         window.workspace.open_dataset(root)
-        qtbot.waitUntil(lambda: window.workspace.collection.scanning)
+        qtbot.waitUntil(lambda: window.workspace.dataset.scanning)
         qtbot.waitUntil(window.status.cancel.isVisible)
         window.status.cancel.click()
         stopped.set()
@@ -566,7 +566,7 @@ def test_several_folders_are_classes(qtbot, window: MainWindow, fake: FakeEngine
     assert recipe_file.load(window.workspace.project.recipe_path).dataset.folders == ["green", "red"]
     assert window.workspace.project != Project.for_dataset(root)
     picture((9, 9, 9), 5).save(root / "blue" / "new.jpg")
-    window.workspace.collection.rescan()
+    window.workspace.dataset.rescan()
     qtbot.waitUntil(lambda: not window.workspace.checking)
     assert window.workspace.contents.class_names == ["green", "red"], "the third stays out"
 
@@ -618,15 +618,17 @@ def finish_training(window: MainWindow, fake: FakeEngine, tmp_path: Path) -> Non
 def test_after_a_training_the_model_looks_at_all_images_and_wrong_labels_stand_out(
     qtbot, page: DataPage, window: MainWindow, fake: FakeEngine, tmp_path: Path
 ) -> None:
-    assert "has learned nothing yet" in window.workspace.evaluation.not_now_because()
+    assert "has learned nothing yet" in window.workspace.evaluation.why_not_now()
     finish_training(window, fake, tmp_path)
-    question = fake.last(m.Judge)
+    question = fake.last(m.EvaluateImages)
     paths = ["blue/blue0.jpg", "blue/blue1.jpg", "red/red0.jpg"]
-    window.workspace.steering._judged(
-        m.Judged(question.request, paths, ["red", "blue", "blue"], [0.97, 0.9, 0.6], [3.5, 0.1, 1.0], 3, 20, False)
+    window.workspace.training_requests._evaluated(
+        m.EvaluatedImages(
+            question.request, paths, ["red", "blue", "blue"], [0.97, 0.9, 0.6], [3.5, 0.1, 1.0], 3, 20, False
+        )
     )
     assert "looks at all images… · 3 of 20" in window.status.left.text()
-    window.workspace.steering._judged(m.Judged(question.request, [], [], [], [], 3, 20, True))
+    window.workspace.training_requests._evaluated(m.EvaluatedImages(question.request, [], [], [], [], 3, 20, True))
     assert window.status.left.text() == ""
     tree = page.problems.tree
 
@@ -676,7 +678,7 @@ def test_an_open_viewer_leaves_the_keyboard_where_it_is(qtbot, page: DataPage, w
     window.activateWindow()
     page.bar.search.setFocus()
     with qtbot.waitSignal(window.workspace.catalog_changed):
-        window.workspace.collection.refresh()
+        window.workspace.dataset.refresh()
     qtbot.waitUntil(lambda: page.browser._finding is None)
     assert not page.viewer.hasFocus()
 
@@ -718,7 +720,7 @@ def test_an_undo_that_fails_is_not_turned_round(
     stack = window.workspace.undo_stack
     assert "was not done" in window.status.text.text()
     stack.redo()
-    window.workspace.collection.refresh()
+    window.workspace.dataset.refresh()
     qtbot.waitUntil(lambda: not window.workspace.checking)
     assert counts(page) == {"blue": 9, "red": 11} and stack.undoText() == "Relabel 1 image to red"
     with monkeypatch.context() as patch:
@@ -739,11 +741,11 @@ def test_what_a_model_says_does_not_reach_another_dataset(
     qtbot, page: DataPage, window: MainWindow, fake: FakeEngine, make_dataset: Maker, tmp_path: Path
 ) -> None:
     finish_training(window, fake, tmp_path)
-    question = fake.last(m.Judge)
+    question = fake.last(m.EvaluateImages)
     with qtbot.waitSignal(window.workspace.project_changed):
         window.workspace.open_dataset(make_dataset(count=10, name="copy"))
-    window.workspace.steering._judged(
-        m.Judged(question.request, ["blue/blue0.jpg"], ["red"], [0.97], [3.5], 1, 20, False)
+    window.workspace.training_requests._evaluated(
+        m.EvaluatedImages(question.request, ["blue/blue0.jpg"], ["red"], [0.97], [3.5], 1, 20, False)
     )
     qtbot.waitUntil(lambda: not window.workspace.checking)
     assert "likely-wrong" not in {group.kind for group in window.workspace.contents.groups}
@@ -754,12 +756,12 @@ def test_undoing_a_split_gives_every_image_back(qtbot, page: DataPage, window: M
     catalog, root = window.workspace.catalog, window.workspace.contents.root
     for number in range(15):
         picture((200, 40, 40), 500 + number).save(root / "red" / f"a{number}.jpg")
-    window.workspace.collection.rescan()
+    window.workspace.dataset.rescan()
     qtbot.waitUntil(lambda: counts(page)["red"] == 25, timeout=10_000)
     edits.relabel(catalog, catalog.find(Query(class_name="red", split="val")), "blue")
     edits.relabel(catalog, catalog.find(Query(class_name="blue", split="train"))[:5], "red")
     before = sorted(catalog.entries())
-    window.workspace.plan.split(0.4, 0.1, 3, "")
+    window.workspace.recipe_editor.split(0.4, 0.1, 3, "")
     qtbot.waitUntil(lambda: window.workspace.contents.counts["red"]["val"] == 10)
     window.workspace.undo_stack.undo()
     qtbot.waitUntil(lambda: sorted(catalog.entries()) == before)
@@ -792,7 +794,7 @@ def test_a_pattern_that_is_none_is_refused_wherever_the_example_lies(
 def test_a_bad_pattern_in_the_recipe_is_said_and_nothing_else(qtbot, page: DataPage, window: MainWindow) -> None:
     workspace = window.workspace
     before = {path: split for path, _, split in workspace.catalog.entries()}
-    workspace.plan.split(0.2, 0.0, 0, "(")
+    workspace.recipe_editor.split(0.2, 0.0, 0, "(")
     qtbot.waitUntil(lambda: any(group.kind == "split" for group in workspace.contents.groups))
     assert {path: split for path, _, split in workspace.catalog.entries()} == before
     assert not window.top.train.isEnabled() and "no regular expression" in window.top.train.toolTip()
@@ -820,7 +822,7 @@ def test_an_edit_during_a_comparison_is_compared_again(
 ) -> None:
     import threading
 
-    collection, go_on = window.workspace.collection, threading.Event()
+    collection, go_on = window.workspace.dataset, threading.Event()
     rounds = []
 
     def slow(_catalog, _job) -> None:
@@ -848,7 +850,7 @@ def test_a_changed_file_gets_a_new_thumbnail_and_the_others_keep_theirs(
     qtbot.waitUntil(lambda: shown(0) is not None and shown(1) is not None)
     other, kept = shown(1).cacheKey(), len(thumbnails._kept)
     picture((250, 250, 0), 77).save(window.workspace.contents.root / "blue" / "blue0.jpg")
-    window.workspace.collection.rescan()
+    window.workspace.dataset.rescan()
     qtbot.waitUntil(lambda: shown(0).toImage().pixelColor(60, 60).red() > 180)
     assert shown(1).cacheKey() == other and len(thumbnails._kept) >= kept
 

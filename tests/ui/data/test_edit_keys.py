@@ -109,7 +109,7 @@ def test_every_edit_says_what_it_did_to_how_many_and_is_undone_by_a_click(
         (lambda: page.grid.exclude_wanted.emit(True), "Exclude 3 images"),
         (lambda: page.grid.move_wanted.emit("test"), "Move 3 images to test"),
         (lambda: page.classes.renamed.emit("blue", "violet"), "Rename blue to violet"),
-        (lambda: window.workspace.curation.create_class("green"), "New class green"),
+        (lambda: window.workspace.dataset_editor.create_class("green"), "New class green"),
     ):
         wanted()
         assert notice.isVisible() and notice.text.full == words
@@ -131,7 +131,7 @@ def test_the_notice_never_undoes_another_step(qtbot, page: DataPage, window: Mai
     choose(page, 0)
     page.grid.exclude_wanted.emit(True)
     assert window.notice.isVisible()
-    window.workspace.plan.change_phase(0, name="other")
+    window.workspace.recipe_editor.change_phase(0, name="other")
     assert window.notice.isHidden()
     window.workspace.undo_stack.undo()
     assert window.notice.isHidden() and window.workspace.contents is not None

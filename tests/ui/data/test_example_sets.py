@@ -101,7 +101,7 @@ def test_the_keyboard_is_enough(dialog: ExampleDialog, fake: FakeEngine) -> None
     QTest.keyClicks(dialog.table, "pets")
     assert dialog.search.text() == "pets" and dialog.selected == known("OxfordIIITPet")
     QTest.keyClick(dialog.search, Qt.Key.Key_Return)
-    assert fake.last(m.PrepareExample).name == "OxfordIIITPet"
+    assert fake.last(m.DownloadExampleSet).name == "OxfordIIITPet"
 
 
 def test_everything_has_a_name_and_a_tooltip(dialog: ExampleDialog) -> None:
@@ -149,15 +149,15 @@ def test_what_is_here_opens_without_the_engine(
     with qtbot.waitSignal(window.workspace.project_changed):
         choose(dialog, "DTD")
     assert window.workspace.catalog.root == folder
-    assert not any(isinstance(command, m.PrepareExample) for command in fake.sent)
+    assert not any(isinstance(command, m.DownloadExampleSet) for command in fake.sent)
 
 
 # --- on its way -----------------------------------------------------------------------------------------------------
 
 
-def on_its_way(dialog: ExampleDialog, fake: FakeEngine, name: str = "DTD") -> m.PrepareExample:
+def on_its_way(dialog: ExampleDialog, fake: FakeEngine, name: str = "DTD") -> m.DownloadExampleSet:
     choose(dialog, name)
-    command = fake.last(m.PrepareExample)
+    command = fake.last(m.DownloadExampleSet)
     assert command.name == name
     return command
 
@@ -181,7 +181,7 @@ def test_progress_cancel_and_what_is_said_then(
     status.cancel.click()
     assert isinstance(fake.sent[-1], m.Stop)
     sentence = "DTD was cancelled. What is downloaded already is kept, to go on from."
-    window.workspace._command_failed(m.CommandFailed(command.request, "PrepareExample", sentence))
+    window.workspace._command_failed(m.CommandFailed(command.request, "DownloadExampleSet", sentence))
     assert status.text.text() == sentence and status._severity == "info"
     assert not status.cancel.isVisible() and not status.bar.isVisible() and not status.left.text()
     assert window.workspace.project is None
@@ -191,7 +191,7 @@ def test_when_it_is_there_it_opens(qtbot, window: MainWindow, fake: FakeEngine, 
     command = on_its_way(dialog, fake)
     folder = make("DTD")
     with qtbot.waitSignal(window.workspace.project_changed):
-        window.workspace._worker.example_ready.emit(m.ExampleReady(command.request, "DTD", str(folder)))
+        window.workspace._worker.example_ready.emit(m.ExampleSetReady(command.request, "DTD", str(folder)))
     assert window.workspace.catalog.root == folder
 
 
@@ -202,9 +202,9 @@ def test_it_does_not_take_the_place_of_what_was_opened_meanwhile(
     mine = make_dataset()
     open_project(qtbot, window, fake, mine)
     folder = make("DTD")
-    window.workspace._worker.example_ready.emit(m.ExampleReady(command.request, "DTD", str(folder)))
+    window.workspace._worker.example_ready.emit(m.ExampleSetReady(command.request, "DTD", str(folder)))
     qtbot.waitUntil(lambda: "is on this computer now" in window.status.text.text())
-    assert window.workspace.catalog.root == mine and not window.workspace.collection.opening
+    assert window.workspace.catalog.root == mine and not window.workspace.dataset.opening
 
 
 def test_a_failure_is_an_error_and_another_can_be_chosen(
@@ -213,11 +213,11 @@ def test_a_failure_is_an_error_and_another_can_be_chosen(
     command = on_its_way(dialog, fake)
     window.workspace.open_example(known("MNIST"))
     assert "Describable Textures is still on its way" in window.status.text.text()
-    assert fake.last(m.PrepareExample) == command
-    window.workspace._command_failed(m.CommandFailed(command.request, "PrepareExample", "No network."))
+    assert fake.last(m.DownloadExampleSet) == command
+    window.workspace._command_failed(m.CommandFailed(command.request, "DownloadExampleSet", "No network."))
     assert window.status.text.text() == "No network." and window.status._severity == "error"
     window.workspace.open_example(known("MNIST"))
-    assert fake.last(m.PrepareExample).name == "MNIST"
+    assert fake.last(m.DownloadExampleSet).name == "MNIST"
 
 
 def test_an_engine_that_ends_takes_it_along(window: MainWindow, fake: FakeEngine, dialog: ExampleDialog) -> None:
@@ -226,7 +226,7 @@ def test_an_engine_that_ends_takes_it_along(window: MainWindow, fake: FakeEngine
     assert window.workspace.examples.preparing is None and not window.status.cancel.isVisible()
     fake.become_ready()
     window.workspace.open_example(known("MNIST"))
-    assert fake.last(m.PrepareExample).name == "MNIST"
+    assert fake.last(m.DownloadExampleSet).name == "MNIST"
 
 
 def test_it_can_be_wanted_and_cancelled_while_the_engine_starts(
@@ -243,7 +243,7 @@ def test_not_while_training(window: MainWindow, fake: FakeEngine, dialog: Exampl
     fake.state(EngineKind.TRAINING)
     choose(dialog, "DTD")
     assert "A training is running" in window.status.text.text()
-    assert not any(isinstance(command, m.PrepareExample) for command in fake.sent)
+    assert not any(isinstance(command, m.DownloadExampleSet) for command in fake.sent)
 
 
 def test_checking_and_downloading_do_not_take_turns(

@@ -42,12 +42,14 @@ def test_the_images_are_divided_on_another_thread_and_training_waits_for_it(
 
     monkeypatch.setattr("ftgui.data.catalog.edits.split_again", slowly)
     before = splits(opened)
-    workspace.plan.split(0.4, 0.0, 0, "")
-    workspace.plan.split(0.3, 0.1, 5, "")
+    workspace.recipe_editor.split(0.4, 0.0, 0, "")
+    workspace.recipe_editor.split(0.3, 0.1, 5, "")
     assert splits(opened) == before, "nothing was done on this thread"
     assert not opened.top.train.isEnabled() and "being divided" in opened.top.train.toolTip()
     go_on.set()
-    qtbot.waitUntil(lambda: workspace.catalog.splitting == Splitting(0.3, 0.1, 5) and not workspace.curation.dividing)
+    qtbot.waitUntil(
+        lambda: workspace.catalog.splitting == Splitting(0.3, 0.1, 5) and not workspace.dataset_editor.dividing
+    )
     assert len(threads) == 2 and threading.main_thread() not in threads, "the newest wish came last"
     assert opened.top.train.isEnabled() and splits(opened) != before
     workspace.undo_stack.undo()
@@ -65,11 +67,11 @@ def test_a_split_of_a_project_that_is_no_longer_open_touches_no_other(
 
     monkeypatch.setattr("ftgui.data.catalog.edits.split_again", slowly)
     first = workspace.catalog.path
-    workspace.plan.split(0.4, 0.1, 9, "")
+    workspace.recipe_editor.split(0.4, 0.1, 9, "")
     with qtbot.waitSignal(workspace.project_changed):
         workspace.open_dataset(make_dataset(count=12, name="other"))
     go_on.set()
-    qtbot.waitUntil(lambda: not workspace.curation.dividing and not workspace.checking)
+    qtbot.waitUntil(lambda: not workspace.dataset_editor.dividing and not workspace.checking)
     assert workspace.catalog.splitting == Splitting()
     with Catalog(first, read_only=True) as catalog:
         assert catalog.splitting == Splitting(0.4, 0.1, 9)
@@ -84,13 +86,13 @@ def test_an_edit_does_not_wait_for_long_while_another_program_writes(
     ids = list(workspace.catalog.find(Query(class_name="red")))[:2]
     other = sqlite3.connect(workspace.catalog.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    workspace.curation.relabel(ids, "blue")
+    workspace.dataset_editor.relabel(ids, "blue")
     said = window.status.text.text()
     assert "“Relabel 2 images to blue” was not done" in said and "Try again" in said
     assert not workspace.undo_stack.canUndo() and window.notice.isHidden()
     other.execute("ROLLBACK")
     other.close()
-    workspace.curation.relabel(ids, "blue")
+    workspace.dataset_editor.relabel(ids, "blue")
     assert workspace.undo_stack.undoText() == "Relabel 2 images to blue"
 
 

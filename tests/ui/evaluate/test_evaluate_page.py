@@ -18,7 +18,7 @@ from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Backbone
 from ftgui.ui.engine_client.worker import EngineKind
 from ftgui.ui.evaluate.evaluate_page import CLASSES, CONFIDENCE, MATRIX, EvaluatePage
-from ftgui.ui.project.evaluation import MOST_JUDGED
+from ftgui.ui.project.evaluation import EVALUATED_AT_ONCE
 from ftgui.ui.shell.main_window import EVALUATE, PREDICT, MainWindow
 from tests.conftest import Maker, plain
 from tests.ui.conftest import FakeEngine
@@ -32,13 +32,13 @@ def shown_paths(page: EvaluatePage) -> list[str]:
 
 def answer_all(window: MainWindow, fake: FakeEngine, wrong: dict[str, tuple[str, float]]) -> None:
     """The model says of every image what its label says, but for these."""
-    question = fake.last(m.Judge)
+    question = fake.last(m.EvaluateImages)
     with Catalog(Path(question.catalog), read_only=True) as catalog:
         images = catalog.usable(question.splits)
     said = [wrong.get(path, (name, 0.95)) for path, name, _ in images]
     losses = [0.05 if answer == name else 3.0 for (_, name, _), (answer, _) in zip(images, said, strict=True)]
-    window.workspace.steering._judged(
-        m.Judged(
+    window.workspace.training_requests._evaluated(
+        m.EvaluatedImages(
             question.request,
             [path for path, *_ in images],
             [answer for answer, _ in said],
@@ -49,7 +49,9 @@ def answer_all(window: MainWindow, fake: FakeEngine, wrong: dict[str, tuple[str,
             False,
         )
     )
-    window.workspace.steering._judged(m.Judged(question.request, [], [], [], [], len(images), len(images), True))
+    window.workspace.training_requests._evaluated(
+        m.EvaluatedImages(question.request, [], [], [], [], len(images), len(images), True)
+    )
 
 
 @pytest.fixture
@@ -71,7 +73,7 @@ def test_the_figures_and_the_surest_mistakes_first(page: EvaluatePage) -> None:
     assert "Run 1 on the validation images · 6 of 8" in plain(page.detail)
     assert "mean F1 75.0 %" in plain(page.detail)
     assert shown_paths(page) == ["val/red/red0.jpg", "val/blue/blue1.jpg"]
-    assert page.shown.text() == "Mistakes, the surest first · 2 images"
+    assert page.shown.text() == "Mistakes, most confident first · 2 images"
     cells = [[page.matrix.matrix.index(row, column).data() for column in range(2)] for row in range(2)]
     assert cells == [["3", "1"], ["1", "3"]]
 
@@ -196,24 +198,26 @@ def test_before_the_images_are_looked_at_the_figures_are_those_of_the_run(
 def test_too_many_images_are_looked_at_only_when_asked(
     qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert MOST_JUDGED == 3000
-    monkeypatch.setattr("ftgui.ui.project.evaluation.MOST_JUDGED", 10)
+    assert EVALUATED_AT_ONCE == 3000
+    monkeypatch.setattr("ftgui.ui.project.evaluation.EVALUATED_AT_ONCE", 10)
     open_project(qtbot, window, fake, make_dataset(count=4, splits=("train", "val")))
     finish(window, fake, start_training(window, fake))
     fake.state(EngineKind.TRAINING)
     fake.state(EngineKind.READY)
-    assert fake.last(m.Judge).splits == ["val", "test"], "16 are too many, 8 are not"
+    assert fake.last(m.EvaluateImages).splits == ["val", "test"], "16 are too many, 8 are not"
     fake.sent.clear()
-    monkeypatch.setattr("ftgui.ui.project.evaluation.MOST_JUDGED", 5)
-    window.workspace.steering._judged(m.Judged(window.workspace.steering._judge_request, [], [], [], [], 0, 0, True))
+    monkeypatch.setattr("ftgui.ui.project.evaluation.EVALUATED_AT_ONCE", 5)
+    window.workspace.training_requests._evaluated(
+        m.EvaluatedImages(window.workspace.training_requests._evaluation_request, [], [], [], [], 0, 0, True)
+    )
     finish(window, fake, start_training(window, fake))
     fake.state(EngineKind.TRAINING)
     fake.state(EngineKind.READY)
-    assert not [command for command in fake.sent if isinstance(command, m.Judge)]
+    assert not [command for command in fake.sent if isinstance(command, m.EvaluateImages)]
     window.show_page(EVALUATE)
     qtbot.waitUntil(window.evaluate_page.look.isVisible)
     window.evaluate_page.look.click()
-    assert fake.last(m.Judge).splits == []
+    assert fake.last(m.EvaluateImages).splits == []
 
 
 def test_confidence_and_the_threshold(qtbot, page: EvaluatePage, window: MainWindow) -> None:
@@ -237,7 +241,7 @@ def test_confidence_and_the_threshold(qtbot, page: EvaluatePage, window: MainWin
     assert "points off" in view.calibration.text()
 
 
-def test_another_folder_is_judged_and_left_alone(
+def test_another_folder_is_evaluated_and_left_alone(
     qtbot, page: EvaluatePage, window: MainWindow, fake: FakeEngine, make_dataset: Maker
 ) -> None:
     other = make_dataset(count=3, classes=("red", "green"), name="field trip")
@@ -246,7 +250,7 @@ def test_another_folder_is_judged_and_left_alone(
     window._end_drag()
     drop(window, urls(other))
     qtbot.waitUntil(lambda: window.workspace.evaluation.folder is not None)
-    question = fake.last(m.Judge)
+    question = fake.last(m.EvaluateImages)
     assert question.run_folder == "" and "evaluations" in question.catalog
     answer_all(window, fake, {f"green/green{n}.jpg": ("blue", 0.8) for n in range(3)})
     qtbot.waitUntil(lambda: page.headline.text() == "50.0 % right")
@@ -267,7 +271,7 @@ def test_another_folder_is_judged_and_left_alone(
     assert other.is_dir() and len(list(other.rglob("*.jpg"))) == 6
 
 
-def test_an_archive_is_judged_like_a_folder(
+def test_an_archive_is_evaluated_like_a_folder(
     qtbot, page: EvaluatePage, window: MainWindow, fake: FakeEngine, make_dataset: Maker, tmp_path: Path
 ) -> None:
     packed = Path(shutil.make_archive(str(tmp_path / "trip"), "zip", make_dataset(count=3, name="packed")))
@@ -276,7 +280,7 @@ def test_an_archive_is_judged_like_a_folder(
     window._end_drag()
     drop(window, urls(packed))
     qtbot.waitUntil(lambda: window.workspace.evaluation.folder is not None)
-    with Catalog(Path(fake.last(m.Judge).catalog), read_only=True) as catalog:
+    with Catalog(Path(fake.last(m.EvaluateImages).catalog), read_only=True) as catalog:
         assert len(catalog.usable()) == 6 and (catalog.root / "red" / "red0.jpg").is_file()
 
 
@@ -300,26 +304,26 @@ def test_a_folder_of_other_classes_is_refused_with_both_names_and_changes_nothin
 
 
 @pytest.mark.parametrize("how", ["refused", "engine gone"])
-def test_a_folder_that_is_not_judged_after_all_leaves_the_figures_of_the_dataset(
+def test_a_folder_that_is_not_evaluated_after_all_leaves_the_figures_of_the_dataset(
     qtbot, page: EvaluatePage, window: MainWindow, fake: FakeEngine, make_dataset: Maker, how: str
 ) -> None:
     drop(window, urls(make_dataset(count=3, name="trip")))
     qtbot.waitUntil(lambda: window.workspace.evaluation.folder is not None)
-    question = fake.last(m.Judge)
+    question = fake.last(m.EvaluateImages)
     if how == "refused":
-        window.workspace._command_failed(m.CommandFailed(question.request - 1, "Judge", "Of an earlier one."))
-        assert window.workspace.steering.judging
-        window.workspace._command_failed(m.CommandFailed(question.request, "Judge", "None of the images is …"))
+        window.workspace._command_failed(m.CommandFailed(question.request - 1, "EvaluateImages", "Of an earlier one."))
+        assert window.workspace.training_requests.evaluating
+        window.workspace._command_failed(m.CommandFailed(question.request, "EvaluateImages", "None of the images is …"))
     else:
         fake.state(EngineKind.CRASHED)
-    assert window.workspace.evaluation.folder is None and not window.workspace.steering.judging
+    assert window.workspace.evaluation.folder is None and not window.workspace.training_requests.evaluating
     qtbot.waitUntil(lambda: page.headline.text() == "75.0 % right")
 
 
 def test_a_trained_model_is_never_told_to_train_first(
     qtbot, page: EvaluatePage, window: MainWindow, fake: FakeEngine
 ) -> None:
-    window.workspace.collection.forget_judged("")
+    window.workspace.dataset.forget_answers("")
     for split in ("", "test", "train"):
         window.workspace.evaluation.choose_split(split)
         qtbot.waitUntil(lambda: page.headline.text() == "Nothing to show here")
@@ -352,7 +356,7 @@ def test_a_renamed_class_keeps_its_model(qtbot, page: EvaluatePage, window: Main
     lines = [f"{split}/{name}/{name}{n}.jpg,{name},{split}" for split, name, n in images]
     (run / "samples.csv").write_text("path,class_name,split\n" + "\n".join(lines) + "\n")
     fake.sent.clear()
-    window.workspace.curation.rename_class("blue", "violet")
+    window.workspace.dataset_editor.rename_class("blue", "violet")
     qtbot.waitUntil(lambda: any(isinstance(command, m.LoadModel) for command in fake.sent))
     command = fake.last(m.LoadModel)
     assert (command.class_names, command.trained_names) == (["red", "violet"], ["violet", "red"])
@@ -379,7 +383,7 @@ def test_a_run_that_learned_nothing_does_not_stand_for_the_model(
         m.TrainingFinished(str(run), "exploded", "Too high.", 0, math.nan, 2, 1.0, None, usable=False)
     )
     assert window.workspace.model_run == before
-    assert not [command for command in fake.sent if isinstance(command, m.Judge)]
+    assert not [command for command in fake.sent if isinstance(command, m.EvaluateImages)]
 
 
 @pytest.mark.parametrize("reason", ["exploded", "failed", "stopped"])
@@ -396,7 +400,7 @@ def test_a_run_that_did_not_finish_never_stands_for_the_model_by_itself(
     assert window.workspace.model_run == before
     assert fake.last(m.LoadModel).trained_weights == str(before / "best"), "the engine's memory holds the other's"
     fake.answer_load()
-    assert not [command for command in fake.sent if isinstance(command, m.Judge)]
+    assert not [command for command in fake.sent if isinstance(command, m.EvaluateImages)]
     assert "run 1 (87.5 %) stays in use" in window.status.text.text()
     assert window.status.use_run.isVisible() and window.status.use_run.text() == "Use run 2"
 

@@ -15,13 +15,13 @@ from tests.ui.conftest import FakeEngine
 from tests.ui.shell.test_main_window import open_project
 
 
-def questions(fake: FakeEngine) -> list[m.AskPrice]:
-    return [command for command in fake.sent if isinstance(command, m.AskPrice)]
+def questions(fake: FakeEngine) -> list[m.EstimateCost]:
+    return [command for command in fake.sent if isinstance(command, m.EstimateCost)]
 
 
 def answer(fake: FakeEngine, seconds: float, request: int = 0, once: float = 12.0, memory: int = 1_100_000_000) -> None:
     number = request or questions(fake)[-1].request
-    fake.workspace._worker.priced.emit(m.Price(number, 6, 66, seconds, once, memory, once > 0))
+    fake.workspace._worker.cost_estimated.emit(m.CostEstimate(number, 6, 66, seconds, once, memory, once > 0))
 
 
 @pytest.fixture
@@ -32,21 +32,21 @@ def opened(qtbot, window, fake: FakeEngine, make_dataset: Maker):
 
 
 def shown(qtbot, window, text: str) -> None:
-    qtbot.waitUntil(lambda: window.layers.price.text() == text)
+    qtbot.waitUntil(lambda: window.layers.cost.text() == text)
 
 
 def test_the_first_price_is_measured_then_shown(qtbot, opened, fake: FakeEngine) -> None:
     question = questions(fake)[0]
     assert (question.layers, question.train_samples, question.val_samples) == (["last stage", "head"], 16, 4)
-    assert "measuring" in opened.layers.price.text()
+    assert "measuring" in opened.layers.cost.text()
     answer(fake, 3.14)
     shown(qtbot, opened, "≈ 3.1 s per epoch · 12 s once · 1.1 GB")
-    assert "run only once" in opened.layers.price.toolTip() and "estimate" in opened.layers.price.toolTip()
+    assert "run only once" in opened.layers.cost.toolTip() and "estimate" in opened.layers.cost.toolTip()
 
 
 def test_ticks_recipe_and_phase_ask_again_and_nothing_else_does(qtbot, opened, fake: FakeEngine) -> None:
     answer(fake, 3.0)
-    plan = opened.workspace.plan
+    plan = opened.workspace.recipe_editor
     for number, change in enumerate(
         (
             lambda: opened.workspace.tick(["everything"], "Preset Everything"),
@@ -59,7 +59,7 @@ def test_ticks_recipe_and_phase_ask_again_and_nothing_else_does(qtbot, opened, f
         change()
         qtbot.waitUntil(lambda number=number: len(questions(fake)) == number)
         assert questions(fake)[-1].recipe == opened.workspace.recipe
-        assert "measuring" not in opened.layers.price.text(), "only the first takes long"
+        assert "measuring" not in opened.layers.cost.text(), "only the first takes long"
         answer(fake, number)
     opened.workspace.recipe_changed.emit()
     qtbot.wait(120)
@@ -74,7 +74,7 @@ def test_an_answer_to_an_older_question_is_not_shown(qtbot, opened, fake: FakeEn
     shown(qtbot, opened, "≈ 1.0 s per epoch · 12 s once · 1.1 GB")
     answer(fake, 9.0, request=old)
     qtbot.wait(50)
-    assert opened.layers.price.text().startswith("≈ 1.0 s")
+    assert opened.layers.cost.text().startswith("≈ 1.0 s")
 
 
 def test_a_refusal_and_no_ticks_leave_the_line_empty(qtbot, opened, fake: FakeEngine) -> None:
@@ -88,18 +88,18 @@ def test_a_refusal_and_no_ticks_leave_the_line_empty(qtbot, opened, fake: FakeEn
     opened.workspace.tick(["stem"], "Tick stem")
     qtbot.waitUntil(lambda: len(questions(fake)) == 3)
     status = opened.status.text.text()
-    fake.workspace._command_failed(m.CommandFailed(questions(fake)[-1].request, "AskPrice", "Not now."))
+    fake.workspace._command_failed(m.CommandFailed(questions(fake)[-1].request, "EstimateCost", "Not now."))
     shown(qtbot, opened, "")
     assert opened.status.text.text() == status, "nobody asked aloud, so nobody is told"
 
 
 def test_the_line_never_moves_the_layout(qtbot, opened, fake: FakeEngine) -> None:
-    heights = {opened.layers.price.height()}
+    heights = {opened.layers.cost.height()}
     answer(fake, 3.0)
-    heights.add(opened.layers.price.height())
+    heights.add(opened.layers.cost.height())
     opened.workspace.tick([], "Untick all")
     shown(qtbot, opened, "")
-    assert heights == {opened.layers.price.height()}
+    assert heights == {opened.layers.cost.height()}
 
 
 def test_in_a_training_only_a_measured_model_is_asked(qtbot, opened, fake: FakeEngine) -> None:
@@ -113,7 +113,7 @@ def test_in_a_training_only_a_measured_model_is_asked(qtbot, opened, fake: FakeE
     fake.state(EngineKind.TRAINING)
     opened.workspace._freezing(m.FreezingChanged(0, [5], ["by another name"], 6, 66))
     qtbot.wait(120)
-    assert len(questions(fake)) == 1 and opened.layers.price.text(), "the same layers: the price holds"
+    assert len(questions(fake)) == 1 and opened.layers.cost.text(), "the same layers: the cost holds"
     opened.workspace._freezing(m.FreezingChanged(0, [0, 5], ["stem", "head"], 16, 66))
     qtbot.waitUntil(lambda: questions(fake)[-1].layers == ["stem", "head"])
 
@@ -122,22 +122,22 @@ def test_what_ended_the_engine_is_not_measured_again_by_itself(qtbot, opened, fa
     fake.state(EngineKind.CRASHED, exit_code=-1)
     qtbot.waitUntil(lambda: "while it measured" in opened.status.text.text())
     fake.become_ready()
-    qtbot.waitUntil(lambda: "Measure anyway" in opened.layers.price.text())
+    qtbot.waitUntil(lambda: "Measure anyway" in opened.layers.cost.text())
     opened.workspace.tick(["head"], "Preset Head")
     qtbot.wait(120)
     assert len(questions(fake)) == 1, "nor after a tick"
     assert CrashGuard().blames(f"cost of {opened.workspace.model.backbone.name} on cpu"), "nor in the next session"
-    opened.layers.price.linkActivated.emit("measure")
+    opened.layers.cost.linkActivated.emit("measure")
     qtbot.waitUntil(lambda: len(questions(fake)) == 2)
     answer(fake, 3.0)
     shown(qtbot, opened, "≈ 3.0 s per epoch · 12 s once · 1.1 GB")
     fake.state(EngineKind.CRASHED, exit_code=-1)
     fake.become_ready()
     qtbot.waitUntil(lambda: len(questions(fake)) == 3)
-    assert "Measure anyway" not in opened.layers.price.text(), "the price was known when it ended"
+    assert "Measure anyway" not in opened.layers.cost.text(), "the cost was known when it ended"
 
 
-def test_an_end_in_a_training_or_by_the_person_is_not_blamed_on_the_price(qtbot, opened, fake: FakeEngine) -> None:
+def test_an_end_in_a_training_or_by_the_person_is_not_blamed_on_the_cost(qtbot, opened, fake: FakeEngine) -> None:
     fake.state(EngineKind.TRAINING)
     fake.state(EngineKind.CRASHED, exit_code=-1)
     qtbot.wait(20)
@@ -165,23 +165,23 @@ def test_words_for_amounts() -> None:
 def test_with_the_real_engine_the_head_costs_less_and_a_range_test_ends_with_a_curve(
     qtbot, workspace: Workspace, make_dataset: Maker
 ) -> None:
-    prices: list[m.Price] = []
-    curves: list[m.RateTestFinished] = []
-    workspace.steering.price_known.connect(prices.append)
-    workspace.steering.rate_test_finished.connect(curves.append)
+    costs: list[m.CostEstimate] = []
+    curves: list[m.LearningRateFound] = []
+    workspace.training_requests.cost_estimated.connect(costs.append)
+    workspace.training_requests.learning_rate_found.connect(curves.append)
     with qtbot.waitSignal(workspace.project_changed):
         workspace.open_dataset(make_dataset(count=10))
     workspace.choose_backbone(Backbone(name="test_efficientnet", weights="none"))
     workspace.start_engine()
     qtbot.waitUntil(lambda: workspace.model is not None and not workspace.checking, timeout=60_000)
     for layers in (["head"], ["everything"]):
-        workspace.steering.ask_price(layers, workspace.recipe, 1600, 400)
-        qtbot.waitUntil(lambda layers=layers: len(prices) == (1 if layers == ["head"] else 2), timeout=30_000)
-    head, everything = prices
+        workspace.training_requests.estimate_cost(layers, workspace.recipe, 1600, 400)
+        qtbot.waitUntil(lambda layers=layers: len(costs) == (1 if layers == ["head"] else 2), timeout=30_000)
+    head, everything = costs
     assert head.cached and not everything.cached
     assert 0 < head.epoch_seconds < everything.epoch_seconds / 2
     assert head.memory > 0 and head.trainable_parameters < everything.trainable_parameters
-    workspace.find_rate(0)
+    workspace.find_learning_rate(0)
     qtbot.waitUntil(lambda: len(curves) == 1, timeout=60_000)
     assert len(curves[0].lr) == len(curves[0].loss) > 20
     assert curves[0].lr == sorted(curves[0].lr) and curves[0].why

@@ -50,7 +50,7 @@ def pixels(image: QImage, color: str) -> int:
 
 def test_the_column_comes_with_the_first_figures_and_goes_with_the_model(panel: LayerPanel) -> None:
     assert panel.tree.isColumnHidden(LEARNING)
-    panel.show_learning(m.LayerLearning(1, [5], [1e-3]))
+    panel.show_learning(m.UpdateRatios(1, [5], [1e-3]))
     assert not panel.tree.isColumnHidden(LEARNING)
     panel.learning_over()
     assert not panel.tree.isColumnHidden(LEARNING)
@@ -108,7 +108,7 @@ def test_the_tooltip_says_the_number(panel: LayerPanel, value: float, words: str
 
 def test_bars_grow_with_the_value_and_grey_after_the_run(panel: LayerPanel) -> None:
     colors = panel._theme.colors
-    panel.show_learning(m.LayerLearning(1, [0, 5], [1e-5, 1e-2]))
+    panel.show_learning(m.UpdateRatios(1, [0, 5], [1e-5, 1e-2]))
     slow, fast = pixels(painted(panel, "stem"), colors.second), pixels(painted(panel, "head"), colors.second)
     assert 0 < slow < fast / 2
     assert pixels(painted(panel, "stage 1"), colors.track) == 0, "a frozen row has not even an empty bar"
@@ -119,7 +119,7 @@ def test_bars_grow_with_the_value_and_grey_after_the_run(panel: LayerPanel) -> N
 
 def test_too_fast_has_a_sign_besides_its_colour(panel: LayerPanel) -> None:
     colors = panel._theme.colors
-    panel.show_learning(m.LayerLearning(1, [5], [0.5]))
+    panel.show_learning(m.UpdateRatios(1, [5], [0.5]))
     image = painted(panel, "head")
     sign, gap = image.copy(44, 0, 18, 25), image.copy(43, 0, 1, 25)
     assert sign.size().width() * 25 - pixels(sign, colors.card) > 30, "something is drawn there"
@@ -131,7 +131,7 @@ def test_too_fast_has_a_sign_besides_its_colour(panel: LayerPanel) -> None:
 
 def test_the_output_makes_room_in_a_narrow_column_only(qtbot, panel: LayerPanel) -> None:
     panel.resize(300, 500)
-    panel.show_learning(m.LayerLearning(1, [5], [1e-3]))
+    panel.show_learning(m.UpdateRatios(1, [5], [1e-3]))
     assert panel.tree.isColumnHidden(OUTPUT)
     qtbot.waitUntil(lambda: panel.tree.columnWidth(0) >= panel.tree.sizeHintForColumn(0))
     panel.resize(700, 500)
@@ -146,7 +146,7 @@ def test_the_header_teaches(panel: LayerPanel) -> None:
 def test_a_run_shows_it_and_its_end_greys_it(qtbot, window, fake: FakeEngine, make_dataset) -> None:
     open_project(qtbot, window, fake, make_dataset())
     delegate = window.layers.tree.itemDelegateForColumn(LEARNING)
-    window.workspace.steering.learning.emit(m.LayerLearning(1, [5], [1e-3]))
+    window.workspace.training_requests.learning.emit(m.UpdateRatios(1, [5], [1e-3]))
     assert not window.layers.tree.isColumnHidden(LEARNING) and delegate.live
     window.workspace.training_event.emit(None)
     assert not delegate.live

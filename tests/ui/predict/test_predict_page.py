@@ -17,7 +17,7 @@ from ftgui.protocol import messages as m
 from ftgui.ui.engine_client.worker import EngineKind
 from ftgui.ui.predict.batch_table import MOST_ROWS
 from ftgui.ui.predict.predict_page import COMPARE, SIMILAR, PredictPage
-from ftgui.ui.predict.saliency_view import HeatPicture, heat_image
+from ftgui.ui.predict.saliency_view import SaliencyView, heat_image
 from ftgui.ui.shell.main_window import MOST_SIDE_BY_SIDE, PREDICT, MainWindow
 from tests.conftest import Maker, picture
 from tests.ui.conftest import FakeEngine
@@ -99,7 +99,7 @@ def test_a_layer_without_places_is_told_and_not_asked_of_the_next_image(
 
 
 def test_heat_lies_where_it_belongs(qtbot) -> None:
-    widget = HeatPicture()
+    widget = SaliencyView()
     qtbot.addWidget(widget)
     widget.resize(400, 200)
     image = QImage(400, 200, QImage.Format.Format_RGB888)
@@ -125,13 +125,13 @@ def test_heat_lies_where_it_belongs(qtbot) -> None:
 def test_below_the_threshold_it_does_not_know(
     page: PredictPage, window: MainWindow, fake: FakeEngine, photo: Path
 ) -> None:
-    window.workspace.plan.change("", "threshold", 0.8)
+    window.workspace.recipe_editor.change("", "threshold", 0.8)
     window.workspace.ask(photo)
     answer(window, fake)
     assert page.verdict.text() == "Don’t know" and page.caution.isVisible()
     assert "Most likely “red”, but 70% is below the threshold of 80%" in page.caution.text()
     assert page.strip.item(0).text() == "don’t know"
-    window.workspace.plan.change("", "threshold", 0.6)
+    window.workspace.recipe_editor.change("", "threshold", 0.6)
     window.workspace.ask(photo)
     answer(window, fake)
     assert page.verdict.text() == "red" and not page.caution.isVisible()
@@ -193,10 +193,10 @@ def test_what_comes_late_is_not_shown_under_another_image(
     page.why.setChecked(True)
     late = fake.last(m.Explain).request
     page.show_view(SIMILAR)
-    neighbors = fake.last(m.FindNearest).request
+    neighbors = fake.last(m.FindSimilar).request
     window.workspace.ask(photo.parent / "gone.jpg")
     explanation(window, late)
-    window.workspace._worker.nearest.emit(m.Nearest(neighbors, [m.Neighbor("red/red0.jpg", "red", 0.9)]))
+    window.workspace._worker.nearest.emit(m.SimilarImages(neighbors, [m.SimilarImage("red/red0.jpg", "red", 0.9)]))
     qtbot.wait(20)
     assert not page.picture.has_heat and page.neighbors.count() == 0
 
@@ -240,10 +240,10 @@ def test_before_and_after_and_an_earlier_run(
     assert not [command for command in fake.sent if isinstance(command, m.Predict) and command.model]
     answer(window, fake)
     before = fake.last(m.Predict)
-    assert before.model == m.UNTOUCHED and before.path == str(photo)
+    assert before.model == m.PRETRAINED_MODEL and before.path == str(photo)
     worker = window.workspace._worker
     worker.predicted.emit(
-        m.Prediction(before.request, [0.6, 0.4], ["bee", "fly"], 1, True, 0, m.UNTOUCHED, "Lite0 · ImageNet")
+        m.Prediction(before.request, [0.6, 0.4], ["bee", "fly"], 1, True, 0, m.PRETRAINED_MODEL, "Lite0 · ImageNet")
     )
     assert page.others.before_title.text() == "Before training: Lite0 · ImageNet"
     assert page.others.before._rows[0].name.full == "bee" and page.others.now._rows[0].name.full == "red"
@@ -262,16 +262,16 @@ def test_alike(qtbot, page: PredictPage, window: MainWindow, fake: FakeEngine, p
     window.workspace.ask(photo)
     answer(window, fake)
     page.show_view(SIMILAR)
-    question = fake.last(m.FindNearest)
+    question = fake.last(m.FindSimilar)
     assert (question.path, question.catalog) == (str(photo), str(window.workspace.project.catalog_path))
-    neighbors = [m.Neighbor("red/red0.jpg", "red", 0.91), m.Neighbor("blue/blue1.jpg", "blue", 0.5)]
-    window.workspace._worker.nearest.emit(m.Nearest(question.request, neighbors))
+    neighbors = [m.SimilarImage("red/red0.jpg", "red", 0.91), m.SimilarImage("blue/blue1.jpg", "blue", 0.5)]
+    window.workspace._worker.nearest.emit(m.SimilarImages(question.request, neighbors))
     assert [page.neighbors.item(i).text() for i in range(2)] == ["red\n91% alike", "blue\n50% alike"]
     qtbot.waitUntil(lambda: not page.neighbors.loading)
     page.neighbors.itemActivated.emit(page.neighbors.item(1))
     assert fake.last(m.Predict).path.endswith("blue1.jpg")
     answer(window, fake)
-    window.workspace._command_failed(m.CommandFailed(fake.last(m.FindNearest).request, "FindNearest", "Not now."))
+    window.workspace._command_failed(m.CommandFailed(fake.last(m.FindSimilar).request, "FindSimilar", "Not now."))
     assert page.similar_words.text() == "Not now." and page.neighbors.count() == 0
 
 
@@ -322,7 +322,7 @@ def test_a_folder_is_a_table_that_can_be_saved(
 ) -> None:
     folder = tmp_path / "camera trap"
     folder.mkdir()
-    window.workspace.plan.change("", "threshold", 0.5)
+    window.workspace.recipe_editor.change("", "threshold", 0.5)
     hover(window, urls(folder))
     assert "What are the images in “camera trap”?" in window.overlay.text
     drop(window, urls(folder))
@@ -364,7 +364,7 @@ def test_an_archive_is_unpacked_and_asked_about(
     hover(window, urls(packed))
     assert "What are the images in “camera trap.zip”?" in window.overlay.text
     drop(window, urls(packed))
-    qtbot.waitUntil(lambda: window.workspace.questions.looking_at_files)
+    qtbot.waitUntil(lambda: window.workspace.inference_requests.looking_at_files)
     (folder,) = fake.last(m.PredictFiles).paths
     assert sorted(path.name for path in Path(folder).rglob("*.jpg")) == [
         "blue0.jpg",
@@ -388,7 +388,7 @@ def test_a_second_folder_waits_and_a_broken_engine_is_told(
     assert not fake.sent and "still being looked at" in window.status.text.text()
     fake.state(EngineKind.CRASHED, exit_code=1)
     assert page.files.state.text() == "The engine ended before it answered."
-    assert not window.workspace.questions.looking_at_files
+    assert not window.workspace.inference_requests.looking_at_files
 
 
 def test_too_many_images_for_a_strip_are_a_table(page: PredictPage, window: MainWindow, fake: FakeEngine) -> None:

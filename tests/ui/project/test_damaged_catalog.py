@@ -68,7 +68,7 @@ def test_it_is_said_and_a_new_one_made_on_demand(qtbot, window, fake, make_datas
     asked = question(window)
     assert asked.text() == "This project's catalog is damaged." and "a run's samples.csv" in asked.informativeText()
     anew = next(button for button in asked.findChildren(QPushButton) if button.text() == "Make a new one")
-    with qtbot.waitSignal(window.workspace.collection.scanned):
+    with qtbot.waitSignal(window.workspace.dataset.scanned):
         anew.click()
     assert set(window.workspace.contents.counts) == {"red", "blue"}
     qtbot.waitUntil(lambda: not window.workspace.checking)
@@ -79,7 +79,7 @@ def test_it_is_said_and_a_new_one_made_on_demand(qtbot, window, fake, make_datas
 @pytest.fixture
 def hook(window: MainWindow) -> Iterator[None]:
     before = sys.excepthook
-    show_exceptions(window.workspace.message.emit, window.workspace.collection.trouble)
+    show_exceptions(window.workspace.message.emit, window.workspace.dataset.trouble)
     yield
     sys.excepthook = before
 
@@ -99,7 +99,7 @@ def test_met_later_it_is_asked_once(qtbot, window, fake, hook: None, make_datase
     (asked,) = [one for one in window.findChildren(Choice) if one.isVisible()]
     assert "malformed" in asked.informativeText()
     project = window.workspace.project
-    with qtbot.waitSignal(window.workspace.collection.scanned):
+    with qtbot.waitSignal(window.workspace.dataset.scanned):
         next(button for button in asked.findChildren(QPushButton) if button.text() == "Make a new one").click()
     assert window.workspace.project == project and list(project.folder.glob("catalog-damaged-1.sqlite"))
     qtbot.waitUntil(lambda: not window.workspace.checking)
@@ -122,7 +122,7 @@ def test_an_edit_that_meets_damage_is_asked_about(qtbot, window, fake, make_data
         raise sqlite3.DatabaseError("database disk image is malformed")
 
     monkeypatch.setattr(catalogs.Catalog, "transaction", refuse)
-    window.workspace.curation.create_class("new")
+    window.workspace.dataset_editor.create_class("new")
     assert question(window) is not None
 
 
@@ -136,7 +136,7 @@ def test_a_catalog_that_another_program_holds_is_a_sentence(
     monkeypatch.setattr(sqlite3, "connect", lambda *args, **more: connect(*args, **(more | {"timeout": 0.05})))
     with contextlib.closing(connect(project.catalog_path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with qtbot.waitSignal(window.workspace.collection.failed) as failed:
+        with qtbot.waitSignal(window.workspace.dataset.failed) as failed:
             window.workspace.open_dataset(folder)
         assert "can't be used just now: database is locked" in failed.args[0]
     assert question(window) is None

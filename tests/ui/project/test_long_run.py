@@ -51,20 +51,20 @@ def test_cheaper_ways_take_as_many_steps_as_a_usual_set_needs() -> None:
 
 @pytest.fixture
 def measured(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> MainWindow:
-    """The engine has told a price, so that it tells others at once."""
+    """The engine has told a cost, so that it tells others at once."""
     open_project(qtbot, window, fake, make_dataset())
-    qtbot.waitUntil(lambda: any(isinstance(c, m.AskPrice) for c in fake.sent))
-    price(window, fake.last(m.AskPrice).request, 5.0)
+    qtbot.waitUntil(lambda: any(isinstance(c, m.EstimateCost) for c in fake.sent))
+    estimate(window, fake.last(m.EstimateCost).request, 5.0)
     return window
 
 
-def price(window: MainWindow, request: int, whole: float) -> None:
-    window.workspace._worker.priced.emit(m.Price(request, 6, 66, 1.0, 0.0, 10**9, False, whole))
+def estimate(window: MainWindow, request: int, whole: float) -> None:
+    window.workspace._worker.cost_estimated.emit(m.CostEstimate(request, 6, 66, 1.0, 0.0, 10**9, False, whole))
 
 
 def answer_all(window: MainWindow, fake: FakeEngine, cost: Callable[[Recipe], float]) -> None:
     for request, way in list(window.workspace.long_run._waiting.items()):
-        price(window, request, cost(way.recipe))
+        cost(window, request, cost(way.recipe))
 
 
 def trained(fake: FakeEngine) -> list[Recipe]:
@@ -124,7 +124,7 @@ def test_pressed_again_it_begins_at_once(measured: MainWindow, fake: FakeEngine)
 def test_what_can_not_be_told_keeps_nobody_from_training(measured: MainWindow, fake: FakeEngine) -> None:
     measured.train_or_pause()
     (request,) = measured.workspace.long_run._waiting
-    measured.workspace._command_failed(m.CommandFailed(request, "AskPrice", "It could not be measured."))
+    measured.workspace._command_failed(m.CommandFailed(request, "EstimateCost", "It could not be measured."))
     assert len(trained(fake)) == 1
 
 
@@ -133,6 +133,6 @@ def test_a_large_training_waits_for_its_price_a_small_one_does_not(workspace, fa
     workspace.long_run.consider(Recipe(), 400, 100, lambda: begun.append("small"))
     workspace.long_run.consider(Recipe(), 30_000, 7_500, lambda: begun.append("large"))
     assert begun == ["small"]
-    question = fake.last(m.AskPrice)
+    question = fake.last(m.EstimateCost)
     assert (question.train_samples, question.val_samples, question.recipe) == (30_000, 7_500, Recipe())
     assert Recipe().augmentation.views == AUTOMATIC

@@ -66,8 +66,8 @@ def answer(fake: FakeEngine, trained: bool) -> None:
     assert fake.workspace.model is not None and fake.workspace.model_is_trained == trained
 
 
-def judged(fake: FakeEngine) -> list[str]:
-    return [Path(c.run_folder).name for c in fake.sent if isinstance(c, m.Judge)]
+def evaluated(fake: FakeEngine) -> list[str]:
+    return [Path(c.run_folder).name for c in fake.sent if isinstance(c, m.EvaluateImages)]
 
 
 def test_an_exploded_run_is_not_the_model_and_the_window_says_which_is(opened: MainWindow, fake: FakeEngine) -> None:
@@ -83,15 +83,15 @@ def test_an_exploded_run_is_not_the_model_and_the_window_says_which_is(opened: M
 def test_what_another_run_said_of_the_images_is_asked_again(
     qtbot, window: MainWindow, fake: FakeEngine, project: Project, dataset: Path
 ) -> None:
-    """E.g. what a version before left: judged by the run that diverged."""
+    """E.g. what a version before left: evaluated by the run that diverged."""
     project.take_in(dataset)
     with project.catalog() as catalog:
-        catalog.forget_judged("0002-head")
-        catalog.record_judged([(next(iter(catalog.entries()))[0], "red", 0.99, 5.0)])
+        catalog.forget_answers("0002-head")
+        catalog.record_answers([(next(iter(catalog.entries()))[0], "red", 0.99, 5.0)])
     open_project(qtbot, window, fake, dataset)
-    assert judged(fake) == ["0001-head"]
+    assert evaluated(fake) == ["0001-head"]
     with Catalog(project.catalog_path, read_only=True) as catalog:
-        assert catalog.judged_by == "0001-head" and not len(catalog.answers().labels)
+        assert catalog.evaluated_by == "0001-head" and not len(catalog.answers().labels)
 
 
 def test_a_worse_run_is_offered_not_used(qtbot, opened: MainWindow, fake: FakeEngine, project: Project) -> None:
@@ -101,20 +101,20 @@ def test_a_worse_run_is_offered_not_used(qtbot, opened: MainWindow, fake: FakeEn
     assert sentence in opened.status.text.text() and sentence in opened.train_page.explanation.text()
     assert weights(fake) == "0001-head", "the engine's memory holds run 3"
     answer(fake, trained=True)
-    assert judged(fake) == [] and opened.workspace.model_run == project.runs_folder / "0001-head"
+    assert evaluated(fake) == [] and opened.workspace.model_run == project.runs_folder / "0001-head"
     assert opened.train_page.advisor.advice.action == "Use run 3"
     assert opened.status.use_run.isVisible() and opened.status.use_run.text() == "Use run 3"
     opened.status.use_run.click()
     assert weights(fake) == folder.name and read_choice(project) == "", "remembered when the engine has it"
     answer(fake, trained=True)
-    assert read_choice(project) == folder.name and judged(fake) == [folder.name]
+    assert read_choice(project) == folder.name and evaluated(fake) == [folder.name]
     assert opened.status.text.text() == "Run 3 (93.0 %) is in use now." and not opened.status.use_run.isVisible()
 
 
 def test_a_better_run_takes_the_place_and_says_what_it_replaced(opened: MainWindow, fake: FakeEngine) -> None:
     fake.sent.clear()
     folder = train(opened, fake, 0.97)
-    assert opened.workspace.model_run == folder and judged(fake) == [folder.name]
+    assert opened.workspace.model_run == folder and evaluated(fake) == [folder.name]
     assert not [c for c in fake.sent if isinstance(c, m.LoadModel)], "the engine has it in memory"
     assert "97.0 % on the validation images, run 1 had 96.1 %" in opened.status.text.text()
     assert not opened.status.use_run.isVisible()
@@ -135,7 +135,7 @@ def test_the_choice_outlives_the_window_and_the_next_training(
 def test_a_choice_that_can_not_be_loaded_changes_nothing(
     opened: MainWindow, fake: FakeEngine, project: Project
 ) -> None:
-    """Neither its being judged nor its place in the project may wait for a model that is loaded later."""
+    """Neither its being evaluated nor its place in the project may wait for a model that is loaded later."""
     opened.workspace.use_run(project.runs_folder / "0002-head")
     command = fake.last(m.LoadModel)
     opened.workspace._command_failed(m.CommandFailed(command.request, "LoadModel", "No memory."))
@@ -145,13 +145,13 @@ def test_a_choice_that_can_not_be_loaded_changes_nothing(
     fake.sent.clear()
     opened.workspace.load_model()
     answer(fake, trained=True)
-    assert judged(fake) == [] and "in use now" not in opened.status.text.text()
+    assert evaluated(fake) == [] and "in use now" not in opened.status.text.text()
     opened.workspace.choose_backbone(Backbone(name="resnet18"))
     answer(fake, trained=False)
     opened.workspace.choose_backbone(Backbone())
     assert weights(fake) == "0001-head"
     answer(fake, trained=True)
-    assert judged(fake) == [] and "in use now" not in opened.status.text.text()
+    assert evaluated(fake) == [] and "in use now" not in opened.status.text.text()
 
 
 def test_damaged_weights_give_way_to_the_next_best(opened: MainWindow, fake: FakeEngine, project: Project) -> None:
@@ -165,7 +165,7 @@ def test_damaged_weights_give_way_to_the_next_best(opened: MainWindow, fake: Fak
         )
         opened.workspace._model_loaded(event)
     assert opened.workspace.model_run == project.runs_folder / "0001-head" and read_choice(project) == ""
-    assert judged(fake) == []
+    assert evaluated(fake) == []
 
 
 def test_nothing_but_a_run_that_diverged_is_no_model(
@@ -179,12 +179,12 @@ def test_nothing_but_a_run_that_diverged_is_no_model(
     assert dialog.run.count() == 1 and "87.6 %, exploded" in dialog.run.currentText()
 
 
-def test_a_first_run_that_was_stopped_answers_but_judges_nothing(
+def test_a_first_run_that_was_stopped_answers_but_evaluates_nothing(
     qtbot, window: MainWindow, fake: FakeEngine, dataset: Path
 ) -> None:
     open_project(qtbot, window, fake, dataset)
     folder = train(window, fake, 0.9, reason="stopped", number=1)
-    assert window.workspace.model_run == folder and judged(fake) == []
+    assert window.workspace.model_run == folder and evaluated(fake) == []
     assert window.status.model.text() == "model: run 1 (90.0 %, stopped)"
 
 

@@ -47,10 +47,10 @@ def edited(qtbot, window: MainWindow, fake: FakeEngine, folder: Path) -> Iterato
     """A project with a relabelled and an excluded image, another split and seed."""
     open_project(qtbot, window, fake, folder)
     workspace = window.workspace
-    workspace.curation.relabel([1], "red")
-    workspace.curation.exclude([2])
-    workspace.curation.move([3], "val")
-    workspace.plan.change("", "seed", 7)
+    workspace.dataset_editor.relabel([1], "red")
+    workspace.dataset_editor.exclude([2])
+    workspace.dataset_editor.move([3], "val")
+    workspace.recipe_editor.change("", "seed", 7)
     qtbot.waitUntil(lambda: not workspace.checking and workspace.contents.excluded == 1)
     yield workspace.project, state_of(window)
 
@@ -67,14 +67,14 @@ def test_moved_while_it_is_open_it_is_asked_for_and_found(
     workspace, (project, before) = window.workspace, edited
     elsewhere = folder.with_name("elsewhere") / "deep"
     elsewhere.parent.mkdir()
-    workspace.collection._there_timer.start(20)
-    with qtbot.waitSignal(workspace.collection.gone):
+    workspace.dataset._there_timer.start(20)
+    with qtbot.waitSignal(workspace.dataset.gone):
         folder.rename(elsewhere)
     said, buttons = answers(window)
     assert "“pictures” is gone." in said and "20 images" in said and set(buttons) == {"Find it…", "Later"}
     assert workspace.obstacles()[0].kind == "gone" and state_of(window) == before
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(elsewhere))
-    with qtbot.waitSignal(workspace.collection.scanned):
+    with qtbot.waitSignal(workspace.dataset.scanned):
         buttons["Find it…"].click()
     qtbot.waitUntil(lambda: not workspace.checking)
     assert workspace.project == project and workspace.contents.root == elsewhere and state_of(window) == before
@@ -95,30 +95,30 @@ def test_dropped_from_the_new_place_it_is_recognised_and_asked_once(
     away(qtbot, window, fake, make_dataset)
     elsewhere = folder.with_name("elsewhere")
     folder.rename(elsewhere)
-    with qtbot.waitSignal(workspace.collection.recognised):
+    with qtbot.waitSignal(workspace.dataset.recognised):
         workspace.open_dataset(elsewhere)
     said, buttons = answers(window)
     assert "This looks like “pictures”, moved." in said and "20 images and 1 run" in said
     assert set(buttons) == {"Go on with it", "Begin anew", "Cancel"} and workspace.project != project
-    with qtbot.waitSignal(workspace.collection.scanned):
+    with qtbot.waitSignal(workspace.dataset.scanned):
         buttons["Go on with it"].click()
     qtbot.waitUntil(lambda: not workspace.checking)
     assert workspace.project == project and state_of(window) == before
     # Known from now on; and whatever comes into the old place is another dataset.
     away(qtbot, window, fake, make_dataset)
-    with qtbot.waitSignal(workspace.collection.scanned):
+    with qtbot.waitSignal(workspace.dataset.scanned):
         workspace.open_dataset(elsewhere)
     assert workspace.project == project and state_of(window) == before
     make_dataset(count=3)
-    with qtbot.waitSignal(workspace.collection.scanned):
+    with qtbot.waitSignal(workspace.dataset.scanned):
         workspace.open_dataset(folder)
     assert workspace.project != project and state_of(window)[1:] == (0, 0)
     # Moved back, over what is there meanwhile.
     shutil.rmtree(folder)
     elsewhere.rename(folder)
     qtbot.waitUntil(lambda: not workspace.checking)
-    with qtbot.waitSignal(workspace.collection.scanned):
-        workspace.find_moved(workspace.collection.shown_wish, project.folder, folder)
+    with qtbot.waitSignal(workspace.dataset.scanned):
+        workspace.find_moved(workspace.dataset.shown_wish, project.folder, folder)
     qtbot.waitUntil(lambda: not workspace.checking)
     assert workspace.project == project == Project.for_dataset(folder) and state_of(window) == before
 
@@ -130,15 +130,15 @@ def test_begun_anew_the_earlier_project_stays_and_nothing_is_asked_again(
     away(qtbot, window, fake, make_dataset)
     elsewhere = folder.with_name("elsewhere")
     folder.rename(elsewhere)
-    with qtbot.waitSignal(workspace.collection.recognised):
+    with qtbot.waitSignal(workspace.dataset.recognised):
         workspace.open_dataset(elsewhere)
-    with qtbot.waitSignal(workspace.collection.scanned):
+    with qtbot.waitSignal(workspace.dataset.scanned):
         answers(window)[1]["Begin anew"].click()
     assert workspace.project != project and state_of(window)[1:] == (0, 0)
     with project.catalog() as catalog:
         assert sorted(catalog.entries()) == before[0] and catalog.root == folder
     away(qtbot, window, fake, make_dataset)
-    with qtbot.waitSignal(workspace.collection.scanned):
+    with qtbot.waitSignal(workspace.dataset.scanned):
         workspace.open_dataset(elsewhere)
     assert workspace.project != project
 
@@ -150,19 +150,19 @@ def test_opened_where_it_was_it_can_be_found(
     away(qtbot, window, fake, make_dataset)
     elsewhere = folder.with_name("elsewhere")
     folder.rename(elsewhere)
-    with qtbot.waitSignal(workspace.collection.gone):
+    with qtbot.waitSignal(workspace.dataset.gone):
         workspace.open_dataset(folder)
     assert "“pictures” is no longer there; this project knows 20 in it." in window.status.text.text()
     others = workspace.contents.root
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(others))
-    with qtbot.waitSignal(workspace.collection.failed) as failed:
+    with qtbot.waitSignal(workspace.dataset.failed) as failed:
         answers(window)[1]["Find it…"].click()
     assert f"“{others.name}” does not hold the images of this project: of 20 that were looked for, 0" in failed.args[0]
     qtbot.waitUntil(lambda: not [choice for choice in window.findChildren(Choice) if choice.isVisible()])
-    with qtbot.waitSignal(workspace.collection.gone):
+    with qtbot.waitSignal(workspace.dataset.gone):
         workspace.open_dataset(folder)
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(elsewhere))
-    with qtbot.waitSignal(workspace.collection.scanned):
+    with qtbot.waitSignal(workspace.dataset.scanned):
         answers(window)[1]["Find it…"].click()
     assert workspace.project == project and state_of(window) == before
 
@@ -185,6 +185,6 @@ def test_what_is_another_dataset_is_opened_as_one(
     if kind == "a few the same":
         for file in sorted(elsewhere.rglob("*.jpg"))[::2]:
             picture((1, 2, 3), len(file.name)).resize((9, 9)).save(file)
-    with qtbot.waitSignal(workspace.collection.scanned):
+    with qtbot.waitSignal(workspace.dataset.scanned):
         workspace.open_dataset(elsewhere)
     assert workspace.project != project and state_of(window)[1:] == (0, 0)

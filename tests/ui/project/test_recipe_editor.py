@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtGui import QUndoStack
 
 from ftgui.protocol.recipe import Backbone, Phase, Recipe
-from ftgui.ui.project.recipe_editor import Plan
+from ftgui.ui.project.recipe_editor import RecipeEditor
 from ftgui.ui.project.recipe_presets import TEMPLATES, phase_name
 
 
@@ -18,19 +18,19 @@ def stack(qapp) -> QUndoStack:
 
 
 @pytest.fixture
-def plan(stack: QUndoStack) -> Plan:
-    return Plan(stack)
+def plan(stack: QUndoStack) -> RecipeEditor:
+    return RecipeEditor(stack)
 
 
-def names(plan: Plan) -> list[str]:
+def names(plan: RecipeEditor) -> list[str]:
     return [phase.name for phase in plan.recipe.phases]
 
 
-EDITS: dict[str, Callable[[Plan], None]] = {
+EDITS: dict[str, Callable[[RecipeEditor], None]] = {
     "tick": lambda plan: plan.tick(["stem", "head"], "Tick stem"),
     "epochs": lambda plan: plan.change_phase(0, epochs=9),
     "rate": lambda plan: plan.change_phase(1, lr=1e-5),
-    "falloff": lambda plan: plan.change_phase(1, falloff=0.5),
+    "layer_decay": lambda plan: plan.change_phase(1, layer_decay=0.5),
     "name": lambda plan: plan.change_phase(0, name="First"),
     "switch": lambda plan: plan.change_phase(0, enabled=False),
     "add": lambda plan: plan.add(),
@@ -45,7 +45,9 @@ EDITS: dict[str, Callable[[Plan], None]] = {
 
 
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS.keys())
-def test_every_edit_is_one_undo_step(plan: Plan, stack: QUndoStack, edit: Callable[[Plan], None]) -> None:
+def test_every_edit_is_one_undo_step(
+    plan: RecipeEditor, stack: QUndoStack, edit: Callable[[RecipeEditor], None]
+) -> None:
     before = (plan.recipe, plan.selected)
     edit(plan)
     after = (plan.recipe, plan.selected)
@@ -56,7 +58,7 @@ def test_every_edit_is_one_undo_step(plan: Plan, stack: QUndoStack, edit: Callab
     assert (plan.recipe, plan.selected) == after
 
 
-def test_stepping_one_field_is_one_step_and_back_is_none(plan: Plan, stack: QUndoStack) -> None:
+def test_stepping_one_field_is_one_step_and_back_is_none(plan: RecipeEditor, stack: QUndoStack) -> None:
     for epochs in (6, 7, 8):
         plan.change_phase(0, epochs=epochs)
     plan.change_phase(1, epochs=3)
@@ -72,20 +74,20 @@ def test_stepping_one_field_is_one_step_and_back_is_none(plan: Plan, stack: QUnd
     assert stack.count() == 0, "nothing has changed"
 
 
-def test_switching_twice_is_two_steps(plan: Plan, stack: QUndoStack) -> None:
+def test_switching_twice_is_two_steps(plan: RecipeEditor, stack: QUndoStack) -> None:
     plan.change_phase(0, enabled=False)
     plan.change_phase(0, enabled=True)
     assert stack.count() == 2
 
 
-def test_undo_leaves_the_device_as_it_is(plan: Plan, stack: QUndoStack) -> None:
+def test_undo_leaves_the_device_as_it_is(plan: RecipeEditor, stack: QUndoStack) -> None:
     plan.change_phase(0, epochs=9)
     plan.replace(device="cpu")
     stack.undo()
     assert plan.recipe == Recipe(device="cpu")
 
 
-def test_the_last_enabled_phase_is_selected(plan: Plan) -> None:
+def test_the_last_enabled_phase_is_selected(plan: RecipeEditor) -> None:
     phases = [Phase(name=str(i), train=["head"], epochs=1, lr=1e-3, enabled=i < 2) for i in range(4)]
     plan.take(Recipe(phases=phases))
     assert plan.selected == 1
@@ -95,7 +97,7 @@ def test_the_last_enabled_phase_is_selected(plan: Plan) -> None:
     assert plan.ticks == ["head"] and plan.selected == 0, "a tick makes the phase it needs"
 
 
-def test_selection_follows_what_is_moved_and_removed(plan: Plan) -> None:
+def test_selection_follows_what_is_moved_and_removed(plan: RecipeEditor) -> None:
     plan.add()
     assert plan.selected == 2
     plan.move(2, -2)
@@ -113,12 +115,12 @@ def test_selection_follows_what_is_moved_and_removed(plan: Plan) -> None:
     assert plan.selected == 0
 
 
-def test_selecting_is_no_undo_step(plan: Plan, stack: QUndoStack) -> None:
+def test_selecting_is_no_undo_step(plan: RecipeEditor, stack: QUndoStack) -> None:
     plan.select(0)
     assert plan.ticks == ["head"] and stack.count() == 0
 
 
-def test_a_name_follows_the_ticks_until_the_person_gives_one(plan: Plan) -> None:
+def test_a_name_follows_the_ticks_until_the_person_gives_one(plan: RecipeEditor) -> None:
     plan.tick(["blocks.6.0"], "Tick")
     assert names(plan)[1] == "Ticked layers"
     plan.tick(["stage 7"], "Tick")
@@ -128,21 +130,21 @@ def test_a_name_follows_the_ticks_until_the_person_gives_one(plan: Plan) -> None
     assert names(plan)[1] == "Mine"
 
 
-def test_names_that_fit_any_model_are_kept(plan: Plan) -> None:
+def test_names_that_fit_any_model_are_kept(plan: RecipeEditor) -> None:
     plan.tick(["stage 3"], "Tick")
     plan.choose_backbone(Backbone(name="resnet18"))
     assert plan.ticks == ["last stage", "head"], "the new model may have no stage 3"
     assert plan.recipe.phases[1].epochs == 15 and plan.recipe.backbone.name == "resnet18"
 
 
-def test_plans_have_no_problems_and_name_their_phases(plan: Plan) -> None:
+def test_plans_have_no_problems_and_name_their_phases(plan: RecipeEditor) -> None:
     for template in TEMPLATES:
         plan.use(template)
         assert not plan.recipe.validate()
         assert all(phase.name == phase_name(phase.train) for phase in template.phases)
 
 
-def test_choosing_a_model_is_a_step_and_empties_nothing(plan: Plan) -> None:
+def test_choosing_a_model_is_a_step_and_empties_nothing(plan: RecipeEditor) -> None:
     plan.tick(["stage 3"], "Tick")
     ticked = plan.recipe
     plan.choose_backbone(Backbone(name="resnet18"))
@@ -158,7 +160,7 @@ def test_choosing_a_model_is_a_step_and_empties_nothing(plan: Plan) -> None:
     assert stack.canRedo(), "the same model again is no step"
 
 
-def test_going_back_from_a_model_that_can_not_be_had_loses_no_step(plan: Plan) -> None:
+def test_going_back_from_a_model_that_can_not_be_had_loses_no_step(plan: RecipeEditor) -> None:
     stack = plan._undo_stack
     plan.tick(["stage 3"], "Tick")
     before = plan.recipe
@@ -180,7 +182,7 @@ def test_going_back_from_a_model_that_can_not_be_had_loses_no_step(plan: Plan) -
     assert plan.recipe == chosen and stack.index() == 2
 
 
-def test_going_back_keeps_edits_made_meanwhile(plan: Plan) -> None:
+def test_going_back_keeps_edits_made_meanwhile(plan: RecipeEditor) -> None:
     stack = plan._undo_stack
     plan.tick(["stage 3"], "Tick")
     before = plan.recipe

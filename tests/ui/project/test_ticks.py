@@ -60,17 +60,17 @@ def test_what_is_refused_is_no_longer_shown(qtbot, opened, fake: FakeEngine) -> 
     assert ticked(opened) == ["head"]
 
 
-def test_the_tree_shows_the_phase_its_header_names_while_the_engine_is_busy_with_a_price(
+def test_the_tree_shows_the_phase_its_header_names_while_the_engine_is_busy_with_a_cost(
     opened, fake: FakeEngine
 ) -> None:
     """The engine answers nothing here, as while it measures."""
-    opened.workspace.plan.select(0)
-    assert opened.layers.whose.full == "phase 1: ticked learns" and ticked(opened) == ["head"]
-    opened.workspace.plan.select(1)
-    assert opened.layers.whose.full == "phase 2: ticked learns" and ticked(opened) == ["stage 1", "head"]
+    opened.workspace.recipe_editor.select(0)
+    assert opened.layers.whose.full == "phase 1: trainable layers" and ticked(opened) == ["head"]
+    opened.workspace.recipe_editor.select(1)
+    assert opened.layers.whose.full == "phase 2: trainable layers" and ticked(opened) == ["stage 1", "head"]
     assert opened.layers.preset.currentText() == "Last stage + head"
     assert "will learn" not in opened.layers.counts.text(), "it never learned otherwise"
-    opened.workspace.plan.select(0)
+    opened.workspace.recipe_editor.select(0)
     assert "<b>6</b> of 66 parameters will learn" in opened.layers.counts.text()
     fake.answer_ticks()
     assert "<b>6</b> of 66 parameters learn" in opened.layers.counts.text()
@@ -80,7 +80,7 @@ def test_before_a_run_has_begun_its_first_phase_is_shown(opened, fake: FakeEngin
     assert ticked(opened) == ["stage 1", "head"], "the selected one is the second"
     opened.train_or_pause()
     fake.state(EngineKind.TRAINING)
-    assert opened.layers.whose.full == "ticked learns now" and ticked(opened) == ["head"]
+    assert opened.layers.whose.full == "trainable layers now" and ticked(opened) == ["head"]
 
 
 def test_the_words_beside_the_plots_follow_the_ticks(qtbot, opened, fake: FakeEngine) -> None:
@@ -153,7 +153,7 @@ def test_what_could_not_be_saved_is_said_and_tried_again_at_the_end(qtbot, qapp,
 
 def test_closing_keeps_the_edit_of_a_moment_ago(opened, workspace, monkeypatch) -> None:
     path = workspace.project.recipe_path
-    workspace.plan.change("", "seed", 42)
+    workspace.recipe_editor.change("", "seed", 42)
     workspace.saver.close()
     assert recipe_file.load(path).seed == 42
 

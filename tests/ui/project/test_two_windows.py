@@ -40,36 +40,36 @@ def second(qapp) -> Iterator[Workspace]:
 
 
 def opened_in(qtbot, workspace: Workspace, folder: Path, entry: Entry) -> None:
-    with qtbot.waitSignal(workspace.collection.held) as held:
+    with qtbot.waitSignal(workspace.dataset.held) as held:
         workspace.open_dataset(folder)
     wish, reason = held.args
     assert isinstance(wish, Wish) and isinstance(reason, ProjectHeld) and "open in another window" in str(reason)
     assert workspace.project is None
-    with qtbot.waitSignal(workspace.collection.scanned):
-        workspace.collection.open_again(replace(wish, entry=entry))
+    with qtbot.waitSignal(workspace.dataset.scanned):
+        workspace.dataset.open_again(replace(wish, entry=entry))
 
 
 def test_who_only_looks_changes_nothing(qtbot, window, fake, second: Workspace, make_dataset: Maker) -> None:
     folder = make_dataset()
     open_project(qtbot, window, fake, folder)
     first = window.workspace
-    first.plan.change("", "seed", 5)
+    first.recipe_editor.change("", "seed", 5)
     first.saver.wait()
     opened_in(qtbot, second, folder, Entry.LOOK)
     assert second.access.look_only and not first.access.look_only
     assert second.recipe.seed == 5 and second.contents.counts.keys() == first.contents.counts.keys()
     said: list[str] = []
     second.message.connect(lambda _severity, sentence: said.append(sentence))
-    second.plan.change("", "seed", 9)
-    second.curation.relabel([1], "blue")
-    second.curation.create_class("new")
+    second.recipe_editor.change("", "seed", 9)
+    second.dataset_editor.relabel([1], "blue")
+    second.dataset_editor.create_class("new")
     assert said == ["This project is open in another window; here it can only be looked at."] * 3
     assert second.obstacles()[0].kind == "look-only"
     second.saver.wait()
     assert recipe_file.load(first.project.recipe_path).seed == 5 and second.recipe.seed == 5
     with Catalog(first.project.catalog_path, read_only=True) as catalog:
         assert "new" not in catalog.contents().counts
-    first.curation.create_class("mine")
+    first.dataset_editor.create_class("mine")
     with Catalog(first.project.catalog_path, read_only=True) as catalog:
         assert "mine" in catalog.contents().counts
 
@@ -88,7 +88,7 @@ def test_who_only_looks_is_told_so_whatever_is_tried(
         make_run(Project.for_dataset(folder).runs_folder, number)
     open_project(qtbot, window, fake, folder)
     first = window.workspace
-    first.curation.create_class("of the first")
+    first.dataset_editor.create_class("of the first")
     opened_in(qtbot, second, folder, Entry.LOOK)
     runs = Runs(second, second)
     qtbot.waitUntil(lambda: runs.read)
@@ -108,20 +108,20 @@ def test_who_only_looks_is_told_so_whatever_is_tried(
         lambda: second.use_run(record.path),
         lambda: second.use_run(None),
         lambda: runs.use_recipe(record),
-        lambda: second.curation.relabel([1], "blue"),
-        lambda: second.curation.exclude([1]),
-        lambda: second.curation.move([1], "val"),
-        lambda: second.curation.rename_class("blue", "navy"),
-        lambda: second.curation.add([folder / "x.png"], "blue"),
-        lambda: second.curation.should_be(b"x", "blue"),
-        lambda: second.plan.change("", "seed", 9),
+        lambda: second.dataset_editor.relabel([1], "blue"),
+        lambda: second.dataset_editor.exclude([1]),
+        lambda: second.dataset_editor.move([1], "val"),
+        lambda: second.dataset_editor.rename_class("blue", "navy"),
+        lambda: second.dataset_editor.add([folder / "x.png"], "blue"),
+        lambda: second.dataset_editor.should_be(b"x", "blue"),
+        lambda: second.recipe_editor.change("", "seed", 9),
         lambda: second.choose_backbone(Backbone(name="resnet18")),
     ]
     for number, do in enumerate(tried):
         do()
         assert said == [LOOK_ONLY] * (number + 1), f"attempt {number}"
-    assert {runs.no_trash_because([record]), runs.no_model_because(record), runs.no_best_because()} == {LOOK_ONLY}
-    assert {runs.no_words_because(), runs.no_recipe_because(record), runs.no_going_on_because(record)} >= {LOOK_ONLY}
+    assert {runs.why_no_trash([record]), runs.why_no_model(record), runs.why_no_best()} == {LOOK_ONLY}
+    assert {runs.why_no_words(), runs.why_no_recipe(record), runs.why_no_continuing(record)} >= {LOOK_ONLY}
     runs.close_threads()
     second.saver.wait()
     assert everything(first.project.folder) == before
@@ -133,10 +133,10 @@ def test_taken_over_the_first_window_only_looks(qtbot, window, fake, second: Wor
     first = window.workspace
     opened_in(qtbot, second, folder, Entry.TAKE_OVER)
     qtbot.waitUntil(lambda: not second.checking)
-    second.plan.change("training", "batch_size", 7)
+    second.recipe_editor.change("training", "batch_size", 7)
     second.saver.wait()
     # Before the first window has noticed, it does not write any more either.
-    first.plan.change("", "seed", 3)
+    first.recipe_editor.change("", "seed", 3)
     first.saver.wait()
     saved = recipe_file.load(second.project.recipe_path)
     assert (saved.training.batch_size, saved.seed) == (7, 0)
@@ -145,11 +145,11 @@ def test_taken_over_the_first_window_only_looks(qtbot, window, fake, second: Wor
     assert window.look_only.isVisible() and "taken this project over" in window.status.text.text()
     assert not window.top.train.isEnabled() and not window.recipe.cards[0].fields["epochs"].editor.isEnabled()
     assert not first.undo_stack.canUndo()
-    first.curation.create_class("late")
+    first.dataset_editor.create_class("late")
     with Catalog(second.project.catalog_path, read_only=True) as catalog:
         assert "late" not in catalog.contents().counts
     # And back.
-    with qtbot.waitSignal(first.collection.scanned):
+    with qtbot.waitSignal(first.dataset.scanned):
         qtbot.mouseClick(window.look_only.take_over, Qt.MouseButton.LeftButton)
     assert not window.look_only.isVisible() and first.recipe.training.batch_size == 7
     qtbot.waitUntil(lambda: not first.checking)
@@ -164,13 +164,13 @@ def test_the_window_asks_and_offers_no_taking_over_from_a_terminal(
     open_project(qtbot, window, fake, make_dataset(name="others"))
     terminal = ProjectLocks(TERMINAL)
     terminal.take(project.folder)
-    with qtbot.waitSignal(workspace.collection.held):
+    with qtbot.waitSignal(workspace.dataset.held):
         workspace.open_dataset(folder)
     (question,) = window.findChildren(Choice)
     assert question.text().startswith("This project is open in a training in a terminal")
     answers = {button.text().replace("&", ""): button for button in question.buttons()}
     assert set(answers) == {"Look only", "Cancel"}
-    with qtbot.waitSignal(workspace.collection.scanned):
+    with qtbot.waitSignal(workspace.dataset.scanned):
         answers["Look only"].click()
     assert workspace.access.look_only and workspace.project == project and window.look_only.isVisible()
     terminal.keep_only(None)
@@ -180,7 +180,7 @@ def test_another_dataset_gives_the_project_back(qtbot, window, fake, second: Wor
     folder = make_dataset()
     open_project(qtbot, window, fake, folder)
     open_project(qtbot, window, fake, make_dataset(name="others"))
-    with qtbot.waitSignal(second.collection.scanned):
+    with qtbot.waitSignal(second.dataset.scanned):
         second.open_dataset(folder)
     assert not second.access.look_only
     qtbot.waitUntil(lambda: not second.checking)

@@ -10,7 +10,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QImage
 from PySide6.QtWidgets import QApplication
 
 from ftgui.protocol import messages as m
-from ftgui.ui.recipe.augmentation_preview import ViewStrip
+from ftgui.ui.recipe.augmentation_preview import AugmentationPreview
 from ftgui.ui.shell.main_window import MainWindow
 from tests.conftest import Maker, picture
 from tests.ui.conftest import FakeEngine
@@ -27,16 +27,16 @@ def png(color: Qt.GlobalColor) -> bytes:
     return bytes(data.data())
 
 
-def questions(fake: FakeEngine) -> list[m.ShowViews]:
-    return [command for command in fake.sent if isinstance(command, m.ShowViews)]
+def questions(fake: FakeEngine) -> list[m.PreviewAugmentation]:
+    return [command for command in fake.sent if isinstance(command, m.PreviewAugmentation)]
 
 
-def shown(strip: ViewStrip) -> int:
+def shown(strip: AugmentationPreview) -> int:
     return sum(not picture.pixmap().isNull() for picture in strip.pictures)
 
 
 @pytest.fixture
-def strip(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> ViewStrip:
+def strip(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> AugmentationPreview:
     open_project(qtbot, window, fake, make_dataset())
     assert not questions(fake), "nobody looks"
     window.recipe.augmentation.toggle.click()
@@ -44,30 +44,32 @@ def strip(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> V
     return window.recipe.views
 
 
-def test_views_of_the_example_appear(strip: ViewStrip, window: MainWindow, fake: FakeEngine) -> None:
+def test_views_of_the_example_appear(strip: AugmentationPreview, window: MainWindow, fake: FakeEngine) -> None:
     (question,) = questions(fake)
     assert question.path == str(window.workspace.catalog.example()) and question.count == 6
     assert strip.name.full == Path(question.path).name
-    window.workspace.views_arrived.emit(m.Views(question.request, [png(Qt.GlobalColor.red)] * 6))
+    window.workspace.views_arrived.emit(m.AugmentedViews(question.request, [png(Qt.GlobalColor.red)] * 6))
     assert shown(strip) == 6
     assert strip.pictures[5].pixmap().toImage().pixelColor(40, 40).red() == 255
 
 
 def test_another_augmentation_asks_again_and_the_late_answer_is_dropped(strip, window, fake: FakeEngine) -> None:
-    window.workspace.plan.change("augmentation", "preset", "strong")
+    window.workspace.recipe_editor.change("augmentation", "preset", "strong")
     first, second = questions(fake)
     assert second.augmentation.preset == "strong"
-    window.workspace.views_arrived.emit(m.Views(first.request, [png(Qt.GlobalColor.red)] * 6))
+    window.workspace.views_arrived.emit(m.AugmentedViews(first.request, [png(Qt.GlobalColor.red)] * 6))
     assert shown(strip) == 0
-    window.workspace.plan.change_phase(0, epochs=9)
+    window.workspace.recipe_editor.change_phase(0, epochs=9)
     assert len(questions(fake)) == 2, "the number of epochs changes no view"
     strip.again.click()
     assert len(questions(fake)) == 3
 
 
-def test_an_image_that_can_not_be_shown_says_why(strip: ViewStrip, window: MainWindow, fake: FakeEngine) -> None:
+def test_an_image_that_can_not_be_shown_says_why(
+    strip: AugmentationPreview, window: MainWindow, fake: FakeEngine
+) -> None:
     (question,) = questions(fake)
-    window.workspace._command_failed(m.CommandFailed(question.request, "ShowViews", "The file is cut off."))
+    window.workspace._command_failed(m.CommandFailed(question.request, "PreviewAugmentation", "The file is cut off."))
     assert strip.note.isVisible() and strip.note.text() == "The file is cut off."
     assert "cut off" not in window.status.text.text()
 

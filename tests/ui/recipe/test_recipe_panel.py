@@ -47,13 +47,13 @@ def open_cards(panel: RecipePanel) -> list[int]:
 
 def test_the_tree_shows_and_edits_the_selected_phase(qtbot, window, fake: FakeEngine, make_dataset: Maker) -> None:
     open_project(qtbot, window, fake, make_dataset())
-    panel, plan = window.recipe, window.workspace.plan
+    panel, plan = window.recipe, window.workspace.recipe_editor
     assert open_cards(panel) == [1] and "last stage, head" in panel.cards[1].layers.full
     assert window.layers.preset.currentText() == "Last stage + head"
     click(qtbot, panel.cards[0])
     assert open_cards(panel) == [0] and fake.last(m.SetTrainable).layers == ["head"]
     fake.answer_ticks()
-    assert window.layers.preset.currentText() == "Head" and window.layers.whose.full == "phase 1: ticked learns"
+    assert window.layers.preset.currentText() == "Head" and window.layers.whose.full == "phase 1: trainable layers"
     window.layers.model.toggle(0, True)
     assert fake.last(m.SetTrainable).layers == ["stem", "head"]
     fake.answer_ticks()
@@ -69,14 +69,14 @@ def test_a_late_answer_about_another_phase_is_not_taken_for_this_ones(window, fa
     workspace = window.workspace
     workspace.tick(["stem"], "x")
     late = fake.last(m.SetTrainable).request
-    workspace.plan.select(0)
+    workspace.recipe_editor.select(0)
     workspace.tick(["stage 1"], "y")
     workspace._freezing(m.FreezingChanged(late, [0], ["stem"], 10, 66))
     assert [phase.train for phase in workspace.recipe.phases] == [["stage 1"], ["stem"]]
 
 
 def test_adding_moving_duplicating_and_removing(panel: RecipePanel) -> None:
-    plan = panel._plan
+    plan = panel._recipe_editor
     panel.add_phase.click()
     assert len(panel.cards) == 3 and open_cards(panel) == [2] and panel.cards[2].hasFocus()
     assert not panel.cards[2].down.isEnabled() and panel.cards[2].up.isEnabled()
@@ -92,7 +92,7 @@ def test_adding_moving_duplicating_and_removing(panel: RecipePanel) -> None:
 
 
 def test_cards_by_keyboard(qtbot, panel: RecipePanel) -> None:
-    plan = panel._plan
+    plan = panel._recipe_editor
     panel.cards[1].setFocus()
     qtbot.keyClick(panel.cards[1], Qt.Key.Key_Up)
     assert plan.selected == 0 and panel.cards[0].hasFocus()
@@ -111,22 +111,22 @@ def test_cards_by_keyboard(qtbot, panel: RecipePanel) -> None:
 
 def test_a_phase_that_is_off_keeps_its_numbers_and_says_so(qtbot, panel: RecipePanel) -> None:
     qtbot.mouseClick(panel.cards[0].enabled, Qt.MouseButton.LeftButton)
-    recipe = panel._plan.recipe
+    recipe = panel._recipe_editor.recipe
     assert not recipe.phases[0].enabled and recipe.phases[0].epochs == 15
     assert panel.cards[0].summary.full == "off · 15 epochs · 3e-3 · head"
-    assert panel._plan.selected == 1, "switching a phase does not take the person elsewhere"
+    assert panel._recipe_editor.selected == 1, "switching a phase does not take the person elsewhere"
     qtbot.mouseClick(panel.cards[1].enabled, Qt.MouseButton.LeftButton)
     assert panel.none_note.isVisibleTo(panel) and "Add a phase or switch one on" in panel.none_note.text.text()
 
 
 def test_whole_plans_are_one_step(panel: RecipePanel) -> None:
     choose_plan(panel, "Head, last stage, everything")
-    phases = panel._plan.recipe.phases
+    phases = panel._recipe_editor.recipe.phases
     assert [phase.name for phase in phases] == ["Head", "Last stage", "Everything"]
-    assert phases[2].falloff == 0.5 and phases[2].lr < phases[1].lr
+    assert phases[2].layer_decay == 0.5 and phases[2].lr < phases[1].lr
     assert all(action.toolTip() for action in panel.plans.menu().actions())
     panel._workspace.undo_stack.undo()
-    assert panel._plan.recipe == Recipe()
+    assert panel._recipe_editor.recipe == Recipe()
 
 
 # --- fields ---------------------------------------------------------------------------------------------------------
@@ -142,11 +142,11 @@ def test_editing_a_card(qtbot, window: MainWindow, fake: FakeEngine, make_datase
         type_into(qtbot, rate, nonsense)
         assert rate.text() == "1.25e-3"
     type_into(qtbot, rate, "2e-4")
-    card.fields["falloff"].editor.stepBy(-2)
+    card.fields["layer_decay"].editor.stepBy(-2)
     type_into(qtbot, card.name, "最後 stage")
     window.workspace.saver.wait()
     saved = recipe_file.load(window.workspace.project.recipe_path).phases[1]
-    assert (saved.epochs, saved.lr, saved.falloff, saved.name) == (9, 2e-4, 0.9, "最後 stage")
+    assert (saved.epochs, saved.lr, saved.layer_decay, saved.name) == (9, 2e-4, 0.9, "最後 stage")
     type_into(qtbot, card.name, "  ")
     assert card.name.text() == "最後 stage", "a phase has a name"
 
@@ -171,7 +171,7 @@ def test_editing_what_all_phases_share(qtbot, panel: RecipePanel) -> None:
     assert views.currentText() == "automatic"
     views.setCurrentText("fresh every time")
     views.activated.emit(views.currentIndex())
-    assert panel._plan.recipe == Recipe(
+    assert panel._recipe_editor.recipe == Recipe(
         seed=3,
         training=Training(
             batch_size=16, warmup=0.25, label_smoothing=0.05, weight_decay=0.05, early_stop=0, ema=0.99, balance="loss"
@@ -179,7 +179,7 @@ def test_editing_what_all_phases_share(qtbot, panel: RecipePanel) -> None:
         augmentation=Augmentation(preset="strong", views=0),
     )
     panel._workspace.undo_stack.undo()
-    assert panel._plan.recipe.augmentation == Augmentation(preset="strong"), "the number is the default again"
+    assert panel._recipe_editor.recipe.augmentation == Augmentation(preset="strong"), "the number is the default again"
 
 
 def test_ctrl_z_in_a_field_undoes_the_last_edit(qtbot, window: MainWindow) -> None:
@@ -207,7 +207,7 @@ def test_the_wheel_scrolls_and_changes_nothing(panel: RecipePanel) -> None:
         False,
     )
     QApplication.sendEvent(editor, event)
-    assert panel._plan.recipe == Recipe()
+    assert panel._recipe_editor.recipe == Recipe()
 
 
 def test_every_field_teaches_and_says_its_range(panel: RecipePanel) -> None:
@@ -226,7 +226,7 @@ def test_the_schedule_is_drawn_as_it_will_be_applied(panel: RecipePanel) -> None
     assert max(first) == 1.0 and 0.08 < first.index(1.0) / (len(first) - 1) < 0.12
     assert first[0] < 0.2 and first[-1] == pytest.approx(0)
     assert [max(curve) for curve in others] == [0.5, 0.25, 0.125]
-    panel._plan.change("training", "warmup", 0.5)
+    panel._recipe_editor.change("training", "warmup", 0.5)
     card.show_schedule(100, 4)
     assert card.schedule.curves()[0].index(1.0) == pytest.approx(48, abs=2)
 
@@ -242,26 +242,26 @@ def test_a_rate_that_does_not_suit_is_told_at_its_field_with_a_fix(qtbot, panel:
     assert field.note.isVisibleTo(panel)
     assert field.note.text.text().startswith("A learning rate of 5e-1 is far above what suits pretrained layers")
     assert field.note.fix.text() == "Use 8e-5"
-    panel._plan.select(0)
+    panel._recipe_editor.select(0)
     assert card._mark.isVisibleTo(panel) and "far above" in card._mark.toolTip(), "a closed card has a mark"
-    panel._plan.select(1)
+    panel._recipe_editor.select(1)
     field.note.fix.click()
-    assert panel._plan.recipe.phases[1].lr == 8e-5 and field.editor.text() == "8e-5"
+    assert panel._recipe_editor.recipe.phases[1].lr == 8e-5 and field.editor.text() == "8e-5"
     assert not field.note.isVisibleTo(panel) and not card._mark.isVisibleTo(panel)
 
 
 def test_a_hand_written_recipe_shows_its_values_and_its_problems(window: MainWindow) -> None:
     panel = window.recipe
-    bad = Phase(name="Bad", train=[], epochs=-3, lr=-1.0, falloff=2.0)
+    bad = Phase(name="Bad", train=[], epochs=-3, lr=-1.0, layer_decay=2.0)
     training = Training(
         batch_size=0, warmup=1.5, label_smoothing=float("nan"), weight_decay=-1.0, early_stop=-2, ema=1.0, balance="yes"
     )
     recipe = Recipe(phases=[bad], training=training, augmentation=Augmentation(preset="wild", views=99))
-    window.workspace.plan.take(recipe)
+    window.workspace.recipe_editor.take(recipe)
     card, shared = panel.cards[0], panel.training.fields | panel.augmentation.fields
     for note in (card.layers_note, *(field.note for field in card.fields.values())):
         assert note.isVisibleTo(card) and note.text.text()
-    assert card.fields["epochs"].editor.value() == -3 and card.fields["falloff"].editor.value() == 2.0
+    assert card.fields["epochs"].editor.value() == -3 and card.fields["layer_decay"].editor.value() == 2.0
     assert card.layers_note.text.text().startswith("Nothing would learn")
     for name, field in shared.items():
         assert (
@@ -281,8 +281,8 @@ def test_a_hand_written_recipe_shows_its_values_and_its_problems(window: MainWin
 def test_cards_show_the_run_and_are_locked_but_ticks_steer(qtbot, window, fake: FakeEngine, make_dataset) -> None:
     open_project(qtbot, window, fake, make_dataset())
     workspace, panel = window.workspace, window.recipe
-    workspace.plan.add()
-    workspace.plan.change_phase(0, enabled=False)
+    workspace.recipe_editor.add()
+    workspace.recipe_editor.change_phase(0, enabled=False)
     intended = workspace.recipe
     run = start_training(window, fake)
 
@@ -295,22 +295,22 @@ def test_cards_show_the_run_and_are_locked_but_ticks_steer(qtbot, window, fake: 
         assert not widget.isEnabled()
     assert "training runs" in card.fields["lr"].widget.toolTip() and not panel.plans.isEnabled()
     assert not panel.training.fields["seed"].widget.isEnabled()
-    assert window.layers.whose.full == "ticked learns now"
+    assert window.layers.whose.full == "trainable layers now"
     workspace._freezing(m.FreezingChanged(0, [5], ["head"], 6, 66))
     assert window.layers.preset.currentText() == "Head", "what the running phase ticked, not the selected one"
     steps = workspace.undo_stack.count()
     window.layers.model.toggle(0, True)
-    steered = fake.last(m.SetTrainable)
-    assert "stem" in steered.layers and fake.sent[-1] is steered
+    run_adjusted = fake.last(m.SetTrainable)
+    assert "stem" in run_adjusted.layers and fake.sent[-1] is run_adjusted
     fake.answer_ticks()
     assert workspace.recipe == intended and workspace.undo_stack.count() == steps
-    workspace.plan.select(0)
-    assert fake.last(m.SetTrainable) is steered, "looking at a card does not steer"
+    workspace.recipe_editor.select(0)
+    assert fake.last(m.SetTrainable) is run_adjusted, "looking at a card does not steer"
     workspace._pass_on(m.PhaseStarted(1, "Last stage", 2, 5, 7, 1e-4, "aa"))
     assert states() == ["waiting", "done", "running"]
     finish(window, fake, run)
     assert states() == ["waiting", "done", "done"]
-    assert fake.last(m.SetTrainable) is not steered, "the model goes back to what the selected phase says"
+    assert fake.last(m.SetTrainable) is not run_adjusted, "the model goes back to what the selected phase says"
     assert panel.cards[2].name.isEnabled()
     panel.cards[1].fields["epochs"].editor.setValue(2)
     assert states() == ["waiting"] * 3, "these are not the phases that ran"
@@ -318,7 +318,7 @@ def test_cards_show_the_run_and_are_locked_but_ticks_steer(qtbot, window, fake: 
 
 def test_undo_is_off_while_a_training_runs(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> None:
     open_project(qtbot, window, fake, make_dataset())
-    window.workspace.plan.add()
+    window.workspace.recipe_editor.add()
     fake.state(EngineKind.TRAINING)
     assert not window._undo.isEnabled()
     fake.state(EngineKind.READY)

@@ -43,7 +43,7 @@ def run(opened: MainWindow) -> Path:
 
 @pytest.fixture
 def dialog(opened: MainWindow, run: Path) -> TakeAwayDialog:
-    opened.workspace.plan.change("", "threshold", 0.4)
+    opened.workspace.recipe_editor.change("", "threshold", 0.4)
     opened.take_away()
     found = opened.findChild(TakeAwayDialog)
     assert found is not None

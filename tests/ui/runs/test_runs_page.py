@@ -318,7 +318,9 @@ def test_a_chosen_runs_model_is_asked_until_another_is_chosen(
     assert command.trained_weights == str(runs_folder / "0001-head" / "best")
     answer_trained(fake)
     assert window.status.text.text() == "Run 1 (75.0 %) is in use now."
-    assert isinstance(fake.last(m.Judge), m.Judge), "what another model said of the images no longer counts"
+    assert isinstance(fake.last(m.EvaluateImages), m.EvaluateImages), (
+        "what another model said of the images no longer counts"
+    )
     assert page.buttons["use"].toolTip() == "Run 1's model is the one in use."
     qtbot.waitUntil(lambda: plain(window.evaluate_page.detail).startswith("Run 1 on the validation images"))
     window.workspace.load_model()
@@ -518,7 +520,7 @@ def test_everything_can_be_reached_and_has_a_name(page: RunsPage, window: MainWi
     menu = {action.text() for action in page.more.menu().actions() if action.text()}
     more = {
         "Use the best run",
-        "Take away…",
+        "Export…",
         "Rename",
         "Note…",
         "Star",

@@ -278,7 +278,7 @@ def test_undo_of_labels_outlives_a_chosen_model_and_one_that_fails(qtbot, window
     workspace = window.workspace
     stack, catalog = workspace.undo_stack, workspace.catalog
     ids = list(catalog.find(Query(class_name="red")))[:2]
-    workspace.curation.relabel(ids, "blue")
+    workspace.dataset_editor.relabel(ids, "blue")
     loads = sum(isinstance(command, m.LoadModel) for command in fake.sent)
     workspace.choose_backbone(Backbone(name="resnet18"))
     assert fake.last(m.LoadModel).backbone.name == "resnet18"
@@ -288,7 +288,7 @@ def test_undo_of_labels_outlives_a_chosen_model_and_one_that_fails(qtbot, window
     assert stack.undoText() == "Relabel 2 images to blue" and stack.redoText() == "Choose resnet18"
     stack.redo()
     fake.answer_load()
-    workspace.curation.exclude(ids, True)
+    workspace.dataset_editor.exclude(ids, True)
     stack.undo()
     stack.undo()
     assert fake.last(m.LoadModel).backbone == Backbone() == workspace.recipe.backbone
@@ -344,7 +344,7 @@ def test_another_projects_model_is_not_taken_for_this_ones(qtbot, window, fake, 
 def test_a_device_that_is_gone_is_replaced_and_told(qtbot, window: MainWindow, fake, make_dataset: Maker) -> None:
     root = make_dataset()
     open_project(qtbot, window, fake, root)
-    window.workspace.plan.replace(device="cuda:3")
+    window.workspace.recipe_editor.replace(device="cuda:3")
     with qtbot.waitSignal(window.workspace.project_changed):
         drop(window, urls(root))
     assert window.workspace.recipe.device == "auto" and "no device “cuda:3”" in window.status.text.text()
@@ -400,7 +400,7 @@ def start_training(window: MainWindow, fake: FakeEngine) -> Path:
     for event in (
         m.TrainingStarted(command.run_folder, 1, ["Head"], 5, 10, 2, "cpu"),
         m.PhaseStarted(0, "Head", 0, 5, 5, 1e-3, "aa"),
-        m.Steps([1, 2], [0.9, 0.8], [0.5, 0.6], [1e-4, 1e-3], 0, 1, 120.0, 65.0, []),
+        m.StepMetrics([1, 2], [0.9, 0.8], [0.5, 0.6], [1e-4, 1e-3], 0, 1, 120.0, 65.0, []),
         m.EpochFinished(0, 1, 2, 0.85, 0.55, 0.7, 0.75, True, 1.0, [0.5, 1.0]),
     ):
         window.workspace._pass_on(event)
@@ -418,7 +418,7 @@ def test_a_new_phase_is_told_before_its_first_step(
     window.workspace._pass_on(m.TrainingStarted(run_folder, 1, ["Head", "Last stage"], 30, 10, 2, "cpu"))
     window.workspace._pass_on(m.PhaseStarted(1, "Last stage", 88, 15, 26, 1e-3, "aa"))
     assert window.status.text.text() == "Run 1 · phase 2 of 2"
-    window.workspace._pass_on(m.Steps([89], [0.9], [0.5], [1e-4], 1, 12, 120.0, -1.0, []))
+    window.workspace._pass_on(m.StepMetrics([89], [0.9], [0.5], [1e-4], 1, 12, 120.0, -1.0, []))
     assert window.status.text.text() == "Run 1 · phase 2 of 2 · epoch 12 of 26", "the first one ended early"
 
 

@@ -30,7 +30,7 @@ def dialog(opened: MainWindow):
     from ftgui.ui.train.lr_range_dialog import RateTestDialog
 
     assert opened._rate_action.isEnabled()
-    opened.find_rate()
+    opened.find_learning_rate()
     return opened.findChild(RateTestDialog)
 
 
@@ -41,17 +41,17 @@ def sent(fake: FakeEngine, kind: type) -> list[m.Command]:
 def play(qtbot, dialog, fake: FakeEngine) -> int:
     """Start, and some steps of the engine's."""
     dialog.start.click()
-    request = sent(fake, m.FindRate)[-1].request
+    request = sent(fake, m.FindLearningRate)[-1].request
     for lr, loss in zip(RATES[:3], LOSSES, strict=False):
-        fake.workspace._worker.rate_tested.emit(m.RateTested(request, lr, loss))
+        fake.workspace._worker.learning_rate_tried.emit(m.LearningRateTried(request, lr, loss))
     qtbot.waitUntil(lambda: dialog.plot.points == 3)
     return request
 
 
 def finish(qtbot, dialog, fake: FakeEngine, suggestion: float = 1e-2, why: str = "It falls.") -> None:
     request = play(qtbot, dialog, fake)
-    event = m.RateTestFinished(request, RATES, LOSSES, suggestion, why)
-    fake.workspace._worker.rate_test_finished.emit(event)
+    event = m.LearningRateFound(request, RATES, LOSSES, suggestion, why)
+    fake.workspace._worker.learning_rate_found.emit(event)
     qtbot.waitUntil(lambda: dialog.plot.has_line)
 
 
@@ -59,18 +59,18 @@ def test_it_tests_the_selected_phase_or_another(qtbot, dialog, fake: FakeEngine)
     assert dialog.phases.currentText() == "2 Last stage (now 1e-3)"
     assert not dialog.use.isEnabled()
     play(qtbot, dialog, fake)
-    question = fake.last(m.FindRate)
+    question = fake.last(m.FindLearningRate)
     assert question.phase == 1 and question.recipe == fake.workspace.recipe
     assert question.catalog == str(fake.workspace.project.catalog_path)
     assert not dialog.phases.isEnabled() and dialog.start.text() == "Stop"
     dialog.start.click()
-    fake.workspace._worker.rate_test_finished.emit(m.RateTestFinished(question.request, [], [], 0.0, "Stopped."))
+    fake.workspace._worker.learning_rate_found.emit(m.LearningRateFound(question.request, [], [], 0.0, "Stopped."))
     qtbot.waitUntil(dialog.phases.isEnabled)
     dialog.phases.setCurrentIndex(0)
     dialog.phases.activated.emit(0)
     assert dialog.plot.points == 0
     play(qtbot, dialog, fake)
-    assert fake.last(m.FindRate).phase == 0
+    assert fake.last(m.FindLearningRate).phase == 0
 
 
 def test_the_suggestion_is_taken_in_one_undo_step(qtbot, dialog, opened: MainWindow, fake: FakeEngine) -> None:
@@ -132,7 +132,7 @@ def test_closing_ends_the_test_once(qtbot, dialog, opened: MainWindow, fake: Fak
     play(qtbot, dialog, fake)
     qtbot.keyClick(dialog, Qt.Key.Key_Escape)
     assert not dialog.isVisible()
-    opened.workspace.steering.stop_rate_test()
+    opened.workspace.training_requests.stop_rate_test()
     assert len(sent(fake, m.Stop)) == 1
 
 
@@ -148,7 +148,7 @@ def test_a_training_ends_the_test_first(qtbot, dialog, opened: MainWindow, fake:
     kinds = [type(command) for command in fake.sent]
     assert kinds.index(m.Stop) < kinds.index(m.Train), "afterwards it would end the training"
     fake.state(EngineKind.TRAINING)
-    fake.workspace._worker.rate_test_finished.emit(m.RateTestFinished(request, [], [], 0.0, "Stopped."))
+    fake.workspace._worker.learning_rate_found.emit(m.LearningRateFound(request, [], [], 0.0, "Stopped."))
     qtbot.waitUntil(lambda: "A training has begun" in dialog.verdict.text())
     assert not dialog.start.isEnabled() and not dialog.use.isEnabled() and not opened._rate_action.isEnabled()
     dialog.close()
@@ -168,7 +168,7 @@ def test_a_refusal_is_said_in_the_dialog_only(qtbot, dialog, opened: MainWindow,
     said: list[str] = []
     opened.workspace.busy.connect(lambda what, _done, _total: said.append(what))
     request = play(qtbot, dialog, fake)
-    opened.workspace._command_failed(m.CommandFailed(request, "FindRate", "There are not two classes."))
+    opened.workspace._command_failed(m.CommandFailed(request, "FindLearningRate", "There are not two classes."))
     assert dialog.verdict.text() == "There are not two classes."
     assert dialog.start.text() == "Start" and dialog.start.isEnabled()
     assert said[-2:] == ["trying learning rates", ""]
@@ -176,7 +176,7 @@ def test_a_refusal_is_said_in_the_dialog_only(qtbot, dialog, opened: MainWindow,
 
 def test_a_change_that_matters_makes_the_curve_void(qtbot, dialog, opened: MainWindow, fake: FakeEngine) -> None:
     finish(qtbot, dialog, fake)
-    plan = opened.workspace.plan
+    plan = opened.workspace.recipe_editor
     plan.change_phase(1, epochs=3)
     assert dialog.plot.has_line, "the length of a phase changes nothing"
     plan.tick(["head"], "Preset Head")
@@ -187,7 +187,7 @@ def test_a_change_that_matters_makes_the_curve_void(qtbot, dialog, opened: MainW
 
 
 def test_there_is_one_dialog_and_it_goes_with_the_project(qtbot, dialog, opened: MainWindow, make_dataset) -> None:
-    opened.find_rate()
+    opened.find_learning_rate()
     from ftgui.ui.train.lr_range_dialog import RateTestDialog
 
     assert len(opened.findChildren(RateTestDialog)) == 1

@@ -49,11 +49,11 @@ def train(window: MainWindow, fake: FakeEngine) -> Path:
 def steps(window: MainWindow, first: int, count: int = 10, groups: tuple[m.GroupRate, ...] = ()) -> None:
     many = list(range(first, first + count))
     values = [0.5] * count
-    window.workspace._pass_on(m.Steps(many, values, values, values, 0, 1, 99.0, 9.0, list(groups)))
+    window.workspace._pass_on(m.StepMetrics(many, values, values, values, 0, 1, 99.0, 9.0, list(groups)))
 
 
-def steered(window: MainWindow, kind: str, text: str, step: int = 5, request: int = 1) -> None:
-    window.workspace.steering.steered.emit(m.Steered(request, step, kind, text))
+def run_adjusted(window: MainWindow, kind: str, text: str, step: int = 5, request: int = 1) -> None:
+    window.workspace.training_requests.run_adjusted.emit(m.RunAdjusted(request, step, kind, text))
 
 
 def finish(window: MainWindow, fake: FakeEngine, run: Path, reason: str = "done", accuracy: float = 0.875, **more):
@@ -75,16 +75,16 @@ def finish(window: MainWindow, fake: FakeEngine, run: Path, reason: str = "done"
 def test_steering_and_pauses_are_marked_on_all_plots(opened: MainWindow, fake: FakeEngine) -> None:
     train(opened, fake)
     steps(opened, 1)
-    steered(opened, "rate", "rate 3e-4")
+    run_adjusted(opened, "rate", "rate 3e-4")
     opened.workspace._paused(m.Paused(7))
     opened.workspace._resumed(m.Resumed(7))
     for plot in opened.train_page.plots:
-        assert [(mark.step, mark.text) for mark in plot.marks.steering] == [
+        assert [(mark.step, mark.text) for mark in plot.marks.training_requests] == [
             (5, "rate 3e-4"),
             (7, "paused"),
             (7, "resumed"),
         ]
-        phase, steering = plot.marks.phases[0].line, plot.marks.steering[0].line
+        phase, steering = plot.marks.phases[0].line, plot.marks.training_requests[0].line
         assert phase.pen.style() != steering.pen.style(), "told apart without colour"
         assert phase.label.orthoPos > 0.5 > steering.label.orthoPos
         assert "step 5: rate 3e-4" in plot.plot.accessibleDescription()
@@ -100,7 +100,7 @@ def test_labels_of_close_marks_do_not_overlap(qtbot, theme: Theme) -> None:
     for number in range(6):
         plot.mark_steering(100 + number, f"rate {number}e-4")
     plot.mark_steering(550, "layers {odd}")
-    marks = plot.marks.steering
+    marks = plot.marks.training_requests
     assert [bool(mark.shown) for mark in marks] == [True, True, True, False, False, False, True]
     assert marks[2].shown == "rate 2e-4 +3", "what is hidden is counted"
     assert marks[-1].shown == "layers {odd}"
@@ -119,7 +119,7 @@ def test_a_continued_run_shows_its_curves_from_the_beginning(qtbot, opened: Main
     lines = [{"kind": "phase", "phase": 0, "name": "Head", "step": 0}]
     lines += [{"kind": "step", "step": n, "loss": 2.0, "accuracy": 0.1, "lr": 2e-3} for n in range(1, 7)]
     lines += [{"kind": "epoch", "step": 4, "val_loss": 1.5, "val_accuracy": 0.3}]
-    lines += [{"kind": "steered", "step": 5, "what": "rate", "text": "rate 2e-3"}]
+    lines += [{"kind": "run_adjusted", "step": 5, "what": "rate", "text": "rate 2e-3"}]
     folder = Path(command.run_folder)
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     begin(opened, fake, step=5)
@@ -171,7 +171,7 @@ def test_the_rate_is_what_the_engine_says(qtbot, opened: MainWindow, fake: FakeE
     qtbot.keyClick(bar.rate_field, Qt.Key.Key_Return)
     assert fake.sent[-1] == m.ChangeRate(fake.sent[-1].request, 3.7e-4)
     assert "Asked for: rate 3.7e-4" in bar.note.full
-    steered(opened, "rate", "rate 4e-4", request=fake.sent[-1].request)
+    run_adjusted(opened, "rate", "rate 4e-4", request=fake.sent[-1].request)
     assert not bar.note.isVisible()
     groups = (m.GroupRate("stage 7", 1e-4, 6e-5), m.GroupRate("head", 2e-4, 1.2e-4))
     steps(opened, 11, groups=groups)
@@ -211,9 +211,9 @@ def test_early_stop_is_sent_once_and_follows_the_engine(qtbot, opened: MainWindo
     assert not asked()
     bar._patience_timer.timeout.emit()
     assert [command.epochs for command in asked()] == [7]
-    steered(opened, "early-stop", "early stop after 6")
+    run_adjusted(opened, "early-stop", "early stop after 6")
     assert bar.patience.value() == 6
-    steered(opened, "early-stop", "early stop off")
+    run_adjusted(opened, "early-stop", "early stop off")
     assert bar.patience.text() == "never"
     assert not bar._patience_timer.isActive() and len(asked()) == 1, "what the engine says is not sent back to it"
 
@@ -228,7 +228,7 @@ def test_finishing_a_phase_and_steering_while_paused(qtbot, opened: MainWindow, 
     assert bar.note.full.startswith("Asked for: finish the phase. Paused")
     request = fake.sent[-1].request
     opened.workspace._resumed(m.Resumed(3))
-    steered(opened, "finish-phase", "phase finished", request=request)
+    run_adjusted(opened, "finish-phase", "phase finished", request=request)
     assert not bar.note.isVisible()
     opened.workspace._pass_on(m.PhaseStarted(1, "Last stage", 4, 8, 12, 3e-4, "bb"))
     assert bar.finish.isEnabled() and bar.rate_field.text() == "3e-4"
@@ -237,14 +237,14 @@ def test_finishing_a_phase_and_steering_while_paused(qtbot, opened: MainWindow, 
 @pytest.mark.parametrize(
     ("event", "text"),
     [
-        (m.PrefixCached(0, True, 4, 12_000_000, False, "", 1.0), "prefix cached, 4 views, 12 MB"),
-        (m.PrefixCached(0, True, 1, 1_300_000, True, "", 1.0), "prefix cached, 1 view, 1.3 MB on disk"),
-        (m.PrefixCached(0, False, 0, 0, False, "it would not fit", 0), "nothing cached: it would not fit"),
+        (m.FrozenFeaturesCached(0, True, 4, 12_000_000, False, "", 1.0), "prefix cached, 4 views, 12 MB"),
+        (m.FrozenFeaturesCached(0, True, 1, 1_300_000, True, "", 1.0), "prefix cached, 1 view, 1.3 MB on disk"),
+        (m.FrozenFeaturesCached(0, False, 0, 0, False, "it would not fit", 0), "nothing cached: it would not fit"),
     ],
 )
-def test_the_prefix_is_told(opened: MainWindow, fake: FakeEngine, event: m.PrefixCached, text: str) -> None:
+def test_the_prefix_is_told(opened: MainWindow, fake: FakeEngine, event: m.FrozenFeaturesCached, text: str) -> None:
     train(opened, fake)
-    opened.workspace.steering.prefix_cached.emit(event)
+    opened.workspace.training_requests.features_cached.emit(event)
     assert opened.train_page.steer.prefix.full == text
     assert "almost free" in opened.train_page.steer.prefix.toolTip()
 
@@ -303,13 +303,13 @@ def test_advice_can_be_dismissed(qtbot, opened: MainWindow, fake: FakeEngine) ->
 
 
 def test_after_an_explosion_a_lower_rate_is_offered(qtbot, opened: MainWindow, fake: FakeEngine) -> None:
-    opened.workspace.plan.change_phase(0, enabled=False)  # phases are counted without it by the engine
+    opened.workspace.recipe_editor.change_phase(0, enabled=False)  # phases are counted without it by the engine
     run = train(opened, fake)
     finish(opened, fake, run, "exploded", math.nan, phase=0, suggested_lr=3e-5)
     page = opened.train_page
     assert not page.banner.action.isEnabled(), "the engine forgets first what the run left in its memory"
     fake.answer_load()
-    assert page.headline.text() == "It exploded."
+    assert page.headline.text() == "Training diverged."
     assert opened.status.text.text().startswith("A sentence. Run 1 diverged"), (
         "and stays, though the engine is ready again"
     )

@@ -1,7 +1,7 @@
-"""How near the price under the tree comes to what then happens: seconds an epoch and peak memory, for some ticks; and
+"""How near the cost under the tree comes to what then happens: seconds an epoch and peak memory, for some ticks; and
 how soon it is answered, from a question in the pipe to its answer (the window waits 50 ms for more ticks before it asks).
 
-python tests/bench/bench_price.py FOLDER
+python tests/bench/bench_cost.py FOLDER
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def measure(name: str, layers: list[str], epochs: int, folder: Path, project: Project) -> None:
-    """One engine: its price, then the training."""
+    """One engine: its cost, then the training."""
     project.take_in(folder)
     recipe = Recipe(
         phases=[Phase(name="Bench", train=layers, epochs=epochs, lr=1e-4)],
@@ -62,28 +62,28 @@ def measure(name: str, layers: list[str], epochs: int, folder: Path, project: Pr
             said += decoder.feed(chunk)
         return said
 
-    ask = partial(m.AskPrice, recipe=recipe, train_samples=counts["train"], val_samples=counts["val"])
+    ask = partial(m.EstimateCost, recipe=recipe, train_samples=counts["train"], val_samples=counts["val"])
     answers = []
     with PeakMemory(engine.pid) as memory:
         until(m.Hello(), m.Ready)
         until(m.LoadModel(1, recipe.backbone, names, layers), m.ModelLoaded)
-        price = until(ask(2, layers), m.Price)[-1]
+        cost = until(ask(2, layers), m.CostEstimate)[-1]
         for number, (ticks, _) in enumerate(list(TICKS.values()) * 5):
             asked = time.perf_counter()
-            until(ask(3 + number, ticks), m.Price)
+            until(ask(3 + number, ticks), m.CostEstimate)
             answers.append(time.perf_counter() - asked)
         events = until(
-            m.Train(99, recipe, str(project.catalog_path), str(new_run_folder(project, "price"))), m.TrainingFinished
+            m.Train(99, recipe, str(project.catalog_path), str(new_run_folder(project, "cost"))), m.TrainingFinished
         )
     engine.stdin.close()
     engine.wait(30)
-    assert isinstance(price, m.Price)
-    once = sum(event.seconds for event in events if isinstance(event, m.PrefixCached))
+    assert isinstance(cost, m.CostEstimate)
+    once = sum(event.seconds for event in events if isinstance(event, m.FrozenFeaturesCached))
     measured = statistics.median(event.seconds for event in events if isinstance(event, m.EpochFinished))
     print(
-        f"{name:<24} epoch {price.epoch_seconds:6.2f} s said, {measured:6.2f} s was ({price.epoch_seconds / measured:.2f})   "
-        f"once {price.prefix_seconds:5.1f} / {once:5.1f} s   memory {price.memory / 2**20:,.0f} / {memory.peak / 2**20:,.0f} MB "
-        f"({price.memory / memory.peak:.2f})   answered in {max(answers) * 1e3:.0f} ms at most",
+        f"{name:<24} epoch {cost.epoch_seconds:6.2f} s said, {measured:6.2f} s was ({cost.epoch_seconds / measured:.2f})   "
+        f"once {cost.prefix_seconds:5.1f} / {once:5.1f} s   memory {cost.memory / 2**20:,.0f} / {memory.peak / 2**20:,.0f} MB "
+        f"({cost.memory / memory.peak:.2f})   answered in {max(answers) * 1e3:.0f} ms at most",
         flush=True,
     )
 
