@@ -57,7 +57,7 @@ def test_a_planted_wrong_label_is_found_relabelled_and_gone_after_the_next_train
         yield lambda: workspace.engine.busy
         yield lambda: workspace.engine.kind is EngineKind.READY
         window.show_page(EVALUATE)
-        yield lambda: page.headline.text() == "97.3 % right" and not workspace.training_requests.evaluating
+        yield lambda: page.headline.text() == "Accuracy 97.3 %" and not workspace.training_requests.evaluating
         assert "36 of 37" in plain(page.detail)
 
         click_cell(window, "green", "red")
@@ -65,14 +65,14 @@ def test_a_planted_wrong_label_is_found_relabelled_and_gone_after_the_next_train
         page.browser.grid.choose(list(page.browser.grid.images.ids))
         page.browser.grid.setFocus()
         QTest.keyClick(page.browser.grid, Qt.Key.Key_3)  # blue, green, red
-        yield lambda: page.headline.text() == "100.0 % right"
+        yield lambda: page.headline.text() == "Accuracy 100.0 %"
         assert workspace.undo_stack.undoText() == "Relabel 1 image to red"
 
         click(page.train)
         yield lambda: workspace.engine.busy
         yield lambda: workspace.engine.kind is EngineKind.READY and not workspace.training_requests.evaluating
         window.show_page(EVALUATE)
-        yield lambda: plain(page.detail).startswith("Run 2 ") and page.headline.text() == "100.0 % right"
+        yield lambda: plain(page.detail).startswith("Run 2 ") and page.headline.text() == "Accuracy 100.0 %"
 
         predict = window.predict_page
         window.show_page(3)

@@ -108,7 +108,7 @@ def test_drop_tick_train_watch_ask(run_window, make_dataset: Maker, tmp_path: Pa
         )
         losses = window.train_page.loss.steps.y
         assert losses[-3:].mean() < losses[:3].mean() / 2, "it learned"
-        yield lambda: window.evaluate_page.headline.text() == "100.0 % right"
+        yield lambda: window.evaluate_page.headline.text() == "Accuracy 100.0 %"
         assert window.evaluate_page.matrix.matrix.rowCount() == 3
         drop(window, question)
         yield lambda: page.verdict.text() == "red"
@@ -192,13 +192,13 @@ def test_steered_killed_and_continued(run_window, make_dataset: Maker, tmp_path:
         click(window.top.train)
         yield lambda: page.loss.steps.size >= 1 and workspace.freezing is not None
         click_tick(window, "stage 7")
-        yield lambda: any("stage 7" in mark.text for mark in page.loss.marks.training_requests)
+        yield lambda: any("stage 7" in mark.text for mark in page.loss.marks.steering)
         assert "stage 7" in workspace.freezing.layers and workspace.recipe.phases[0].train == ["head"]
         page.steer.rate_field.selectAll()
         QTest.keyClicks(page.steer.rate_field, "2e-4")
         QTest.keyClick(page.steer.rate_field, Qt.Key.Key_Return)
         for plot in page.plots:
-            yield lambda plot=plot: plot.marks.training_requests[-1].text == "rate 2e-4"
+            yield lambda plot=plot: plot.marks.steering[-1].text == "rate 2e-4"
         yield lambda: "stage 7: " in page.steer.rates.full and "of 2e-4" in page.steer.rates.full
         assert "prefix cached" in page.steer.prefix.full
 
@@ -211,12 +211,8 @@ def test_steered_killed_and_continued(run_window, make_dataset: Maker, tmp_path:
         assert page.banner.action.text().startswith("Continue run 1 from step ")
         assert "Run 1 ended at step" in window.status.text.text()
         click(page.banner.action)
-        yield (
-            lambda: (
-                [mark.text.split()[0] for mark in page.loss.marks.training_requests] == ["+stage", "rate", "continued"]
-            )
-        )
-        went_on = page.loss.marks.training_requests[-1].step
+        yield (lambda: [mark.text.split()[0] for mark in page.loss.marks.steering] == ["+stage", "rate", "continued"])
+        went_on = page.loss.marks.steering[-1].step
         yield lambda: page.loss.steps.x[-1:].max(initial=0) > went_on
         # What was before the crash is on the plots again, and what comes now joins it.
         assert page.loss.steps.x.tolist() == list(range(1, page.loss.steps.size + 1))

@@ -339,7 +339,7 @@ class EvaluatePage(QWidget):
         share = accuracy(shown.confusion)
         right = round(share * total)
         low, high = interval(right, total)
-        self.headline.setText(f"{percent(share)} right")
+        self.headline.setText(f"Accuracy {percent(share)}")
         self.headline.setToolTip(
             f"{right:,} of {plural(total, 'image')}. With other images of the same kind it would be between {low:.1%} and "
             f"{high:.1%} in 95 of 100 cases (Wilson interval): with few images the figure says little."

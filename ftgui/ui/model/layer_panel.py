@@ -76,7 +76,10 @@ class _TreeView(QTreeView):
 
 
 class _Room(QObject):
-    """Hides the output's shape where a layer's name would be cut for it. Only while the learning column is there."""
+    """Hides the output's shape, then the number of parameters, where a layer's name would be cut for them.
+
+    Only while the learning column is there.
+    """
 
     def __init__(self, tree: QTreeView) -> None:
         super().__init__(tree)
@@ -94,13 +97,17 @@ class _Room(QObject):
     def share(self) -> None:
         """Decide anew."""
         tree, header = self._tree, self._tree.header()
-        wanted = sum(
-            max(tree.sizeHintForColumn(column), header.sectionSizeHint(column))
+        width = {
+            column: max(tree.sizeHintForColumn(column), header.sectionSizeHint(column))
             for column in (LAYER, OUTPUT, PARAMETERS, LEARNING)
-        )
-        crowded = not tree.isColumnHidden(LEARNING) and wanted > tree.viewport().width()
-        if crowded != tree.isColumnHidden(OUTPUT):
-            tree.setColumnHidden(OUTPUT, crowded)
+        }
+        left = tree.viewport().width() - sum(width.values()) if not tree.isColumnHidden(LEARNING) else 0
+        for column in (OUTPUT, PARAMETERS):
+            hidden = left < 0
+            if hidden:
+                left += width[column]
+            if hidden != tree.isColumnHidden(column):
+                tree.setColumnHidden(column, hidden)
 
 
 class _FrozenDelegate(QStyledItemDelegate):

@@ -224,7 +224,7 @@ def test_a_phase_begins_with_the_best_weights(
     best = {name: value + 1 for name, value in model.state_dict().items()}
     pictures = script.Pictures(Path(script.IMAGES), torch.device("cpu"))
     training = script.Training(model, pictures, torch.device("cpu"), tmp_path)
-    training.best = script.BestSnapshot((1.0, 0.0), 1, best)
+    training.best = script.Best((1.0, 0.0), 1, best)
     phase = script.PHASES[1]
     phase.epochs = 0
     training.run_phase(phase)

@@ -64,7 +64,7 @@ def page(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> Ev
     answer_all(window, fake, {"val/blue/blue1.jpg": ("red", 0.7), "val/red/red0.jpg": ("blue", 0.99)})
     window.show_page(EVALUATE)
     made = window.evaluate_page
-    qtbot.waitUntil(lambda: made.headline.text() == "75.0 % right")
+    qtbot.waitUntil(lambda: made.headline.text() == "Accuracy 75.0 %")
     qtbot.waitUntil(lambda: made.browser.grid.images.rowCount() == 2)
     return made
 
@@ -108,12 +108,12 @@ def test_a_wrong_label_is_put_right_from_the_matrix_and_given_back(
     page.browser.grid.setFocus()
     page.browser.grid.choose(list(page.browser.grid.images.ids))
     QTest.keyClick(page.browser.grid, Qt.Key.Key_1)  # the first class is "blue"
-    qtbot.waitUntil(lambda: page.headline.text() == "87.5 % right")
+    qtbot.waitUntil(lambda: page.headline.text() == "Accuracy 87.5 %")
     qtbot.waitUntil(lambda: shown_paths(page) == [], timeout=5000)
     assert page.browser.nothing.isVisible()
     assert window.workspace.undo_stack.undoText() == "Relabel 1 image to blue"
     window.workspace.undo_stack.undo()
-    qtbot.waitUntil(lambda: page.headline.text() == "75.0 % right")
+    qtbot.waitUntil(lambda: page.headline.text() == "Accuracy 75.0 %")
     qtbot.waitUntil(lambda: shown_paths(page) == ["val/red/red0.jpg"])
     page.browser.grid.choose(list(page.browser.grid.images.ids))
     QTest.keyClick(page.browser.grid, Qt.Key.Key_Delete)
@@ -171,7 +171,7 @@ def test_a_matrix_of_any_size_can_be_read(qtbot, page: EvaluatePage, count: int)
 def test_splits_and_all_images(qtbot, page: EvaluatePage, window: MainWindow, fake: FakeEngine) -> None:
     page.which.setCurrentIndex(2)
     page.which.activated.emit(2)
-    qtbot.waitUntil(lambda: page.headline.text() == "100.0 % right")
+    qtbot.waitUntil(lambda: page.headline.text() == "Accuracy 100.0 %")
     assert "the training images · 8 of 8" in plain(page.detail)
     page.which.setCurrentIndex(1)
     page.which.activated.emit(1)
@@ -179,7 +179,7 @@ def test_splits_and_all_images(qtbot, page: EvaluatePage, window: MainWindow, fa
     assert "not looked at any test images yet, or there are none" in plain(page.detail)
     page.which.setCurrentIndex(3)
     page.which.activated.emit(3)
-    qtbot.waitUntil(lambda: page.headline.text() == "87.5 % right")
+    qtbot.waitUntil(lambda: page.headline.text() == "Accuracy 87.5 %")
 
 
 def test_before_the_images_are_looked_at_the_figures_are_those_of_the_run(
@@ -190,9 +190,9 @@ def test_before_the_images_are_looked_at_the_figures_are_those_of_the_run(
     finish(window, fake, start_training(window, fake))
     page = window.evaluate_page
     window.show_page(EVALUATE)
-    qtbot.waitUntil(lambda: page.headline.text() == "87.5 % right")
+    qtbot.waitUntil(lambda: page.headline.text() == "Accuracy 87.5 %")
     assert page.look.isVisible() and "loss 0.300" in plain(page.detail)
-    qtbot.waitUntil(lambda: page.browser.nothing.text().startswith("The model has not looked"))
+    qtbot.waitUntil(lambda: page.browser.nothing.text().startswith("Single images have not been evaluated"))
 
 
 def test_too_many_images_are_looked_at_only_when_asked(
@@ -253,7 +253,7 @@ def test_another_folder_is_evaluated_and_left_alone(
     question = fake.last(m.EvaluateImages)
     assert question.run_folder == "" and "evaluations" in question.catalog
     answer_all(window, fake, {f"green/green{n}.jpg": ("blue", 0.8) for n in range(3)})
-    qtbot.waitUntil(lambda: page.headline.text() == "50.0 % right")
+    qtbot.waitUntil(lambda: page.headline.text() == "Accuracy 50.0 %")
     assert "on “field trip”" in plain(page.detail) and page.which.currentText() == "“field trip”"
     qtbot.waitUntil(lambda: len(shown_paths(page)) == 3)
     grid = page.browser.grid
@@ -266,7 +266,7 @@ def test_another_folder_is_evaluated_and_left_alone(
     assert counts.total() == 16, "the dataset is what it was"
     page.which.setCurrentIndex(0)
     page.which.activated.emit(0)
-    qtbot.waitUntil(lambda: page.headline.text() == "75.0 % right")
+    qtbot.waitUntil(lambda: page.headline.text() == "Accuracy 75.0 %")
     assert page.which.count() == 4 and page.browser.edit.isVisible()
     assert other.is_dir() and len(list(other.rglob("*.jpg"))) == 6
 
@@ -289,7 +289,7 @@ def test_a_hopeless_folder_is_refused_in_words(qtbot, page: EvaluatePage, window
     drop(window, urls(tmp_path / "empty"))
     window.workspace.evaluation._opening.progress.emit(1, 0)  # it had begun to tell how far it is
     qtbot.waitUntil(lambda: "is empty" in window.status.text.text())
-    assert page.headline.text() == "75.0 % right" and window.status.left.text() == ""
+    assert page.headline.text() == "Accuracy 75.0 %" and window.status.left.text() == ""
 
 
 def test_a_folder_of_other_classes_is_refused_with_both_names_and_changes_nothing(
@@ -300,7 +300,7 @@ def test_a_folder_of_other_classes_is_refused_with_both_names_and_changes_nothin
     drop(window, urls(other))
     qtbot.waitUntil(lambda: "can't be evaluated" in window.status.text.text())
     assert "“cat”, “dog”" in window.status.text.text() and "“blue”, “red”" in window.status.text.text()
-    assert page.headline.text() == "75.0 % right" and page.which.count() == 4 and not fake.sent
+    assert page.headline.text() == "Accuracy 75.0 %" and page.which.count() == 4 and not fake.sent
 
 
 @pytest.mark.parametrize("how", ["refused", "engine gone"])
@@ -317,7 +317,7 @@ def test_a_folder_that_is_not_evaluated_after_all_leaves_the_figures_of_the_data
     else:
         fake.state(EngineKind.CRASHED)
     assert window.workspace.evaluation.folder is None and not window.workspace.training_requests.evaluating
-    qtbot.waitUntil(lambda: page.headline.text() == "75.0 % right")
+    qtbot.waitUntil(lambda: page.headline.text() == "Accuracy 75.0 %")
 
 
 def test_a_trained_model_is_never_told_to_train_first(
@@ -361,7 +361,7 @@ def test_a_renamed_class_keeps_its_model(qtbot, page: EvaluatePage, window: Main
     command = fake.last(m.LoadModel)
     assert (command.class_names, command.trained_names) == (["red", "violet"], ["violet", "red"])
     qtbot.waitUntil(lambda: page.matrix.matrix.headerData(1, Qt.Orientation.Vertical) == "violet")
-    assert page.headline.text() == "75.0 % right", "what was said of the class was said of it by any name"
+    assert page.headline.text() == "Accuracy 75.0 %", "what was said of the class was said of it by any name"
 
 
 def test_figures_that_are_not_known_are_dashes(page: EvaluatePage) -> None:

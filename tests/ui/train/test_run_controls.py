@@ -79,12 +79,12 @@ def test_steering_and_pauses_are_marked_on_all_plots(opened: MainWindow, fake: F
     opened.workspace._paused(m.Paused(7))
     opened.workspace._resumed(m.Resumed(7))
     for plot in opened.train_page.plots:
-        assert [(mark.step, mark.text) for mark in plot.marks.training_requests] == [
+        assert [(mark.step, mark.text) for mark in plot.marks.steering] == [
             (5, "rate 3e-4"),
             (7, "paused"),
             (7, "resumed"),
         ]
-        phase, steering = plot.marks.phases[0].line, plot.marks.training_requests[0].line
+        phase, steering = plot.marks.phases[0].line, plot.marks.steering[0].line
         assert phase.pen.style() != steering.pen.style(), "told apart without colour"
         assert phase.label.orthoPos > 0.5 > steering.label.orthoPos
         assert "step 5: rate 3e-4" in plot.plot.accessibleDescription()
@@ -100,7 +100,7 @@ def test_labels_of_close_marks_do_not_overlap(qtbot, theme: Theme) -> None:
     for number in range(6):
         plot.mark_steering(100 + number, f"rate {number}e-4")
     plot.mark_steering(550, "layers {odd}")
-    marks = plot.marks.training_requests
+    marks = plot.marks.steering
     assert [bool(mark.shown) for mark in marks] == [True, True, True, False, False, False, True]
     assert marks[2].shown == "rate 2e-4 +3", "what is hidden is counted"
     assert marks[-1].shown == "layers {odd}"
