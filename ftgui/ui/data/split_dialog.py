@@ -92,7 +92,21 @@ class SplitEditor(QDialog):
                 wrap=True,
             )
         )
-        form = QFormLayout()
+        self._make_fields(splitting)
+        layout.addLayout(self._make_form())
+        self.buttons = QDialogButtonBox(
+            QDialogButtonBox.StandardButton.Apply | QDialogButtonBox.StandardButton.Close, self
+        )
+        self.buttons.button(QDialogButtonBox.StandardButton.Apply).clicked.connect(self._apply)
+        self.buttons.rejected.connect(self.close)
+        layout.addWidget(self.buttons)
+        for changed in (self.val.valueChanged, self.test.valueChanged, self.grouping.activated):
+            changed.connect(self._refresh)
+        self.pattern.textChanged.connect(self._refresh)
+        self.seed.checked.connect(self._refresh)
+        self._refresh()
+
+    def _make_fields(self, splitting: Splitting) -> None:
         self.val = _slider("Validation images in percent", splitting.val)
         self.test = _slider("Test images in percent", splitting.test)
         self.val.setMinimum(1)
@@ -116,6 +130,9 @@ class SplitEditor(QDialog):
         self.pattern.setText(splitting.group_by if kind == "pattern" else "")
         self.shares = label("", "muted")
         self.says = label("", "muted", wrap=True)
+
+    def _make_form(self) -> QFormLayout:
+        form = QFormLayout()
         form.addRow("Validation", self.val)
         form.addRow("Test", self.test)
         form.addRow("", self.shares)
@@ -123,18 +140,7 @@ class SplitEditor(QDialog):
         form.addRow("", self.pattern)
         form.addRow("", self.says)
         form.addRow("Random seed", self.seed)
-        layout.addLayout(form)
-        self.buttons = QDialogButtonBox(
-            QDialogButtonBox.StandardButton.Apply | QDialogButtonBox.StandardButton.Close, self
-        )
-        self.buttons.button(QDialogButtonBox.StandardButton.Apply).clicked.connect(self._apply)
-        self.buttons.rejected.connect(self.close)
-        layout.addWidget(self.buttons)
-        for changed in (self.val.valueChanged, self.test.valueChanged, self.grouping.activated):
-            changed.connect(self._refresh)
-        self.pattern.textChanged.connect(self._refresh)
-        self.seed.checked.connect(self._refresh)
-        self._refresh()
+        return form
 
     def splitting(self) -> Splitting:
         """As set now."""

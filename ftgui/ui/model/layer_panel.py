@@ -148,6 +148,25 @@ class LayerPanel(Card):
         self._theme = theme
         self.model = LayerTreeModel(self)
         self.model.tick_wanted.connect(self.ticks_wanted)
+        self._parameters = (0, 0)
+        """That learn, as the engine counted them on the model itself; all."""
+        self._learning: frozenset[int] = frozenset()
+        self._pending = False
+        """What is ticked is not what learns yet."""
+        self._proof: tuple[bool, str] | None = None
+        self._fill_header()
+        self._make_tree()
+        self.placeholder = label("The engine is starting…", "muted", wrap=True)
+        self.placeholder.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        holder = QWidget()
+        self._stack = QStackedLayout(holder)
+        self._stack.addWidget(self.placeholder)
+        self._stack.addWidget(self.tree)
+        self.body.addWidget(holder, 1)
+        self._add_figures()
+        theme.changed.connect(self._show_counts)
+
+    def _fill_header(self) -> None:
         self.whose = ElidedLabel()
         self.whose.setObjectName("muted")
         self.header.insertWidget(1, self.whose, 100)  # all the room the stretch behind it would take
@@ -158,9 +177,10 @@ class LayerPanel(Card):
         self.preset.activated.connect(self._preset_chosen)
         self.header.addWidget(self.preset)
 
+    def _make_tree(self) -> None:
         self.tree = _TreeView()
         self.tree.setModel(self.model)
-        self.tree.setItemDelegate(_FrozenDelegate(theme, self.tree))
+        self.tree.setItemDelegate(_FrozenDelegate(self._theme, self.tree))
         self.tree.setAccessibleName("Layers of the model")
         self.tree.setFrameShape(QTreeView.Shape.NoFrame)
         self.tree.setUniformRowHeights(True)
@@ -174,21 +194,15 @@ class LayerPanel(Card):
         header.setSectionResizeMode(LAYER, QHeaderView.ResizeMode.Stretch)
         header.setSectionsMovable(False)
         header.setHighlightSections(False)
-        self._bars = LearningDelegate(theme, self.tree)
+        self._bars = LearningDelegate(self._theme, self.tree)
         self.tree.setItemDelegateForColumn(LEARNING, self._bars)
         self.tree.setColumnHidden(LEARNING, True)
         self._room = _Room(self.tree)
         self.tree.toggle_wanted.connect(self._toggle)
         self.tree.selectionModel().currentChanged.connect(self._picked)
 
-        self.placeholder = label("The engine is starting…", "muted", wrap=True)
-        self.placeholder.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        holder = QWidget()
-        self._stack = QStackedLayout(holder)
-        self._stack.addWidget(self.placeholder)
-        self._stack.addWidget(self.tree)
-        self.body.addWidget(holder, 1)
-
+    def _add_figures(self) -> None:
+        """Below the tree: how much learns, what it costs, and what is proven."""
         self.counts = label("", wrap=True)
         self.counts.setTextFormat(Qt.TextFormat.RichText)
         self.note = label("", "error", wrap=True)
@@ -199,13 +213,6 @@ class LayerPanel(Card):
         self.cost.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         for widget in (self.counts, self.note, self.cost, self.proof):
             self.body.addWidget(widget)
-        self._parameters = (0, 0)
-        """That learn, as the engine counted them on the model itself; all."""
-        self._learning: frozenset[int] = frozenset()
-        self._pending = False
-        """What is ticked is not what learns yet."""
-        self._proof: tuple[bool, str] | None = None
-        theme.changed.connect(self._show_counts)
 
     @Slot(QModelIndex, QModelIndex)
     def _picked(self, index: QModelIndex, _before: QModelIndex) -> None:

@@ -44,12 +44,16 @@ class StatusLine(QWidget):
         self._of_end = False
         """What is said is that the engine is gone; it no longer matters when there is one again."""
         self._kind = EngineKind.NOT_STARTED
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(14, 4, 14, 6)
-        layout.setSpacing(12)
+        self._device = ""
+        self._offered: TrainedRun | None = None
+        self._make_parts()
+        self._arrange()
+        self._connect()
+
+    def _make_parts(self) -> None:
         self.text = label("Drop a folder of images to begin.", "muted")
         self.text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.bar = Bar(theme)
+        self.bar = Bar(self._theme)
         self.bar.setFixedWidth(180)
         self.left = label("", "muted")
         self.score = label("", "muted")
@@ -65,8 +69,12 @@ class StatusLine(QWidget):
         self.cancel = button("Cancel", "")
         self.train_again = button("Train again", "Train with the images and labels as they are now")
         self.use_run = button("Use run", "Its model answers from now on, until you choose another on the Runs page")
-        self._offered: TrainedRun | None = None
         self.model = label("", "muted")
+
+    def _arrange(self) -> None:
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(14, 4, 14, 6)
+        layout.setSpacing(12)
         layout.addWidget(self.text, 1)
         layout.addWidget(self.train_again)
         layout.addWidget(self.use_run)
@@ -81,12 +89,11 @@ class StatusLine(QWidget):
         layout.addWidget(self.engine)
         # Room for the button from the start, or the window's content would jump when it appears.
         self.setMinimumHeight(self.restart.sizeHint().height() + 10)
-        self.bar.hide()
-        self.restart.hide()
-        self.end_engine.hide()
-        self.cancel.hide()
-        self.train_again.hide()
-        self.use_run.hide()
+        for sometimes in (self.bar, self.restart, self.end_engine, self.cancel, self.train_again, self.use_run):
+            sometimes.hide()
+
+    def _connect(self) -> None:
+        workspace = self._workspace
         self.use_run.clicked.connect(self._use_offered)
         workspace.run_offered.connect(self._offer_run)
         workspace.present.changed.connect(self._show_model)
@@ -104,8 +111,7 @@ class StatusLine(QWidget):
         workspace.model_changed.connect(self._model)
         workspace.project_changed.connect(self._project)
         workspace.training_event.connect(self._training)
-        theme.changed.connect(self._recolor)
-        self._device = ""
+        self._theme.changed.connect(self._recolor)
 
     @Slot(str, str)
     def say(self, severity: str, sentence: str) -> None:
