@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from ftgui.base.formatting import plural
-from ftgui.data.catalog.problem_kinds import EXCLUDE, EXCLUDE_COPIES, EXCLUDE_TRAIN, KINDS
+from ftgui.data.catalog.problem_kinds import EXCLUDE_COPIES, EXCLUDE_TRAIN, KINDS
 from ftgui.data.catalog.query import Query
 from ftgui.data.catalog.records import Contents, reference
 from ftgui.data.catalog.split import Splitting
@@ -25,6 +25,7 @@ from ftgui.protocol.recipe import Intensity
 from ftgui.ui.data.class_list import ClassList
 from ftgui.ui.data.filter_bar import BrowseBar
 from ftgui.ui.data.intensity_editor import IntensityEditor
+from ftgui.ui.data.problem_banner import ProblemBanner
 from ftgui.ui.data.problem_list import ProblemList
 from ftgui.ui.data.split_dialog import SplitBar, SplitEditor
 from ftgui.ui.images.image_browser import ImageBrowser
@@ -33,12 +34,6 @@ from ftgui.ui.toolkit import icons
 from ftgui.ui.toolkit.basics import Card, IconButton, button, heading, label
 from ftgui.ui.toolkit.search_keys import SearchKeys, focus_search
 from ftgui.ui.toolkit.theme import Theme
-
-_ACTIONS = {
-    EXCLUDE: "Exclude all of these",
-    EXCLUDE_COPIES: "Exclude all but one of each",
-    EXCLUDE_TRAIN: "Exclude those for training",
-}
 
 
 class DataPage(QWidget):
@@ -163,28 +158,9 @@ class DataPage(QWidget):
         self.grid.set_size(self.bar.thumbnail_size.currentText())
         SearchKeys(self.bar.search, self.grid, typing_searches=False)
         self.browser.card.body.insertWidget(0, self.bar)
-        self.browser.card.body.insertWidget(1, self._make_banner())
+        self.banner = ProblemBanner()
+        self.browser.card.body.insertWidget(1, self.banner)
         return self.browser
-
-    def _make_banner(self) -> QWidget:
-        """Above the images of one kind of problem: why it matters, and what to do."""
-        self.banner = QWidget()
-        layout = QVBoxLayout(self.banner)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        self.banner_text = label("", wrap=True)
-        self.fix = button("Fix", "")
-        self.fix.clicked.connect(self._fix)
-        show_all = button("Show all", "Show all images again")
-        show_all.clicked.connect(self._show_all)
-        row = QHBoxLayout()
-        row.addWidget(self.fix)
-        row.addWidget(show_all)
-        row.addStretch(1)
-        layout.addWidget(self.banner_text)
-        layout.addLayout(row)
-        self.banner.hide()
-        return self.banner
 
     def _connect(self) -> None:
         workspace, grid = self._workspace, self.grid
@@ -204,6 +180,8 @@ class DataPage(QWidget):
         self.problems.chosen.connect(self.bar.choose_kind)
         self.problems.file_chosen.connect(self._show_file)
         self.problems.read_otherwise.connect(workspace.read_otherwise)
+        self.banner.fix_wanted.connect(self._fix)
+        self.banner.show_all_wanted.connect(self.bar.clear)
         self.browser.found.connect(self._found)
         self.browser.ask_wanted.connect(self.ask_wanted)
 
@@ -297,7 +275,7 @@ class DataPage(QWidget):
             return
         self.classes.show_counts(contents.counts, self.bar.class_name)
         self.problems.show_groups(contents.groups, self._say_problems(), self.bar.kind, self._whose_answers(contents))
-        self._show_banner()
+        self.banner.show_kind(self.bar.kind)
         self.browser.browse(self.bar.query())
 
     @Slot(int)
@@ -305,15 +283,6 @@ class DataPage(QWidget):
         contents = self._workspace.contents
         total = sum(splits.total() for splits in contents.counts.values()) + contents.excluded if contents else 0
         self.bar.count.setText(f"{count:,} of {total:,}" if self.bar.narrow else plural(count, "image"))
-
-    def _show_banner(self) -> None:
-        kind = KINDS.get(self.bar.kind)
-        self.banner.setVisible(kind is not None)
-        if kind is not None:
-            self.banner_text.setText(f"{kind.words[0].upper()}{kind.words[1:]}. {kind.teaches}")
-            self.fix.setText(_ACTIONS.get(kind.action, "Fix"))
-            self.fix.setToolTip(f"{kind.fix} Nothing is deleted; Ctrl+Z undoes it.")
-            self.fix.setVisible(bool(kind.action))
 
     @Slot(str, str)
     def _show_file(self, kind: str, path: str) -> None:
@@ -375,10 +344,6 @@ class DataPage(QWidget):
             self._workspace.message.emit("warning", "A training is running; the range can be changed after it.")
             return
         self._workspace.recipe_editor.read_with(setting)
-
-    @Slot()
-    def _show_all(self) -> None:
-        self.bar.clear()
 
     @Slot()
     def _fix(self) -> None:

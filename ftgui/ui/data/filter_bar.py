@@ -127,6 +127,7 @@ class BrowseBar(QWidget):
         self.kind = kind
         self.changed.emit()
 
+    @Slot()
     def clear(self) -> None:
         """Show all."""
         self.kind = ""

@@ -225,8 +225,8 @@ def test_the_same_picture_in_train_and_val_is_found_and_put_right(
     assert texts == ["6 images in train and val", "6 images that are copies"]
     page.problems.chosen.emit("leak")
     qtbot.waitUntil(lambda: page.grid.images.rowCount() == 6)
-    assert page.fix.text() == "Exclude those for training"
-    page.fix.click()
+    assert page.banner.fix.text() == "Exclude those for training"
+    page.banner.fix.click()
     qtbot.waitUntil(lambda: window.workspace.contents.excluded == 3)
     assert window.workspace.contents.counts["red"] == {"train": 12, "val": 12}
     qtbot.waitUntil(lambda: not window.workspace.contents.groups, timeout=10_000)
@@ -242,7 +242,7 @@ def test_copies_are_excluded_but_one_of_each(qtbot, window: MainWindow, fake: Fa
     page = window.data_page
     page.problems.chosen.emit("duplicate")
     qtbot.waitUntil(lambda: page.grid.images.rowCount() == 4)
-    page.fix.click()
+    page.banner.fix.click()
     qtbot.waitUntil(lambda: window.workspace.contents.excluded == 3)
     assert window.workspace.contents.counts["red"]["train"] == 12
 

@@ -603,7 +603,7 @@ def test_problems_are_listed_with_their_files(qtbot, window: MainWindow, fake: F
     assert "cut off" in tree.topLevelItem(0).child(0).toolTip(0)
     tree.itemClicked.emit(tree.topLevelItem(0), 0)
     qtbot.waitUntil(lambda: page.grid.images.rowCount() == 1)
-    assert page.banner.isVisibleTo(page) and "ends too early" in page.banner_text.text()
+    assert page.banner.isVisibleTo(page) and "ends too early" in page.banner.text.text()
     tree.itemClicked.emit(tree.topLevelItem(0), 0)
     qtbot.waitUntil(lambda: page.grid.images.rowCount() == 28)
     assert not page.banner.isVisibleTo(page)
