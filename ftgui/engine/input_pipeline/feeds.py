@@ -15,8 +15,9 @@ from torch import nn
 from ftgui.engine.devices import move
 from ftgui.engine.input_pipeline import feature_cache
 from ftgui.engine.input_pipeline.feature_cache import Features, FeatureStore
+from ftgui.engine.input_pipeline.graph_tracing import NoPrefix
 from ftgui.engine.input_pipeline.image_cache import NO_AUGMENTATION, PROGRESS_SECONDS, Batch, Images, Item, Poll
-from ftgui.engine.input_pipeline.prefix import Cut, NoPrefix, Rest, cut_model
+from ftgui.engine.input_pipeline.prefix import Cut, Rest, cut_model
 from ftgui.engine.malloc import return_freed_memory
 from ftgui.engine.model.freezing import Freezer
 from ftgui.engine.model.outputs import as_logits

@@ -1,26 +1,23 @@
 """The frozen prefix: the leading part of the model's graph that nothing learns in, cut off so that it need run only once.
 
-The model is traced with torch.fx. A node is *frozen* when everything it depends on is: images, parameters without
-gradient, modules in eval mode, functions without randomness. The frozen nodes whose values the rest uses are the
-*frontier*; their values for every image are what `ftgui.engine.input_pipeline.feature_cache`
-keeps, and `Rest` computes logits from them with the model's own modules.
+The model is traced with torch.fx. Of the nodes that are frozen (see `ftgui.engine.input_pipeline.frozen_nodes`), those
+whose values the rest uses are the *frontier*; their values for every image are what
+`ftgui.engine.input_pipeline.feature_cache` keeps, and `Rest` computes logits from them with the model's own modules.
 """
 
 from __future__ import annotations
 
-import copy
-import inspect
 import operator
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from timm.layers import get_notrace_functions, get_notrace_modules
 from torch import fx, nn
-from torch.nn.utils.fusion import fuse_conv_bn_weights
-from torchvision.models.feature_extraction import NodePathTracer
 
+from ftgui.engine.input_pipeline.bn_folding import fold
+from ftgui.engine.input_pipeline.frozen_nodes import frozen_nodes, is_frozen
+from ftgui.engine.input_pipeline.graph_tracing import DOES_NOT_RUN, TRACED_CONSTANT, NoPrefix, trace
 from ftgui.engine.model.freezing import Freezer
 from ftgui.engine.model.outputs import as_logits
 
@@ -29,14 +26,6 @@ TOLERANCE = 1e-3
 
 _PROBES = 3
 """Images in the check. Not 2, so that the batch size is told apart from other small numbers."""
-
-
-DOES_NOT_RUN = (RuntimeError, TypeError, IndexError)
-"""What a graph raises that was traced without complaint but is not what the model does."""
-
-
-class NoPrefix(Exception):
-    """Nothing can be cut off; the text says why, as a sentence part."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +77,7 @@ def cut_model(model: nn.Module, freezer: Freezer, probes: torch.Tensor) -> Cut:
     try:
         freezer.train_mode()
         graph = trace(model)
-        train = _Split(graph, _frozen_nodes(model, graph))
+        train = _Split(graph, frozen_nodes(model, graph))
         model.eval()
         _sort_values(model, train, probes)
         evaluate = _same_cut(model, trace(model), train) or train
@@ -96,7 +85,7 @@ def cut_model(model: nn.Module, freezer: Freezer, probes: torch.Tensor) -> Cut:
         prefix = fold(_prefix_module(model, train))
     finally:
         model.eval()
-        for name in [name for name in vars(model) if name.startswith(_TRACED_CONSTANT)]:
+        for name in [name for name in vars(model) if name.startswith(TRACED_CONSTANT)]:
             delattr(model, name)  # torch.fx leaves them on the model it traced
     values = _check(model, prefix, rest, probes)
     shapes = [tuple(value.shape[1:]) for value in values]
@@ -104,9 +93,6 @@ def cut_model(model: nn.Module, freezer: Freezer, probes: torch.Tensor) -> Cut:
 
 
 # --- finding the cut ------------------------------------------------------------------------------------------------
-
-
-_TRACED_CONSTANT = "_tensor_constant"
 
 
 @dataclass
@@ -141,42 +127,6 @@ def _makes_tuple(node: fx.Node) -> bool:
     return node.op == "call_function" and isinstance(node.target, type) and issubclass(node.target, tuple)
 
 
-class _Tracer(NodePathTracer):  # type: ignore[misc]  # torchvision has no types
-    """Traces ``model(images)``: what else a forward takes keeps its default instead of becoming an input."""
-
-    def create_args_for_root(
-        self, root_fn: Callable[..., Any], is_module: bool, concrete_args: Any = None
-    ) -> tuple[Any, list[Any]]:
-        def forward(module: nn.Module, images: torch.Tensor) -> object:
-            return root_fn(module, images)
-
-        made: tuple[Any, list[Any]] = super().create_args_for_root(forward, is_module, concrete_args)
-        return made
-
-
-def trace(model: nn.Module) -> fx.Graph:
-    """The graph of a model in the mode it is in.
-
-    Raises:
-        NoPrefix: its forward depends on values that are only known when it runs.
-    """
-    tracer = _Tracer(autowrap_functions=tuple(get_notrace_functions()), leaf_modules=list(get_notrace_modules()))
-    try:
-        graph: fx.Graph = tracer.trace(model)
-    except Exception as error:  # whatever a model's own forward makes of proxies
-        raise NoPrefix("this model's graph can't be traced") from error
-    return graph
-
-
-def _frozen_nodes(model: nn.Module, graph: fx.Graph) -> set[fx.Node]:
-    """Decided in the mode the model is in, which is that of training."""
-    frozen: set[fx.Node] = set()
-    for node in graph.nodes:
-        if node.op != "output" and all(parent in frozen for parent in node.all_input_nodes) and _is_frozen(model, node):
-            frozen.add(node)
-    return frozen
-
-
 def _same_cut(model: nn.Module, graph: fx.Graph, train: _Split) -> _Split | None:
     """The cut of the training graph in that of evaluation, where dropout is off and would otherwise count as frozen.
 
@@ -188,8 +138,8 @@ def _same_cut(model: nn.Module, graph: fx.Graph, train: _Split) -> _Split | None
     frozen: set[fx.Node] = set()
     for node in graph.nodes:
         model_copy = named.get(node.name)
-        is_frozen = _is_frozen(model, node) if model_copy is None else model_copy in train.frozen
-        if is_frozen and all(parent in frozen for parent in node.all_input_nodes):
+        same = is_frozen(model, node) if model_copy is None else model_copy in train.frozen
+        if same and all(parent in frozen for parent in node.all_input_nodes):
             frozen.add(node)
     here = {node.name: node for node in frozen}
     split = _Split(graph, frozen)
@@ -200,56 +150,6 @@ def _same_cut(model: nn.Module, graph: fx.Graph, train: _Split) -> _Split | None
     split.constants = {here[node.name]: value for node, value in train.constants.items() if node.name in here}
     split.multiples = {here[node.name]: value for node, value in train.multiples.items() if node.name in here}
     return split
-
-
-def _is_frozen(model: nn.Module, node: fx.Node) -> bool:
-    if node.op == "call_module":
-        return _module_is_frozen(model.get_submodule(str(node.target)))
-    if node.op == "get_attr":
-        value = operator.attrgetter(str(node.target))(model)
-        return not (isinstance(value, torch.Tensor) and value.requires_grad)
-    if node.op == "call_function":
-        return not _is_random(node)
-    if node.op == "call_method":
-        return not any(word in str(node.target) for word in _RANDOM_WORDS)
-    return True
-
-
-_RANDOM_WORDS = ("drop", "rand", "bernoulli", "stochastic", "multinomial", "normal_", "uniform_", "rrelu")
-
-
-def _module_is_frozen(module: nn.Module) -> bool:
-    if any(parameter.requires_grad for parameter in module.parameters()):
-        return False
-    # In train mode a module may be random, or keep statistics though it has no parameters.
-    return not any(
-        part.training
-        and (
-            any("running" in name for name, _ in part.named_buffers(recurse=False))
-            or (any(word in type(part).__name__.lower() for word in _RANDOM_WORDS) and _probability(part) != 0)
-        )
-        for part in module.modules()
-    )
-
-
-def _probability(module: nn.Module) -> float:
-    return float(getattr(module, "p", getattr(module, "drop_prob", 1.0)) or 0.0)
-
-
-def _is_random(node: fx.Node) -> bool:
-    function = node.target
-    name = getattr(function, "__name__", "").lower()
-    if not any(word in name for word in _RANDOM_WORDS):
-        return False
-    try:
-        bound = inspect.signature(function).bind(*node.args, **node.kwargs)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return True
-    bound.apply_defaults()
-    return (
-        bool(bound.arguments.get("training", True))
-        and bound.arguments.get("p", bound.arguments.get("drop_prob", 1.0)) != 0
-    )
 
 
 def _sort_values(model: nn.Module, split: _Split, probes: torch.Tensor) -> None:
@@ -390,43 +290,9 @@ class _Root(nn.Module):
         self.__dict__["_modules"] = dict(model._modules)
         self.__dict__["_parameters"] = dict(model._parameters)
         self.__dict__["_buffers"] = dict(model._buffers)
-        self.__dict__.update((name, value) for name, value in vars(model).items() if name.startswith(_TRACED_CONSTANT))
+        self.__dict__.update((name, value) for name, value in vars(model).items() if name.startswith(TRACED_CONSTANT))
         for name, value in constants.items():
             self.register_buffer(name, value)
-
-
-# --- folding --------------------------------------------------------------------------------------------------------
-
-
-def fold(module: fx.GraphModule) -> fx.GraphModule:
-    """A copy with batch norms folded into the convolutions before them: in eval mode both are linear, one is enough."""
-    folded: fx.GraphModule = copy.deepcopy(module).eval().requires_grad_(False)
-    parts = dict(folded.named_modules())
-    for node in list(folded.graph.nodes):
-        norm = parts.get(str(node.target)) if node.op == "call_module" else None
-        if not isinstance(norm, nn.BatchNorm2d) or norm.running_mean is None or norm.running_var is None:
-            continue
-        before = node.args[0]
-        conv = parts.get(str(before.target)) if isinstance(before, fx.Node) and before.op == "call_module" else None
-        if not isinstance(conv, nn.Conv2d) or len(before.users) != 1 or _uses(folded, before.target) != 1:
-            continue
-        conv.weight, conv.bias = fuse_conv_bn_weights(
-            conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
-        )
-        # timm's norm layers carry dropout and activation with them; torch's carry nothing.
-        after = [part for name in ("drop", "act") if isinstance(part := getattr(norm, name, None), nn.Module)]
-        after = [part for part in after if not isinstance(part, nn.Identity)]
-        if after:
-            folded.set_submodule(str(node.target), nn.Sequential(*after))
-        else:
-            node.replace_all_uses_with(before)
-            folded.graph.erase_node(node)
-    folded.recompile()
-    return folded
-
-
-def _uses(module: fx.GraphModule, target: object) -> int:
-    return sum(node.op == "call_module" and node.target == target for node in module.graph.nodes)
 
 
 # --- proof ----------------------------------------------------------------------------------------------------------

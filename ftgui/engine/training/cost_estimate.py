@@ -22,9 +22,10 @@ from torch.nn import functional
 from ftgui.data.images.preprocessing import Preprocessing
 from ftgui.engine.errors import EngineError
 from ftgui.engine.input_pipeline import augmentation
+from ftgui.engine.input_pipeline.bn_folding import fold
 from ftgui.engine.input_pipeline.feeds import FILL_BATCH, autocast
+from ftgui.engine.input_pipeline.graph_tracing import DOES_NOT_RUN, NoPrefix, trace
 from ftgui.engine.input_pipeline.image_cache import CACHE_SHARE, NO_AUGMENTATION
-from ftgui.engine.input_pipeline.prefix import DOES_NOT_RUN, NoPrefix, fold, trace
 from ftgui.engine.memory_limits import out_of_memory
 from ftgui.engine.model.freezing import Freezer
 from ftgui.engine.model.outputs import as_logits

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ftgui.engine.input_pipeline.prefix import Cut, NoPrefix, cut_model
+from ftgui.engine.input_pipeline.graph_tracing import NoPrefix
+from ftgui.engine.input_pipeline.prefix import Cut, cut_model
 from ftgui.engine.model.backbones import BuiltBackbone, build
 from ftgui.engine.model.freezing import Freezer
 from ftgui.engine.model.layer_tree import build_tree

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ftgui.engine.input_pipeline.prefix import NoPrefix
+from ftgui.engine.input_pipeline.graph_tracing import NoPrefix
 from ftgui.engine.training import cost_estimate, lr_range
 from ftgui.engine.training.cost_estimate import Profiler
 from ftgui.engine.training.lr_range import Curve
