@@ -115,7 +115,7 @@ def _of_folder(options: argparse.Namespace, class_names: list[str]) -> tuple[str
 
 def _of_run(given: Path, split: str, class_names: list[str]) -> tuple[str, list[Labelled], list[str]]:
     """As the project has them now, else as the run listed them; and what the model's classes are called there."""
-    from ftgui.data.catalog.catalog import Catalog
+    from ftgui.data.catalog.reading import CatalogReader
     from ftgui.engine.errors import EngineError
     from ftgui.protocol import recipe_file
     from ftgui.runs.dataset_diff import SAMPLES_FILE, read_samples, renamed_since
@@ -128,7 +128,7 @@ def _of_run(given: Path, split: str, class_names: list[str]) -> tuple[str, list[
     where = f"the {split} images of {folder.name}"
     catalog = catalog_beside(folder)
     if catalog is not None:
-        with Catalog(catalog, read_only=True) as opened:
+        with CatalogReader(catalog) as opened:
             root = opened.root
             names = renamed_since(folder, opened) if (folder / SAMPLES_FILE).is_file() else []
             return where, [(root / path, name) for path, name, _ in opened.usable([split])], names or class_names

@@ -11,7 +11,7 @@ import msgspec
 
 from ftgui.base.job import Job
 from ftgui.base.process_identity import ProcessMark
-from ftgui.data.catalog.catalog import Catalog
+from ftgui.data.catalog.reading import CatalogReader
 from ftgui.data.moved_dataset import MovedProject, require_same, settle
 from ftgui.data.project import Project, splitting_of
 from ftgui.data.project_lock import ProjectHeld, ProjectLocks, who
@@ -109,7 +109,7 @@ def _refuse_other_data(project: Project, recipe: Recipe, dataset: Path, other: P
     if not project.catalog_path.is_file():
         raise ProjectHeld(project.folder, other)  # it has only just begun
     root = dataset.absolute() if recipe.dataset.folders else dataset_root(dataset)
-    with Catalog(project.catalog_path, read_only=True) as catalog:
+    with CatalogReader(project.catalog_path) as catalog:
         same = catalog.has_dataset and catalog.root == root and catalog.splitting == splitting_of(recipe)
         if not (same and catalog.complete):
             raise ProjectHeld(project.folder, other)
@@ -169,7 +169,7 @@ def to_continue(run_folder: Path, dataset: Path | None = None) -> Continuation:
             "learns from is not known. Put it back, or train anew."
         )
     try:
-        with Catalog(catalog, read_only=True) as opened:
+        with CatalogReader(catalog) as opened:
             samples_of(run_folder, opened)
             root = opened.root
     except OtherImagesError as error:

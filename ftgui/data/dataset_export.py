@@ -12,7 +12,7 @@ from ftgui.base.files import replacing
 from ftgui.base.foreign_text import TableWriter
 from ftgui.base.job import Job
 from ftgui.base.paths import safe_name
-from ftgui.data.catalog.catalog import Catalog
+from ftgui.data.catalog.reading import CatalogReader
 from ftgui.data.catalog.records import reference
 from ftgui.data.scanning.found import DatasetError
 
@@ -26,7 +26,7 @@ class Exported:
     """Of them copied, because they could not be linked."""
 
 
-def export_folders(catalog: Catalog, target: Path, link: bool, job: Job) -> Exported:
+def export_folders(catalog: CatalogReader, target: Path, link: bool, job: Job) -> Exported:
     """Write ``split/class/image`` for every image that is used.
 
     Args:
@@ -101,7 +101,7 @@ def _link(source: Path, target: Path) -> bool:
     return True
 
 
-def export_table(catalog: Catalog, target: Path) -> Exported:
+def export_table(catalog: CatalogReader, target: Path) -> Exported:
     """Write a CSV with path, class and split of every image that is used; `ftgui` opens it again beside the images.
 
     Raises:

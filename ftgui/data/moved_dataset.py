@@ -13,8 +13,8 @@ from pathlib import Path
 from ftgui.base import paths
 from ftgui.base.files import write_atomically
 from ftgui.base.job import Job
-from ftgui.data.catalog.catalog import Catalog
 from ftgui.data.catalog.errors import CatalogError
+from ftgui.data.catalog.reading import CatalogReader
 from ftgui.data.project import Project, link_of, own_place, project_place
 from ftgui.data.scanning.found import DatasetError
 from ftgui.data.scanning.walk import count_images
@@ -60,7 +60,7 @@ def find_moved(dataset: Path, only: Sequence[str], job: Job) -> MovedProject | N
     for project in _projects():
         job.progress(0)
         try:
-            with Catalog(project.catalog_path, read_only=True) as catalog:
+            with CatalogReader(project.catalog_path) as catalog:
                 if not catalog.has_dataset or not _is_gone(before := catalog.root) or _only_of(project) != sorted(only):
                     continue
                 if len(catalog.sample_files(1)) and _share(catalog, dataset, job) >= _LEAST:
@@ -74,7 +74,7 @@ def project_of_gone(dataset: Path) -> MovedProject | None:
     """The project of a dataset that was in this folder, or in one below it that it wraps; `now` is `before`."""
     for project in _projects():
         try:
-            with Catalog(project.catalog_path, read_only=True) as catalog:
+            with CatalogReader(project.catalog_path) as catalog:
                 root = catalog.root if catalog.has_dataset else None
                 if root is not None and (root == dataset or dataset in root.parents) and catalog.sample_files(1):
                     return _moved(project, catalog, root, root)
@@ -90,7 +90,7 @@ def require_same(project: Project, dataset: Path, job: Job) -> MovedProject:
         DatasetError: it does not.
         CatalogError: the project's catalog can't be read.
     """
-    with Catalog(project.catalog_path, read_only=True) as catalog:
+    with CatalogReader(project.catalog_path) as catalog:
         share = _share(catalog, dataset, job)
         if share < _LEAST:
             files = catalog.sample_files(_LOOKED_AT)
@@ -156,7 +156,7 @@ def _is_gone(folder: Path) -> bool:
     return folder.is_relative_to(paths.data_dir() / "unpacked") or not count_images(folder, Job(), enough=1)
 
 
-def _share(catalog: Catalog, dataset: Path, job: Job) -> float:
+def _share(catalog: CatalogReader, dataset: Path, job: Job) -> float:
     """Of some of a catalog's images, how many are in a folder: by name and size, and of a few by all bytes."""
     files = catalog.sample_files(_LOOKED_AT)
     there = read = same = 0
@@ -176,7 +176,7 @@ def _share(catalog: Catalog, dataset: Path, job: Job) -> float:
     return there / len(files) if files and same >= read * _LEAST else 0.0
 
 
-def _moved(project: Project, catalog: Catalog, before: Path, now: Path) -> MovedProject:
+def _moved(project: Project, catalog: CatalogReader, before: Path, now: Path) -> MovedProject:
     runs = len([each for each in project.runs_folder.iterdir() if _is_run(each)]) if project.runs_folder.is_dir() else 0
     return MovedProject(project, before, now, catalog.found_images(), runs)
 

@@ -14,6 +14,8 @@ from ftgui.base import paths
 from ftgui.base.files import slug
 from ftgui.base.job import Job
 from ftgui.data.catalog.catalog import Catalog
+from ftgui.data.catalog.reading import CatalogReader
+from ftgui.data.catalog.scan_intake import ScanIntake
 from ftgui.data.catalog.split import Splitting
 from ftgui.data.scanning.folder_scan import dataset_root, scan
 from ftgui.data.scanning.found import Columns, DatasetError, Found, FoundImage, ImagesGoneError
@@ -141,7 +143,7 @@ class Project:
             return dataset_root(folder)
         except DatasetError as error:
             if self.catalog_path.is_file():
-                with Catalog(self.catalog_path, read_only=True) as catalog:
+                with CatalogReader(self.catalog_path) as catalog:
                     _say_gone(catalog, (folder.absolute(),), Job(), error)
             raise
 
@@ -170,15 +172,14 @@ class Project:
         """
         root = folder.absolute() if recipe.dataset.folders else self._root_of(folder)
         with self.catalog() as catalog:
+            intake = ScanIntake(catalog, root)
             batches = 0
 
             def take(images: list[FoundImage]) -> None:
                 nonlocal batches
-                if batches == 0:
-                    catalog.begin_scan(root)
-                elif batches == 1 and begun is not None:
+                if batches == 1 and begun is not None:
                     begun()
-                catalog.take(images)
+                intake.take(images)
                 batches += 1
 
             try:
@@ -186,7 +187,7 @@ class Project:
             except DatasetError as error:
                 _say_gone(catalog, (root, folder.absolute()), job, error)
                 raise
-            catalog.finish_scan(found, splitting_of(recipe))
+            intake.finish(found, splitting_of(recipe))
         return found
 
     def catalog(self) -> Catalog:
@@ -194,7 +195,7 @@ class Project:
         return Catalog(self.catalog_path)
 
 
-def _say_gone(catalog: Catalog, folders: Sequence[Path], job: Job, error: DatasetError) -> None:
+def _say_gone(catalog: CatalogReader, folders: Sequence[Path], job: Job, error: DatasetError) -> None:
     """Where a scan found nothing, though the catalog knows images in one of these folders.
 
     Raises:

@@ -17,8 +17,8 @@ import msgspec
 from PIL import Image
 
 from ftgui.base.job import Cancelled, Job
-from ftgui.data.catalog.catalog import Catalog
 from ftgui.data.catalog.errors import CatalogError, as_catalog_error
+from ftgui.data.catalog.reading import CatalogReader
 from ftgui.data.catalog.records import Sample
 from ftgui.data.checks.set_intensity import survey_of
 from ftgui.data.images.decoding import ImageError
@@ -372,7 +372,7 @@ class Session:
         loaded, recipe = self._require(), command.recipe
         if not 0 <= command.phase < len(recipe.phases):
             raise EngineError("There is no such phase.")
-        with Catalog(Path(command.catalog), read_only=True) as catalog:
+        with CatalogReader(Path(command.catalog)) as catalog:
             samples = catalog.samples()
             intensity = self._intensity(recipe, catalog)
         source = lr_range.source_for(
@@ -539,7 +539,7 @@ class Session:
         if errors:
             raise EngineError(" ".join(errors))
         recipe = command.recipe
-        with Catalog(Path(command.catalog), read_only=True) as catalog:
+        with CatalogReader(Path(command.catalog)) as catalog:
             intensity = self._intensity(recipe, catalog)
         if intensity is not None:  # the run says in numbers what it learned from
             dataset = msgspec.structs.replace(recipe.dataset, intensity=intensity)
@@ -555,7 +555,7 @@ class Session:
         known = finished_preprocessing(kept) if has_model(run_folder) else None
         self._run(recipe, Path(command.catalog), run_folder, checkpoint, known)
 
-    def _intensity(self, recipe: Recipe, catalog: Catalog) -> IntensityRange | None:
+    def _intensity(self, recipe: Recipe, catalog: CatalogReader) -> IntensityRange | None:
         """The range that the recipe means for the images there are: as the window found and shows it, or found now."""
         setting = recipe.dataset.intensity
         if setting != AUTO_INTENSITY:
@@ -586,7 +586,7 @@ class Session:
             checkpoint: to go on from, with `preprocessing` as before.
             preprocessing: None: the backbone's, with the recipe's intensity range.
         """
-        with Catalog(catalog_path, read_only=True) as catalog:
+        with CatalogReader(catalog_path) as catalog:
             class_names, samples, root = catalog.class_names(), catalog.samples(), catalog.root
             if checkpoint is not None:
                 try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ftgui.base.foreign_text import TableWriter, plain_cell
-from ftgui.data.catalog.catalog import Catalog
+from ftgui.data.catalog.reading import CatalogReader
 
 SAMPLES_FILE = "samples.csv"
 """In a run's folder: path, class_name, split."""
@@ -88,7 +88,7 @@ def table_of_samples(rows: Iterable[tuple[str, str, str]]) -> bytes:
     return text.getvalue().encode("utf-8", "surrogateescape")
 
 
-def renamed_since(run_folder: Path, catalog: Catalog) -> list[str]:
+def renamed_since(run_folder: Path, catalog: CatalogReader) -> list[str]:
     """What a run's classes are called in the catalog now, if they were only renamed.
 
     A class is what most of its images are now: that also finds a rename that was undone, or made by the folders.

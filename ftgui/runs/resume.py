@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from ftgui.data.catalog.catalog import Catalog
+from ftgui.data.catalog.reading import CatalogReader
 from ftgui.data.catalog.records import Sample, reference
 from ftgui.data.scanning.names import listing
 from ftgui.runs.dataset_diff import SAMPLES_FILE, classes_now, read_samples
@@ -16,7 +16,7 @@ class OtherImagesError(Exception):
     """The images are not those that a run began with; the text says which, and what to do."""
 
 
-def samples_of(run_folder: Path, catalog: Catalog) -> tuple[list[str], list[Sample]]:
+def samples_of(run_folder: Path, catalog: CatalogReader) -> tuple[list[str], list[Sample]]:
     """The class names and samples a run began with, in its order: what is drawn for an image follows from its place, and what
     an output of the model means from the place of its class.
 

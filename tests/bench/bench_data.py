@@ -22,6 +22,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QTimer
 from PySide6.QtWidgets import QApplication
 
 from ftgui.data.catalog.query import Query
+from ftgui.data.catalog.scan_intake import ScanIntake
 from ftgui.data.catalog.split import Splitting
 from ftgui.data.project import Project
 from ftgui.data.scanning.folder_scan import scan
@@ -203,15 +204,15 @@ def bench_rows(scratch: Path, folder: Path, rows: int) -> None:
     project = Project.for_dataset(scratch / "million")
     (scratch / "million").mkdir()
     with project.catalog() as catalog:
-        catalog.begin_scan(scratch / "million")
+        intake = ScanIntake(catalog, scratch / "million")
         start = time.perf_counter()
         for first in range(0, rows, 2000):
             numbers = range(first, min(first + 2000, rows))
             names = [f"class {n * CLASSES // rows:03d}" for n in numbers]
-            catalog.take(
+            intake.take(
                 [FoundImage(f"{c}/{n:08d}.jpg", c, "", n % 9973, n) for n, c in zip(numbers, names, strict=True)]
             )
-        catalog.finish_scan(Found(scratch / "million"), Splitting())
+        intake.finish(Found(scratch / "million"), Splitting())
         print(f"{rows:,} rows, stored and split in {time.perf_counter() - start:.1f} s:")
         contents = catalog.contents()
     bench = Bench()

@@ -16,7 +16,7 @@ from ftgui.base import process_identity as process_mark
 from ftgui.base.process_identity import ProcessMark, encode, own_mark, process_identity, read_mark
 from ftgui.cli import prepare_training
 from ftgui.cli.main import main
-from ftgui.data.catalog.catalog import Catalog
+from ftgui.data.catalog.reading import CatalogReader
 from ftgui.data.project import Project
 from ftgui.data.project_lock import LOCK_FILE, TERMINAL, WINDOW, ProjectHeld, ProjectLocks
 from ftgui.protocol import recipe_file
@@ -177,7 +177,7 @@ def test_the_second_of_two_trainings_in_terminals_says_so_and_changes_nothing_fo
 
 
 def splits_of(project: Project) -> list[tuple[str, str, str]]:
-    with Catalog(project.catalog_path, read_only=True) as catalog:
+    with CatalogReader(project.catalog_path) as catalog:
         return sorted(catalog.entries())
 
 

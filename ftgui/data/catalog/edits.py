@@ -19,6 +19,7 @@ from ftgui.base.job import Job
 from ftgui.data.catalog.catalog import Catalog
 from ftgui.data.catalog.records import reference
 from ftgui.data.catalog.split import Splitting
+from ftgui.data.catalog.split_assignment import assign_splits
 from ftgui.data.images.decoding import is_image_name
 
 Ids = Sequence[int]
@@ -133,7 +134,7 @@ def add_images(
                 refused.append(file)
             else:
                 added.append(row[0])
-        catalog.split_within(catalog.splitting)
+        assign_splits(catalog, db, catalog.splitting)
     return added, refused
 
 
@@ -174,7 +175,7 @@ def split_again(catalog: Catalog, splitting: Splitting, back: Values | None = No
     with catalog.transaction() as db:
         free = [row[0] for row in db.execute("SELECT id FROM images WHERE NOT pinned")]
         before = Values(splits=_grouped(db, "split, pinned", free))
-        catalog.split_within(splitting)
+        assign_splits(catalog, db, splitting)
         if back is not None:
             free_ids = set(free)
             _write(db, Values(splits={key: [i for i in ids if i in free_ids] for key, ids in back.splits.items()}))

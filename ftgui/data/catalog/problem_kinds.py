@@ -243,6 +243,6 @@ class Group:
     kind: str
     count: int
     examples: tuple[Problem, ...]
-    """At most `catalog.MOST_EXAMPLES`."""
+    """At most `problem_groups.MOST_EXAMPLES`."""
     images: bool
     """It is about images of the catalog, which can be shown."""

@@ -8,16 +8,16 @@ from ftgui.base.job import Job
 from ftgui.data.images.intensity_survey import IntensitySurvey, survey
 
 if TYPE_CHECKING:
-    from ftgui.data.catalog.catalog import Catalog
+    from ftgui.data.catalog.reading import CatalogReader
 
 
-def known_survey(catalog: Catalog) -> IntensitySurvey | None:
+def known_survey(catalog: CatalogReader) -> IntensitySurvey | None:
     """What the catalog knows, if it is of the images that are in it now."""
     kept = catalog.intensity_survey()
     return kept if kept is not None and kept.seen_of == catalog.content_identity() else None
 
 
-def survey_of(catalog: Catalog, job: Job) -> IntensitySurvey | None:
+def survey_of(catalog: CatalogReader, job: Job) -> IntensitySurvey | None:
     """What the catalog knows of its images, or, if nothing, what looking at them now shows.
 
     Raises:

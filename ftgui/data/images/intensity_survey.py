@@ -49,7 +49,7 @@ class IntensitySurvey:
     """What was seen of the images with more than 8 bits."""
 
     seen_of: str
-    """`ftgui.data.catalog.catalog.Catalog.content_identity` of the set then."""
+    """`ftgui.data.catalog.reading.CatalogReader.content_identity` of the set then."""
     images: int
     """Looked at."""
     low: float
@@ -86,7 +86,7 @@ def survey(root: Path, candidates: Sequence[Candidate], identity: str, job: Job)
 
     Args:
         root: that paths are relative to.
-        candidates: see `ftgui.data.catalog.catalog.Catalog.deep_candidates`.
+        candidates: see `ftgui.data.catalog.reading.CatalogReader.deep_candidates`.
         identity: of the set.
         job: progress in images; cancelled between two.
 

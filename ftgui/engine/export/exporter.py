@@ -15,8 +15,8 @@ import torch
 
 import ftgui
 from ftgui.base.files import settle, slug, unfinished_folder, write_atomically
-from ftgui.data.catalog.catalog import Catalog
 from ftgui.data.catalog.errors import CatalogError
+from ftgui.data.catalog.reading import CatalogReader
 from ftgui.engine.errors import EngineError
 from ftgui.engine.events import Emit
 from ftgui.engine.export import verification
@@ -265,7 +265,7 @@ def _images(run_folder: Path, catalog: Path | None, folder: Path) -> tuple[Path,
     """
     if catalog is not None:
         try:
-            with Catalog(catalog, read_only=True) as opened:
+            with CatalogReader(catalog) as opened:
                 root = opened.root
                 return root, [root / path for path, _, _ in opened.usable(["val"])]
         except CatalogError as error:

@@ -16,7 +16,7 @@ from ftgui.base.files import write_atomically
 from ftgui.base.foreign_text import TableWriter
 from ftgui.base.formatting import few
 from ftgui.base.job import Job
-from ftgui.data.catalog.catalog import Catalog
+from ftgui.data.catalog.reading import CatalogReader
 from ftgui.data.images.decoding import open_image, orientation_of
 from ftgui.data.images.preprocessing import Preprocessing, center_view, decode, seen_area
 from ftgui.data.scanning.given_images import count_given, images_below, why_no_images
@@ -171,7 +171,7 @@ class Predictor:
         loaded = self._present()
         if self._training() is not None:
             raise EngineError("What the model finds alike is known when the training is over.")
-        with Catalog(Path(command.catalog), read_only=True) as catalog:
+        with CatalogReader(Path(command.catalog)) as catalog:
             root = catalog.root
             images = {str(root / path): (path, name) for path, name, _ in catalog.usable(["train"])}
         built, embeddings = loaded.built, loaded.embeddings
@@ -212,7 +212,7 @@ class Predictor:
         """What does the model say of the labelled ones?"""
         loaded = self._present()
         names = loaded.built.class_names
-        with Catalog(Path(command.catalog), read_only=True) as catalog:
+        with CatalogReader(Path(command.catalog)) as catalog:
             root, images = catalog.root, catalog.usable(command.splits)
         if not {name for _, name, _ in images} & set(names):
             raise EngineError(f"None of the images is of a class the model knows ({few(names)}).")

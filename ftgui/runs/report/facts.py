@@ -13,8 +13,8 @@ import numpy as np
 
 from ftgui.base.job import Job
 from ftgui.base.json_files import text, texts
-from ftgui.data.catalog.catalog import Catalog
 from ftgui.data.catalog.errors import CatalogError
+from ftgui.data.catalog.reading import CatalogReader
 from ftgui.data.images.intensity import IntensityRange
 from ftgui.data.images.intensity_survey import resolved
 from ftgui.data.metrics import Answers, Counts, answers_from
@@ -107,7 +107,7 @@ def _roots(folder: Path, recipe: Recipe | None) -> list[Path]:
     project = Project(folder.parent.parent)
     if project.catalog_path.exists():
         try:
-            with Catalog(project.catalog_path, read_only=True) as catalog:
+            with CatalogReader(project.catalog_path) as catalog:
                 found.append(catalog.root)
         except CatalogError:
             found = []  # the recipe's is as good, mostly

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QRadioButton, Q
 
 from ftgui.base.formatting import plural
 from ftgui.base.job import Job
-from ftgui.data.catalog.catalog import Catalog
+from ftgui.data.catalog.reading import CatalogReader
 from ftgui.data.dataset_export import Exported, export_folders, export_table
 from ftgui.ui.toolkit.background_task import Task
 from ftgui.ui.toolkit.basics import Bar, button, label
@@ -111,5 +111,5 @@ class ExportDialog(QDialog):
 
 
 def _write(catalog_path: Path, target: Path, table: bool, link: bool, job: Job) -> Exported:
-    with Catalog(catalog_path, read_only=True) as catalog:
+    with CatalogReader(catalog_path) as catalog:
         return export_table(catalog, target) if table else export_folders(catalog, target, link, job)

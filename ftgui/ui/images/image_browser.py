@@ -12,8 +12,8 @@ from PySide6.QtWidgets import QHBoxLayout, QInputDialog, QMenu, QMessageBox, QTo
 
 from ftgui.base.formatting import plural
 from ftgui.base.job import Job
-from ftgui.data.catalog.catalog import Catalog
 from ftgui.data.catalog.query import Query
+from ftgui.data.catalog.reading import CatalogReader
 from ftgui.ui.images.image_grid import ImageGrid, add_edits
 from ftgui.ui.images.image_viewer import Viewer
 from ftgui.ui.project.access import LOOK_ONLY
@@ -47,9 +47,9 @@ class ImageBrowser(QWidget):
         self._pool.setMaxThreadCount(1)
         self._trash_pool = QThreadPool(self)
         self._trash_pool.setMaxThreadCount(1)
-        self._reader: Catalog | None = None
+        self._reader: CatalogReader | None = None
         self._finding: Task | None = None
-        self._catalog: Catalog | None = None
+        self._catalog: CatalogReader | None = None
         self._editable = True
         self._looking = -1
         """Id of the image that the viewer shows."""
@@ -106,7 +106,7 @@ class ImageBrowser(QWidget):
 
     # --- showing ----------------------------------------------------------------------------------------------------
 
-    def show_catalog(self, catalog: Catalog | None, editable: bool = True) -> None:
+    def show_catalog(self, catalog: CatalogReader | None, editable: bool = True) -> None:
         """Of these images from now on; `browse` says which.
 
         Args:
@@ -166,7 +166,7 @@ class ImageBrowser(QWidget):
         if self._reader is None or self._reader.path != catalog_path:
             if self._reader is not None:
                 self._reader.close()
-            self._reader = Catalog(catalog_path, read_only=True, any_thread=True)
+            self._reader = CatalogReader(catalog_path, any_thread=True)
         return self._reader.find(query)
 
     @Slot(object)

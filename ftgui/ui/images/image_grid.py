@@ -29,7 +29,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ftgui.data.catalog.catalog import Catalog
+from ftgui.data.catalog.reading import CatalogReader
 from ftgui.data.catalog.records import ImageRow
 from ftgui.ui.images.image_list import ROW_ROLE, ImageListModel, is_missing
 from ftgui.ui.images.thumbnails import Thumbnails
@@ -147,7 +147,7 @@ class ImageGrid(QListView):
 
     # --- showing ----------------------------------------------------------------------------------------------------
 
-    def show_images(self, catalog: Catalog | None, ids: array[int]) -> None:
+    def show_images(self, catalog: CatalogReader | None, ids: array[int]) -> None:
         """Show these; what is selected and still shown stays selected."""
         chosen = self.chosen()
         current = self.images.ids[self.currentIndex().row()] if self.currentIndex().isValid() else 0

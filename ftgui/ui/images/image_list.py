@@ -22,7 +22,7 @@ from PySide6.QtCore import (
 )
 from PySide6.QtGui import QPixmap
 
-from ftgui.data.catalog.catalog import Catalog
+from ftgui.data.catalog.reading import CatalogReader
 from ftgui.data.catalog.records import ImageRow
 from ftgui.ui.images.thumbnails import Thumbnails
 from ftgui.ui.toolkit.plain_text import as_plain
@@ -50,7 +50,7 @@ class ImageListModel(QStringListModel):
     def __init__(self, thumbnails: Thumbnails, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._thumbnails = thumbnails
-        self._catalog: Catalog | None = None
+        self._catalog: CatalogReader | None = None
         self._root = Path()
         self.ids: array[int] = array("q")
         """Of the images shown, in order."""
@@ -58,7 +58,7 @@ class ImageListModel(QStringListModel):
         self._waiting: dict[str, int] = {}
         thumbnails.arrived.connect(self._arrived)
 
-    def show_images(self, catalog: Catalog | None, ids: array[int]) -> bool:
+    def show_images(self, catalog: CatalogReader | None, ids: array[int]) -> bool:
         """Show these images of a catalog.
 
         Returns:

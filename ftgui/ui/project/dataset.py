@@ -16,6 +16,7 @@ from PySide6.QtCore import QFileSystemWatcher, QObject, QThreadPool, QTimer, Sig
 from ftgui.base.job import Job
 from ftgui.data.catalog.catalog import Catalog
 from ftgui.data.catalog.errors import CatalogDamaged, CatalogError, as_catalog_error, set_aside
+from ftgui.data.catalog.reading import CatalogReader
 from ftgui.data.catalog.records import Contents, ImageAnswer
 from ftgui.data.checks.duplicates import find_lookalikes
 from ftgui.data.checks.image_check import look_through
@@ -132,8 +133,8 @@ class OpenDataset(QObject):
         access.taken_over.connect(self._taken_over)
         self._settle = settle
         self.project: Project | None = None
-        self.catalog: Catalog | None = None
-        """For edits and small questions, on the main thread only."""
+        self.catalog: CatalogReader | None = None
+        """For small questions, on the main thread only; see `writable_catalog`."""
         self.contents: Contents | None = None
         self.trained = TrainedRuns()
         """The open project's, as they were when it was opened."""
@@ -223,6 +224,11 @@ class OpenDataset(QObject):
         self.progress.emit("", 0, 0)
 
     @property
+    def writable_catalog(self) -> Catalog | None:
+        """`catalog`, for edits; None: nothing is open, or it was opened only to be looked at."""
+        return self.catalog if isinstance(self.catalog, Catalog) else None
+
+    @property
     def look_only(self) -> bool:
         """Another window writes to the project; nothing may be changed here."""
         return self._access.look_only
@@ -239,8 +245,8 @@ class OpenDataset(QObject):
         self._there_timer.stop()
         if watched := self._watcher.directories():
             self._watcher.removePaths(watched)
-        if self.catalog is not None:
-            self.catalog.only_look()
+        if self.writable_catalog is not None:
+            self.writable_catalog.only_look()
         self.progress.emit("", 0, 0)
         self.changed.emit()
 
@@ -330,7 +336,8 @@ class OpenDataset(QObject):
         self._intensity = recipe.dataset.intensity
         self.shown_wish = self._wish if look_only else replace(self._wish, moved=None)  # that is settled
         self._access.opened(project.folder, look_only)
-        self.catalog = Catalog(project.catalog_path, read_only=look_only, patience=PATIENCE_FOR_A_LOCK)
+        kind = CatalogReader if look_only else Catalog
+        self.catalog = kind(project.catalog_path, patience=PATIENCE_FOR_A_LOCK)
         self.opened.emit(recipe)
 
     @Slot(object)
@@ -531,16 +538,16 @@ class OpenDataset(QObject):
 
     def forget_answers(self, by: str) -> None:
         """What a model said earlier no longer counts; what comes next is said by that run's."""
-        if self.catalog is not None and not self.look_only:
+        if (catalog := self.writable_catalog) is not None and not self.look_only:
             with self._said():
-                self.catalog.forget_answers(by)
+                catalog.forget_answers(by)
             self.refresh()
 
     def record_answers(self, said: Iterable[ImageAnswer]) -> None:
         """What the model says of some images."""
-        if self.catalog is not None and not self.look_only:
+        if (catalog := self.writable_catalog) is not None and not self.look_only:
             with self._said():
-                self.catalog.record_answers(said)
+                catalog.record_answers(said)
             if not self._refresh_timer.isActive():
                 self._refresh_timer.start()
 
@@ -713,7 +720,7 @@ def _timer(parent: QObject, milliseconds: int, slot: Callable[[], Any]) -> QTime
 
 def _contents(catalog_path: Path, job: Job) -> Contents:
     job.progress(0)
-    with Catalog(catalog_path, read_only=True) as catalog:
+    with CatalogReader(catalog_path) as catalog:
         return catalog.contents()
 
 

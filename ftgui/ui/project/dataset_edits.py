@@ -146,7 +146,7 @@ class DatasetEditor(QObject):
 
     @Slot(object)
     def _added(self, outcome: _Added) -> None:
-        catalog, refused = self._dataset.catalog, outcome.refused
+        catalog, refused = self._dataset.writable_catalog, outcome.refused
         if catalog is not None and catalog.path == outcome.catalog_path and outcome.ids:
             # Of another dataset than is open by now they are in its catalog, but no step of this one.
             self._dataset.added()
@@ -285,8 +285,8 @@ class DatasetEditor(QObject):
             do: returns what it replaced.
             done: says what was done; called only for edits of images, of which there may be none to change.
         """
-        catalog = self._dataset.catalog
-        if catalog is None or not self._may_edit():
+        catalog = self._dataset.writable_catalog
+        if not self._may_edit() or catalog is None:
             return
         replaced = Values()
 

@@ -15,6 +15,7 @@ from PySide6.QtCore import QObject, QThreadPool, Signal, Slot
 from ftgui.base.formatting import few
 from ftgui.base.job import Job
 from ftgui.data.catalog.catalog import Catalog
+from ftgui.data.catalog.reading import CatalogReader
 from ftgui.data.metrics import Answers, Counts
 from ftgui.data.project import Project, project_place
 from ftgui.data.scanning.archive import unpacked
@@ -92,7 +93,7 @@ class Evaluation(QObject):
     # --- what is shown ----------------------------------------------------------------------------------------------
 
     @property
-    def catalog(self) -> Catalog | None:
+    def catalog(self) -> CatalogReader | None:
         """Of the images that are evaluated; on the main thread only."""
         return self.folder.catalog if self.folder else self._workspace.catalog
 
@@ -345,7 +346,7 @@ class Evaluation(QObject):
 
 def _count(catalog_path: Path, split: str, job: Job) -> tuple[Answers, str]:
     job.progress(0)
-    with Catalog(catalog_path, read_only=True) as catalog:
+    with CatalogReader(catalog_path) as catalog:
         return catalog.answers(split), catalog.evaluated_by
 
 

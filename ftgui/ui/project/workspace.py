@@ -11,7 +11,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QThread, Signal, Slot
 from PySide6.QtGui import QUndoStack
 
-from ftgui.data.catalog.catalog import Catalog
+from ftgui.data.catalog.reading import CatalogReader
 from ftgui.data.catalog.records import Contents
 from ftgui.data.example_sets import ExampleSet
 from ftgui.data.images.decoding import ImageError, read_image_file
@@ -195,7 +195,7 @@ class Workspace(QObject):
         return self.dataset.project
 
     @property
-    def catalog(self) -> Catalog | None:
+    def catalog(self) -> CatalogReader | None:
         return self.dataset.catalog
 
     @property

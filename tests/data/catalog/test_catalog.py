@@ -21,6 +21,7 @@ from ftgui.data.catalog import edits
 from ftgui.data.catalog.catalog import Catalog
 from ftgui.data.catalog.errors import CatalogError
 from ftgui.data.catalog.query import ORDERS, Query
+from ftgui.data.catalog.reading import CatalogReader
 from ftgui.data.catalog.records import Checked, Contents
 from ftgui.data.catalog.split import Splitting
 from ftgui.data.checks.image_check import check_images
@@ -154,7 +155,7 @@ def test_another_splitting_splits_anew_but_for_what_was_moved_by_hand(make_datas
     with opened(make_dataset(count=20)) as catalog:
         ids = catalog.find(Query(split="train"))[:3]
         edits.move(catalog, ids, "test")
-        catalog.split(Splitting(0.4, 0.2, seed=3))
+        edits.split_again(catalog, Splitting(0.4, 0.2, seed=3))
         assert {row.split for row in catalog.rows(ids)} == {"test"}
         assert catalog.counts()["red"]["val"] == 8 and catalog.counts()["red"]["test"] == 4
         assert catalog.splitting == Splitting(0.4, 0.2, seed=3)
@@ -373,7 +374,7 @@ def test_class_only_in_val_shifts_nothing(make_dataset: Maker) -> None:
 
 def test_one_writes_while_another_reads(make_dataset: Maker) -> None:
     root = make_dataset(count=3)
-    with opened(root) as writer, Catalog(writer.path, read_only=True) as reader:
+    with opened(root) as writer, CatalogReader(writer.path) as reader:
         before = len(reader.samples())
         (root / "red" / "red0.jpg").unlink()
         Project.for_dataset(root).take_in(root)
@@ -439,7 +440,7 @@ def test_every_order_sorts_both_ways(make_dataset: Maker) -> None:
 def test_an_order_follows_what_changes(make_dataset: Maker) -> None:
     with (
         opened(make_dataset(classes=("a", "b", "c"), count=3)) as catalog,
-        Catalog(catalog.path, read_only=True) as reader,
+        CatalogReader(catalog.path) as reader,
     ):
         assert [row.class_name for row in reader.rows(reader.find(Query(order="class")))] == [*"aaabbbccc"]
         ids = reader.find(Query(class_name="a"))

@@ -16,7 +16,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ftgui.data.catalog.catalog import Catalog
+from ftgui.data.catalog.reading import CatalogReader
 from ftgui.data.images.preprocessing import Preprocessing, center_view, decode
 from ftgui.engine.export import exporter, onnx_and_torch, verification
 from ftgui.engine.export.standalone_code import draws_source, pixels_source
@@ -86,7 +86,7 @@ def test_all_kinds_are_written_and_proved(engine: Engine, trained: Trained, tmp_
         engine, command.run_folder, tmp_path / "out", "folder", "onnx", "torch", "script", threshold=0.6
     )
     assert [event.kind for event in told] == ["folder", "onnx", "torch", "script"]
-    with Catalog(Path(command.catalog), read_only=True) as catalog:
+    with CatalogReader(Path(command.catalog)) as catalog:
         validation = len(catalog.usable(["val"]))
     for event in told[:3]:
         assert event.problem == "" and set(event.differences) == {"1", "7", "predict.py"}

@@ -151,11 +151,11 @@ KILLED = """
     from ftgui.data.catalog import edits
     from ftgui.data.catalog.catalog import Catalog
 
-    def killed(catalog, splitting):
+    def killed(catalog, db, splitting):
         os.kill(os.getpid(), signal.SIGKILL)
 
     if sys.argv[3] == "kill":
-        Catalog.split_within = killed
+        edits.assign_splits = killed
     with Catalog(Path(sys.argv[1])) as catalog:
         edits.add_images(catalog, sorted(Path(sys.argv[2]).iterdir()), "red")
 """

@@ -11,6 +11,7 @@ import pytest
 from ftgui.data.catalog import edits
 from ftgui.data.catalog.catalog import Catalog
 from ftgui.data.catalog.query import Query
+from ftgui.data.catalog.reading import CatalogReader
 from ftgui.data.catalog.split import Splitting
 from ftgui.ui.project import dataset
 from ftgui.ui.shell.main_window import MainWindow
@@ -73,7 +74,7 @@ def test_a_split_of_a_project_that_is_no_longer_open_touches_no_other(
     go_on.set()
     qtbot.waitUntil(lambda: not workspace.dataset_editor.dividing and not workspace.checking)
     assert workspace.catalog.splitting == Splitting()
-    with Catalog(first, read_only=True) as catalog:
+    with CatalogReader(first) as catalog:
         assert catalog.splitting == Splitting(0.4, 0.1, 9)
 
 
@@ -99,5 +100,5 @@ def test_an_edit_does_not_wait_for_long_while_another_program_writes(
 def test_the_window_waits_a_second_at_most(opened: MainWindow) -> None:
     (milliseconds,) = opened.workspace.catalog._db.execute("PRAGMA busy_timeout").fetchone()
     assert 0 < milliseconds <= 1000
-    with Catalog(Path(opened.workspace.catalog.path), read_only=True) as patient:
+    with CatalogReader(Path(opened.workspace.catalog.path)) as patient:
         assert patient._db.execute("PRAGMA busy_timeout").fetchone()[0] > milliseconds

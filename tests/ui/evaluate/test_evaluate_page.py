@@ -12,7 +12,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
-from ftgui.data.catalog.catalog import Catalog
+from ftgui.data.catalog.reading import CatalogReader
 from ftgui.data.metrics import class_figures
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Backbone
@@ -33,7 +33,7 @@ def shown_paths(page: EvaluatePage) -> list[str]:
 def answer_all(window: MainWindow, fake: FakeEngine, wrong: dict[str, tuple[str, float]]) -> None:
     """The model says of every image what its label says, but for these."""
     question = fake.last(m.EvaluateImages)
-    with Catalog(Path(question.catalog), read_only=True) as catalog:
+    with CatalogReader(Path(question.catalog)) as catalog:
         images = catalog.usable(question.splits)
     said = [wrong.get(path, (name, 0.95)) for path, name, _ in images]
     losses = [0.05 if answer == name else 3.0 for (_, name, _), (answer, _) in zip(images, said, strict=True)]
@@ -280,7 +280,7 @@ def test_an_archive_is_evaluated_like_a_folder(
     window._end_drag()
     drop(window, urls(packed))
     qtbot.waitUntil(lambda: window.workspace.evaluation.folder is not None)
-    with Catalog(Path(fake.last(m.EvaluateImages).catalog), read_only=True) as catalog:
+    with CatalogReader(Path(fake.last(m.EvaluateImages).catalog)) as catalog:
         assert len(catalog.usable()) == 6 and (catalog.root / "red" / "red0.jpg").is_file()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ftgui.data.catalog.catalog import Catalog
+from ftgui.data.catalog.reading import CatalogReader
 from ftgui.data.project import Project
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Backbone
@@ -90,7 +90,7 @@ def test_what_another_run_said_of_the_images_is_asked_again(
         catalog.record_answers([(next(iter(catalog.entries()))[0], "red", 0.99, 5.0)])
     open_project(qtbot, window, fake, dataset)
     assert evaluated(fake) == ["0001-head"]
-    with Catalog(project.catalog_path, read_only=True) as catalog:
+    with CatalogReader(project.catalog_path) as catalog:
         assert catalog.evaluated_by == "0001-head" and not len(catalog.answers().labels)
 
 

@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtCore import QFile, Qt
 from PySide6.QtWidgets import QMessageBox
 
-from ftgui.data.catalog.catalog import Catalog
+from ftgui.data.catalog.reading import CatalogReader
 from ftgui.data.project import Project
 from ftgui.data.project_lock import TERMINAL, ProjectHeld, ProjectLocks
 from ftgui.protocol import messages as m
@@ -67,10 +67,10 @@ def test_who_only_looks_changes_nothing(qtbot, window, fake, second: Workspace, 
     assert second.obstacles()[0].kind == "look-only"
     second.saver.wait()
     assert recipe_file.load(first.project.recipe_path).seed == 5 and second.recipe.seed == 5
-    with Catalog(first.project.catalog_path, read_only=True) as catalog:
+    with CatalogReader(first.project.catalog_path) as catalog:
         assert "new" not in catalog.contents().counts
     first.dataset_editor.create_class("mine")
-    with Catalog(first.project.catalog_path, read_only=True) as catalog:
+    with CatalogReader(first.project.catalog_path) as catalog:
         assert "mine" in catalog.contents().counts
 
 
@@ -146,7 +146,7 @@ def test_taken_over_the_first_window_only_looks(qtbot, window, fake, second: Wor
     assert not window.top.train.isEnabled() and not window.recipe.cards[0].fields["epochs"].editor.isEnabled()
     assert not first.undo_stack.canUndo()
     first.dataset_editor.create_class("late")
-    with Catalog(second.project.catalog_path, read_only=True) as catalog:
+    with CatalogReader(second.project.catalog_path) as catalog:
         assert "late" not in catalog.contents().counts
     # And back.
     with qtbot.waitSignal(first.dataset.scanned):
