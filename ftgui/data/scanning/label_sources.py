@@ -16,11 +16,11 @@ from pathlib import Path
 
 from ftgui.base.files import is_text
 from ftgui.data.images.decoding import is_image_name
-from ftgui.data.scanning import label_tables
+from ftgui.data.scanning import label_tables, table_columns
+from ftgui.data.scanning.file_index import FileIndex
 from ftgui.data.scanning.folder_layouts import FolderPlan, base_of, folder_plans
 from ftgui.data.scanning.foreign_layouts import MASK_FOLDERS, recognise
 from ftgui.data.scanning.found import MOST_TABLE_BYTES, TABLE_EXTENSIONS, Collector, Columns, DatasetError, Found
-from ftgui.data.scanning.label_tables import Index, Refused, Table
 from ftgui.data.scanning.names import listing, split_name, words
 from ftgui.data.scanning.readings import (
     ASK,
@@ -32,6 +32,7 @@ from ftgui.data.scanning.readings import (
     table_readings,
     why_refused,
 )
+from ftgui.data.scanning.table_columns import Refused, Table
 from ftgui.data.scanning.table_files import TableError, rows_of
 from ftgui.data.scanning.walk import Entry, Folder, folders_below
 from ftgui.protocol.problem import Problem
@@ -168,7 +169,7 @@ class _Comparison:
                 self.others += [prefix + entry.name for entry in folder.files if not is_image_name(entry.name)]
         self.looked = looked
         self.photos = self._photos()
-        self.index = Index(self.photos)
+        self.index = FileIndex(self.photos)
 
     def _photos(self) -> list[str]:
         """Without masks that are called like the photos they belong to."""
@@ -198,14 +199,14 @@ class _Comparison:
 
     def _tables(self) -> list[Table]:
         columns = self.wanted.columns
-        self.chosen = label_tables.chosen(self.root, columns, self.index) if columns is not None else None
+        self.chosen = table_columns.chosen(self.root, columns, self.index) if columns is not None else None
         understood = [self.chosen] if self.chosen is not None else []
         if self.wanted.layout == "file names":
             return []
         for name in sorted(self.files, key=_likeliness):
             if self.chosen is not None and name == self.chosen.columns.table:
                 continue
-            table = label_tables.understand(self.root / name, name, self.index)
+            table = table_columns.understand(self.root / name, name, self.index)
             if isinstance(table, Refused):
                 self.refused.append(table)
             elif table is not None:
@@ -322,7 +323,7 @@ def _names_nothing(name: str, table: Table) -> str:
     return f"“{table.file.name}” names none of the images in “{name}”, or gives them no class."
 
 
-def _numbered_splits(root: Path, others: list[str], index: Index) -> dict[str, str]:
+def _numbered_splits(root: Path, others: list[str], index: FileIndex) -> dict[str, str]:
     """CUB's ``images.txt`` (number, path) with ``train_test_split.txt`` (number, 1 for train)."""
     for path in others:
         if (

@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from ftgui.data.scanning.file_index import FileIndex
 from ftgui.data.scanning.folder_layouts import FolderPlan, assigned
 from ftgui.data.scanning.found import Columns, DatasetError, summary
-from ftgui.data.scanning.label_tables import Index, Labels, Refused, Table, read
+from ftgui.data.scanning.label_tables import Labels, read
 from ftgui.data.scanning.names import ClassNames, fold, listing, split_name
+from ftgui.data.scanning.table_columns import Refused, Table
 from ftgui.protocol.recipe import why_no_pattern
 
 ASK = "ask"
@@ -203,7 +205,7 @@ _FOLDERS = {
 }
 
 
-def table_readings(tables: Sequence[Table], index: Index, total: int) -> list[Reading]:
+def table_readings(tables: Sequence[Table], index: FileIndex, total: int) -> list[Reading]:
     """What comes of the tables: each by itself, or several that are parts of one (``train.csv`` and ``val.csv``).
 
     Raises:

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 
 from ftgui.data.scanning.found import Columns
 from ftgui.data.scanning.label_sources import Wanted
-from ftgui.data.scanning.label_tables import TableQuestion
+from ftgui.data.scanning.table_columns import TableQuestion
 from ftgui.ui.toolkit.basics import label
 
 

@@ -28,8 +28,8 @@ from ftgui.data.scanning.archive import is_archive_name, unpacked
 from ftgui.data.scanning.folder_scan import dataset_root
 from ftgui.data.scanning.found import DatasetError, ImagesGoneError
 from ftgui.data.scanning.label_sources import Wanted
-from ftgui.data.scanning.label_tables import TableQuestion
 from ftgui.data.scanning.readings import ASK, LayoutQuestion
+from ftgui.data.scanning.table_columns import TableQuestion
 from ftgui.data.scanning.walk import count_images
 from ftgui.protocol.recipe import AUTO_INTENSITY, Intensity, Recipe
 from ftgui.runs.model_in_use import TrainedRuns, read_trained_runs

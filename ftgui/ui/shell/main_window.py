@@ -42,8 +42,8 @@ from ftgui.data.project_lock import ProjectHeld
 from ftgui.data.scanning.archive import count_images, is_archive_name
 from ftgui.data.scanning.folder_scan import scan
 from ftgui.data.scanning.found import ARCHIVES, DatasetError, ImagesGoneError
-from ftgui.data.scanning.label_tables import TableQuestion
 from ftgui.data.scanning.readings import LayoutQuestion
+from ftgui.data.scanning.table_columns import TableQuestion
 from ftgui.protocol import messages as m
 from ftgui.runs.run_folders import finished_runs, run_number
 from ftgui.ui.data.columns_dialog import TableDialog

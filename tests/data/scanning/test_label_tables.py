@@ -14,7 +14,7 @@ from ftgui.data.project import Project
 from ftgui.data.scanning.folder_scan import scan
 from ftgui.data.scanning.found import Columns, DatasetError, FoundImage
 from ftgui.data.scanning.label_sources import Wanted
-from ftgui.data.scanning.label_tables import Index, TableQuestion
+from ftgui.data.scanning.table_columns import TableQuestion
 from ftgui.protocol import recipe_file
 from tests.conftest import Maker, picture
 
@@ -144,21 +144,6 @@ def test_other_tables_are_no_tables(tmp_path: Path) -> None:
     write(tmp_path / "notes.txt", "I took 0.jpg in the garden.")
     with pytest.raises(DatasetError, match=r"6 images .* lie in no class folder"):
         scan(tmp_path)
-
-
-def test_many_names_at_once_mean_what_each_means_alone() -> None:
-    index = Index(["a/1.jpg", "a/2.JPG", "b/3.jpg"])
-    for written in (["a/1.jpg", "b/3.jpg"], ["1.jpg", "2.JPG", "3.jpg"], ["3.jpg", "3.jpg"]):
-        assert index.exact(written) == [index.find(name) for name in written]
-    for odd in (["2.jpg"], ["1"], ["b/1.jpg"], ["1.jpg", ""], ["A/1.jpg"]):
-        assert index.exact(odd) is None
-    twice = Index(["a/1.jpg", "b/1.jpg", "b/2.jpg"])
-    assert twice.exact(["2.jpg"]) is None and twice.exact(["b/1.jpg"]) == ["b/1.jpg"] and twice.find("1.jpg") is None
-
-
-def test_of_two_files_of_one_name_neither_is_meant() -> None:
-    index = Index({"a/1.jpg", "b/1.jpg", "b/2.jpg"})
-    assert index.find("1.jpg") is None and index.find("2") == "b/2.jpg" and index.find("a/1.jpg") == "a/1.jpg"
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80, deadline=None)

@@ -23,8 +23,8 @@ from ftgui.data.scanning.archive import unpacked
 from ftgui.data.scanning.folder_scan import scan
 from ftgui.data.scanning.found import Columns, DatasetError, Found, FoundImage
 from ftgui.data.scanning.label_sources import Wanted
-from ftgui.data.scanning.label_tables import TableQuestion
 from ftgui.data.scanning.readings import ASK, LayoutQuestion
+from ftgui.data.scanning.table_columns import TableQuestion
 from ftgui.data.scanning.walk import count_images
 from ftgui.protocol import recipe as recipes
 from ftgui.protocol import recipe_file
