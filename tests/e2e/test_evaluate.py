@@ -25,7 +25,7 @@ pytestmark = pytest.mark.timeout(600)
 
 
 def click_cell(window: MainWindow, label: str, answer: str) -> None:
-    matrix = window.evaluate_page.matrix
+    matrix = window.evaluate_page.confusion.matrix
     place = matrix.visualRect(matrix.matrix.place_of(label, answer)).center()
     QTest.mouseClick(matrix.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, QPoint(place))
 
@@ -57,22 +57,26 @@ def test_a_planted_wrong_label_is_found_relabelled_and_gone_after_the_next_train
         yield lambda: workspace.engine.busy
         yield lambda: workspace.engine.kind is EngineKind.READY
         window.show_page(EVALUATE)
-        yield lambda: page.headline.text() == "Accuracy 97.3 %" and not workspace.training_requests.evaluating
-        assert "36 of 37" in plain(page.detail)
+        yield lambda: page.summary.headline.text() == "Accuracy 97.3 %" and not workspace.training_requests.evaluating
+        assert "36 of 37" in plain(page.summary.detail)
 
         click_cell(window, "green", "red")
         yield lambda: shown(window) == ["val/green/wrong.jpg"]
         page.browser.grid.choose(list(page.browser.grid.images.ids))
         page.browser.grid.setFocus()
         QTest.keyClick(page.browser.grid, Qt.Key.Key_3)  # blue, green, red
-        yield lambda: page.headline.text() == "Accuracy 100.0 %"
+        yield lambda: page.summary.headline.text() == "Accuracy 100.0 %"
         assert workspace.undo_stack.undoText() == "Relabel 1 image to red"
 
-        click(page.train)
+        click(page.summary.train)
         yield lambda: workspace.engine.busy
         yield lambda: workspace.engine.kind is EngineKind.READY and not workspace.training_requests.evaluating
         window.show_page(EVALUATE)
-        yield lambda: plain(page.detail).startswith("Run 2 ") and page.headline.text() == "Accuracy 100.0 %"
+        yield (
+            lambda: (
+                plain(page.summary.detail).startswith("Run 2 ") and page.summary.headline.text() == "Accuracy 100.0 %"
+            )
+        )
 
         predict = window.predict_page
         window.show_page(3)

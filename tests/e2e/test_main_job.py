@@ -108,8 +108,8 @@ def test_drop_tick_train_watch_ask(run_window, make_dataset: Maker, tmp_path: Pa
         )
         losses = window.train_page.loss.steps.y
         assert losses[-3:].mean() < losses[:3].mean() / 2, "it learned"
-        yield lambda: window.evaluate_page.headline.text() == "Accuracy 100.0 %"
-        assert window.evaluate_page.matrix.matrix.rowCount() == 3
+        yield lambda: window.evaluate_page.summary.headline.text() == "Accuracy 100.0 %"
+        assert window.evaluate_page.confusion.matrix.matrix.rowCount() == 3
         drop(window, question)
         yield lambda: page.verdict.text() == "red"
         assert "answered in" in page.timing.text()

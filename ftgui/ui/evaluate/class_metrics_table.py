@@ -1,13 +1,22 @@
-"""Precision, recall, F1 and support of every class as a Qt model that sorts by its header."""
+"""Precision, recall, F1 and support of every class: a table that sorts by its header, and leads to a class's mistakes."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, QRectF, Qt
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QRectF,
+    Qt,
+    Signal,
+    Slot,
+)
 from PySide6.QtGui import QPainter
-from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QStyledItemDelegate, QStyleOptionViewItem, QTableView
 
 from ftgui.base.formatting import plural
 from ftgui.data.metrics import ClassFigures
@@ -127,3 +136,43 @@ class ShareBars(QStyledItemDelegate):
         if not math.isnan(share) and bar.width() > 8:
             paint_bar(painter, bar, share, colors.accent if share >= 0.5 else colors.warning, colors.track)
         painter.restore()
+
+
+class ClassMetricsTable(QTableView):
+    """The classes that are recognised worst first; a click or Enter chooses one.
+
+    Args:
+        theme: for colours.
+    """
+
+    class_chosen = Signal(str)
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self.figures = ClassFiguresModel(self)
+        self.setModel(self.figures)
+        bars = ShareBars(theme, self)
+        for column in range(NAME + 1, SUPPORT):
+            self.setItemDelegateForColumn(column, bars)
+        self.setFrameShape(QTableView.Shape.NoFrame)
+        self.setAcceptDrops(False)
+        self.setShowGrid(False)
+        self.setSortingEnabled(True)
+        self.sortByColumn(F1, Qt.SortOrder.AscendingOrder)
+        self.setAccessibleName("Figures of every class; a click shows its mistakes")
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(26)
+        header = self.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(SUPPORT, QHeaderView.ResizeMode.ResizeToContents)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        self.clicked.connect(self._chosen)
+        self.activated.connect(self._chosen)
+        theme.changed.connect(self.viewport().update)
+
+    @Slot(QModelIndex)
+    def _chosen(self, index: QModelIndex) -> None:
+        self.class_chosen.emit(self.figures.name_at(index.row()))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QRect, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QPainter, QResizeEvent
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QComboBox, QHBoxLayout, QHeaderView, QTableView, QVBoxLayout, QWidget
 
 from ftgui.data.metrics import Counts
 from ftgui.ui.evaluate.confusion_model import ConfusionModel
+from ftgui.ui.toolkit.basics import label
 from ftgui.ui.toolkit.theme import Theme
 
 _NARROWEST, _WIDEST = 18, 140
@@ -155,3 +156,37 @@ class MatrixView(QTableView):
     @Slot(QModelIndex)
     def _chosen(self, index: QModelIndex) -> None:
         self.cell_chosen.emit(*self.matrix.names_at(index))
+
+
+class ConfusionPanel(QWidget):
+    """The matrix, and below it how it is shown.
+
+    Args:
+        theme: for colours.
+    """
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self.matrix = MatrixView(theme)
+        layout.addWidget(self.matrix, 1)
+        self.numbers = QComboBox()
+        self.numbers.addItems(["Counts", "Percent of row"])
+        self.numbers.setAccessibleName("Show counts or percent of the row")
+        self.order = QComboBox()
+        self.order.addItems(["By name", "Most mistakes first"])
+        self.order.setAccessibleName("Order of the classes")
+        row = QHBoxLayout()
+        row.addWidget(self.numbers)
+        row.addWidget(self.order)
+        row.addStretch(1)
+        layout.addLayout(row)
+        text = "Rows: what it is. Columns: what the model said. Click a cell for its images."
+        layout.addWidget(label(text, "muted", wrap=True))
+        self.numbers.activated.connect(self._show_as)
+        self.order.activated.connect(self._show_as)
+
+    @Slot()
+    def _show_as(self) -> None:
+        self.matrix.show_as(self.numbers.currentIndex() == 1, self.order.currentIndex() == 1)

@@ -3,51 +3,26 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, Qt, Signal, Slot
-from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QComboBox,
-    QHBoxLayout,
-    QHeaderView,
-    QSplitter,
-    QStackedWidget,
-    QTableView,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
-from ftgui.base.formatting import percent, plural
 from ftgui.data.catalog.query import Query
-from ftgui.data.metrics import accuracy, calibration_error, class_figures, confused_pairs, interval, reliability
-from ftgui.ui.evaluate.class_metrics_table import NAME, SUPPORT, ClassFiguresModel, ShareBars
-from ftgui.ui.evaluate.confusion_view import MatrixView
-from ftgui.ui.images.image_browser import ImageBrowser
-from ftgui.ui.project.evaluation import EvaluationResult
+from ftgui.data.metrics import class_figures
+from ftgui.ui.evaluate.class_metrics_table import ClassMetricsTable
+from ftgui.ui.evaluate.confusion_view import ConfusionPanel
+from ftgui.ui.evaluate.evaluated_image_browser import EvaluatedImageBrowser
+from ftgui.ui.evaluate.evaluation_summary import FOLDER_TIP, EvaluationSummary, images_of
 from ftgui.ui.project.workspace import Workspace
-from ftgui.ui.toolkit.basics import Card, Tabs, button, elided_pair, heading, label
-from ftgui.ui.toolkit.plain_text import as_plain
+from ftgui.ui.toolkit.basics import Card, Tabs, label
 from ftgui.ui.toolkit.theme import Theme
 
 if TYPE_CHECKING:
     from ftgui.ui.evaluate.calibration_view import ConfidenceView
 
-_SPLITS = {"Validation images": "val", "Test images": "test", "Training images": "train", "All images": ""}
-_PAIRS = 3
-"""Most confused pairs that are offered, where there is room."""
-_PAIR_WIDTH = 240
-"""Pixels."""
 MATRIX, CLASSES, CONFIDENCE = range(3)
-
-
-_FOLDER_TIP = (
-    "Evaluate the model on a folder of labelled images that it has never seen; a zip or tar of one can be dropped here"
-)
 
 
 class EvaluatePage(QWidget):
@@ -69,20 +44,18 @@ class EvaluatePage(QWidget):
         self._workspace = workspace
         self._evaluation = workspace.evaluation
         self._theme = theme
-        self._asked = Query(correct=False, order="confidence", descending=True)
-        """What the images at the right are, without the split."""
-        self._title = ""
-        self._pairs_shown = _PAIRS
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(10)
-        layout.addWidget(self._make_top())
+        self.summary = EvaluationSummary()
+        layout.addWidget(self.summary)
         self.split = QSplitter(Qt.Orientation.Horizontal)
         self.split.setAccessibleName("Figures at the left, images at the right")
         self.split.setChildrenCollapsible(False)
         self.split.setHandleWidth(10)
         self.split.addWidget(self._make_figures())
-        self.split.addWidget(self._make_images())
+        self.browser = EvaluatedImageBrowser(workspace, self._evaluation, theme)
+        self.split.addWidget(self.browser)
         self.split.setSizes([500, 500])
         layout.addWidget(self.split, 1)
         self.empty = self._make_empty()
@@ -91,35 +64,6 @@ class EvaluatePage(QWidget):
         self._refresh()
 
     # --- making -----------------------------------------------------------------------------------------------------
-
-    def _make_top(self) -> QWidget:
-        card = Card()
-        row = QHBoxLayout()
-        self.headline = heading(wrap=True)
-        self.which = QComboBox()
-        self.which.addItems(list(_SPLITS))
-        self.which.setAccessibleName("Which images are evaluated")
-        self.which.setToolTip(
-            "Validation images chose the best weights, so their accuracy is a little too good.\n"
-            "Test images were never used for anything: their figure is the honest one."
-        )
-        self.folder = button("Other folder…", _FOLDER_TIP)
-        self.look = button(
-            "Evaluate images", "Let the model look at every image, so that each figure leads to its images"
-        )
-        self.train = button(
-            "Train again", "Train with the labels as they are now: put mistakes right, then see what it is worth"
-        )
-        row.addWidget(self.headline, 1)
-        for widget in (self.which, self.folder, self.look, self.train):
-            row.addWidget(widget)
-        self.detail = label("", "muted", wrap=True)
-        self.pairs = QHBoxLayout()
-        self.pairs.setSpacing(6)
-        card.body.addLayout(row)
-        card.body.addWidget(self.detail)
-        card.body.addLayout(self.pairs)
-        return card
 
     def _make_figures(self) -> QWidget:
         card = Card()
@@ -132,61 +76,15 @@ class EvaluatePage(QWidget):
         )
         card.body.addWidget(self.views)
         self.stack = QStackedWidget()
-        self.stack.addWidget(self._make_matrix())
-        self.stack.addWidget(self._make_classes())
+        self.confusion = ConfusionPanel(self._theme)
+        self.stack.addWidget(self.confusion)
+        self.classes = ClassMetricsTable(self._theme)
+        self.stack.addWidget(self.classes)
         self._confidence_placeholder = QWidget()
         self.stack.addWidget(self._confidence_placeholder)
         card.body.addWidget(self.stack, 1)
         card.setMinimumWidth(300)
         return card
-
-    def _make_matrix(self) -> QWidget:
-        page = QWidget()
-        layout = QVBoxLayout(page)
-        layout.setContentsMargins(0, 0, 0, 0)
-        self.matrix = MatrixView(self._theme)
-        layout.addWidget(self.matrix, 1)
-        self.numbers = QComboBox()
-        self.numbers.addItems(["Counts", "Percent of row"])
-        self.numbers.setAccessibleName("Show counts or percent of the row")
-        self.order = QComboBox()
-        self.order.addItems(["By name", "Most mistakes first"])
-        self.order.setAccessibleName("Order of the classes")
-        row = QHBoxLayout()
-        row.addWidget(self.numbers)
-        row.addWidget(self.order)
-        row.addStretch(1)
-        layout.addLayout(row)
-        text = "Rows: what it is. Columns: what the model said. Click a cell for its images."
-        layout.addWidget(label(text, "muted", wrap=True))
-        return page
-
-    def _make_classes(self) -> QWidget:
-        self.figures = ClassFiguresModel(self)
-        table = self.class_table = QTableView()
-        table.setModel(self.figures)
-        bars = ShareBars(self._theme, table)
-        for column in range(NAME + 1, SUPPORT):
-            table.setItemDelegateForColumn(column, bars)
-        table.setFrameShape(QTableView.Shape.NoFrame)
-        table.setAcceptDrops(False)
-        table.setShowGrid(False)
-        table.setSortingEnabled(True)
-        table.sortByColumn(3, Qt.SortOrder.AscendingOrder)
-        table.setAccessibleName("Figures of every class; a click shows its mistakes")
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        table.verticalHeader().hide()
-        table.verticalHeader().setDefaultSectionSize(26)
-        header = table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        header.setSectionResizeMode(SUPPORT, QHeaderView.ResizeMode.ResizeToContents)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        table.clicked.connect(self._class_chosen)
-        table.activated.connect(self._class_chosen)
-        self._theme.changed.connect(table.viewport().update)
-        return table
 
     @cached_property
     def confidence(self) -> ConfidenceView:
@@ -202,26 +100,6 @@ class EvaluatePage(QWidget):
         self._confidence_placeholder.deleteLater()
         return view
 
-    def _make_images(self) -> QWidget:
-        self.browser = ImageBrowser(self._workspace, self._theme)
-        self.shown = label("", "title", wrap=True)
-        self.all_errors = button("All mistakes", "Show every image that the model gets wrong, most confident first")
-        row = QHBoxLayout()
-        row.addWidget(self.shown, 1)
-        row.addWidget(self.all_errors)
-        self.browser.card.body.insertLayout(0, row)
-        self.why = QToolButton()
-        self.why.setObjectName("chip")
-        self.why.setText("Show why")
-        self.why.setAccessibleName("Show why the model says so")
-        self.why.setToolTip("Show which places of the selected image speak for the model’s answer")
-        self.browser.foot.removeWidget(self.browser.selected)
-        self.browser.card.body.insertWidget(self.browser.card.body.count() - 1, self.browser.selected)
-        self.browser.foot.insertStretch(0, 1)
-        self.browser.foot.insertWidget(1, self.why)
-        self.browser.setMinimumWidth(280)
-        return self.browser
-
     def _make_empty(self) -> QWidget:
         card = Card()
         card.body.addStretch(1)
@@ -235,24 +113,21 @@ class EvaluatePage(QWidget):
     def _connect(self) -> None:
         self._evaluation.changed.connect(self._refresh)
         self._evaluation.set_changed.connect(self._set_changed)
-        workspace = self._workspace
+        workspace, summary = self._workspace, self.summary
         workspace.recipe_changed.connect(self._show_threshold)
         workspace.engine_changed.connect(self._show_buttons)
         workspace.model_changed.connect(self._show_buttons)
         workspace.catalog_changed.connect(self._catalog_changed)
-        self.which.activated.connect(self._split_chosen)
-        self.folder.clicked.connect(self.folder_wanted)
-        self.look.clicked.connect(self._evaluation.look)
-        self.train.clicked.connect(self.train_wanted)
+        summary.split_chosen.connect(self._evaluation.choose_split)
+        summary.folder.clicked.connect(self.folder_wanted)
+        summary.look.clicked.connect(self._evaluation.look)
+        summary.train.clicked.connect(self.train_wanted)
+        summary.pairs.pair_chosen.connect(self._pair_chosen)
         self.views.chosen.connect(self.show_view)
-        self.numbers.activated.connect(self._show_as)
-        self.order.activated.connect(self._show_as)
-        self.matrix.cell_chosen.connect(self.show_cell)
-        self.all_errors.clicked.connect(self.show_errors)
-        self.browser.found.connect(self._found)
-        self.browser.ask_wanted.connect(self.why_wanted)
-        self.browser.grid.chosen_changed.connect(self._show_why)
-        self.why.clicked.connect(self._why)
+        self.confusion.matrix.cell_chosen.connect(self.show_cell)
+        self.classes.class_chosen.connect(self._class_chosen)
+        self.browser.all_errors.clicked.connect(self.show_errors)
+        self.browser.why_wanted.connect(self.why_wanted)
 
     # --- figures ----------------------------------------------------------------------------------------------------
 
@@ -268,21 +143,11 @@ class EvaluatePage(QWidget):
             self.stack.setCurrentIndex(number)
 
     @Slot()
-    def _show_as(self) -> None:
-        self.matrix.show_as(self.numbers.currentIndex() == 1, self.order.currentIndex() == 1)
-
-    @Slot()
     def _set_changed(self) -> None:
         """Other images are evaluated."""
         evaluation = self._evaluation
         self.browser.show_catalog(evaluation.catalog, editable=evaluation.folder is None)
-        while self.which.count() > len(_SPLITS):
-            self.which.removeItem(len(_SPLITS))
-        if evaluation.folder is not None:
-            self.which.addItem(f"“{evaluation.folder.path.name}”")
-            self.which.setCurrentIndex(len(_SPLITS))
-        else:
-            self.which.setCurrentIndex(list(_SPLITS.values()).index(evaluation.split))
+        self.summary.show_images(evaluation.split, evaluation.folder.path.name if evaluation.folder else "")
         self.show_errors()
 
     @Slot()
@@ -299,103 +164,36 @@ class EvaluatePage(QWidget):
         if shown is None:
             self._show_none()
             return
-        self._show_headline(shown)
-        self.matrix.show_matrix(shown.class_names, shown.confusion)
-        self.figures.show_figures(shown.class_names, class_figures(shown.confusion))
-        self._show_pairs(shown)
+        self.summary.show_result(shown, self._evaluation.title())
+        self.confusion.matrix.show_matrix(shown.class_names, shown.confusion)
+        self.classes.figures.show_figures(shown.class_names, class_figures(shown.confusion))
         if self.views.current == CONFIDENCE:
             self._show_confidence()
-        self._browse()
+        self.browser.ask_again()
 
     def _show_none(self) -> None:
         folder, split = self._evaluation.folder, self._evaluation.split
-        self._show_pairs(None)
         if self._workspace.training_requests.evaluating:
-            self.headline.setText("The model is looking at the images")
-            self.detail.setText("The figures come as soon as it has seen them.")
-            self.empty_text.setText("…")
+            headline = "The model is looking at the images"
+            detail = "The figures come as soon as it has seen them."
+            empty = "…"
         elif folder is not None:
-            self.headline.setText("Nothing to show here")
-            self.detail.setText(f"None of the images in “{folder.path.name}” could be evaluated.")
-            self.empty_text.setText("Choose other images above, or another folder.")
+            headline = "Nothing to show here"
+            detail = f"None of the images in “{folder.path.name}” could be evaluated."
+            empty = "Choose other images above, or another folder."
         elif self._workspace.model_is_trained:
-            self.headline.setText("Nothing to show here")
-            name = next(name for name, its in _SPLITS.items() if its == split).lower()
-            name = "image" if not split else name
-            self.detail.setText(f"The model has not looked at any {name} yet, or there are none.")
-            self.empty_text.setText("“Evaluate images” does it. How many there are for what is set on the Data page.")
+            headline = "Nothing to show here"
+            detail = f"The model has not looked at any {images_of(split)} yet, or there are none."
+            empty = "“Evaluate images” does it. How many there are for what is set on the Data page."
         else:
-            self.headline.setText("Nothing to evaluate yet")
-            self.detail.setText(
-                "Train first. The figures are of validation images, which the model never learned from."
-            )
-            self.empty_text.setText(
+            headline = "Nothing to evaluate yet"
+            detail = "Train first. The figures are of validation images, which the model never learned from."
+            empty = (
                 "Here you will see what the model takes for what, how sure it is,\n"
                 "and the images of every mistake, ready to be relabelled."
             )
-
-    def _show_headline(self, shown: EvaluationResult) -> None:
-        total = int(shown.confusion.sum())
-        share = accuracy(shown.confusion)
-        right = round(share * total)
-        low, high = interval(right, total)
-        self.headline.setText(f"Accuracy {percent(share)}")
-        self.headline.setToolTip(
-            f"{right:,} of {plural(total, 'image')}. With other images of the same kind it would be between {low:.1%} and "
-            f"{high:.1%} in 95 of 100 cases (Wilson interval): with few images the figure says little."
-        )
-        figures = class_figures(shown.confusion)
-        known = figures.f1[figures.support > 0]
-        parts = [
-            self._evaluation.title(),
-            f"{right:,} of {total:,}",
-            f"95 % interval {low * 100:.0f} to {high * 100:.0f} %",
-            f"mean F1 {percent(float(known.mean()))}",
-        ]
-        if shown.answers is not None:
-            error = calibration_error(reliability(shown.answers.confidences, shown.answers.right))
-            parts.append(f"calibration error {error * 100:.1f} %")
-            if shown.answers.unanswered:
-                parts.append(f"{plural(shown.answers.unanswered, 'image')} not looked at")
-        elif not math.isnan(shown.loss):
-            parts.append(f"loss {shown.loss:.3f}")
-        self.detail.setText(" · ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts))
-
-    def _show_pairs(self, shown: EvaluationResult | None) -> None:
-        while (item := self.pairs.takeAt(0)) is not None:
-            widget = item.widget()
-            if widget is not None:
-                widget.hide()  # until it is deleted it would be painted where it was
-                widget.deleteLater()
-        self._pairs_shown = self._pairs_that_fit()
-        pairs = confused_pairs(shown.confusion, self._pairs_shown) if shown else []
-        if shown is None:
-            return
-        self.pairs.addWidget(label("Most confused:" if pairs else "Every image is recognised.", "muted"))
-        for count, row, column in pairs:
-            names = shown.class_names[row], shown.class_names[column]
-            chip = QToolButton()
-            chip.setObjectName("chip")
-            chip.setText(
-                f"{elided_pair(self.fontMetrics(), names[0], ' → ', names[1], _PAIR_WIDTH - 60)}  {count}×".replace(
-                    "&", "&&"
-                )
-            )
-            chip.setToolTip(
-                as_plain(f"{plural(count, 'image')} of “{names[0]}” called “{names[1]}”; a click shows them")
-            )
-            chip.setAccessibleName(f"{names[0]} called {names[1]}, {count} times")
-            chip.clicked.connect(lambda _checked=False, names=names: self._pair_chosen(*names))
-            self.pairs.addWidget(chip)
-        self.pairs.addStretch(1)
-
-    def _pairs_that_fit(self) -> int:
-        return min(max((self.width() - _PAIR_WIDTH // 2) // _PAIR_WIDTH, 1), _PAIRS)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        if self._pairs_that_fit() != self._pairs_shown:
-            self._show_pairs(self._evaluation.shown)
+        self.summary.show_none(headline, detail)
+        self.empty_text.setText(empty)
 
     def _show_confidence(self) -> None:
         shown, run = self._evaluation.shown, self._evaluation.run
@@ -414,92 +212,56 @@ class EvaluatePage(QWidget):
         why = self._evaluation.why_not_now()
         shown = self._evaluation.shown
         missing = shown is None or shown.answers is None or shown.answers.unanswered > 0
-        self.look.setVisible(missing and self._evaluation.folder is None and self._workspace.model_is_trained)
-        self.look.setEnabled(not why and not self._workspace.training_requests.evaluating)
-        self.folder.setEnabled(not why)
-        self.folder.setToolTip(why or _FOLDER_TIP)
-        self.train.setVisible(shown is not None)
-        self.train.setEnabled(not self._workspace.obstacles() and not self._workspace.engine.busy)
-        self._show_why()
+        summary = self.summary
+        summary.look.setVisible(missing and self._evaluation.folder is None and self._workspace.model_is_trained)
+        summary.look.setEnabled(not why and not self._workspace.training_requests.evaluating)
+        summary.folder.setEnabled(not why)
+        summary.folder.setToolTip(why or FOLDER_TIP)
+        summary.train.setVisible(shown is not None)
+        summary.train.setEnabled(not self._workspace.obstacles() and not self._workspace.engine.busy)
 
     # --- images -----------------------------------------------------------------------------------------------------
 
     @Slot()
     def show_errors(self) -> None:
         """Every mistake, most confident first."""
-        self._ask(Query(correct=False, order="confidence", descending=True), "Mistakes, most confident first")
-        self.matrix.setCurrentIndex(QModelIndex())
+        self.browser.ask(Query(correct=False, order="confidence", descending=True), "Mistakes, most confident first")
+        self.confusion.matrix.setCurrentIndex(QModelIndex())
 
     @Slot(str, str)
     def show_cell(self, class_name: str, answer: str) -> None:
         """Exactly the images of one cell of the matrix."""
         title = f"“{class_name}” called “{answer}”" if class_name != answer else f"“{class_name}” recognised"
         query = Query(class_name=class_name, prediction=answer, order="confidence", descending=class_name != answer)
-        self._ask(query, title)
+        self.browser.ask(query, title)
 
+    @Slot(str, str)
     def _pair_chosen(self, class_name: str, answer: str) -> None:
         self.show_view(MATRIX)
-        self.matrix.choose(class_name, answer)
+        self.confusion.matrix.choose(class_name, answer)
         self.show_cell(class_name, answer)
 
-    @Slot(QModelIndex)
-    def _class_chosen(self, index: QModelIndex) -> None:
-        name = self.figures.name_at(index.row())
-        self._ask(
+    @Slot(str)
+    def _class_chosen(self, name: str) -> None:
+        self.browser.ask(
             Query(class_name=name, correct=False, order="confidence", descending=True),
             f"“{name}” called something else",
         )
 
     @Slot(float, float)
     def _bin_chosen(self, low: float, high: float) -> None:
-        self._ask(
+        self.browser.ask(
             Query(least_sure=low, surest=high, order="confidence"), f"Answers of {low:.0%} to {high:.0%} probability"
         )
 
     @Slot()
     def _show_unknown(self) -> None:
         threshold = self._workspace.recipe.threshold
-        self._ask(Query(surest=threshold, order="confidence"), f"Below {threshold:.0%}: “don’t know”")
+        self.browser.ask(Query(surest=threshold, order="confidence"), f"Below {threshold:.0%}: “don’t know”")
 
     @Slot(float)
     def _threshold_chosen(self, threshold: float) -> None:
         self._workspace.recipe_editor.change("", "threshold", threshold)
-
-    def _ask(self, query: Query, title: str) -> None:
-        self._asked, self._title = query, title
-        self._browse()
-
-    def _browse(self) -> None:
-        split = "" if self._evaluation.folder else self._evaluation.split
-        # The figures are of images that can be used; so are those that a figure leads to.
-        self.browser.browse(replace(self._asked, split=split, usable=True))
-
-    @Slot(int)
-    def _found(self, count: int) -> None:
-        shown = self._evaluation.shown
-        self.shown.setText(f"{self._title} · {plural(count, 'image')}")
-        unseen = shown is not None and shown.answers is None
-        self.browser.nothing.setText(
-            "Single images have not been evaluated yet: press “Evaluate images”." if unseen else "None."
-        )
-
-    @Slot(int)
-    def _split_chosen(self, number: int) -> None:
-        splits = list(_SPLITS.values())
-        if number < len(splits):
-            self._evaluation.choose_split(splits[number])
-
-    @Slot()
-    def _show_why(self) -> None:
-        chosen = self.browser.grid.chosen()
-        self.why.setEnabled(len(chosen) == 1 and self._workspace.model is not None)
-
-    @Slot()
-    def _why(self) -> None:
-        catalog, chosen = self._evaluation.catalog, self.browser.chosen()
-        rows = catalog.rows(chosen[:1]) if catalog else []
-        if catalog is not None and rows:
-            self.why_wanted.emit(catalog.root / rows[0].path)
 
     def close_threads(self) -> None:
         """Before the program ends."""

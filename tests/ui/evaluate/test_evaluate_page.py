@@ -64,23 +64,25 @@ def page(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> Ev
     answer_all(window, fake, {"val/blue/blue1.jpg": ("red", 0.7), "val/red/red0.jpg": ("blue", 0.99)})
     window.show_page(EVALUATE)
     made = window.evaluate_page
-    qtbot.waitUntil(lambda: made.headline.text() == "Accuracy 75.0 %")
+    qtbot.waitUntil(lambda: made.summary.headline.text() == "Accuracy 75.0 %")
     qtbot.waitUntil(lambda: made.browser.grid.images.rowCount() == 2)
     return made
 
 
 def test_the_figures_and_the_surest_mistakes_first(page: EvaluatePage) -> None:
-    assert "Run 1 on the validation images · 6 of 8" in plain(page.detail)
-    assert "mean F1 75.0 %" in plain(page.detail)
+    assert "Run 1 on the validation images · 6 of 8" in plain(page.summary.detail)
+    assert "mean F1 75.0 %" in plain(page.summary.detail)
     assert shown_paths(page) == ["val/red/red0.jpg", "val/blue/blue1.jpg"]
-    assert page.shown.text() == "Mistakes, most confident first · 2 images"
-    cells = [[page.matrix.matrix.index(row, column).data() for column in range(2)] for row in range(2)]
+    assert page.browser.title.text() == "Mistakes, most confident first · 2 images"
+    cells = [[page.confusion.matrix.matrix.index(row, column).data() for column in range(2)] for row in range(2)]
     assert cells == [["3", "1"], ["1", "3"]]
 
 
 def click_cell(page: EvaluatePage, row: int, column: int) -> None:
-    place = page.matrix.visualRect(page.matrix.matrix.index(row, column)).center()
-    QTest.mouseClick(page.matrix.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, QPoint(place))
+    place = page.confusion.matrix.visualRect(page.confusion.matrix.matrix.index(row, column)).center()
+    QTest.mouseClick(
+        page.confusion.matrix.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, QPoint(place)
+    )
 
 
 def test_every_cell_opens_exactly_its_images(qtbot, page: EvaluatePage) -> None:
@@ -93,10 +95,10 @@ def test_every_cell_opens_exactly_its_images(qtbot, page: EvaluatePage) -> None:
     for (row, column), paths in wanted.items():
         click_cell(page, row, column)
         qtbot.waitUntil(lambda paths=paths: set(shown_paths(page)) == paths)
-    assert page.shown.text() == "“red” recognised · 3 images"
-    page.matrix.setFocus()
-    QTest.keyClick(page.matrix, Qt.Key.Key_Left)
-    QTest.keyClick(page.matrix, Qt.Key.Key_Return)
+    assert page.browser.title.text() == "“red” recognised · 3 images"
+    page.confusion.matrix.setFocus()
+    QTest.keyClick(page.confusion.matrix, Qt.Key.Key_Left)
+    QTest.keyClick(page.confusion.matrix, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: shown_paths(page) == ["val/red/red0.jpg"])
 
 
@@ -108,90 +110,87 @@ def test_a_wrong_label_is_put_right_from_the_matrix_and_given_back(
     page.browser.grid.setFocus()
     page.browser.grid.choose(list(page.browser.grid.images.ids))
     QTest.keyClick(page.browser.grid, Qt.Key.Key_1)  # the first class is "blue"
-    qtbot.waitUntil(lambda: page.headline.text() == "Accuracy 87.5 %")
+    qtbot.waitUntil(lambda: page.summary.headline.text() == "Accuracy 87.5 %")
     qtbot.waitUntil(lambda: shown_paths(page) == [], timeout=5000)
     assert page.browser.nothing.isVisible()
     assert window.workspace.undo_stack.undoText() == "Relabel 1 image to blue"
     window.workspace.undo_stack.undo()
-    qtbot.waitUntil(lambda: page.headline.text() == "Accuracy 75.0 %")
+    qtbot.waitUntil(lambda: page.summary.headline.text() == "Accuracy 75.0 %")
     qtbot.waitUntil(lambda: shown_paths(page) == ["val/red/red0.jpg"])
     page.browser.grid.choose(list(page.browser.grid.images.ids))
     QTest.keyClick(page.browser.grid, Qt.Key.Key_Delete)
-    qtbot.waitUntil(lambda: "6 of 7" in plain(page.detail))
+    qtbot.waitUntil(lambda: "6 of 7" in plain(page.summary.detail))
     qtbot.waitUntil(lambda: shown_paths(page) == [])
 
 
 def test_most_confused_pairs_and_classes_lead_to_their_images(qtbot, page: EvaluatePage) -> None:
-    chips = [
-        page.pairs.itemAt(place).widget() for place in range(page.pairs.count()) if page.pairs.itemAt(place).widget()
-    ]
-    chip = next(widget for widget in chips if "red → blue" in getattr(widget, "text", str)())
+    chip = next(chip for chip in page.summary.pairs.chips if "red → blue" in chip.text())
     chip.click()
     qtbot.waitUntil(lambda: shown_paths(page) == ["val/red/red0.jpg"])
-    assert page.matrix.matrix.names_at(page.matrix.currentIndex()) == ("red", "blue")
+    assert page.confusion.matrix.matrix.names_at(page.confusion.matrix.currentIndex()) == ("red", "blue")
     page.show_view(CLASSES)
-    rows = [[page.figures.index(row, column).data() for column in range(5)] for row in range(2)]
+    rows = [[page.classes.figures.index(row, column).data() for column in range(5)] for row in range(2)]
     assert rows == [["blue", "75%", "75%", "75%", "4"], ["red", "75%", "75%", "75%", "4"]]
-    page._class_chosen(page.figures.index(0, 0))
+    page.classes.clicked.emit(page.classes.figures.index(0, 0))
     qtbot.waitUntil(lambda: shown_paths(page) == ["val/blue/blue1.jpg"])
-    page.all_errors.click()
+    page.browser.all_errors.click()
     qtbot.waitUntil(lambda: len(shown_paths(page)) == 2)
 
 
 def test_classes_sort_by_their_header(page: EvaluatePage) -> None:
-    page.figures.sort(0, Qt.SortOrder.DescendingOrder)
-    assert [page.figures.name_at(row) for row in range(2)] == ["red", "blue"]
-    page.figures.sort(0, Qt.SortOrder.AscendingOrder)
-    assert [page.figures.name_at(row) for row in range(2)] == ["blue", "red"]
+    page.classes.figures.sort(0, Qt.SortOrder.DescendingOrder)
+    assert [page.classes.figures.name_at(row) for row in range(2)] == ["red", "blue"]
+    page.classes.figures.sort(0, Qt.SortOrder.AscendingOrder)
+    assert [page.classes.figures.name_at(row) for row in range(2)] == ["blue", "red"]
 
 
 def test_counts_shares_and_order(page: EvaluatePage) -> None:
-    page.numbers.setCurrentIndex(1)
-    page.numbers.activated.emit(1)
-    assert page.matrix.matrix.index(0, 0).data() == "75"
-    page.matrix.show_matrix(["a", "b", "c"], np.array([[5, 0, 0], [0, 1, 4], [0, 0, 5]]))
-    page.order.setCurrentIndex(1)
-    page.order.activated.emit(1)
-    names = [page.matrix.matrix.headerData(place, Qt.Orientation.Vertical) for place in range(3)]
+    page.confusion.numbers.setCurrentIndex(1)
+    page.confusion.numbers.activated.emit(1)
+    assert page.confusion.matrix.matrix.index(0, 0).data() == "75"
+    page.confusion.matrix.show_matrix(["a", "b", "c"], np.array([[5, 0, 0], [0, 1, 4], [0, 0, 5]]))
+    page.confusion.order.setCurrentIndex(1)
+    page.confusion.order.activated.emit(1)
+    names = [page.confusion.matrix.matrix.headerData(place, Qt.Orientation.Vertical) for place in range(3)]
     assert names == ["b", "c", "a"]
-    assert page.matrix.matrix.names_at(page.matrix.matrix.index(0, 1)) == ("b", "c")
-    assert page.matrix.matrix.index(0, 1).data() == "80"
+    assert page.confusion.matrix.matrix.names_at(page.confusion.matrix.matrix.index(0, 1)) == ("b", "c")
+    assert page.confusion.matrix.matrix.index(0, 1).data() == "80"
 
 
 @pytest.mark.parametrize("count", [1, 2, 40, 200])
 def test_a_matrix_of_any_size_can_be_read(qtbot, page: EvaluatePage, count: int) -> None:
     names = [f"a class with a rather long name, number {number}" for number in range(count)]
-    page.matrix.show_matrix(names, np.eye(count, dtype=np.int64) * 7)
-    assert page.matrix.rowHeight(0) >= 18 and page.matrix.columnWidth(0) >= 18
-    scrolls = page.matrix.horizontalScrollBar().maximum() > 0
+    page.confusion.matrix.show_matrix(names, np.eye(count, dtype=np.int64) * 7)
+    assert page.confusion.matrix.rowHeight(0) >= 18 and page.confusion.matrix.columnWidth(0) >= 18
+    scrolls = page.confusion.matrix.horizontalScrollBar().maximum() > 0
     assert scrolls == (count >= 40), "only what has no room is scrolled"
-    assert page.matrix.matrix.data(page.matrix.matrix.index(0, 0)) == "7"
+    assert page.confusion.matrix.matrix.data(page.confusion.matrix.matrix.index(0, 0)) == "7"
 
 
 def test_splits_and_all_images(qtbot, page: EvaluatePage, window: MainWindow, fake: FakeEngine) -> None:
-    page.which.setCurrentIndex(2)
-    page.which.activated.emit(2)
-    qtbot.waitUntil(lambda: page.headline.text() == "Accuracy 100.0 %")
-    assert "the training images · 8 of 8" in plain(page.detail)
-    page.which.setCurrentIndex(1)
-    page.which.activated.emit(1)
+    page.summary.which.setCurrentIndex(2)
+    page.summary.which.activated.emit(2)
+    qtbot.waitUntil(lambda: page.summary.headline.text() == "Accuracy 100.0 %")
+    assert "the training images · 8 of 8" in plain(page.summary.detail)
+    page.summary.which.setCurrentIndex(1)
+    page.summary.which.activated.emit(1)
     qtbot.waitUntil(page.empty.isVisible)
-    assert "not looked at any test images yet, or there are none" in plain(page.detail)
-    page.which.setCurrentIndex(3)
-    page.which.activated.emit(3)
-    qtbot.waitUntil(lambda: page.headline.text() == "Accuracy 87.5 %")
+    assert "not looked at any test images yet, or there are none" in plain(page.summary.detail)
+    page.summary.which.setCurrentIndex(3)
+    page.summary.which.activated.emit(3)
+    qtbot.waitUntil(lambda: page.summary.headline.text() == "Accuracy 87.5 %")
 
 
 def test_before_the_images_are_looked_at_the_figures_are_those_of_the_run(
     qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker
 ) -> None:
     open_project(qtbot, window, fake, make_dataset(count=4, splits=("train", "val")))
-    assert window.evaluate_page.headline.text() == "Nothing to evaluate yet"
+    assert window.evaluate_page.summary.headline.text() == "Nothing to evaluate yet"
     finish(window, fake, start_training(window, fake))
     page = window.evaluate_page
     window.show_page(EVALUATE)
-    qtbot.waitUntil(lambda: page.headline.text() == "Accuracy 87.5 %")
-    assert page.look.isVisible() and "loss 0.300" in plain(page.detail)
+    qtbot.waitUntil(lambda: page.summary.headline.text() == "Accuracy 87.5 %")
+    assert page.summary.look.isVisible() and "loss 0.300" in plain(page.summary.detail)
     qtbot.waitUntil(lambda: page.browser.nothing.text().startswith("Single images have not been evaluated"))
 
 
@@ -215,8 +214,8 @@ def test_too_many_images_are_looked_at_only_when_asked(
     fake.state(EngineKind.READY)
     assert not [command for command in fake.sent if isinstance(command, m.EvaluateImages)]
     window.show_page(EVALUATE)
-    qtbot.waitUntil(window.evaluate_page.look.isVisible)
-    window.evaluate_page.look.click()
+    qtbot.waitUntil(window.evaluate_page.summary.look.isVisible)
+    window.evaluate_page.summary.look.click()
     assert fake.last(m.EvaluateImages).splits == []
 
 
@@ -231,7 +230,7 @@ def test_confidence_and_the_threshold(qtbot, page: EvaluatePage, window: MainWin
     assert window.workspace.recipe.threshold == 0.8
     view.show_unknown.click()
     qtbot.waitUntil(lambda: shown_paths(page) == ["val/blue/blue1.jpg"])
-    assert "don’t know" in page.shown.text()
+    assert "don’t know" in page.browser.title.text()
     window.workspace.undo_stack.undo()
     assert window.workspace.recipe.threshold == 0 and view.slider.value() == 0
     view.bin_chosen.emit(0.9, 1.0)
@@ -253,8 +252,8 @@ def test_another_folder_is_evaluated_and_left_alone(
     question = fake.last(m.EvaluateImages)
     assert question.run_folder == "" and "evaluations" in question.catalog
     answer_all(window, fake, {f"green/green{n}.jpg": ("blue", 0.8) for n in range(3)})
-    qtbot.waitUntil(lambda: page.headline.text() == "Accuracy 50.0 %")
-    assert "on “field trip”" in plain(page.detail) and page.which.currentText() == "“field trip”"
+    qtbot.waitUntil(lambda: page.summary.headline.text() == "Accuracy 50.0 %")
+    assert "on “field trip”" in plain(page.summary.detail) and page.summary.which.currentText() == "“field trip”"
     qtbot.waitUntil(lambda: len(shown_paths(page)) == 3)
     grid = page.browser.grid
     grid.choose(list(grid.images.ids))
@@ -264,10 +263,10 @@ def test_another_folder_is_evaluated_and_left_alone(
     for splits in window.workspace.contents.counts.values():
         counts += splits
     assert counts.total() == 16, "the dataset is what it was"
-    page.which.setCurrentIndex(0)
-    page.which.activated.emit(0)
-    qtbot.waitUntil(lambda: page.headline.text() == "Accuracy 75.0 %")
-    assert page.which.count() == 4 and page.browser.edit.isVisible()
+    page.summary.which.setCurrentIndex(0)
+    page.summary.which.activated.emit(0)
+    qtbot.waitUntil(lambda: page.summary.headline.text() == "Accuracy 75.0 %")
+    assert page.summary.which.count() == 4 and page.browser.edit.isVisible()
     assert other.is_dir() and len(list(other.rglob("*.jpg"))) == 6
 
 
@@ -289,7 +288,7 @@ def test_a_hopeless_folder_is_refused_in_words(qtbot, page: EvaluatePage, window
     drop(window, urls(tmp_path / "empty"))
     window.workspace.evaluation._opening.progress.emit(1, 0)  # it had begun to tell how far it is
     qtbot.waitUntil(lambda: "is empty" in window.status.text.text())
-    assert page.headline.text() == "Accuracy 75.0 %" and window.status.left.text() == ""
+    assert page.summary.headline.text() == "Accuracy 75.0 %" and window.status.left.text() == ""
 
 
 def test_a_folder_of_other_classes_is_refused_with_both_names_and_changes_nothing(
@@ -300,7 +299,7 @@ def test_a_folder_of_other_classes_is_refused_with_both_names_and_changes_nothin
     drop(window, urls(other))
     qtbot.waitUntil(lambda: "can't be evaluated" in window.status.text.text())
     assert "“cat”, “dog”" in window.status.text.text() and "“blue”, “red”" in window.status.text.text()
-    assert page.headline.text() == "Accuracy 75.0 %" and page.which.count() == 4 and not fake.sent
+    assert page.summary.headline.text() == "Accuracy 75.0 %" and page.summary.which.count() == 4 and not fake.sent
 
 
 @pytest.mark.parametrize("how", ["refused", "engine gone"])
@@ -317,7 +316,7 @@ def test_a_folder_that_is_not_evaluated_after_all_leaves_the_figures_of_the_data
     else:
         fake.state(EngineKind.CRASHED)
     assert window.workspace.evaluation.folder is None and not window.workspace.training_requests.evaluating
-    qtbot.waitUntil(lambda: page.headline.text() == "Accuracy 75.0 %")
+    qtbot.waitUntil(lambda: page.summary.headline.text() == "Accuracy 75.0 %")
 
 
 def test_a_trained_model_is_never_told_to_train_first(
@@ -326,20 +325,20 @@ def test_a_trained_model_is_never_told_to_train_first(
     window.workspace.dataset.forget_answers("")
     for split in ("", "test", "train"):
         window.workspace.evaluation.choose_split(split)
-        qtbot.waitUntil(lambda: page.headline.text() == "Nothing to show here")
-        assert "Train first" not in plain(page.detail) and page.look.isVisible()
+        qtbot.waitUntil(lambda: page.summary.headline.text() == "Nothing to show here")
+        assert "Train first" not in plain(page.summary.detail) and page.summary.look.isVisible()
 
 
 def test_show_why_leads_to_the_predict_page(qtbot, page: EvaluatePage, window: MainWindow, fake: FakeEngine) -> None:
     page.browser.grid.choose([page.browser.grid.images.ids[0]])
-    page.why.click()
+    page.browser.why.click()
     assert window.pages.currentIndex() == PREDICT and window.predict_page.why.isChecked()
     assert fake.last(m.Predict).path.endswith("red0.jpg")
 
 
 def test_train_again_trains(page: EvaluatePage, window: MainWindow, fake: FakeEngine) -> None:
     fake.sent.clear()
-    page.train.click()
+    page.summary.train.click()
     assert isinstance(fake.last(m.Train), m.Train)
 
 
@@ -360,13 +359,13 @@ def test_a_renamed_class_keeps_its_model(qtbot, page: EvaluatePage, window: Main
     qtbot.waitUntil(lambda: any(isinstance(command, m.LoadModel) for command in fake.sent))
     command = fake.last(m.LoadModel)
     assert (command.class_names, command.trained_names) == (["red", "violet"], ["violet", "red"])
-    qtbot.waitUntil(lambda: page.matrix.matrix.headerData(1, Qt.Orientation.Vertical) == "violet")
-    assert page.headline.text() == "Accuracy 75.0 %", "what was said of the class was said of it by any name"
+    qtbot.waitUntil(lambda: page.confusion.matrix.matrix.headerData(1, Qt.Orientation.Vertical) == "violet")
+    assert page.summary.headline.text() == "Accuracy 75.0 %", "what was said of the class was said of it by any name"
 
 
 def test_figures_that_are_not_known_are_dashes(page: EvaluatePage) -> None:
-    page.figures.show_figures(["a", "b"], class_figures(np.array([[2, 0], [0, 0]])))
-    rows = [[page.figures.index(row, column).data() for column in range(5)] for row in range(2)]
+    page.classes.figures.show_figures(["a", "b"], class_figures(np.array([[2, 0], [0, 0]])))
+    rows = [[page.classes.figures.index(row, column).data() for column in range(5)] for row in range(2)]
     assert sorted(rows) == [["a", "100%", "100%", "100%", "2"], ["b", "–", "–", "–", "0"]]
     assert math.isnan(class_figures(np.array([[2, 0], [0, 0]])).f1[1])
     page.show_view(MATRIX)

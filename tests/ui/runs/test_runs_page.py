@@ -322,7 +322,7 @@ def test_a_chosen_runs_model_is_asked_until_another_is_chosen(
         "what another model said of the images no longer counts"
     )
     assert page.buttons["use"].toolTip() == "Run 1's model is the one in use."
-    qtbot.waitUntil(lambda: plain(window.evaluate_page.detail).startswith("Run 1 on the validation images"))
+    qtbot.waitUntil(lambda: plain(window.evaluate_page.summary.detail).startswith("Run 1 on the validation images"))
     window.workspace.load_model()
     assert fake.last(m.LoadModel).trained_weights == str(runs_folder / "0001-head" / "best"), "remembered"
     answer_trained(fake)

@@ -449,9 +449,11 @@ def test_a_run_from_train_to_evaluate(qtbot, window: MainWindow, fake: FakeEngin
     finish(window, fake, run)
     assert window.top.train.text().strip() == "Train" and window.top.train.isEnabled()
     window.show_page(EVALUATE)
-    qtbot.waitUntil(lambda: window.evaluate_page.headline.text() == "Accuracy 87.5 %")
-    assert "Run 1 on the validation images · 7 of 8 · 95 % interval 53 to 98 %" in plain(window.evaluate_page.detail)
-    assert window.evaluate_page.matrix.matrix.index(0, 1).data() == "1"
+    qtbot.waitUntil(lambda: window.evaluate_page.summary.headline.text() == "Accuracy 87.5 %")
+    assert "Run 1 on the validation images · 7 of 8 · 95 % interval 53 to 98 %" in plain(
+        window.evaluate_page.summary.detail
+    )
+    assert window.evaluate_page.confusion.matrix.matrix.index(0, 1).data() == "1"
 
 
 def test_pause_resume_and_stop(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> None:
