@@ -168,7 +168,7 @@ class DataPage(QWidget):
         workspace.catalog_changed.connect(self._catalog_changed)
         workspace.intensity.changed.connect(self._show_intensity)
         self._theme.changed.connect(self._recolor)
-        self.bar.changed.connect(self._workspace.dataset.make_way)
+        self.bar.changed.connect(self._workspace.dataset.image_checking.make_way)
         self.bar.changed.connect(self._browse)
         self.bar.size_chosen.connect(grid.set_size)
         self.classes.chosen.connect(self.bar.choose_class)

@@ -327,7 +327,7 @@ class DatasetEditor(QObject):
     def _failed(self, words: str, error: sqlite3.Error) -> None:
         log.warning("edit failed", exc_info=error)
         if is_damage(error):
-            self._dataset.trouble(error)
+            self._dataset.trouble.met(error)
         elif "locked" in str(error):
             why = "The project is being written to by another program, or by the search for images. Try again in a moment."
             self.said.emit("error", f"“{words}” was not done. {why}")

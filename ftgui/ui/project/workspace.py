@@ -33,8 +33,9 @@ from ftgui.ui.engine_client.inference_requests import InferenceRequests
 from ftgui.ui.engine_client.training_requests import TrainingRequests
 from ftgui.ui.engine_client.worker import EngineKind, EngineState, EngineWorker
 from ftgui.ui.project.access import LOOK_ONLY, ProjectAccess
-from ftgui.ui.project.dataset import OpenDataset, Wish
+from ftgui.ui.project.dataset import OpenDataset
 from ftgui.ui.project.dataset_edits import DatasetEditor
+from ftgui.ui.project.dataset_opening import Wish
 from ftgui.ui.project.evaluation import Evaluation
 from ftgui.ui.project.intensity import DatasetIntensity
 from ftgui.ui.project.long_run import LongRun, LongRunOffer

@@ -98,7 +98,7 @@ def main(folder: Path | None = None, sample: bool = False, picture: Path | None 
     heartbeat = QTimer(window)
     heartbeat.start(250)
     heartbeat.timeout.connect(_nothing)
-    show_exceptions(workspace.message.emit, workspace.dataset.trouble)
+    show_exceptions(workspace.message.emit, workspace.dataset.trouble.met)
     if picture is not None:
         window.resize(*PICTURE_SIZE)
         photographer = Photographer(workspace, window, picture)

@@ -58,7 +58,7 @@ from ftgui.ui.model.layer_panel import LayerPanel
 from ftgui.ui.model.model_chooser import ModelChooser
 from ftgui.ui.predict.predict_page import PredictPage
 from ftgui.ui.project.access import LOOK_ONLY
-from ftgui.ui.project.dataset import Wish
+from ftgui.ui.project.dataset_opening import Wish
 from ftgui.ui.project.long_run import LongRunOffer
 from ftgui.ui.project.undo_catalog import EditCatalog
 from ftgui.ui.project.workspace import Asked, Workspace

@@ -335,7 +335,7 @@ def test_a_drive_that_is_gone_takes_nothing_along_and_is_noticed_when_it_is_back
     before = sorted(workspace.catalog.entries())
     said: list[str] = []
     workspace.dataset.went_wrong.connect(said.append)
-    workspace.dataset._there_timer.setInterval(20)
+    workspace.dataset.watch.look_every(20)
     drive = root.with_name("drive")
     root.rename(drive)
     root.mkdir()  # the mount point
@@ -829,10 +829,10 @@ def test_an_edit_during_a_comparison_is_compared_again(
         rounds.append(len(rounds))
         go_on.wait(10)
 
-    monkeypatch.setattr("ftgui.ui.project.dataset.find_lookalikes", slow)
-    collection._compare_again()
+    monkeypatch.setattr("ftgui.ui.project.image_checking.find_lookalikes", slow)
+    collection.image_checking.compare()
     qtbot.waitUntil(lambda: rounds == [0])
-    collection._compare_again()
+    collection.image_checking.compare()
     go_on.set()
     qtbot.waitUntil(lambda: rounds == [0, 1])
     qtbot.waitUntil(lambda: not collection.checking)

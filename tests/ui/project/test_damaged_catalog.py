@@ -79,7 +79,7 @@ def test_it_is_said_and_a_new_one_made_on_demand(qtbot, window, fake, make_datas
 @pytest.fixture
 def hook(window: MainWindow) -> Iterator[None]:
     before = sys.excepthook
-    show_exceptions(window.workspace.message.emit, window.workspace.dataset.trouble)
+    show_exceptions(window.workspace.message.emit, window.workspace.dataset.trouble.met)
     yield
     sys.excepthook = before
 

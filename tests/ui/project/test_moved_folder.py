@@ -67,7 +67,7 @@ def test_moved_while_it_is_open_it_is_asked_for_and_found(
     workspace, (project, before) = window.workspace, edited
     elsewhere = folder.with_name("elsewhere") / "deep"
     elsewhere.parent.mkdir()
-    workspace.dataset._there_timer.start(20)
+    workspace.dataset.watch.look_every(20)
     with qtbot.waitSignal(workspace.dataset.gone):
         folder.rename(elsewhere)
     said, buttons = answers(window)

@@ -19,7 +19,7 @@ from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import Backbone
 from ftgui.ui.engine_client.worker import EngineKind
 from ftgui.ui.project.access import LOOK_ONLY, Entry
-from ftgui.ui.project.dataset import Wish
+from ftgui.ui.project.dataset_opening import Wish
 from ftgui.ui.project.workspace import Workspace
 from ftgui.ui.runs.run_actions import Runs
 from ftgui.ui.shell.main_window import MainWindow
