@@ -150,8 +150,8 @@ def weights_here() -> frozenset[str]:
 
     Looks where torch and huggingface_hub keep theirs, by their documented rules; some milliseconds.
     """
-    files = _names_in(_checkpoints())
-    repositories = _names_in(_hub_cache())
+    files = _names_in(checkpoints())
+    repositories = _names_in(hub_cache())
     return frozenset(model.name for model in known_models() if _is_here(model, files, repositories))
 
 
@@ -162,7 +162,7 @@ def _is_here(model: KnownModel, files: frozenset[str], repositories: frozenset[s
         folder = f"models--{model.place.replace('/', '--')}"
         # The folder is there from the first byte of a download on; the snapshot only once it is complete.
         return folder in repositories and any(
-            path.name in HUB_FILES and path.exists() for path in (_hub_cache() / folder / "snapshots").glob("*/*")
+            path.name in HUB_FILES and path.exists() for path in (hub_cache() / folder / "snapshots").glob("*/*")
         )
     return model.source is Source.PACKAGED
 
@@ -174,13 +174,13 @@ def _names_in(folder: Path) -> frozenset[str]:
         return frozenset()
 
 
-def _checkpoints() -> Path:
-    """https://docs.pytorch.org/docs/stable/hub.html#where-are-my-downloaded-models-saved"""
+def checkpoints() -> Path:
+    """Folder of the weights that torchvision downloads: https://docs.pytorch.org/docs/stable/hub.html#where-are-my-downloaded-models-saved"""
     return _folder("TORCH_HOME", "torch") / "hub" / "checkpoints"
 
 
-def _hub_cache() -> Path:
-    """https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables"""
+def hub_cache() -> Path:
+    """Folder of what comes from the Hugging Face hub: https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables"""
     direct = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
     return Path(direct).expanduser() if direct else _folder("HF_HOME", "huggingface") / "hub"
 

@@ -106,8 +106,8 @@ class Bench:
         """Seconds from a change of the filters to the answer in the grid."""
         start = time.perf_counter()
         change()
-        self.wait(lambda: self.page.browser._finding is not None)
-        self.wait(lambda: self.page.browser._finding is None)
+        self.wait(lambda: self.page.browser.finding)
+        self.wait(lambda: not self.page.browser.finding)
         self.page.grid.viewport().repaint()
         return time.perf_counter() - start
 
@@ -162,7 +162,7 @@ def bench_folder(folder: Path) -> None:
     goals = f"goals: 1 s, 1.5 x os.walk + 2 s = {1.5 * walk + 2:.2f} s"
     print(f"  first thumbnail {first:.2f} s after the drop; all counted {counted:.2f} s ({goals})")
     print(f"  all in the catalog, with sizes, dates and splits: {stored:.2f} s")
-    bench.wait(lambda: page.browser._finding is None and len(page.grid.images.ids) == count)
+    bench.wait(lambda: not page.browser.finding and len(page.grid.images.ids) == count)
     bench_queries(bench)
     largest = 0
     for step in range(40):
@@ -220,7 +220,7 @@ def bench_rows(scratch: Path, folder: Path, rows: int) -> None:
     page, workspace = bench.page, bench.workspace
     # Only looked at: a search would find none of the files.
     workspace.dataset.open_again(Wish(lambda _job: scratch / "million", "", entry=Entry.LOOK))
-    bench.wait(lambda: page.browser._finding is None and len(page.grid.images.ids) == rows)
+    bench.wait(lambda: not page.browser.finding and len(page.grid.images.ids) == rows)
     bench.spin(2)
     bench_queries(bench)
     frames = []

@@ -125,7 +125,7 @@ def test_the_engine_looks_in_the_same_places(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "t"))
     code = "import huggingface_hub.constants as c; print(c.HF_HUB_CACHE); import torch; print(torch.hub.get_dir())"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120).stdout
-    assert said.split() == [str(model_zoo._hub_cache()), str(model_zoo._checkpoints().parent)]
+    assert said.split() == [str(model_zoo.hub_cache()), str(model_zoo.checkpoints().parent)]
 
 
 def test_the_list_is_read_quickly() -> None:

@@ -106,6 +106,11 @@ class ImageBrowser(QWidget):
 
     # --- showing ----------------------------------------------------------------------------------------------------
 
+    @property
+    def finding(self) -> bool:
+        """Images are being looked up for what is asked for."""
+        return self._finding is not None
+
     def show_catalog(self, catalog: CatalogReader | None, editable: bool = True) -> None:
         """Of these images from now on; `browse` says which.
 

@@ -34,7 +34,8 @@ class Canvas(QWidget):
         super().__init__()
         self._theme = theme
         self._image = QImage()
-        self._text = ""
+        self.text = ""
+        """Words in the place of the picture."""
         self.zoom = 1.0
         """1: the whole picture fits."""
         self._middle = QPointF(0.5, 0.5)
@@ -44,7 +45,7 @@ class Canvas(QWidget):
 
     def show_image(self, image: QImage, text: str = "") -> None:
         """A picture, or words in its place."""
-        self._image, self._text = image, text
+        self._image, self.text = image, text
         self.fit()
 
     @property
@@ -116,7 +117,7 @@ class Canvas(QWidget):
         painter = QPainter(self)
         if not self.shown:
             painter.setPen(QColor(self._theme.colors.muted))
-            painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap), self._text)
+            painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap), self.text)
             return
         # Enlarged far, single pixels are what one wants to see.
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self._scale() < 3)

@@ -42,13 +42,15 @@ class Thumbnails(QObject):
     Args:
         side: of the square thumbnails, device pixels.
         parent: owner.
+        threads: that decode.
     """
 
     arrived = Signal(str)
     """The path whose thumbnail can now be had (or is known to be impossible)."""
-    _decoded = Signal(str, object, QImage)
+    decoded = Signal(str, object, QImage)
+    """From a decoder: path, generation of the `Wish`, thumbnail (a null image: it can't be had)."""
 
-    def __init__(self, side: int, parent: QObject) -> None:
+    def __init__(self, side: int, parent: QObject, threads: int = _THREADS) -> None:
         super().__init__(parent)
         self.side = side
         self.intensity: IntensityRange | None = None
@@ -64,8 +66,9 @@ class Thumbnails(QObject):
         self._running: set[str] = set()
         self._wanted = threading.Condition()
         self._over = False
+        self._thread_count = threads
         self._threads: list[_Decoder] = []
-        self._decoded.connect(self._take)
+        self.decoded.connect(self._take)
 
     def set_side(self, side: int) -> None:
         """Another size; all are decoded anew."""
@@ -106,7 +109,7 @@ class Thumbnails(QObject):
                     self._time_of.pop(self._waiting.popitem(last=False)[0], None)
                 self._wanted.notify()
         if not self._threads and not self._over:
-            self._threads = [_Decoder(self) for _ in range(_THREADS)]
+            self._threads = [_Decoder(self) for _ in range(self._thread_count)]
             for thread in self._threads:
                 thread.start(QThread.Priority.LowPriority)
         return kept
@@ -164,7 +167,7 @@ class _Decoder(QThread):
         try:
             while (wish := self._owner.next_wish()) is not None:
                 image = _from_store(store, Path(wish.key), wish.side, wish.intensity)
-                self._owner._decoded.emit(wish.key, wish.generation, image)
+                self._owner.decoded.emit(wish.key, wish.generation, image)
         finally:
             store.close()
 

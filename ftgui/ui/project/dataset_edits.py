@@ -215,6 +215,11 @@ class DatasetEditor(QObject):
     # --- the split --------------------------------------------------------------------------------------------------
 
     @property
+    def adding(self) -> bool:
+        """Images from elsewhere are being taken in."""
+        return self._adding is not None
+
+    @property
     def dividing(self) -> bool:
         """The images are being divided another way, so who is for training is about to change."""
         return self._dividing is not None

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -105,7 +106,7 @@ def test_another_dataset_gets_no_step_of_it(
     with qtbot.waitSignal(window.workspace.project_changed):
         window.workspace.open_dataset(make_dataset(name="others"))
     go_on.set()
-    qtbot.waitUntil(lambda: window.workspace.dataset_editor._adding is None)
+    qtbot.waitUntil(lambda: not window.workspace.dataset_editor.adding)
     qtbot.waitUntil(lambda: not window.workspace.checking)
     assert not window.workspace.undo_stack.canUndo() and counts(page)["red"] == 6
     with first.catalog() as catalog:
@@ -121,7 +122,9 @@ def test_the_end_of_the_program_takes_in_all_or_none(
     def slow(job: Job, done: int, total: int = 0) -> None:
         if total == MANY and done == MANY // 2:
             begun.set()
-            job._cancelled.wait(20)
+            deadline = time.monotonic() + 20
+            while not job.cancelled and time.monotonic() < deadline:
+                time.sleep(0.01)
         really(job, done, total)
 
     monkeypatch.setattr(Job, "progress", slow)
@@ -142,7 +145,7 @@ def test_a_catalog_that_can_not_be_written_is_said(
     window.workspace.dataset_editor.add(many, "red")
     sentence = "“Add images” could not be saved: database or disk is full."
     qtbot.waitUntil(lambda: window.status.text.text() == sentence)
-    assert not window.workspace.undo_stack.canUndo() and window.workspace.dataset_editor._adding is None
+    assert not window.workspace.undo_stack.canUndo() and not window.workspace.dataset_editor.adding
 
 
 KILLED = """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import QPointF, Qt
+from PySide6.QtCore import QPointF, Qt, QTimer
 from PySide6.QtGui import QEnterEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
@@ -139,11 +139,12 @@ def test_the_notice_never_undoes_another_step(qtbot, page: DataPage, window: Mai
 
 def test_the_notice_goes_by_itself_but_not_from_under_the_mouse(qtbot, page: DataPage, window: MainWindow) -> None:
     notice = window.notice
+    timer = notice.findChild(QTimer)
     choose(page, 0)
     page.grid.exclude_wanted.emit(True)
-    assert notice._timer.isActive() and notice._timer.interval() == 8000
+    assert timer.isActive() and timer.interval() == 8000
     middle = QPointF(5, 5)
     QApplication.sendEvent(notice, QEnterEvent(middle, middle, middle))
-    assert not notice._timer.isActive() and notice.isVisible()
-    notice._timer.timeout.emit()
+    assert not timer.isActive() and notice.isVisible()
+    timer.timeout.emit()
     assert notice.isHidden()

@@ -29,7 +29,7 @@ def thumbnail(page: DataPage) -> float:
     """How bright the first thumbnail is; -1 while there is none."""
     images = page.grid.images
     row = images.row(0) if images.ids else None
-    catalog = page._workspace.catalog
+    catalog = page.window().workspace.catalog
     if row is None or catalog is None:
         return -1
     picture = page.grid.thumbnails.get(catalog.root / row.path, row.mtime)
@@ -95,9 +95,8 @@ def test_the_range_is_not_changed_under_a_training(qtbot, window: MainWindow, fa
 
 def test_what_was_decoded_for_another_range_is_not_shown(qtbot, window: MainWindow, tmp_path: Path) -> None:
     """Its decoding may have begun before the range changed."""
-    thumbnails = Thumbnails(32, window)
+    thumbnails = Thumbnails(32, window, threads=0)  # nobody decodes; the test does
     file = str(tmp_path / "x.png")
-    thumbnails._threads = [None]  # type: ignore[list-item]  # nobody decodes; the test does
     thumbnails.get(tmp_path / "x.png", 1.0)
     old = thumbnails.next_wish()
     thumbnails.set_intensity((0, 4095))
@@ -106,7 +105,6 @@ def test_what_was_decoded_for_another_range_is_not_shown(qtbot, window: MainWind
     assert old is not None and new is not None and (old.intensity, new.intensity) == (None, (0, 4095))
     image = QImage(32, 32, QImage.Format.Format_RGB888)
     with qtbot.assertNotEmitted(thumbnails.arrived):
-        thumbnails._take(file, old.generation, image)
+        thumbnails.decoded.emit(file, old.generation, image)
     with qtbot.waitSignal(thumbnails.arrived):
-        thumbnails._take(file, new.generation, image)
-    thumbnails._threads = []
+        thumbnails.decoded.emit(file, new.generation, image)

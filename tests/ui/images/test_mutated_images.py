@@ -65,9 +65,9 @@ def test_all_are_browsed_and_every_bad_one_is_named(qtbot, window: MainWindow, f
     for path, item in named.items():
         tree.itemClicked.emit(item, 0)
         assert page.viewer.isVisible() and page.viewer.name.full == path
-        qtbot.waitUntil(lambda: canvas._text != "…")
-        assert not canvas.shown and canvas._text.endswith("."), path
-        assert escape(canvas._text) in page.viewer.facts.text()
+        qtbot.waitUntil(lambda: canvas.text != "…")
+        assert not canvas.shown and canvas.text.endswith("."), path
+        assert escape(canvas.text) in page.viewer.facts.text()
         canvas.repaint()
     QTest.keyClick(page.viewer, Qt.Key.Key_Escape)
     assert not page.viewer.isVisible()
