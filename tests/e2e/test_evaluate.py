@@ -81,14 +81,14 @@ def test_a_planted_wrong_label_is_found_relabelled_and_gone_after_the_next_train
         predict = window.predict_page
         window.show_page(3)
         drop(window, elsewhere / "0.png")
-        yield lambda: predict.verdict.text() == "blue"
-        click(predict.why)
-        yield lambda: predict.picture.has_heat
+        yield lambda: predict.answer.verdict.text() == "blue"
+        click(predict.image.why)
+        yield lambda: predict.image.picture.has_heat
         predict.show_view(COMPARE)
-        yield lambda: predict.others.before._rows[0].isVisible() and predict.others.now._rows[0].name.full == "blue"
+        yield lambda: predict.others.before.rows[0].isVisible() and predict.others.now.rows[0].name.full == "blue"
         predict.show_view(SIMILAR)
-        yield lambda: predict.neighbors.count() == 8
-        assert "blue" in predict.neighbors.item(0).text()
+        yield lambda: predict.similar.images.count() == 8
+        assert "blue" in predict.similar.images.item(0).text()
         drop(window, elsewhere)
         yield predict.files.save.isVisible
         assert predict.files.state.text().startswith("40 images · by run 2")

@@ -62,8 +62,8 @@ def test_drop_tick_train_watch_ask(run_window, make_dataset: Maker, tmp_path: Pa
         assert workspace.model.total_parameters == 3_374_851
 
         drop(window, question)
-        yield lambda: page.verdict.text() not in ("", "…")
-        assert page.verdict.text() == "A guess"
+        yield lambda: page.answer.verdict.text() not in ("", "…")
+        assert page.answer.verdict.text() == "A guess"
 
         next(action for action in window.recipe.plans.menu().actions() if action.text() == "Head only").trigger()
         yield lambda: "3.8 k" in window.layers.counts.text()
@@ -84,7 +84,7 @@ def test_drop_tick_train_watch_ask(run_window, make_dataset: Maker, tmp_path: Pa
         click(window.top.train)
         yield lambda: window.train_page.loss.val.size >= 1
         drop(window, question)
-        yield lambda: page.verdict.text() not in ("", "…")
+        yield lambda: page.answer.verdict.text() not in ("", "…")
         assert "weights of step" in page.timing.text()
         click(window.top.train)
         yield lambda: window.workspace.paused
@@ -111,7 +111,7 @@ def test_drop_tick_train_watch_ask(run_window, make_dataset: Maker, tmp_path: Pa
         yield lambda: window.evaluate_page.summary.headline.text() == "Accuracy 100.0 %"
         assert window.evaluate_page.confusion.matrix.matrix.rowCount() == 3
         drop(window, question)
-        yield lambda: page.verdict.text() == "red"
+        yield lambda: page.answer.verdict.text() == "red"
         assert "answered in" in page.timing.text()
 
     assert run_window(script) == 0
@@ -156,7 +156,7 @@ def test_the_engine_is_killed_at_bad_moments(run_window, make_dataset: Maker) ->
         assert "was killed from outside" in window.status.text.text() and window.status.restart.isVisible()
         assert window.data_page.grid.images.rowCount() == 24 and window.train_page.loss.steps.size >= 1
         window.workspace.ask(dataset / "red" / "red0.jpg")
-        assert window.predict_page.caution.text() == "The engine is not running."
+        assert window.predict_page.answer.caution.text() == "The engine is not running."
         click(window.status.restart)
         yield is_ready(window)
         assert workspace.ticks == ["last stage", "head"]

@@ -36,6 +36,11 @@ class SaliencyView(QWidget):
         return QSize(480, 360)
 
     @property
+    def has_picture(self) -> bool:
+        """There is one to be seen."""
+        return not self._picture.isNull()
+
+    @property
     def has_heat(self) -> bool:
         """Something lies over the picture."""
         return not self._heat.isNull()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
-from PySide6.QtWidgets import QListView, QListWidgetItem
+from PySide6.QtWidgets import QListView, QListWidgetItem, QVBoxLayout, QWidget
 
 from ftgui.protocol import messages as m
+from ftgui.ui.toolkit.basics import label
 from ftgui.ui.toolkit.plain_text import as_plain
 from ftgui.ui.toolkit.thumbnail_list import ThumbnailItems
 
@@ -40,3 +41,28 @@ class SimilarImagesList(ThumbnailItems):
     @Slot(QListWidgetItem)
     def _activated(self, item: QListWidgetItem) -> None:
         self.look_wanted.emit(Path(item.data(Qt.ItemDataRole.UserRole)))
+
+
+class SimilarImagesView(QWidget):
+    """The images, and above them a sentence: what they are, or why there are none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self.words = label("", "muted", wrap=True)
+        self.images = SimilarImagesList()
+        layout.addWidget(self.words)
+        layout.addWidget(self.images, 1)
+
+    @Slot(str)
+    def clear(self, words: str = "") -> None:
+        """No images; say this instead."""
+        self.images.forget()
+        self.words.setText(words)
+
+    def show_found(self, root: Path, event: m.SimilarImages) -> None:
+        """What was found; paths are below `root`."""
+        words = "The training images that are most like it to the model, most alike first."
+        self.words.setText(words if event.neighbors else "There is no training image to compare with.")
+        self.images.show_neighbors(root, event)

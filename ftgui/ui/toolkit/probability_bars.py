@@ -55,7 +55,8 @@ class ProbabilityBars(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(10)
-        self._rows: list[_Row] = []
+        self.rows: list[_Row] = []
+        """Likeliest class first; hidden where there are fewer classes."""
         for _ in range(rows):
             row = _Row(theme)
             if choosable:
@@ -65,18 +66,18 @@ class ProbabilityBars(QWidget):
                 row.chosen.connect(self.class_chosen)
             layout.addWidget(row)
             row.hide()
-            self._rows.append(row)
+            self.rows.append(row)
         layout.addStretch(1)
 
     def clear(self) -> None:
         """Show nothing."""
-        for row in self._rows:
+        for row in self.rows:
             row.hide()
 
     def show_prediction(self, prediction: Prediction) -> None:
         """The likeliest classes first; ties in class order."""
         order = sorted(range(len(prediction.probabilities)), key=lambda i: -prediction.probabilities[i])
-        for position, row in enumerate(self._rows):
+        for position, row in enumerate(self.rows):
             row.setVisible(position < len(order))
             if position < len(order):
                 probability = prediction.probabilities[order[position]]

@@ -332,7 +332,7 @@ def test_a_trained_model_is_never_told_to_train_first(
 def test_show_why_leads_to_the_predict_page(qtbot, page: EvaluatePage, window: MainWindow, fake: FakeEngine) -> None:
     page.browser.grid.choose([page.browser.grid.images.ids[0]])
     page.browser.why.click()
-    assert window.pages.currentIndex() == PREDICT and window.predict_page.why.isChecked()
+    assert window.pages.currentIndex() == PREDICT and window.predict_page.image.why.isChecked()
     assert fake.last(m.Predict).path.endswith("red0.jpg")
 
 

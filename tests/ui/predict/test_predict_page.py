@@ -61,26 +61,26 @@ def test_why_asks_for_the_answer_then_for_other_classes_and_layers(
 ) -> None:
     window.workspace.ask(photo)
     answer(window, fake)
-    QTest.mouseClick(page.why, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(page.image.why, Qt.MouseButton.LeftButton)
     question = fake.last(m.Explain)
     assert (question.path, question.class_name, question.layer) == (str(photo), "", "")
     explanation(window, question.request)
-    qtbot.waitUntil(lambda: page.picture.has_heat)
-    assert page.layer.full == "what speaks for “red”, seen by stage 1"
-    QTest.mouseClick(page.bars._rows[1], Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.image.picture.has_heat)
+    assert page.image.layer.full == "what speaks for “red”, seen by stage 1"
+    QTest.mouseClick(page.answer.bars.rows[1], Qt.MouseButton.LeftButton)
     assert fake.last(m.Explain).class_name == "blue"
     tree = window.layers.tree
     tree.setCurrentIndex(window.layers.model.index(1, 0))
     assert fake.last(m.Explain).layer == "stage 1" and fake.last(m.Explain).class_name == "blue"
     late = question.request
-    page.picture.show_heat(None)
+    page.image.picture.show_heat(None)
     explanation(window, late)
     qtbot.wait(20)
-    assert not page.picture.has_heat, "a late answer is to another question"
+    assert not page.image.picture.has_heat, "a late answer is to another question"
     explanation(window, fake.last(m.Explain).request, "blue")
-    qtbot.waitUntil(lambda: page.picture.has_heat)
-    QTest.mouseClick(page.why, Qt.MouseButton.LeftButton)
-    assert not page.picture.has_heat and page.layer.full == ""
+    qtbot.waitUntil(lambda: page.image.picture.has_heat)
+    QTest.mouseClick(page.image.why, Qt.MouseButton.LeftButton)
+    assert not page.image.picture.has_heat and page.image.layer.full == ""
 
 
 def test_a_layer_without_places_is_told_and_not_asked_of_the_next_image(
@@ -88,10 +88,10 @@ def test_a_layer_without_places_is_told_and_not_asked_of_the_next_image(
 ) -> None:
     window.workspace.ask(photo)
     answer(window, fake)
-    page.why.setChecked(True)
+    page.image.why.setChecked(True)
     page.pick_layer("head")
     window.workspace._command_failed(m.CommandFailed(fake.last(m.Explain).request, "Explain", "“head”: no places."))
-    qtbot.waitUntil(lambda: page.layer.full == "“head”: no places.")
+    qtbot.waitUntil(lambda: page.image.layer.full == "“head”: no places.")
     assert window.status.text.text() != "“head”: no places.", "said where it was asked"
     window.workspace.ask(photo)
     answer(window, fake)
@@ -128,13 +128,13 @@ def test_below_the_threshold_it_does_not_know(
     window.workspace.recipe_editor.change("", "threshold", 0.8)
     window.workspace.ask(photo)
     answer(window, fake)
-    assert page.verdict.text() == "Don’t know" and page.caution.isVisible()
-    assert "Most likely “red”, but 70% is below the threshold of 80%" in page.caution.text()
+    assert page.answer.verdict.text() == "Don’t know" and page.answer.caution.isVisible()
+    assert "Most likely “red”, but 70% is below the threshold of 80%" in page.answer.caution.text()
     assert page.strip.item(0).text() == "don’t know"
     window.workspace.recipe_editor.change("", "threshold", 0.6)
     window.workspace.ask(photo)
     answer(window, fake)
-    assert page.verdict.text() == "red" and not page.caution.isVisible()
+    assert page.answer.verdict.text() == "red" and not page.answer.caution.isVisible()
 
 
 def test_it_should_be_copies_the_image_into_the_project_and_offers_to_train(
@@ -142,9 +142,10 @@ def test_it_should_be_copies_the_image_into_the_project_and_offers_to_train(
 ) -> None:
     window.workspace.ask(photo)
     answer(window, fake)
-    page._fill_classes()
-    assert [action.text() for action in page._classes.actions() if action.text()] == ["blue", "red", "New class…"]
-    page._classes.actions()[0].trigger()
+    menu = page.answer.correct_label.menu()
+    menu.aboutToShow.emit()
+    assert [action.text() for action in menu.actions() if action.text()] == ["blue", "red", "New class…"]
+    menu.actions()[0].trigger()
     catalog = window.workspace.catalog
 
     def added() -> list[str]:
@@ -190,7 +191,7 @@ def test_what_comes_late_is_not_shown_under_another_image(
 ) -> None:
     window.workspace.ask(photo)
     answer(window, fake)
-    page.why.setChecked(True)
+    page.image.why.setChecked(True)
     late = fake.last(m.Explain).request
     page.show_view(SIMILAR)
     neighbors = fake.last(m.FindSimilar).request
@@ -198,7 +199,7 @@ def test_what_comes_late_is_not_shown_under_another_image(
     explanation(window, late)
     window.workspace._worker.nearest.emit(m.SimilarImages(neighbors, [m.SimilarImage("red/red0.jpg", "red", 0.9)]))
     qtbot.wait(20)
-    assert not page.picture.has_heat and page.neighbors.count() == 0
+    assert not page.image.picture.has_heat and page.similar.images.count() == 0
 
 
 def test_an_image_of_the_dataset_is_relabelled_instead(
@@ -246,7 +247,7 @@ def test_before_and_after_and_an_earlier_run(
         m.Prediction(before.request, [0.6, 0.4], ["bee", "fly"], 1, True, 0, m.PRETRAINED_MODEL, "Lite0 · ImageNet")
     )
     assert page.others.before_title.text() == "Before training: Lite0 · ImageNet"
-    assert page.others.before._rows[0].name.full == "bee" and page.others.now._rows[0].name.full == "red"
+    assert page.others.before.rows[0].name.full == "bee" and page.others.now.rows[0].name.full == "red"
     titles = [page.others.earlier.itemText(i) for i in range(page.others.earlier.count())]
     assert titles == ["Compare with an earlier run…", "Run 2: last-stage", "Run 1: head"]
     page.others.earlier.setCurrentIndex(2)
@@ -255,7 +256,7 @@ def test_before_and_after_and_an_earlier_run(
     assert question.model == str(runs / "0001-head" / "best")
     window.workspace._command_failed(m.CommandFailed(question.request, "Predict", "The model is not whole."))
     assert page.others.earlier_trouble.text() == "The model is not whole."
-    assert page.verdict.text() == "red", "the answer itself stays"
+    assert page.answer.verdict.text() == "red", "the answer itself stays"
 
 
 def test_alike(qtbot, page: PredictPage, window: MainWindow, fake: FakeEngine, photo: Path) -> None:
@@ -266,13 +267,13 @@ def test_alike(qtbot, page: PredictPage, window: MainWindow, fake: FakeEngine, p
     assert (question.path, question.catalog) == (str(photo), str(window.workspace.project.catalog_path))
     neighbors = [m.SimilarImage("red/red0.jpg", "red", 0.91), m.SimilarImage("blue/blue1.jpg", "blue", 0.5)]
     window.workspace._worker.nearest.emit(m.SimilarImages(question.request, neighbors))
-    assert [page.neighbors.item(i).text() for i in range(2)] == ["red\n91% alike", "blue\n50% alike"]
-    qtbot.waitUntil(lambda: not page.neighbors.loading)
-    page.neighbors.itemActivated.emit(page.neighbors.item(1))
+    assert [page.similar.images.item(i).text() for i in range(2)] == ["red\n91% alike", "blue\n50% alike"]
+    qtbot.waitUntil(lambda: not page.similar.images.loading)
+    page.similar.images.itemActivated.emit(page.similar.images.item(1))
     assert fake.last(m.Predict).path.endswith("blue1.jpg")
     answer(window, fake)
     window.workspace._command_failed(m.CommandFailed(fake.last(m.FindSimilar).request, "FindSimilar", "Not now."))
-    assert page.similar_words.text() == "Not now." and page.neighbors.count() == 0
+    assert page.similar.words.text() == "Not now." and page.similar.images.count() == 0
 
 
 # --- many images ----------------------------------------------------------------------------------------------------
@@ -294,7 +295,7 @@ def test_several_images_are_asked_about_side_by_side(
         window.workspace._predicted(event)
     assert page.strip_card.isVisible()
     assert [page.strip.item(i).text() for i in range(3)] == ["blue", "red", "blue"]
-    assert page.name.full == "2.png"
+    assert page.image.name.full == "2.png"
     page.strip.clicked.emit(page.strip.model().index(1, 0))
     assert fake.last(m.Predict).path == str(paths[1]) and page.strip.count() == 3
     qtbot.waitUntil(lambda: not page.strip.loading)
@@ -351,10 +352,10 @@ def test_a_folder_is_a_table_that_can_be_saved(
     assert not view.back.isVisible(), "there is nothing to go back to"
     view.table.activated.emit(view.answers.index(1, 0))
     assert not view.isVisible() and fake.last(m.Predict).path == "/far/1.jpg"
-    page.to_table.click()
+    page.image.to_table.click()
     assert view.isVisible() and view.answers.rowCount() == MOST_ROWS, "nothing of it is lost"
     view.back.click()
-    assert not view.isVisible() and page.to_table.isVisible()
+    assert not view.isVisible() and page.image.to_table.isVisible()
 
 
 def test_an_archive_is_unpacked_and_asked_about(
@@ -426,5 +427,5 @@ def test_another_project_forgets_what_was_asked(
     answer(window, fake)
     with qtbot.waitSignal(window.workspace.project_changed):
         window.workspace.open_dataset(make_dataset(count=3, name="other"))
-    assert page.strip.count() == 0 and not page.picture.isVisible()
+    assert page.strip.count() == 0 and not page.image.picture.isVisible()
     qtbot.waitUntil(lambda: not window.workspace.checking)

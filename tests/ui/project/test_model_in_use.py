@@ -77,7 +77,7 @@ def test_an_exploded_run_is_not_the_model_and_the_window_says_which_is(opened: M
     opened.workspace.ask(content=b"x")
     request = fake.last(m.Predict).request
     opened.workspace._predicted(m.Prediction(request, [0.9, 0.1], ["blue", "red"], 5.0, True, 0))
-    assert opened.predict_page.timing.text() == "answered in 5 ms · by run 1 (96.1 %)"
+    assert opened.predict_page.answer.timing.text() == "answered in 5 ms · by run 1 (96.1 %)"
 
 
 def test_what_another_run_said_of_the_images_is_asked_again(

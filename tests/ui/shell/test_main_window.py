@@ -137,19 +137,19 @@ def test_a_dropped_image_is_asked_about(qtbot, window: MainWindow, fake: FakeEng
     question = fake.last(m.Predict)
     assert question.path == str(path)
     window.workspace._predicted(m.Prediction(question.request, [0.2, 0.7, 0.1], ["a", "b", "c"], 31.4, True, 12))
-    assert window.predict_page.verdict.text() == "b"
-    assert window.predict_page.timing.text() == "answered in 31 ms · weights of step 12"
-    shown = [row.name.full for row in window.predict_page.bars._rows if not row.isHidden()]
+    assert window.predict_page.answer.verdict.text() == "b"
+    assert window.predict_page.answer.timing.text() == "answered in 31 ms · weights of step 12"
+    shown = [row.name.full for row in window.predict_page.answer.bars.rows if not row.isHidden()]
     assert shown == ["b", "a", "c"]
-    qtbot.waitUntil(lambda: not window.predict_page.picture._picture.isNull())
+    qtbot.waitUntil(lambda: window.predict_page.image.picture.has_picture)
 
 
 def test_before_training_the_answer_is_called_a_guess(window: MainWindow, fake: FakeEngine, tmp_path: Path) -> None:
     fake.become_ready()
     drop(window, urls(tmp_path / "x.jpg"))
     window.workspace._predicted(m.Prediction(fake.last(m.Predict).request, [0.5, 0.5], ["a", "b"], 9.0, False, 0))
-    assert window.predict_page.verdict.text() == "A guess"
-    assert "not learned your classes yet" in window.predict_page.caution.text()
+    assert window.predict_page.answer.verdict.text() == "A guess"
+    assert "not learned your classes yet" in window.predict_page.answer.caution.text()
 
 
 def test_a_late_answer_does_not_overwrite_a_newer_question(
@@ -160,11 +160,11 @@ def test_a_late_answer_does_not_overwrite_a_newer_question(
     old = fake.last(m.Predict).request
     drop(window, urls(tmp_path / "new.jpg"))
     window.workspace._predicted(m.Prediction(old, [1.0, 0.0], ["a", "b"], 9.0, True, 0))
-    assert window.predict_page.verdict.text() == "…"
+    assert window.predict_page.answer.verdict.text() == "…"
     failure = m.CommandFailed(fake.last(m.Predict).request, "Predict", "The file is no longer there.")
     window.workspace._command_failed(failure)
-    assert window.predict_page.verdict.text() == "No answer"
-    assert window.predict_page.caution.text() == "The file is no longer there."
+    assert window.predict_page.answer.verdict.text() == "No answer"
+    assert window.predict_page.answer.caution.text() == "The file is no longer there."
 
 
 def test_pasting_pixels_and_files(window: MainWindow, fake: FakeEngine, tmp_path: Path) -> None:
