@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import ctypes
 import platform
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 _SMALL = 128 * 1024
 """glibc's own thresholds, in bytes."""
+
+FIRST_BATCHES = 2
+"""Of a size; later ones find everything in place."""
 
 
 def keep_freed_memory() -> bool:
@@ -47,6 +51,22 @@ def large_blocks_apart() -> Iterator[None]:
         yield
     finally:
         keep_freed_memory()
+
+
+class FirstBatches:
+    """Keeps large blocks apart while the first batches of each size go through a model; see `large_blocks_apart`."""
+
+    def __init__(self) -> None:
+        self._seen: Counter[tuple[str, int]] = Counter()
+
+    def forget(self) -> None:
+        """What comes goes another way through the model, so that its first batches are first again."""
+        self._seen.clear()
+
+    def apart(self, kind: str, size: int) -> AbstractContextManager[None]:
+        """For a batch of a kind of work and a size."""
+        self._seen[kind, size] += 1
+        return large_blocks_apart() if self._seen[kind, size] <= FIRST_BATCHES else nullcontext()
 
 
 def return_freed_memory() -> None:

@@ -47,8 +47,8 @@ from ftgui.engine.training import checkpoint as checkpoints
 from ftgui.engine.training import lr_range
 from ftgui.engine.training.checkpoint import Checkpoint
 from ftgui.engine.training.cost_estimate import CPU_IMAGES, Profiler, estimate, run_seconds
-from ftgui.engine.training.loop import Training
 from ftgui.engine.training.outcome import Outcome
+from ftgui.engine.training.training import Training
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe_file
 from ftgui.protocol.questions import REFUSAL

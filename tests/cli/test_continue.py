@@ -12,7 +12,7 @@ from ftgui.cli import main, prepare_training
 from ftgui.data.catalog import edits
 from ftgui.data.catalog.catalog import Catalog
 from ftgui.engine.session import Session
-from ftgui.engine.training import loop
+from ftgui.engine.training import checkpointing
 from ftgui.protocol import messages as m
 from ftgui.runs.run_folders import CHECKPOINT_FILE, read_result
 from tests.conftest import Maker
@@ -72,8 +72,8 @@ def test_it_ends_as_if_it_had_never_been_interrupted(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr(loop, "CHECKPOINT_SHARE", math.inf)  # after every step
+    monkeypatch.setattr(checkpointing, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(checkpointing, "CHECKPOINT_SHARE", math.inf)  # after every step
     assert main.main(["train", str(recipe), "--project", str(tmp_path / "undisturbed")]) == 0
     (whole,) = (tmp_path / "undisturbed" / "runs").iterdir()
     run = interrupted(recipe, tmp_path / "project", killed)

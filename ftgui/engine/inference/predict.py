@@ -29,7 +29,7 @@ from ftgui.engine.interruptions import StopRequested
 from ftgui.engine.model import backbones
 from ftgui.engine.model.input_tensor import to_batch
 from ftgui.engine.model.loaded_model import ComparisonModel, LoadedModel, open_finished
-from ftgui.engine.training.loop import Training
+from ftgui.engine.training.training import Training
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import PRETRAINED
 from ftgui.runs.model_folder import WEIGHTS_FILE

@@ -16,7 +16,7 @@ from ftgui.engine.devices import move
 from ftgui.engine.input_pipeline import feature_cache
 from ftgui.engine.input_pipeline.feature_cache import Features, FeatureStore
 from ftgui.engine.input_pipeline.graph_tracing import NoPrefix
-from ftgui.engine.input_pipeline.image_cache import NO_AUGMENTATION, PROGRESS_SECONDS, Batch, Images, Item, Poll
+from ftgui.engine.input_pipeline.image_cache import NO_AUGMENTATION, PROGRESS_SECONDS, Batch, Images, Item, Poll, cut
 from ftgui.engine.input_pipeline.prefix import Cut, Rest, cut_model
 from ftgui.engine.malloc import return_freed_memory
 from ftgui.engine.model.freezing import Freezer
@@ -78,6 +78,16 @@ class Source:
     train_indices: list[int] = field(default_factory=list)
     """Readable ones, once that is known."""
     val_indices: list[int] = field(default_factory=list)
+
+    @property
+    def train_targets(self) -> list[int]:
+        """Classes of the training images."""
+        return [self.images.samples[index].target for index in self.train_indices]
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches of training images."""
+        return len(cut(range(len(self.train_indices)), self.batch_size))
 
     def chunks(self, indices: Sequence[int], size: int) -> Iterator[list[int]]:
         """Consecutive pieces."""

@@ -13,7 +13,6 @@ from torch import nn
 from ftgui.engine.model.filling import fill
 from ftgui.engine.model.model_folder_writer import Description, write_model
 from ftgui.engine.training.calibration import Calibration
-from ftgui.engine.training.checkpoint import Checkpoint
 from ftgui.engine.training.ema import ParameterEMA
 from ftgui.engine.training.metrics import Metrics, figures_for
 from ftgui.runs.model_folder import WEIGHTS_FILE
@@ -131,25 +130,23 @@ class BestWeights:
 
     # --- checkpoints ------------------------------------------------------------------------------------------------
 
-    def plain(self) -> dict[str, Any] | None:
-        """With `tensors`, all a checkpoint needs."""
+    def state_dict(self) -> dict[str, Any]:
+        """The best weights and their figures, for a checkpoint; empty while there are none. Nothing is copied."""
         if self.best is None:
-            return None
+            return {}
         figures = self.best.figures
-        return {"epoch": self.best.epoch, "loss": figures.loss, "calibration": asdict(figures.calibration)}
+        return {
+            "epoch": self.best.epoch,
+            "loss": figures.loss,
+            "calibration": asdict(figures.calibration),
+            "confusion": figures.confusion,
+            "weights": self.best.weights,
+        }
 
-    def tensors(self) -> dict[str, dict[str, torch.Tensor]]:
-        """Groups of tensors; see `plain`."""
-        if self.best is None:
-            return {"best": {}, "confusion": {}}
-        return {"best": self.best.weights, "confusion": {"best": self.best.figures.confusion}}
-
-    def restore(self, checkpoint: Checkpoint, touched: list[str]) -> None:
-        """Go on from a checkpoint; the model must still be what it was in the beginning."""
-        self.touch(touched)
-        plain = checkpoint.plain["best"]
-        if plain:
-            known = Calibration(**plain.get("calibration", {}))  # none in checkpoints of ftgui before it calibrated
-            figures = Metrics(checkpoint.group("confusion")["best"], plain["loss"], known_calibration=known)
-            self.best = BestSnapshot(plain["epoch"], figures, checkpoint.group("best"))
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` gave; what may have changed by then must be known (see `touch`)."""
+        if state:
+            calibration = Calibration(**state["calibration"])
+            figures = Metrics(state["confusion"], state["loss"], known_calibration=calibration)
+            self.best = BestSnapshot(state["epoch"], figures, state["weights"])
             self._unwritten = True

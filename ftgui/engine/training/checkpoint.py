@@ -14,7 +14,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +27,7 @@ from ftgui.base.files import write_atomically
 from ftgui.base.json_files import decode_object
 from ftgui.engine.errors import EngineError
 from ftgui.engine.memory_limits import out_of_memory
+from ftgui.engine.training.position import Position
 from ftgui.runs.run_folders import CHECKPOINT_FILE
 
 CHECKPOINT_FORMAT = 2
@@ -37,27 +38,17 @@ MOST = 2**53
 Count = Annotated[int, msgspec.Meta(ge=0, le=MOST)]
 
 
-@dataclass
-class Position:
-    """Where a run is; plain numbers, so that a checkpoint can hold them."""
+class _At(msgspec.Struct):
+    """`Position`, and with it what early stopping has seen."""
 
     phase: Annotated[int, msgspec.Meta(ge=-1, le=MOST)] = -1
-    """Index in `Recipe.active_phases`."""
     epoch: Count = 0
-    """From 1 over the whole run; the one that runs, or ran last."""
     epoch_in_phase: Count = 0
-    """Epochs of the phase that are over."""
     batch: Count = 0
-    """Batches of the running epoch that are done; 0 between epochs."""
     step: Count = 0
-    """Optimizer steps done."""
     phase_began: Count = 0
-    """Steps done before the phase."""
     since_best: Count = 0
-    """Epochs without a better score in this phase."""
-    best_in_phase: Annotated[list[float], msgspec.Meta(min_length=2, max_length=2)] = field(
-        default_factory=lambda: [-math.inf, -math.inf]
-    )
+    best_in_phase: tuple[float, float] = (-math.inf, -math.inf)
 
 
 class _Calibration(msgspec.Struct):
@@ -81,7 +72,7 @@ class _Plain(msgspec.Struct):
     """What the plain part is made of, so that a file in which anything may stand is understood whole or not at all, before
     a run is touched."""
 
-    at: Position
+    at: _At
     trainable: list[Count]
     optimizer: _Optimizer
     average: Count
@@ -99,36 +90,95 @@ class _Plain(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What was kept."""
+    """A run as it was after some step. Dictionaries are as the ``state_dict`` of each part gives them."""
 
-    plain: dict[str, Any]
-    tensors: dict[str, torch.Tensor]
+    at: Position
+    trainable: list[int]
+    """Units of the layer tree."""
+    part: int
+    """Images that go through the model at once."""
+    seconds: float
+    """Spent so far."""
+    early_stopping: dict[str, Any]
+    divergence: dict[str, Any]
+    best: dict[str, Any]
+    """Empty before the first epoch is over."""
+    model: dict[str, torch.Tensor]
+    """All that any phase ever let learn."""
+    ended: bool
+    """A person ended the phase."""
+    views: int
+    frozen_hash: str
+    optimizer: dict[str, Any]
+    average: dict[str, Any]
+    """Empty where nothing is averaged."""
+    train_metrics: dict[str, Any]
+    random: dict[str, torch.Tensor]
+    """See `random_states`."""
+    metrics_bytes: int
+    """How long ``metrics.jsonl`` was."""
 
-    def group(self, name: str) -> dict[str, torch.Tensor]:
-        """The tensors under ``name/``, without that."""
-        start = name + "/"
-        return {key.removeprefix(start): value for key, value in self.tensors.items() if key.startswith(start)}
 
-
-def save(run_folder: Path, plain: Mapping[str, Any], groups: Mapping[str, Mapping[str, torch.Tensor]]) -> None:
+def save(run_folder: Path, checkpoint: Checkpoint) -> None:
     """Replace the run's checkpoint.
 
     Args:
         run_folder: of the run.
-        plain: values JSON can hold; ``at`` has the step, for whoever offers to go on (`ftgui.data.project.open_run`).
-        groups: tensors by group and name.
+        checkpoint: its step is read by whoever offers to go on (`ftgui.runs.run_folders.open_run`).
 
     Raises:
         OSError: it can't be written, for instance because the run's folder is gone.
     """
     tensors = {
         f"{group}/{name}": tensor.detach().to("cpu").contiguous()
-        for group, members in groups.items()
+        for group, members in _tensors_of(checkpoint).items()
         for name, tensor in members.items()
     }
-    metadata = {"format": str(CHECKPOINT_FORMAT), "plain": json.dumps(plain)}
+    metadata = {"format": str(CHECKPOINT_FORMAT), "plain": json.dumps(_plain_of(checkpoint))}
     (run_folder / CHECKPOINT_FILE).parent.mkdir(exist_ok=True)
     write_atomically(run_folder / CHECKPOINT_FILE, safetensors.torch.save(tensors, metadata=metadata))
+
+
+def _plain_of(kept: Checkpoint) -> dict[str, Any]:
+    """What JSON can hold, under the file's names."""
+    stopping, best = kept.early_stopping, kept.best
+    return {
+        "at": {
+            **asdict(kept.at),
+            "since_best": stopping["epochs_without_better"],
+            "best_in_phase": stopping["best_score"],
+        },
+        "trainable": kept.trainable,
+        "optimizer": {"peak": kept.optimizer["peak"], "born": kept.optimizer["started_at_step"]},
+        "average": kept.average["updates"] if kept.average else 0,
+        "early_stop": stopping["patience"],
+        "phase_over": kept.ended,
+        "part": kept.part,
+        "views": kept.views,
+        "frozen_hash": kept.frozen_hash,
+        "gathered": kept.train_metrics["samples"],
+        "best": {name: best[name] for name in ("epoch", "loss", "calibration")} if best else None,
+        "losses": kept.divergence["losses"],
+        "seconds": kept.seconds,
+        "metrics_bytes": kept.metrics_bytes,
+    }
+
+
+def _tensors_of(kept: Checkpoint) -> dict[str, dict[str, torch.Tensor]]:
+    """Tensors by group and name."""
+    return {
+        "model": kept.model,
+        "optimizer": {
+            f"{parameter}/{quantity}": value
+            for parameter, quantities in kept.optimizer["state"].items()
+            for quantity, value in quantities.items()
+        },
+        "average": kept.average["values"] if kept.average else {},
+        "random": kept.random,
+        "gathered": {name: kept.train_metrics[name] for name in ("counts", "loss")},
+        "best": kept.best["weights"] if kept.best else {},
+        "confusion": {"best": kept.best["confusion"]} if kept.best else {},
+    }
 
 
 def load(run_folder: Path) -> Checkpoint:
@@ -147,11 +197,61 @@ def load(run_folder: Path) -> Checkpoint:
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 - it is no dict
         if metadata.get("format") != str(CHECKPOINT_FORMAT):
             raise EngineError(f"The checkpoint of {run_folder.name} was written by another version of ftgui.")
-        plain = decode_object(metadata["plain"])
-        msgspec.convert(plain, _Plain)
-        return Checkpoint(plain, tensors)
+        plain = msgspec.convert(decode_object(metadata["plain"]), _Plain)
     except (OSError, safetensors.SafetensorError, msgspec.ValidationError, ValueError, KeyError) as error:
         raise EngineError(f"The checkpoint of {run_folder.name} can't be read: {error}") from error
+    with restoring():
+        return _joined(plain, tensors)
+
+
+def _joined(plain: _Plain, tensors: dict[str, torch.Tensor]) -> Checkpoint:
+    """A checkpoint of the two parts it has on the disk.
+
+    Raises:
+        KeyError: a tensor is missing.
+    """
+
+    def group(name: str) -> dict[str, torch.Tensor]:
+        start = name + "/"
+        return {key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)}
+
+    at, best = plain.at, {}
+    if plain.best is not None:
+        best = msgspec.structs.asdict(plain.best) | {
+            "calibration": msgspec.structs.asdict(plain.best.calibration),
+            "confusion": tensors["confusion/best"],
+            "weights": group("best"),
+        }
+    quantities: dict[str, dict[str, torch.Tensor]] = {}
+    for name, value in group("optimizer").items():
+        parameter, quantity = name.rsplit("/", 1)
+        quantities.setdefault(parameter, {})[quantity] = value
+    return Checkpoint(
+        at=Position(at.phase, at.epoch, at.epoch_in_phase, at.batch, at.step, at.phase_began),
+        trainable=plain.trainable,
+        part=plain.part,
+        seconds=plain.seconds,
+        early_stopping={
+            "patience": plain.early_stop,
+            "epochs_without_better": at.since_best,
+            "best_score": at.best_in_phase,
+        },
+        divergence={"losses": plain.losses},
+        best=best,
+        model=group("model"),
+        ended=plain.phase_over,
+        views=plain.views,
+        frozen_hash=plain.frozen_hash,
+        optimizer={
+            "peak": plain.optimizer.peak,
+            "started_at_step": plain.optimizer.born,
+            "state": quantities,
+        },
+        average={"updates": plain.average, "values": group("average")},
+        train_metrics={"samples": plain.gathered, **group("gathered")},
+        random=group("random"),
+        metrics_bytes=plain.metrics_bytes,
+    )
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from typing import Any
 
 DIVERGED = 4.0
 """A mean loss of this many times guessing's is divergence, and no hard stretch."""
@@ -53,10 +54,10 @@ class DivergenceMonitor:
         """What was before a change of the rate says nothing about what comes."""
         self._losses.clear()
 
-    def plain(self) -> list[float]:
-        """For a checkpoint."""
-        return list(self._losses)
+    def state_dict(self) -> dict[str, Any]:
+        """The losses of the latest steps, for a checkpoint."""
+        return {"losses": list(self._losses)}
 
-    def restore(self, plain: list[float]) -> None:
-        """See `plain`."""
-        self._losses = deque(plain, maxlen=STEPS)
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` gave."""
+        self._losses = deque(state["losses"], maxlen=STEPS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import nn
@@ -13,10 +14,12 @@ class ParameterEMA:
 
     Args:
         decay: per step; the first steps use a smaller one, so that the random start is soon forgotten.
+        device: of the parameters.
     """
 
-    def __init__(self, decay: float) -> None:
+    def __init__(self, decay: float, device: torch.device) -> None:
         self.decay = decay
+        self._device = device
         self.values: dict[str, torch.Tensor] = {}
         self._updates = 0
 
@@ -45,11 +48,11 @@ class ParameterEMA:
                 parameter.copy_(value)
                 value.copy_(kept)
 
-    def plain(self) -> int:
-        """For checkpoints, beside `values`."""
-        return self._updates
+    def state_dict(self) -> dict[str, Any]:
+        """The averages by name of parameter, and after how many updates, for a checkpoint. Nothing is copied."""
+        return {"updates": self._updates, "values": self.values}
 
-    def restore(self, updates: int, values: dict[str, torch.Tensor], device: torch.device) -> None:
-        """Continue from what a checkpoint kept."""
-        self._updates = updates
-        self.values = {name: value.to(device) for name, value in values.items()}
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` gave."""
+        self._updates = state["updates"]
+        self.values = {name: value.to(self._device) for name, value in state["values"].items()}

@@ -122,7 +122,7 @@ def range_test(source: Source, recipe: Recipe, phase: int, tell: Callable[[float
     """
     source.decode()
     source.train_indices = source.images.indices("train")
-    if len({source.images.samples[index].target for index in source.train_indices}) < 2:
+    if len(set(source.train_targets)) < 2:
         raise EngineError("There are not two classes with readable training images.")
     chosen = recipe.phases[phase]
     model_copy = copy.deepcopy(source.model)
@@ -163,8 +163,7 @@ def _steps(source: Source, recipe: Recipe, phase: Phase, rates: list[float]) -> 
     made = make_feed(source, FeatureStore(), views=1)
     optimizer = PhaseOptimizer(freezer, phase, recipe.training, device, len(rates))
     freezer.train_mode()
-    targets = [source.images.samples[index].target for index in source.train_indices]
-    batches = _forever(made.feed, recipe, targets)
+    batches = _forever(made.feed, recipe, source.train_targets)
     for rate in rates:
         batch = next(batches)
         source.poll()

@@ -67,6 +67,13 @@ class MetricAccumulator:
         self._loss = torch.zeros((), device=device)
         self._samples = 0
 
+    def reset(self) -> None:
+        """Begin anew. What `figures` gave stays as it is."""
+        self._kept = [] if self._kept is not None else None
+        self._counts = torch.zeros_like(self._counts)
+        self._loss = torch.zeros_like(self._loss)
+        self._samples = 0
+
     def add(self, logits: torch.Tensor, targets: torch.Tensor) -> None:
         """Args: logits (N, K), targets (N,)."""
         cells = targets * self._classes + logits.argmax(1)
@@ -77,6 +84,7 @@ class MetricAccumulator:
             self._kept.append((logits.detach().float(), targets))
 
     def figures(self) -> Metrics:
+        """Of all batches so far."""
         confusion = self._counts.cpu().view(self._classes, self._classes)
         loss = float(self._loss) / self._samples if self._samples else float("nan")
         if not self._kept:
@@ -84,19 +92,15 @@ class MetricAccumulator:
         logits, targets = (torch.cat(parts) for parts in zip(*self._kept, strict=True))
         return Metrics(confusion, loss, logits, targets)
 
-    def tensors(self) -> dict[str, torch.Tensor]:
-        """With `plain`, all that was gathered, for a checkpoint."""
-        return {"counts": self._counts, "loss": self._loss}
+    def state_dict(self) -> dict[str, Any]:
+        """All that was added up, without logits that were kept; for a checkpoint."""
+        return {"samples": self._samples, "counts": self._counts, "loss": self._loss}
 
-    def plain(self) -> int:
-        """See `tensors`."""
-        return self._samples
-
-    def restore(self, plain: int, tensors: dict[str, torch.Tensor]) -> None:
-        """Go on from what `plain` and `tensors` gave."""
-        self._samples = plain
-        self._counts.copy_(tensors["counts"])
-        self._loss.copy_(tensors["loss"])
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` gave."""
+        self._samples = state["samples"]
+        self._counts.copy_(state["counts"])
+        self._loss.copy_(state["loss"])
 
 
 def figures_for(epoch: int, validated: bool, figures: Metrics) -> dict[str, Any]:

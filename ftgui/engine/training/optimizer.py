@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -132,29 +134,22 @@ class PhaseOptimizer:
 
     # --- for checkpoints --------------------------------------------------------------------------------------------
 
-    def tensors(self) -> dict[str, torch.Tensor]:
-        """AdamW's state by ``parameter name/quantity``."""
-        found = {}
-        for parameter, state in self.adamw.state.items():
-            for quantity, value in state.items():
-                found[f"{self._named[id(parameter)]}/{quantity}"] = value
-        return found
+    def state_dict(self) -> dict[str, Any]:
+        """The rate, when each parameter began to learn, and AdamW's quantities by name of parameter, for a checkpoint.
+        Tensors are not copied."""
+        state = {self._named[id(parameter)]: dict(quantities) for parameter, quantities in self.adamw.state.items()}
+        return {"peak": self.peak, "started_at_step": self._started_at_step, "state": state}
 
-    def plain(self) -> dict[str, object]:
-        """Everything else: plain values."""
-        return {"peak": self.peak, "born": self._started_at_step}
-
-    def restore(self, plain: dict[str, object], tensors: dict[str, torch.Tensor]) -> None:
-        """Continue from what `plain` and `tensors` gave; the freezer must say what it said then."""
-        self.peak = float(plain["peak"])  # type: ignore[arg-type]
-        self._started_at_step = dict(plain["born"])  # type: ignore[call-overload]
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` gave; the freezer must say what it said then."""
+        self.peak = state["peak"]
+        self._started_at_step = dict(state["started_at_step"])
         self._rebuild(step=0)
-        for parameter in self.parameters:
-            prefix = self._named[id(parameter)] + "/"
-            state = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-            if state:
+        for name, parameter in self.named:
+            quantities = state["state"].get(name)
+            if quantities:
                 # AdamW keeps its step count on the CPU unless it is fused.
                 self.adamw.state[parameter] = {
                     quantity: value.to(parameter.device) if self._fused or quantity != "step" else value
-                    for quantity, value in state.items()
+                    for quantity, value in quantities.items()
                 }

@@ -119,9 +119,7 @@ class Outcome:
 
 def _as_result(finished: m.TrainingFinished) -> dict[str, Any]:
     """As ``result.json`` has it."""
-    result = {name: getattr(finished, name) for name in finished.__struct_fields__}
+    result = msgspec.structs.asdict(finished)
     if finished.evaluation is not None:
-        result["evaluation"] = {
-            name: getattr(finished.evaluation, name) for name in finished.evaluation.__struct_fields__
-        }
+        result["evaluation"] = msgspec.structs.asdict(finished.evaluation)
     return result

@@ -21,6 +21,7 @@ import torchvision
 import ftgui
 from ftgui.base.files import write_atomically
 from ftgui.data.catalog.records import Sample, reference
+from ftgui.engine.errors import EngineError
 from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import Recipe
 from ftgui.runs.dataset_diff import SAMPLES_FILE, table_of_samples
@@ -36,29 +37,34 @@ class RunFolder:
     Args:
         folder: exists already (`ftgui.runs.run_folders.new_run_folder`).
         guarded: calls what it is given and takes care of the `OSError` it may raise.
-        offset: go on with a run: keep so many bytes of its metrics; what was written after the checkpoint comes again.
     """
 
-    def __init__(
-        self, folder: Path, guarded: Callable[[Callable[[], object]], None], offset: int | None = None
-    ) -> None:
+    def __init__(self, folder: Path, guarded: Callable[[Callable[[], object]], None]) -> None:
         self.folder = folder
         self._guarded = guarded
-        self._length = offset or 0
+        self._length = 0
         """Of ``metrics.jsonl``, in bytes: whole lines only."""
         self._start: dict[str, bytes] = {}
         """What `write_start` wrote."""
-        self._made = offset is not None
+        self._made = False
         """``metrics.jsonl`` was there once: if it is not, its folder is being deleted, or lies on a drive that is away."""
         self._pending: list[bytes] = []
         """Lines that the disk has not taken yet."""
-        self._synced = self._length
+        self._synced = 0
         """Up to here it is known to be on the disk, not only in the system's memory."""
         self._unsynced: list[bytes] = []
         """Lines written since then: a drive that is unplugged loses them."""
-        if offset is not None:
-            sweep_run(folder)
-            (folder / RESULT_FILE).unlink(missing_ok=True)
+
+    def continue_from(self, metrics_bytes: int) -> None:
+        """Go on with the run that is there.
+
+        Args:
+            metrics_bytes: of its ``metrics.jsonl`` are kept; what was written after the checkpoint comes again.
+        """
+        self._length = self._synced = metrics_bytes
+        self._made = True
+        sweep_run(self.folder)
+        (self.folder / RESULT_FILE).unlink(missing_ok=True)
 
     def metrics_bytes(self) -> int:
         """How long ``metrics.jsonl`` is now, safe on the disk.
@@ -70,15 +76,22 @@ class RunFolder:
         return self._length
 
     def write_start(self, recipe: Recipe, samples: Sequence[Sample], root: Path, device: torch.device) -> None:
-        """The recipe as run, the exact sample list, and what it ran on."""
+        """The recipe as run, the exact sample list, and what it ran on.
+
+        Raises:
+            EngineError: they can't be written; then the run had better not begin.
+        """
         rows = ((reference(sample.path, root), sample.class_name, sample.split) for sample in samples)
         self._start = {
             "recipe.toml": recipe_file.dumps(recipe).encode("utf-8"),
             SAMPLES_FILE: table_of_samples(rows),
             "environment.json": _json(environment(device)),
         }
-        for name, content in self._start.items():
-            write_atomically(self.folder / name, content)
+        try:
+            for name, content in self._start.items():
+                write_atomically(self.folder / name, content)
+        except OSError as error:
+            raise EngineError(f"{self.folder} can't be written: {error}.") from error
 
     def complete(self) -> None:
         """Write what `write_start` wrote once more where it is missing: somebody may have emptied the folder.

@@ -10,7 +10,7 @@ import torch
 
 from ftgui.engine.input_pipeline.image_cache import Images
 from ftgui.engine.model import backbones
-from ftgui.engine.training import loop
+from ftgui.engine.training.training import Training
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Phase
 from ftgui.runs.run_folders import read_result
@@ -45,7 +45,7 @@ def test_a_training_that_can_not_begin_leaves_the_trained_model_where_it_was(
     if what == "build":
         monkeypatch.setattr(backbones, "build", fail)
     elif what == "run":
-        monkeypatch.setattr(loop.Training, "run", fail)
+        monkeypatch.setattr(Training, "run", fail)
     phases = [Phase(name="x", train=["no such layer" if what == "resolve" else "head"], epochs=1, lr=1e-2)]
     engine.do(train_command(dataset, phases=phases))
 

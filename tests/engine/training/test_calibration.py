@@ -109,5 +109,5 @@ def test_a_continued_run_keeps_its_calibration(
     engine.on_event = stop
     end = engine.do(command)
     assert isinstance(end, m.TrainingFinished) and end.reason == "stopped" and end.evaluation is not None
-    found.append(load(Path(command.run_folder)).plain["best"]["calibration"]["temperature"])
+    found.append(load(Path(command.run_folder)).best["calibration"]["temperature"])
     assert found == [end.evaluation.temperature]

@@ -18,7 +18,7 @@ from ftgui.engine.errors import EngineError
 from ftgui.engine.training import checkpoint as checkpoints
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Augmentation, Dataset, Phase, Recipe, Training
-from ftgui.runs.run_folders import CHECKPOINT_FILE, new_run_folder
+from ftgui.runs.run_folders import CHECKPOINT_FILE, new_run_folder, read_checkpoint
 from tests.conftest import picture
 from tests.engine.conftest import TINY, Engine
 from tests.runs.test_damaged_runs import ODD
@@ -53,7 +53,9 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def plain_of(run: Path) -> dict[str, Any]:
-    return dict(checkpoints.load(run).plain)
+    plain = read_checkpoint(run)
+    assert plain is not None
+    return plain
 
 
 def write(run: Path, plain: dict[str, Any], leave_out: str = "") -> None:

@@ -21,6 +21,8 @@ from ftgui.engine.errors import EngineError
 from ftgui.engine.model import backbones
 from ftgui.engine.model.weights_files import read_weights
 from ftgui.engine.training import checkpoint as checkpoints
+from ftgui.engine.training.checkpoint import Checkpoint
+from ftgui.engine.training.position import Position
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Backbone, Phase
 from ftgui.runs.dataset_diff import renamed_since
@@ -42,8 +44,8 @@ class Killed(BaseException):
 
 @pytest.fixture
 def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ftgui.engine.training.loop.CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr("ftgui.engine.training.loop.CHECKPOINT_SHARE", 1e9)
+    monkeypatch.setattr("ftgui.engine.training.checkpointing.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("ftgui.engine.training.checkpointing.CHECKPOINT_SHARE", 1e9)
     monkeypatch.setattr("ftgui.engine.training.step_reporter.MESSAGES_PER_SECOND", 1e9)
 
 
@@ -118,7 +120,7 @@ def test_killed_at_any_step_the_weights_are_the_same(
 
 def test_a_change_of_course_is_saved_at_once(dataset: Path, train_command, monkeypatch) -> None:
     """Checkpoints are seconds apart; what a person did in between must not be forgotten."""
-    monkeypatch.setattr("ftgui.engine.training.loop.CHECKPOINT_SECONDS", 1e9)
+    monkeypatch.setattr("ftgui.engine.training.checkpointing.CHECKPOINT_SECONDS", 1e9)
     monkeypatch.setattr("ftgui.engine.training.step_reporter.MESSAGES_PER_SECOND", 1e9)
     train = command(train_command, dataset)
     engine = Engine()
@@ -190,7 +192,7 @@ def test_killed_after_a_phase_that_stopped_early(dataset: Path, train_command, e
 def test_killed_while_what_a_tick_froze_is_computed(
     dataset: Path, train_command, monkeypatch, whole_run: dict[str, torch.Tensor]
 ) -> None:
-    monkeypatch.setattr("ftgui.engine.training.loop.CHECKPOINT_SECONDS", 1e9)  # only what must be saved is
+    monkeypatch.setattr("ftgui.engine.training.checkpointing.CHECKPOINT_SECONDS", 1e9)  # only what must be saved is
     train = command(train_command, dataset)
     engine = Engine()
     before = run_adjusted(engine, kill_at=-1)
@@ -351,20 +353,30 @@ def test_a_damaged_checkpoint_is_a_sentence(tmp_path: Path) -> None:
         checkpoints.load(tmp_path)
 
 
-def test_plain_values_come_back_bit_for_bit(tmp_path: Path) -> None:
-    plain = {
-        "at": {"best_in_phase": [float("-inf"), 0.1 + 0.2]},
-        **{
-            "trainable": [3],
-            "optimizer": {"peak": 1e-300, "born": {}},
-            "average": 0,
-            "early_stop": 0,
-            "phase_over": False,
+def test_a_checkpoint_comes_back_bit_for_bit(tmp_path: Path) -> None:
+    kept = Checkpoint(
+        at=Position(phase=1, epoch=2, epoch_in_phase=1, batch=3, step=7, phase_began=4),
+        trainable=[3],
+        part=4,
+        seconds=2.0,
+        early_stopping={"patience": 5, "epochs_without_better": 1, "best_score": (float("-inf"), 0.1 + 0.2)},
+        divergence={"losses": [0.3]},
+        best={
+            "epoch": 1,
+            "loss": 0.7,
+            "calibration": {"temperature": 1.5, "error_before": 0.1, "error_after": 0.05},
+            "confusion": torch.tensor(1),
+            "weights": {"x.y": torch.tensor(3.0)},
         },
-        **{"part": 4, "views": 8, "frozen_hash": "", "gathered": 0, "best": None, "losses": [0.3], "seconds": 2.0},
-        "metrics_bytes": 9,
-    }
-    checkpoints.save(tmp_path, plain, {"a": {"x/y": torch.tensor(3.0)}, "b": {}})
-    loaded = checkpoints.load(tmp_path)
-    assert loaded.plain == plain
-    assert loaded.group("a") == {"x/y": torch.tensor(3.0)} and loaded.group("b") == {}
+        model={"x.y": torch.tensor(4.0)},
+        ended=True,
+        views=8,
+        frozen_hash="abc",
+        optimizer={"peak": 1e-300, "started_at_step": {"x.y": 2}, "state": {"x.y": {"step": torch.tensor(5.0)}}},
+        average={"updates": 6, "values": {"x.y": torch.tensor(6.0)}},
+        train_metrics={"samples": 9, "counts": torch.tensor(7), "loss": torch.tensor(0.5)},
+        random={"cpu": torch.tensor(8)},
+        metrics_bytes=10,
+    )
+    checkpoints.save(tmp_path, kept)
+    assert checkpoints.load(tmp_path) == kept

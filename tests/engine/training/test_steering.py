@@ -170,7 +170,7 @@ def test_a_feed_that_can_not_be_made_ends_the_run_and_the_tick_is_kept(
 
 def test_a_frozen_layer_leaves_the_average() -> None:
     model = nn.Linear(2, 1)
-    average = ParameterEMA(0.9)
+    average = ParameterEMA(0.9, torch.device("cpu"))
     for value in (1.0, 2.0):
         for parameter in model.parameters():
             parameter.data.fill_(value)

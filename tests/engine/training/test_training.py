@@ -414,8 +414,8 @@ def test_a_full_disk_is_told_and_the_training_goes_on(
     def full(*_: object, **_more: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ftgui.engine.training.loop.CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr("ftgui.engine.training.loop.CHECKPOINT_SHARE", 1e9)
+    monkeypatch.setattr("ftgui.engine.training.checkpointing.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("ftgui.engine.training.checkpointing.CHECKPOINT_SHARE", 1e9)
     monkeypatch.setattr(what, full)
     engine.do(train_command(make_dataset(count=10)))
     # The model itself could be written, or was not: the rest of the run is told either way.
@@ -526,8 +526,8 @@ def test_it_can_be_saved_elsewhere(engine, make_dataset: Maker, train_command, m
 def test_a_run_folder_that_goes_is_said_not_remade_and_written_again_when_it_is_back(
     engine, make_dataset: Maker, train_command, monkeypatch
 ) -> None:
-    monkeypatch.setattr("ftgui.engine.training.loop.CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr("ftgui.engine.training.loop.CHECKPOINT_SHARE", 1e9)
+    monkeypatch.setattr("ftgui.engine.training.checkpointing.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("ftgui.engine.training.checkpointing.CHECKPOINT_SHARE", 1e9)
     command = train_command(make_dataset(count=10), [Phase(name="Head", train=["head"], epochs=6, lr=1e-2)])
     run, away = Path(command.run_folder), Path(command.run_folder + "-away")
 
