@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ftgui.base.job import Job
+from ftgui.data.catalog.reading import CatalogReader
 from ftgui.data.images.intensity_survey import IntensitySurvey, survey
-
-if TYPE_CHECKING:
-    from ftgui.data.catalog.reading import CatalogReader
 
 
 def known_survey(catalog: CatalogReader) -> IntensitySurvey | None:
