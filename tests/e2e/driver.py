@@ -88,7 +88,7 @@ class Driver:
 
     def _end(self, window: MainWindow) -> None:
         self._timer.stop()
-        window.stop_and_close()
+        window.closing.stop_and_close()
 
 
 def drop(window: MainWindow, path: Path) -> None:

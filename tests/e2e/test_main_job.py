@@ -58,7 +58,7 @@ def test_drop_tick_train_watch_ask(run_window, make_dataset: Maker, tmp_path: Pa
         drop(window, dataset)
         yield is_ready(window)
         assert window.top.summary.text() == "3 classes, 72 images"
-        assert "tf_efficientnet_lite0" in window._names[0]
+        assert "tf_efficientnet_lite0" in window.dialogs.model_names[0]
         assert workspace.model.total_parameters == 3_374_851
 
         drop(window, question)

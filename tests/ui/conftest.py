@@ -133,12 +133,7 @@ def window(qtbot, workspace: Workspace, fake: FakeEngine, theme: Theme) -> Itera
     made.show()
     qtbot.waitExposed(made)
     yield made
-    made._pool.waitForDone()
-    made.data_page.close_threads()
-    made.evaluate_page.close_threads()
-    made.predict_page.close_threads()
-    if "runs_page" in made.__dict__:
-        made.runs_page.close_threads()
+    made.close_threads()
     made.hide()
     made.deleteLater()
     # Now: with windows left over, each new style sheet would restyle them all, and tests grow slower one by one.

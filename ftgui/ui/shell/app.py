@@ -94,7 +94,7 @@ def main(folder: Path | None = None, sample: bool = False, picture: Path | None 
     workspace, window = build()
     garbage = MainThreadGarbage(window)
     # Ctrl-C in the terminal closes the window; the timer lets Python look for it while Qt waits for events.
-    signal.signal(signal.SIGINT, lambda _signal, _frame: window.stop_and_close())
+    signal.signal(signal.SIGINT, lambda _signal, _frame: window.closing.stop_and_close())
     heartbeat = QTimer(window)
     heartbeat.start(250)
     heartbeat.timeout.connect(_nothing)

@@ -42,7 +42,7 @@ class Photographer(QObject):
     @Slot(object)
     def _event(self, event: object) -> None:
         if event is None:
-            self._window.stop_and_close()
+            self._window.closing.stop_and_close()
         elif not isinstance(event, m.Paused | m.Resumed):
             self._line.show(event)  # type: ignore[arg-type]
         if isinstance(event, m.TrainingFinished):
@@ -57,10 +57,10 @@ class Photographer(QObject):
         else:
             self._line.say(f"The picture could not be written to {self._picture}.")
             self.status = 1
-        self._window.stop_and_close()
+        self._window.closing.stop_and_close()
 
     @Slot(str, str)
     def _message(self, severity: str, sentence: str) -> None:
         if severity == "error":
             self._line.say(sentence)
-            self._window.stop_and_close()
+            self._window.closing.stop_and_close()

@@ -582,7 +582,7 @@ def test_a_cleaned_copy_is_exported(qtbot, page: DataPage, window: MainWindow, t
     choose(page, 0)
     page.grid.exclude_wanted.emit(True)
     qtbot.waitUntil(lambda: window.workspace.contents.excluded == 1)
-    window.export_data()
+    window.dialogs.export_dataset()
     (dialog,) = window.findChildren(ExportDialog)
     dialog.write(tmp_path / "copy")
     qtbot.waitUntil(lambda: "19 images written" in dialog.said.text())
@@ -596,7 +596,7 @@ def test_a_cleaned_copy_is_exported(qtbot, page: DataPage, window: MainWindow, t
 
 
 def test_the_data_of_two_runs_are_compared(page: DataPage, window: MainWindow) -> None:
-    window.compare_data()
+    window.dialogs.compare_datasets()
     (dialog,) = window.findChildren(CompareDialog)
     assert "no run yet" in dialog.summary.text()
     dialog.close()

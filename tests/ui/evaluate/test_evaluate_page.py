@@ -246,7 +246,7 @@ def test_another_folder_is_evaluated_and_left_alone(
     other = make_dataset(count=3, classes=("red", "green"), name="field trip")
     hover(window, urls(other))
     assert window.overlay.text.startswith("How good is the model on “field trip”?")
-    window._end_drag()
+    window.drop_target.leave()
     drop(window, urls(other))
     qtbot.waitUntil(lambda: window.workspace.evaluation.folder is not None)
     question = fake.last(m.EvaluateImages)
@@ -276,7 +276,7 @@ def test_an_archive_is_evaluated_like_a_folder(
     packed = Path(shutil.make_archive(str(tmp_path / "trip"), "zip", make_dataset(count=3, name="packed")))
     hover(window, urls(packed))
     assert window.overlay.text.startswith("How good is the model on “trip.zip”?")
-    window._end_drag()
+    window.drop_target.leave()
     drop(window, urls(packed))
     qtbot.waitUntil(lambda: window.workspace.evaluation.folder is not None)
     with CatalogReader(Path(fake.last(m.EvaluateImages).catalog)) as catalog:

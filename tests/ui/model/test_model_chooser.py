@@ -34,7 +34,7 @@ def no_weights_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def chooser(window: MainWindow, fake: FakeEngine) -> Iterator[ModelChooser]:
     fake.become_ready()
-    window.choose_model()
+    window.dialogs.choose_model()
     made = window.findChild(ModelChooser)
     assert made is not None
     yield made

@@ -174,7 +174,7 @@ def test_nothing_but_a_run_that_diverged_is_no_model(
     shutil.rmtree(project.runs_folder / "0001-head")
     open_project(qtbot, window, fake, dataset)
     assert weights(fake) == "" and window.status.model.text() == "" and not window.workspace.model_is_trained
-    window.take_away()
+    window.dialogs.export_model()
     dialog = window.findChild(TakeAwayDialog)
     assert dialog.run.count() == 1 and "87.6 %, exploded" in dialog.run.currentText()
 
@@ -209,7 +209,7 @@ def test_a_run_the_disk_did_not_take_is_used_as_soon_as_it_is_saved(
 def test_the_export_dialog_names_the_run_and_takes_another(
     opened: MainWindow, fake: FakeEngine, project: Project, tmp_path: Path
 ) -> None:
-    opened.take_away()
+    opened.dialogs.export_model()
     dialog = opened.findChild(TakeAwayDialog)
     texts = [dialog.run.itemText(place) for place in range(dialog.run.count())]
     assert [text.split(" · ")[0] for text in texts] == ["Run 2", "Run 1"]

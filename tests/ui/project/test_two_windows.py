@@ -222,7 +222,7 @@ def test_closing_while_it_trains_asks_once_and_stops(qtbot, window, fake: FakeEn
 
 
 def test_asked_twice_by_ctrl_c_the_window_does_not_wait(window, fake: FakeEngine, training: Path) -> None:
-    window.stop_and_close()
+    window.closing.stop_and_close()
     assert window.isVisible() and isinstance(fake.sent[-1], m.Stop)
-    window.stop_and_close()
+    window.closing.stop_and_close()
     assert not window.isVisible()

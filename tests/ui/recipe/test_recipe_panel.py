@@ -320,6 +320,6 @@ def test_undo_is_off_while_a_training_runs(qtbot, window: MainWindow, fake: Fake
     open_project(qtbot, window, fake, make_dataset())
     window.workspace.recipe_editor.add()
     fake.state(EngineKind.TRAINING)
-    assert not window._undo.isEnabled()
+    assert not window.menu.undo.isEnabled()
     fake.state(EngineKind.READY)
-    assert window._undo.isEnabled()
+    assert window.menu.undo.isEnabled()

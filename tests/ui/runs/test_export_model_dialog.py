@@ -44,7 +44,7 @@ def run(opened: MainWindow) -> Path:
 @pytest.fixture
 def dialog(opened: MainWindow, run: Path) -> TakeAwayDialog:
     opened.workspace.recipe_editor.change("", "threshold", 0.4)
-    opened.take_away()
+    opened.dialogs.export_model()
     found = opened.findChild(TakeAwayDialog)
     assert found is not None
     return found
@@ -72,7 +72,7 @@ def sent(fake: FakeEngine) -> list[m.Export]:
 def test_without_a_trained_model_it_says_so(opened: MainWindow) -> None:
     said: list[str] = []
     opened.status.say = lambda _kind, text: said.append(text)  # type: ignore[method-assign]
-    opened.take_away()
+    opened.dialogs.export_model()
     assert opened.findChild(TakeAwayDialog) is None and said == ["There is no trained model yet; train one first."]
 
 

@@ -20,7 +20,7 @@ LOSSES = [2.0, 1.9, 0.7, 0.5, 4.0]
 
 @pytest.fixture
 def opened(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> MainWindow:
-    assert not window._rate_action.isEnabled(), "no data and no model yet"
+    assert not window.menu.find_learning_rate.isEnabled(), "no data and no model yet"
     open_project(qtbot, window, fake, make_dataset())
     return window
 
@@ -29,8 +29,8 @@ def opened(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> 
 def dialog(opened: MainWindow):
     from ftgui.ui.train.lr_range_dialog import RateTestDialog
 
-    assert opened._rate_action.isEnabled()
-    opened.find_learning_rate()
+    assert opened.menu.find_learning_rate.isEnabled()
+    opened.dialogs.find_learning_rate()
     return opened.findChild(RateTestDialog)
 
 
@@ -150,7 +150,9 @@ def test_a_training_ends_the_test_first(qtbot, dialog, opened: MainWindow, fake:
     fake.state(EngineKind.TRAINING)
     fake.workspace._worker.learning_rate_found.emit(m.LearningRateFound(request, [], [], 0.0, "Stopped."))
     qtbot.waitUntil(lambda: "A training has begun" in dialog.verdict.text())
-    assert not dialog.start.isEnabled() and not dialog.use.isEnabled() and not opened._rate_action.isEnabled()
+    assert (
+        not dialog.start.isEnabled() and not dialog.use.isEnabled() and not opened.menu.find_learning_rate.isEnabled()
+    )
     dialog.close()
     assert len(sent(fake, m.Stop)) == 1
 
@@ -187,7 +189,7 @@ def test_a_change_that_matters_makes_the_curve_void(qtbot, dialog, opened: MainW
 
 
 def test_there_is_one_dialog_and_it_goes_with_the_project(qtbot, dialog, opened: MainWindow, make_dataset) -> None:
-    opened.find_learning_rate()
+    opened.dialogs.find_learning_rate()
     from ftgui.ui.train.lr_range_dialog import RateTestDialog
 
     assert len(opened.findChildren(RateTestDialog)) == 1
