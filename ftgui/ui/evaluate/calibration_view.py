@@ -82,7 +82,7 @@ class ConfidenceView(QWidget):
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self._theme = theme
-        self._bins: list[Bin] = []
+        self.bins: list[Bin] = []
         self._coverage: Coverage | None = None
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -146,14 +146,14 @@ class ConfidenceView(QWidget):
             temperature: of the model.
             error_before: calibration error without it on the validation images; NaN if not known.
         """
-        self._bins = reliability(answers.confidences, answers.right) if answers else []
+        self.bins = reliability(answers.confidences, answers.right) if answers else []
         self._coverage = coverage(answers.confidences, answers.right) if answers else None
-        filled = [one for one in self._bins if one.count]
+        filled = [one for one in self.bins if one.count]
         self._bars.setOpts(
             x=[(one.low + one.high) / 2 for one in filled], height=[one.accuracy for one in filled], width=0.09
         )
         self._shade_bars()
-        error = calibration_error(self._bins)
+        error = calibration_error(self.bins)
         words = f"On average its probabilities are {error * 100:.1f} points off." if filled else ""
         if filled and math.isfinite(error_before):
             words += f" Temperature {temperature:.2f}; without it {error_before * 100:.1f} on the validation images."
@@ -201,7 +201,7 @@ class ConfidenceView(QWidget):
 
     def _shade_bars(self) -> None:
         """The fewer answers a bar stands on, the fainter it is."""
-        filled = [one.count for one in self._bins if one.count]
+        filled = [one.count for one in self.bins if one.count]
         brushes = []
         for count in filled:
             color = QColor(self._theme.colors.accent)
@@ -211,7 +211,7 @@ class ConfidenceView(QWidget):
 
     def _clicked(self, event: object) -> None:
         place = self.reliability.getPlotItem().getViewBox().mapSceneToView(event.scenePos())  # type: ignore[attr-defined]
-        for one in self._bins:
+        for one in self.bins:
             if one.count and one.low < place.x() <= one.high and 0 <= place.y() <= 1:
                 self.bin_chosen.emit(one.low, one.high)
 

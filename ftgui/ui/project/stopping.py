@@ -31,17 +31,18 @@ class Stopping(QObject):
         self._kill = kill
         self.takes_long = False
         """Stop was asked for a while ago, and the engine has not come to it."""
-        self._patience = QTimer(self)
-        self._patience.setSingleShot(True)
-        self._patience.setInterval(PATIENCE_MILLISECONDS)
-        self._patience.timeout.connect(self._over)
+        self.patience = QTimer(self)
+        """How long a stop may take before the engine can be ended."""
+        self.patience.setSingleShot(True)
+        self.patience.setInterval(PATIENCE_MILLISECONDS)
+        self.patience.timeout.connect(self._over)
 
     def engine(self, state: EngineState) -> None:
         """The engine is in another state."""
         if state.kind is EngineKind.STOPPING:
-            self._patience.start()
+            self.patience.start()
             return
-        self._patience.stop()
+        self.patience.stop()
         self._set(False)
 
     @Slot()

@@ -71,7 +71,7 @@ class PhaseCard(QFrame):
     # --- assembly ---------------------------------------------------------------------------------------------------
 
     def _make_header(self) -> QHBoxLayout:
-        self._icon, self._number, self._mark = QLabel(), label("", "title"), QLabel()
+        self._icon, self._number, self.problem_mark = QLabel(), label("", "title"), QLabel()
         self.title = ElidedLabel()
         self.title.setObjectName("title")
         self.name = QLineEdit()
@@ -88,7 +88,7 @@ class PhaseCard(QFrame):
         row.addWidget(self._number)
         row.addWidget(self.title, 1)
         row.addWidget(self.name, 1)
-        row.addWidget(self._mark)
+        row.addWidget(self.problem_mark)
         row.addWidget(self.enabled)
         return row
 
@@ -238,7 +238,7 @@ class PhaseCard(QFrame):
         self._icon.setPixmap(icons.pixmap(name, getattr(self._theme.colors, color), 16, self.devicePixelRatioF()))
         self._icon.setToolTip(self.state if on else OFF)
         worst = min(self._problems, key=lambda problem: problem.severity, default=None)
-        mark(None if self._chosen else worst, self._theme, self._mark)
+        mark(None if self._chosen else worst, self._theme, self.problem_mark)
         for part in (self._number, self.title, self.schedule):
             part.setEnabled(on)
 

@@ -40,7 +40,7 @@ class StatusLine(QWidget):
         self._epochs = 0
         self._run = ""
         self._best = (math.nan, 0)
-        self._severity = "info"
+        self.severity = "info"
         self._of_end = False
         """What is said is that the engine is gone; it no longer matters when there is one again."""
         self._kind = EngineKind.NOT_STARTED
@@ -121,8 +121,8 @@ class StatusLine(QWidget):
         self.train_again.hide()
         self.use_run.hide()
         self._of_end = self._kind in (EngineKind.CRASHED, EngineKind.NOT_STARTED) and severity in ("error", "warning")
-        if severity != self._severity:
-            self._severity = severity
+        if severity != self.severity:
+            self.severity = severity
             self._recolor()
 
     @Slot(str)
@@ -155,7 +155,7 @@ class StatusLine(QWidget):
     @Slot()
     def _recolor(self) -> None:
         colors = self._theme.colors
-        color = {"error": colors.error, "warning": colors.warning}.get(self._severity, colors.muted)
+        color = {"error": colors.error, "warning": colors.warning}.get(self.severity, colors.muted)
         self.text.setStyleSheet(f"color: {color}")
 
     @property

@@ -43,12 +43,12 @@ class Section(QWidget):
         self.summary.setObjectName("muted")
         self.summary.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.summary.installEventFilter(self)
-        self._mark = QLabel()
+        self.problem_mark = QLabel()
         line = QHBoxLayout()
         line.setSpacing(6)
         line.addWidget(self.toggle)
         line.addWidget(self.summary, 1)
-        line.addWidget(self._mark)
+        line.addWidget(self.problem_mark)
         self.content = QWidget()
         self.form = QGridLayout(self.content)
         self.form.setContentsMargins(6, 2, 2, 6)
@@ -106,4 +106,4 @@ class Section(QWidget):
         arrow = "chevron-down" if self.toggle.isChecked() else "chevron-right"
         self.toggle.setIcon(icons.icon(arrow, self._theme.colors.muted))
         worst = min(self._problems, key=lambda problem: problem.severity, default=None)  # "error" before "warning"
-        mark(worst, self._theme, self._mark)
+        mark(worst, self._theme, self.problem_mark)

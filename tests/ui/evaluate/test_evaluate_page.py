@@ -235,7 +235,7 @@ def test_confidence_and_the_threshold(qtbot, page: EvaluatePage, window: MainWin
     assert window.workspace.recipe.threshold == 0 and view.slider.value() == 0
     view.bin_chosen.emit(0.9, 1.0)
     qtbot.waitUntil(lambda: len(shown_paths(page)) == 7)
-    bins = {(round(one.low, 1), one.count) for one in view._bins if one.count}
+    bins = {(round(one.low, 1), one.count) for one in view.bins if one.count}
     assert bins == {(0.6, 1), (0.9, 7)}
     assert "points off" in view.calibration.text()
 

@@ -273,7 +273,7 @@ def test_a_download_shows_megabytes_and_can_be_cancelled(
     why = "The download was cancelled; the model before stays."
     workspace._command_failed(m.CommandFailed(fake.last(m.LoadModel).request, "LoadModel", why))
     assert not status.cancel.isVisible() and status.text.text() == why
-    assert status._severity == "info" and workspace.recipe.backbone == before
+    assert status.severity == "info" and workspace.recipe.backbone == before
     assert not any("loading" in obstacle.message for obstacle in workspace.obstacles())
 
 

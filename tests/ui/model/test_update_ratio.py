@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QStyleOptionViewItem
 from ftgui.protocol import messages as m
 from ftgui.ui.model.layer_panel import LayerPanel
 from ftgui.ui.model.layer_tree import LEARNING, MOVES, OUTPUT, bar_position, learning_words
+from ftgui.ui.toolkit.theme import Colors, Theme
 from tests.ui.conftest import UNITS, FakeEngine, loaded
 from tests.ui.model.test_layer_tree import index_of
 from tests.ui.shell.test_main_window import open_project
@@ -30,10 +31,10 @@ def moves(panel: LayerPanel, label: str) -> float | None:
     return index_of(panel.model, label).siblingAtColumn(LEARNING).data(MOVES)
 
 
-def painted(panel: LayerPanel, label: str) -> QImage:
+def painted(panel: LayerPanel, label: str, colors: Colors) -> QImage:
     index = index_of(panel.model, label).siblingAtColumn(LEARNING)
     image = QImage(62, 25, QImage.Format.Format_RGB32)
-    image.fill(QColor(panel._theme.colors.card))
+    image.fill(QColor(colors.card))
     option = QStyleOptionViewItem()
     panel.tree.initViewItemOption(option)
     option.rect = image.rect()
@@ -106,27 +107,30 @@ def test_the_tooltip_says_the_number(panel: LayerPanel, value: float, words: str
     assert cell.data(Qt.ItemDataRole.ToolTipRole) == cell.data(Qt.ItemDataRole.AccessibleTextRole) == f"head: {words}"
 
 
-def test_bars_grow_with_the_value_and_grey_after_the_run(panel: LayerPanel) -> None:
-    colors = panel._theme.colors
+def test_bars_grow_with_the_value_and_grey_after_the_run(panel: LayerPanel, theme: Theme) -> None:
+    colors = theme.colors
     panel.show_learning(m.UpdateRatios(1, [0, 5], [1e-5, 1e-2]))
-    slow, fast = pixels(painted(panel, "stem"), colors.second), pixels(painted(panel, "head"), colors.second)
+    slow, fast = (
+        pixels(painted(panel, "stem", colors), colors.second),
+        pixels(painted(panel, "head", colors), colors.second),
+    )
     assert 0 < slow < fast / 2
-    assert pixels(painted(panel, "stage 1"), colors.track) == 0, "a frozen row has not even an empty bar"
+    assert pixels(painted(panel, "stage 1", colors), colors.track) == 0, "a frozen row has not even an empty bar"
     panel.learning_over()
-    over = painted(panel, "head")
+    over = painted(panel, "head", colors)
     assert pixels(over, colors.second) == 0 and pixels(over, colors.muted) == fast
 
 
-def test_too_fast_has_a_sign_besides_its_colour(panel: LayerPanel) -> None:
-    colors = panel._theme.colors
+def test_too_fast_has_a_sign_besides_its_colour(panel: LayerPanel, theme: Theme) -> None:
+    colors = theme.colors
     panel.show_learning(m.UpdateRatios(1, [5], [0.5]))
-    image = painted(panel, "head")
+    image = painted(panel, "head", colors)
     sign, gap = image.copy(44, 0, 18, 25), image.copy(43, 0, 1, 25)
     assert sign.size().width() * 25 - pixels(sign, colors.card) > 30, "something is drawn there"
     assert pixels(gap, colors.card) == 25, "apart from the bar"
     assert pixels(image.copy(0, 0, 43, 25), colors.error) > 100
     panel.learning_over()
-    assert pixels(painted(panel, "head"), colors.error) == 0
+    assert pixels(painted(panel, "head", colors), colors.error) == 0
 
 
 def test_the_output_makes_room_in_a_narrow_column_only(qtbot, panel: LayerPanel) -> None:

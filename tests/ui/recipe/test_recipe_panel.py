@@ -11,6 +11,7 @@ from ftgui.protocol import messages as m
 from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import Augmentation, Phase, Recipe, Training
 from ftgui.ui.engine_client.worker import EngineKind
+from ftgui.ui.project.workspace import Workspace
 from ftgui.ui.recipe.phase_card import PhaseCard
 from ftgui.ui.recipe.recipe_panel import RecipePanel
 from ftgui.ui.shell.main_window import MainWindow
@@ -75,8 +76,8 @@ def test_a_late_answer_about_another_phase_is_not_taken_for_this_ones(window, fa
     assert [phase.train for phase in workspace.recipe.phases] == [["stage 1"], ["stem"]]
 
 
-def test_adding_moving_duplicating_and_removing(panel: RecipePanel) -> None:
-    plan = panel._recipe_editor
+def test_adding_moving_duplicating_and_removing(panel: RecipePanel, workspace: Workspace) -> None:
+    plan = workspace.recipe_editor
     panel.add_phase.click()
     assert len(panel.cards) == 3 and open_cards(panel) == [2] and panel.cards[2].hasFocus()
     assert not panel.cards[2].down.isEnabled() and panel.cards[2].up.isEnabled()
@@ -87,12 +88,12 @@ def test_adding_moving_duplicating_and_removing(panel: RecipePanel) -> None:
     panel.cards[2].remove.click()
     assert len(panel.cards) == 3
     for _ in range(4):
-        panel._workspace.undo_stack.undo()
+        workspace.undo_stack.undo()
     assert plan.recipe == Recipe() and len(panel.cards) == 2
 
 
-def test_cards_by_keyboard(qtbot, panel: RecipePanel) -> None:
-    plan = panel._recipe_editor
+def test_cards_by_keyboard(qtbot, panel: RecipePanel, workspace: Workspace) -> None:
+    plan = workspace.recipe_editor
     panel.cards[1].setFocus()
     qtbot.keyClick(panel.cards[1], Qt.Key.Key_Up)
     assert plan.selected == 0 and panel.cards[0].hasFocus()
@@ -103,30 +104,30 @@ def test_cards_by_keyboard(qtbot, panel: RecipePanel) -> None:
     assert [phase.name for phase in plan.recipe.phases] == ["Last stage"] and not panel.cards[0].remove.isEnabled()
     qtbot.keyClick(panel.cards[0], Qt.Key.Key_Delete)
     assert len(plan.recipe.phases) == 1
-    panel._workspace.undo_stack.undo()
+    workspace.undo_stack.undo()
     panel.cards[1].name.setFocus()
     qtbot.keyClick(panel.cards[1].name, Qt.Key.Key_Up)
     assert plan.selected == 1, "a key typed into a field is the field's"
 
 
-def test_a_phase_that_is_off_keeps_its_numbers_and_says_so(qtbot, panel: RecipePanel) -> None:
+def test_a_phase_that_is_off_keeps_its_numbers_and_says_so(qtbot, panel: RecipePanel, workspace: Workspace) -> None:
     qtbot.mouseClick(panel.cards[0].enabled, Qt.MouseButton.LeftButton)
-    recipe = panel._recipe_editor.recipe
+    recipe = workspace.recipe_editor.recipe
     assert not recipe.phases[0].enabled and recipe.phases[0].epochs == 15
     assert panel.cards[0].summary.full == "off · 15 epochs · 3e-3 · head"
-    assert panel._recipe_editor.selected == 1, "switching a phase does not take the person elsewhere"
+    assert workspace.recipe_editor.selected == 1, "switching a phase does not take the person elsewhere"
     qtbot.mouseClick(panel.cards[1].enabled, Qt.MouseButton.LeftButton)
     assert panel.none_note.isVisibleTo(panel) and "Add a phase or switch one on" in panel.none_note.text.text()
 
 
-def test_whole_plans_are_one_step(panel: RecipePanel) -> None:
+def test_whole_plans_are_one_step(panel: RecipePanel, workspace: Workspace) -> None:
     choose_plan(panel, "Head, last stage, everything")
-    phases = panel._recipe_editor.recipe.phases
+    phases = workspace.recipe_editor.recipe.phases
     assert [phase.name for phase in phases] == ["Head", "Last stage", "Everything"]
     assert phases[2].layer_decay == 0.5 and phases[2].lr < phases[1].lr
     assert all(action.toolTip() for action in panel.plans.menu().actions())
-    panel._workspace.undo_stack.undo()
-    assert panel._recipe_editor.recipe == Recipe()
+    workspace.undo_stack.undo()
+    assert workspace.recipe_editor.recipe == Recipe()
 
 
 # --- fields ---------------------------------------------------------------------------------------------------------
@@ -151,7 +152,7 @@ def test_editing_a_card(qtbot, window: MainWindow, fake: FakeEngine, make_datase
     assert card.name.text() == "最後 stage", "a phase has a name"
 
 
-def test_editing_what_all_phases_share(qtbot, panel: RecipePanel) -> None:
+def test_editing_what_all_phases_share(qtbot, panel: RecipePanel, workspace: Workspace) -> None:
     panel.training.toggle.click()
     fields = panel.training.fields
     fields["training.batch_size"].editor.setValue(16)
@@ -171,15 +172,17 @@ def test_editing_what_all_phases_share(qtbot, panel: RecipePanel) -> None:
     assert views.currentText() == "automatic"
     views.setCurrentText("fresh every time")
     views.activated.emit(views.currentIndex())
-    assert panel._recipe_editor.recipe == Recipe(
+    assert workspace.recipe_editor.recipe == Recipe(
         seed=3,
         training=Training(
             batch_size=16, warmup=0.25, label_smoothing=0.05, weight_decay=0.05, early_stop=0, ema=0.99, balance="loss"
         ),
         augmentation=Augmentation(preset="strong", views=0),
     )
-    panel._workspace.undo_stack.undo()
-    assert panel._recipe_editor.recipe.augmentation == Augmentation(preset="strong"), "the number is the default again"
+    workspace.undo_stack.undo()
+    assert workspace.recipe_editor.recipe.augmentation == Augmentation(preset="strong"), (
+        "the number is the default again"
+    )
 
 
 def test_ctrl_z_in_a_field_undoes_the_last_edit(qtbot, window: MainWindow) -> None:
@@ -192,7 +195,7 @@ def test_ctrl_z_in_a_field_undoes_the_last_edit(qtbot, window: MainWindow) -> No
     assert window.workspace.recipe == Recipe() and editor.value() == 15
 
 
-def test_the_wheel_scrolls_and_changes_nothing(panel: RecipePanel) -> None:
+def test_the_wheel_scrolls_and_changes_nothing(panel: RecipePanel, workspace: Workspace) -> None:
     editor = panel.cards[1].fields["epochs"].editor
     panel.cards[1].setFocus()
     middle = QPointF(editor.rect().center())
@@ -207,7 +210,7 @@ def test_the_wheel_scrolls_and_changes_nothing(panel: RecipePanel) -> None:
         False,
     )
     QApplication.sendEvent(editor, event)
-    assert panel._recipe_editor.recipe == Recipe()
+    assert workspace.recipe_editor.recipe == Recipe()
 
 
 def test_every_field_teaches_and_says_its_range(panel: RecipePanel) -> None:
@@ -218,7 +221,7 @@ def test_every_field_teaches_and_says_its_range(panel: RecipePanel) -> None:
         assert len(lines) >= 2 and len(lines[0]) > 40 and field.widget.accessibleName()
 
 
-def test_the_schedule_is_drawn_as_it_will_be_applied(panel: RecipePanel) -> None:
+def test_the_schedule_is_drawn_as_it_will_be_applied(panel: RecipePanel, workspace: Workspace) -> None:
     choose_plan(panel, "Head, last stage, everything")
     card = panel.cards[2]
     card.show_schedule(100, 4)
@@ -226,7 +229,7 @@ def test_the_schedule_is_drawn_as_it_will_be_applied(panel: RecipePanel) -> None
     assert max(first) == 1.0 and 0.08 < first.index(1.0) / (len(first) - 1) < 0.12
     assert first[0] < 0.2 and first[-1] == pytest.approx(0)
     assert [max(curve) for curve in others] == [0.5, 0.25, 0.125]
-    panel._recipe_editor.change("training", "warmup", 0.5)
+    workspace.recipe_editor.change("training", "warmup", 0.5)
     card.show_schedule(100, 4)
     assert card.schedule.curves()[0].index(1.0) == pytest.approx(48, abs=2)
 
@@ -234,7 +237,9 @@ def test_the_schedule_is_drawn_as_it_will_be_applied(panel: RecipePanel) -> None
 # --- problems -------------------------------------------------------------------------------------------------------
 
 
-def test_a_rate_that_does_not_suit_is_told_at_its_field_with_a_fix(qtbot, panel: RecipePanel) -> None:
+def test_a_rate_that_does_not_suit_is_told_at_its_field_with_a_fix(
+    qtbot, panel: RecipePanel, workspace: Workspace
+) -> None:
     card = panel.cards[1]
     field = card.fields["lr"]
     assert not field.note.isVisibleTo(panel)
@@ -242,12 +247,14 @@ def test_a_rate_that_does_not_suit_is_told_at_its_field_with_a_fix(qtbot, panel:
     assert field.note.isVisibleTo(panel)
     assert field.note.text.text().startswith("A learning rate of 5e-1 is far above what suits pretrained layers")
     assert field.note.fix.text() == "Use 8e-5"
-    panel._recipe_editor.select(0)
-    assert card._mark.isVisibleTo(panel) and "far above" in card._mark.toolTip(), "a closed card has a mark"
-    panel._recipe_editor.select(1)
+    workspace.recipe_editor.select(0)
+    assert card.problem_mark.isVisibleTo(panel) and "far above" in card.problem_mark.toolTip(), (
+        "a closed card has a mark"
+    )
+    workspace.recipe_editor.select(1)
     field.note.fix.click()
-    assert panel._recipe_editor.recipe.phases[1].lr == 8e-5 and field.editor.text() == "8e-5"
-    assert not field.note.isVisibleTo(panel) and not card._mark.isVisibleTo(panel)
+    assert workspace.recipe_editor.recipe.phases[1].lr == 8e-5 and field.editor.text() == "8e-5"
+    assert not field.note.isVisibleTo(panel) and not card.problem_mark.isVisibleTo(panel)
 
 
 def test_a_hand_written_recipe_shows_its_values_and_its_problems(window: MainWindow) -> None:
@@ -271,7 +278,7 @@ def test_a_hand_written_recipe_shows_its_values_and_its_problems(window: MainWin
     assert shared["augmentation.preset"].editor.currentText() == "wild"
     assert shared["augmentation.preset"].note.text.text().startswith("The augmentation is one of")
     assert shared["training.early_stop"].editor.text() == "-2 epochs", "not “never”"
-    assert panel.training._mark.isVisibleTo(panel.training)
+    assert panel.training.problem_mark.isVisibleTo(panel.training)
     assert window.workspace.recipe == recipe, "showing it changes nothing"
 
 

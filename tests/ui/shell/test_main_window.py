@@ -440,8 +440,7 @@ def test_a_run_from_train_to_evaluate(qtbot, window: MainWindow, fake: FakeEngin
     assert window.status.left.text() == "≈ 1:05 left · 120 img/s"
     assert "val accuracy <b>75.0 %</b> · best 75.0 % at epoch 1" in window.status.score.text()
     assert not window.recipe.cards[0].fields["epochs"].editor.isEnabled()
-    qtbot.waitUntil(lambda: not window.train_page._dirty)
-    assert window.train_page.loss.steps.y.tolist() == [0.9, 0.8]
+    qtbot.waitUntil(lambda: window.train_page.loss.steps.y.tolist() == [0.9, 0.8])
     assert window.train_page.accuracy.val.y.tolist() == [0.75]
     assert window.train_page.lr.steps.y.tolist() == pytest.approx([0.1, 1.0])
     assert len(window.train_page.loss.marks.phases) == 1
@@ -483,10 +482,10 @@ def test_an_engine_that_does_not_stop_can_be_ended_by_a_button_of_its_own(
     stopping, end_engine = window.workspace.stopping, window.status.end_engine
     window.workspace.stop()
     fake.state(EngineKind.STOPPING)
-    assert stopping._patience.isActive() and stopping._patience.interval() == 10_000
+    assert stopping.patience.isActive() and stopping.patience.interval() == 10_000
     stopping.end_engine()
     assert not end_engine.isVisible() and not fake.killed, "not yet"
-    stopping._patience.timeout.emit()
+    stopping.patience.timeout.emit()
     assert end_engine.isVisible() and "Wait, or end the engine" in window.status.text.text()
     qtbot.mouseClick(end_engine, Qt.MouseButton.LeftButton)
     assert fake.killed == 1

@@ -284,7 +284,6 @@ def test_steering(qtbot, window: MainWindow, fake: FakeEngine, german: None) -> 
     assert bar.note.full == "", "something else is typed now"
     qtbot.keyClick(bar.rate_field, Qt.Key.Key_Return)
     assert "can mean 1.5 or 1500" in bar.note.full
-    bar._patience_timer.stop()
 
 
 @pytest.mark.parametrize("make", [weight_decay, smoothing])
