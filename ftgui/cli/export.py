@@ -63,7 +63,7 @@ def _export(options: argparse.Namespace) -> int:
     session = Session(take)
 
     def stop() -> None:
-        session.stop_requested = True
+        session.stop()
 
     with stop_signals(stop):
         session.handle(command)

@@ -88,7 +88,7 @@ def _answers(folder: Path, given: list[Path], device_name: str, threshold: float
     from ftgui.data.scanning.given_images import images_below
     from ftgui.engine import devices
     from ftgui.engine.inference.batch_inference import run_inference
-    from ftgui.engine.inference.predict import DONT_KNOW
+    from ftgui.engine.inference.predict_files import DONT_KNOW
     from ftgui.engine.malloc import keep_freed_memory
     from ftgui.engine.model.loaded_model import open_finished
 

@@ -98,13 +98,13 @@ def do(command: Command, stopping: str) -> int:
     session = Session(line.show)
 
     def stop() -> None:
-        session.stop_requested = True
+        session.stop()
         sys.stderr.write("\n")  # the terminal has written ^C where the line stood
         say(f"ftgui: {stopping}; Ctrl-C again ends at once")
 
     with stop_signals(stop):
         session.handle(command)
-    if session.stop_requested and line.outcome == "failed":  # e.g. a download that was wanted no longer
+    if session.interruptions.stop_requested and line.outcome == "failed":  # e.g. a download that was wanted no longer
         return STOPPED
     return {"done": 0, "stopped": STOPPED}.get(line.outcome, 1)
 

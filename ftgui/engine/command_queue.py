@@ -1,10 +1,9 @@
-"""What was asked and is not begun yet: bounded, because a window may ask faster than the engine can answer."""
+"""What was asked and is not read yet: bounded, because a window may ask faster than the engine can answer."""
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections import deque
 
 from ftgui.protocol import messages as m
 from ftgui.protocol.questions import QUESTIONS
@@ -24,7 +23,7 @@ class CommandQueue:
 
     def put(self, command: m.Command) -> bool:
         """Add a command; False: a question that is not taken, because too much waits already."""
-        size = _size(command)
+        size = size_of(command)
         with self._lock:
             full = self._commands.qsize() >= MOST_COMMANDS or self._bytes + size > MOST_BYTES
             if full and isinstance(command, QUESTIONS):
@@ -40,48 +39,10 @@ class CommandQueue:
         except queue.Empty:
             return None
         with self._lock:
-            self._bytes -= _size(command)
+            self._bytes -= size_of(command)
         return command
 
 
-class Postponed:
-    """What came in while something else was done that it has to wait for; bounded in the same way."""
-
-    def __init__(self) -> None:
-        self._commands: deque[m.Command] = deque()
-        self._bytes = 0
-        self._stopped: m.Train | m.Continue | None = None
-
-    def __len__(self) -> int:
-        return len(self._commands)
-
-    def add(self, command: m.Command) -> bool:
-        """Do it later; False: a question that is not taken, because too much waits already."""
-        size = _size(command)
-        if isinstance(command, QUESTIONS) and (len(self) >= MOST_COMMANDS or self._bytes + size > MOST_BYTES):
-            return False
-        self._commands.append(command)
-        self._bytes += size
-        return True
-
-    def take(self) -> m.Command:
-        """The oldest."""
-        command = self._commands.popleft()
-        self._bytes -= _size(command)
-        return command
-
-    def stop_training(self) -> bool:
-        """A `Stop` came: whether it is for a training that waits here, because whoever stops means what was begun last."""
-        for command in self._commands:
-            if isinstance(command, m.Train | m.Continue):
-                self._stopped = command
-                return True
-        return False
-
-    def is_stopped(self, command: m.Command) -> bool:
-        """`stop_training` was for this one, before it began."""
-        return command is self._stopped
-
-
-def _size(command: m.Command) -> int:
+def size_of(command: m.Command) -> int:
+    """Bytes of the image that a question carries with it."""
     return len(command.content) if isinstance(command, m.Predict | m.Explain | m.FindSimilar) else 0

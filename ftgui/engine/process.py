@@ -143,6 +143,6 @@ def _read_commands(commands: CommandQueue, emit: Callable[[m.Event], None]) -> N
 
 def _refuse(command: m.Command, emit: Callable[[m.Event], None]) -> None:
     try:
-        emit(m.CommandFailed(getattr(command, "request", 0), type(command).__name__, REFUSAL))
+        emit(m.CommandFailed(m.request_of(command), REFUSAL))
     except OSError as error:  # the window is gone; the end of the input follows
         log.info("nobody hears of a refusal: %s", error)

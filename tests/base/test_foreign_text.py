@@ -59,7 +59,7 @@ def test_other_writing_is_left_alone() -> None:
 def test_progress_shows_what_a_run_says_as_text() -> None:
     stream = io.StringIO()
     line = ProgressLine(stream)
-    line.show(m.CommandFailed(1, "Train", NASTY))
+    line.show(m.CommandFailed(1, NASTY))
     line.say(NASTY)
     assert len(stream.getvalue().splitlines()) == 2 and "\x1b" not in stream.getvalue()
     assert "\\x1b[2J" in stream.getvalue() and "\\u202egpj.exe" in stream.getvalue()

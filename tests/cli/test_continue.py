@@ -52,7 +52,7 @@ def interrupted(recipe: Path, project: Path, killed: bool) -> Path:
         if isinstance(event, m.EpochFinished) and event.epoch == 2:
             if killed:
                 raise KilledError
-            session.stop_requested = True
+            session.stop()
 
     session = Session(see)
     if killed:

@@ -26,6 +26,7 @@ class Engine:
         self.events: list[m.Event] = []
         self.queue: list[m.Command] = []
         self.on_event: Callable[[m.Event], None] = lambda event: None
+        self.next_command: Callable[[bool], m.Command | None] = self._from_queue
         self.session = Session(self._take, self._next)
 
     def _take(self, event: m.Event) -> None:
@@ -33,6 +34,9 @@ class Engine:
         self.on_event(event)
 
     def _next(self, wait: bool) -> m.Command | None:
+        return self.next_command(wait)
+
+    def _from_queue(self, wait: bool) -> m.Command | None:
         assert self.queue or not wait, "paused with nobody to resume"
         return self.queue.pop(0) if self.queue else None
 

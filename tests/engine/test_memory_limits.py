@@ -104,7 +104,7 @@ def out_of_memory(engine, make_dataset: Maker):
     def forward(*_arguments: object) -> torch.Tensor:
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried to allocate 99 bytes.")
 
-    engine.session._loaded.model.forward = forward
+    engine.session.models.present.model.forward = forward
     return engine, str(project.catalog_path), image
 
 

@@ -14,11 +14,9 @@ import psutil
 import pytest
 
 from ftgui.engine import command_queue
-from ftgui.engine.session import Session
 from ftgui.protocol import codec
 from ftgui.protocol import messages as m
-from ftgui.protocol.questions import REFUSAL
-from ftgui.protocol.recipe import Backbone, Recipe
+from ftgui.protocol.recipe import Backbone
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -191,30 +189,10 @@ def test_questions_that_wait_are_bounded_and_what_stops_is_not(monkeypatch: pyte
     commands = command_queue.CommandQueue()
     taken = [commands.put(m.Predict(number, path="x")) for number in range(5)]
     assert taken == [True, True, True, False, False]
-    assert commands.put(m.Stop()) and commands.put(m.Shutdown())
-    assert [type(commands.get(False)) for _ in range(5)] == [*[m.Predict] * 3, m.Stop, m.Shutdown]
+    assert commands.put(m.CancelRequest(1)) and commands.put(m.Shutdown())
+    assert [type(commands.get(False)) for _ in range(5)] == [*[m.Predict] * 3, m.CancelRequest, m.Shutdown]
     assert commands.get(False) is None
     monkeypatch.setattr(command_queue, "MOST_BYTES", 10)
     assert not commands.put(m.Predict(9, content=bytes(11))) and commands.put(m.Predict(9, content=bytes(10)))
     commands.get(True)
     assert commands.put(m.Predict(9, content=bytes(10))), "what was taken out counts no more"
-
-
-def test_what_waits_for_something_else_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command_queue, "MOST_COMMANDS", 3)
-    monkeypatch.setattr(command_queue, "MOST_BYTES", 1000)
-    waits = command_queue.Postponed()
-    taken = [waits.add(m.Predict(number, content=bytes(400))) for number in range(4)]
-    assert taken == [True, True, False, False]
-    assert waits.add(m.Continue(9, "", "")) and waits.add(m.SetTrainable(1, []))
-    assert [type(waits.take()) for _ in range(4)] == [*[m.Predict] * 2, m.Continue, m.SetTrainable]
-    assert waits.add(m.Predict(5, content=bytes(900))), "room again"
-
-
-def test_a_session_refuses_in_words_what_can_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command_queue, "MOST_COMMANDS", 2)
-    said: list[m.Event] = []
-    commands: list[m.Command] = [m.EstimateCost(n, [], Recipe(), 1, 1) for n in range(4)]
-    session = Session(said.append, lambda _wait: commands.pop(0) if commands else None)
-    session._poll_beside((m.Predict,))
-    assert [(event.request, event.message) for event in said] == [(2, REFUSAL), (3, REFUSAL)]

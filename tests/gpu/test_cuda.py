@@ -49,7 +49,7 @@ def test_compiled_training_is_done(engine: Engine, make_dataset: Maker, train_co
 def test_a_run_stopped_on_cuda_goes_on(engine: Engine, make_dataset: Maker, train_command) -> None:
     def stop(event: m.Event) -> None:
         if isinstance(event, m.EpochFinished) and event.epoch == 1:
-            engine.queue.append(m.Stop())
+            engine.queue.append(m.CancelRequest(1))
 
     train = on_gpu(train_command(make_dataset(count=16), ALL))
     engine.on_event = stop

@@ -21,7 +21,7 @@ COMMANDS = [
     m.Train(3, Recipe(), "c", "r"),
     m.Pause(),
     m.Resume(),
-    m.Stop(),
+    m.CancelRequest(3),
     m.Predict(4, content=bytes(range(256))),
     m.Shutdown(),
 ]

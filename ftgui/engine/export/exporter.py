@@ -160,7 +160,8 @@ class Exporter:
             self._write_common(source, work, kinds)
             for number, kind in enumerate(kinds):
                 self._poll()
-                self._emit(m.Progress(f"writing and proving {_WORDS[kind]}", number, len(kinds)))
+                what = f"writing and proving {_WORDS[kind]}"
+                self._emit(m.Progress(what, number, len(kinds), request=self._command.request))
                 differences: dict[str, float] = {}
                 problem = ""
                 try:
@@ -174,7 +175,7 @@ class Exporter:
                     if differences:
                         proof[FILES[kind][0]] = differences
                 self._tell(kind, work, differences, images, problem)
-            self._emit(m.Progress("writing and proving", len(kinds), len(kinds)))
+            self._emit(m.Progress("writing and proving", len(kinds), len(kinds), request=self._command.request))
             if proof:
                 _write_proof(work, proof, images)
         names = tuple(sorted(path.name for path in work.iterdir()))

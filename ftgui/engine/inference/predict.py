@@ -1,31 +1,28 @@
-"""Questions about images: what is this, why, what is it like, and what about all of these."""
+"""Predictions for an image, where the model sees a class in it, which images are similar, and what a catalog's are."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TextIO
 
 import torch
 
 from ftgui.base.files import write_atomically
-from ftgui.base.foreign_text import TableWriter
 from ftgui.base.formatting import few
-from ftgui.base.job import Job
 from ftgui.data.catalog.reading import CatalogReader
 from ftgui.data.images.decoding import open_image, orientation_of
 from ftgui.data.images.preprocessing import Preprocessing, center_view, decode, seen_area
-from ftgui.data.scanning.given_images import count_given, images_below, why_no_images
 from ftgui.engine.downloads.downloader import Downloader
 from ftgui.engine.errors import EngineError
 from ftgui.engine.events import Emit
 from ftgui.engine.inference.batch_inference import InferenceBatch, forward, run_inference
 from ftgui.engine.inference.grad_cam import explain
-from ftgui.engine.interruptions import StopRequested
+from ftgui.engine.interruptions import Interruptions, StopRequested, Work
 from ftgui.engine.model import backbones
 from ftgui.engine.model.input_tensor import to_batch
 from ftgui.engine.model.loaded_model import ComparisonModel, LoadedModel, open_finished
@@ -38,12 +35,16 @@ from ftgui.runs.predictions import PREDICTIONS_FILE, Predicted, table_of
 OTHER_MODELS = 2
 """Kept beside the present one: for before and after, and one earlier run."""
 
-_FILES_IN_TRAINING = 8
-"""Looked at between two steps."""
 
-DONT_KNOW = "don't know"
-
-Poll = Callable[[], object]
+@contextmanager
+def eval_mode(loaded: LoadedModel, training: Training | None) -> Iterator[None]:
+    """The model in evaluation mode, then as the training that runs, if one does, had it."""
+    loaded.model.eval()
+    try:
+        yield
+    finally:
+        if training is not None and training.in_train_mode:
+            loaded.freezer.train_mode()
 
 
 class Predictor:
@@ -53,7 +54,8 @@ class Predictor:
         emit: takes every event.
         present: the present model; raises `EngineError` if there is none.
         training: that runs now, if one does.
-        downloader: for weights that are not on this computer.
+        downloader: for weights that are not on this computer, by the request that needs them.
+        interruptions: asked between batches.
     """
 
     def __init__(
@@ -61,15 +63,15 @@ class Predictor:
         emit: Emit,
         present: Callable[[], LoadedModel],
         training: Callable[[], Training | None],
-        downloader: Callable[[], Downloader],
+        downloader: Callable[[int], Downloader],
+        interruptions: Interruptions,
     ) -> None:
         self._emit = emit
         self._present = present
         self._training = training
         self._downloader = downloader
         self._others: OrderedDict[str, ComparisonModel] = OrderedDict()
-        self._files: Generator[None, None, None] | None = None
-        self._no_more_files = False
+        self._interruptions = interruptions
 
     # --- one image --------------------------------------------------------------------------------------------------
 
@@ -81,7 +83,7 @@ class Predictor:
             return
         loaded, training = self._present(), self._training()
         batch = _batch(command, loaded.built.preprocessing, loaded.device)
-        with self._eval_mode(loaded):
+        with eval_mode(loaded, self._training()):
             logits, _ = forward(loaded.model, loaded.built.heads[0], batch)
         step = training.at.step if training else 0
         temperature = 1.0 if training else loaded.temperature  # it is fitted when the training is over
@@ -97,7 +99,7 @@ class Predictor:
         )
 
     def _predict_by_other(self, command: m.Predict, arrived: float) -> None:
-        other = self._other(command.model)
+        other = self._other(command.model, command.request)
         batch = _batch(command, other.built.preprocessing, torch.device("cpu"))
         logits, _ = forward(other.built.model, other.built.heads[0], batch)
         self._emit(
@@ -113,7 +115,7 @@ class Predictor:
             )
         )
 
-    def _other(self, name: str) -> ComparisonModel:
+    def _other(self, name: str, request: int) -> ComparisonModel:
         """The untouched backbone, or a finished model; the latest few stay."""
         backbone = self._present().backbone
         # The same folder holds other weights after a run went on.
@@ -124,7 +126,7 @@ class Predictor:
                     raise EngineError(
                         "The model did not start from published weights, so there is nothing untouched to ask."
                     )
-                built = backbones.build(backbone, [], downloader=self._downloader())
+                built = backbones.build(backbone, [], downloader=self._downloader(request))
                 self._others[key] = ComparisonModel(built, 1.0, built.title)
             else:
                 built, about = open_finished(Path(name))
@@ -149,7 +151,7 @@ class Predictor:
         temperature = 1.0 if training else loaded.temperature
         target = names.index(command.class_name) if command.class_name else None
         shapes = [node.output for node in loaded.nodes]
-        with self._eval_mode(loaded):
+        with eval_mode(loaded, self._training()):
             heat, probabilities = explain(
                 loaded.model, loaded.freezer.tree, shapes, batch, target, command.layer, temperature
             )
@@ -166,9 +168,10 @@ class Predictor:
             )
         )
 
-    def nearest(self, command: m.FindSimilar, poll: Poll) -> None:
+    def find_similar(self, command: m.FindSimilar) -> None:
         """Which training images are like it?"""
         loaded = self._present()
+        poll = partial(self._interruptions.poll, Work.SIMILAR_IMAGES, command.request)
         if self._training() is not None:
             raise EngineError("What the model finds alike is known when the training is over.")
         with CatalogReader(Path(command.catalog)) as catalog:
@@ -187,7 +190,8 @@ class Predictor:
                     if looked.items:
                         embeddings.add(looked.items, looked.embeddings)
                     done += len(looked.items) + len(looked.unreadable)
-                    self._emit(m.Progress("looking at the training images", done, len(missing)))
+                    what = "looking at the training images"
+                    self._emit(m.Progress(what, done, len(missing), request=command.request))
         except StopRequested as stopped:
             raise EngineError("Stopped before all training images were looked at.") from stopped
         built.model.eval()
@@ -196,21 +200,12 @@ class Predictor:
         found = embeddings.nearest(own[0], [file for file in images if file != asked], command.count)
         self._emit(m.SimilarImages(command.request, [m.SimilarImage(*images[file], cosine) for file, cosine in found]))
 
-    @contextmanager
-    def _eval_mode(self, loaded: LoadedModel) -> Iterator[None]:
-        loaded.model.eval()
-        try:
-            yield
-        finally:
-            training = self._training()
-            if training is not None and training.in_train_mode:
-                loaded.freezer.train_mode()
-
     # --- all images of a catalog ------------------------------------------------------------------------------------
 
-    def evaluate(self, command: m.EvaluateImages, poll: Poll) -> None:
+    def evaluate(self, command: m.EvaluateImages) -> None:
         """What does the model say of the labelled ones?"""
         loaded = self._present()
+        poll = partial(self._interruptions.poll, Work.EVALUATION, command.request)
         names = loaded.built.class_names
         with CatalogReader(Path(command.catalog)) as catalog:
             root, images = catalog.root, catalog.usable(command.splits)
@@ -254,138 +249,6 @@ class Predictor:
                 over,
             )
         )
-
-    # --- many files -------------------------------------------------------------------------------------------------
-
-    @property
-    def files_wait(self) -> bool:
-        """Some were asked about and are not answered yet."""
-        return self._files is not None
-
-    def begin_files(self, command: m.PredictFiles) -> None:
-        """What are these? Goes on with `some_files`.
-
-        Raises:
-            EngineError: others are being looked at, or there is no model.
-            OSError: the table can't be written.
-        """
-        if self._files is not None:
-            raise EngineError("Other files are still being looked at.")
-        self._present()
-        self._no_more_files = False
-        self._files = self._look_at_files(command)
-
-    def end_files(self) -> None:
-        """No more of them."""
-        self._no_more_files = True
-
-    def close(self) -> None:
-        """Let go of files that nobody will be told of."""
-        if self._files is not None:
-            self._files.close()
-            self._files = None
-
-    def some_files(self) -> None:
-        """Answer the next few."""
-        if self._files is None:
-            return
-        try:
-            next(self._files)
-        except StopIteration:
-            self._files = None
-        except BaseException:
-            self._files = None
-            raise
-
-    def _look_at_files(self, command: m.PredictFiles) -> Generator[None, None, None]:
-        loaded = self._present()
-        given = [Path(path) for path in command.paths]
-        total = count_given(given, Job())
-        done = 0
-        batch = _FILES_IN_TRAINING if self._training() is not None else 32
-        built = loaded.built
-        table = _Table(Path(command.table)) if command.table else None
-        try:
-            items = ((path, path) for path in images_below(given))
-            looks = run_inference(
-                built.model, built.heads[0], items, built.preprocessing, loaded.device, lambda: None, batch
-            )
-            with closing(looks):
-                while not self._no_more_files:
-                    if self._present() is not loaded:
-                        raise EngineError(
-                            "Another model was loaded meanwhile, so the rest of the files was not looked at."
-                        )
-                    with self._eval_mode(loaded):
-                        looked = next(looks, None)
-                    if looked is None:
-                        break
-                    rows = _rows(looked, built.class_names, loaded.temperature, command.threshold)
-                    done += len(rows)
-                    if table is not None:
-                        table.write(rows)
-                    self._emit_files(command.request, rows, done, max(total, done))
-                    yield
-        finally:
-            if table is not None:
-                table.close()
-        if not done and not self._no_more_files:
-            raise EngineError(why_no_images(given))
-        self._emit_files(command.request, [], done, max(total, done), over=True)
-
-    def _emit_files(self, request: int, rows: list[Row], done: int, total: int, over: bool = False) -> None:
-        training = self._training()
-        trained = self._present().trained or (training is not None and training.at.step > 0)
-        self._emit(
-            m.PredictedFiles(
-                request,
-                # A name that is not valid text can't travel in a message; in the table it is as it is.
-                [path.encode("utf-8", "replace").decode("utf-8") for path, *_ in rows],
-                [answer for _, answer, *_ in rows],
-                [sure for _, _, sure, _ in rows],
-                [problem for *_, problem in rows],
-                done,
-                total,
-                over,
-                over and self._no_more_files,
-                trained,
-            )
-        )
-
-
-Row = tuple[str, str, float, str]
-"""Path, answer, its probability, problem."""
-
-
-def _rows(looked: InferenceBatch[Path], names: Sequence[str], temperature: float, threshold: float) -> list[Row]:
-    rows: list[Row] = []
-    if looked.items:
-        confidences, best = (looked.logits / temperature).softmax(1).max(1)
-        for path, sure, index in zip(looked.items, confidences.tolist(), best.tolist(), strict=True):
-            rows.append((str(path), names[index] if sure >= threshold else DONT_KNOW, sure, ""))
-    rows += [(str(path), "", math.nan, why) for path, why in looked.unreadable]
-    return sorted(rows)
-
-
-class _Table:
-    """A CSV file that grows by rows.
-
-    Args:
-        path: replaced.
-    """
-
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file: TextIO = path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
-        self._table = TableWriter(self._file)
-        self._table.row(["path", "answer", "probability", "problem"])
-
-    def write(self, rows: Sequence[Row]) -> None:
-        for path, answer, sure, problem in rows:
-            self._table.row([path, answer, "" if math.isnan(sure) else f"{sure:.4f}", problem])
-
-    def close(self) -> None:
-        self._file.close()
 
 
 def _evaluated(

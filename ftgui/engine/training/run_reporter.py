@@ -146,4 +146,4 @@ class RunReporter:
 
     def refused(self, command: SteerCommand, why: str) -> None:
         """A command was not done."""
-        self._emit(m.CommandFailed(command.request, type(command).__name__, why))
+        self._emit(m.CommandFailed(command.request, why))

@@ -6,9 +6,12 @@ message that either side does not know is an error, so the first one on each sid
 
 from __future__ import annotations
 
+from typing import get_args
+
 from ftgui.protocol.messages.base import (
     PROTOCOL_VERSION,
     Message,
+    request_of,
 )
 from ftgui.protocol.messages.example_sets import (
     DownloadExampleSet,
@@ -22,7 +25,6 @@ from ftgui.protocol.messages.export import (
 )
 from ftgui.protocol.messages.inference import (
     AugmentedViews,
-    EndFiles,
     EvaluatedImages,
     EvaluateImages,
     Explain,
@@ -47,6 +49,7 @@ from ftgui.protocol.messages.model import (
     SetTrainable,
 )
 from ftgui.protocol.messages.process import (
+    CancelRequest,
     CommandFailed,
     Configure,
     Device,
@@ -55,7 +58,6 @@ from ftgui.protocol.messages.process import (
     Progress,
     Ready,
     Shutdown,
-    Stop,
 )
 from ftgui.protocol.messages.training import (
     ChangeEarlyStop,
@@ -89,7 +91,9 @@ __all__ = [
     "EXPORT_KINDS",
     "PRETRAINED_MODEL",
     "PROTOCOL_VERSION",
+    "TRAINING_EVENTS",
     "AugmentedViews",
+    "CancelRequest",
     "ChangeEarlyStop",
     "ChangeRate",
     "Command",
@@ -99,7 +103,6 @@ __all__ = [
     "CostEstimate",
     "Device",
     "DownloadExampleSet",
-    "EndFiles",
     "EpochFinished",
     "EstimateCost",
     "EvaluateImages",
@@ -147,11 +150,13 @@ __all__ = [
     "SimilarImage",
     "SimilarImages",
     "StepMetrics",
-    "Stop",
     "Train",
+    "TrainingEvent",
     "TrainingFinished",
     "TrainingStarted",
     "UpdateRatios",
+    "is_last",
+    "request_of",
 ]
 
 Command = (
@@ -172,12 +177,11 @@ Command = (
     | DownloadExampleSet
     | Pause
     | Resume
-    | Stop
+    | CancelRequest
     | Predict
     | Explain
     | FindSimilar
     | PredictFiles
-    | EndFiles
     | Export
     | Shutdown
 )
@@ -214,3 +218,17 @@ Event = (
     | CommandFailed
     | Log
 )
+
+TrainingEvent = (
+    TrainingStarted | PhaseStarted | StepMetrics | EpochFinished | PhaseFinished | Paused | Resumed | TrainingFinished
+)
+"""How a run goes, from its beginning to its end."""
+
+TRAINING_EVENTS: tuple[type[TrainingEvent], ...] = get_args(TrainingEvent)
+
+
+def is_last(event: Event) -> bool:
+    """Whether an event is the last that carries its request's number."""
+    if isinstance(event, EvaluatedImages | PredictedFiles):
+        return event.over
+    return not isinstance(event, Progress | LearningRateTried | Exported)

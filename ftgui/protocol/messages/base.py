@@ -9,3 +9,8 @@ PROTOCOL_VERSION = 7
 
 class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
     pass
+
+
+def request_of(message: Message) -> int:
+    """The number by which a command and what answers it belong together; 0: it has none."""
+    return int(getattr(message, "request", 0))

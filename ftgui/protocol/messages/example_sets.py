@@ -8,7 +8,7 @@ from ftgui.protocol.messages.base import Message
 class DownloadExampleSet(Message, frozen=True):
     """Have an example set on this computer, as a folder of class folders; answered by `ExampleSetReady` or `CommandFailed`.
 
-    Meanwhile every other command is done as it comes, and `Stop` outside a training ends this.
+    Meanwhile every other command is done as it comes.
     """
 
     request: int

@@ -10,7 +10,7 @@ EXPORT_KINDS = ("folder", "onnx", "torch", "script")
 
 class Export(Message, frozen=True):
     """Write a finished model for use elsewhere and prove that it answers as here; `Exported` for each kind, then
-    `ExportFinished`, or `CommandFailed`. `Stop` ends it, and nothing is left then."""
+    `ExportFinished`, or `CommandFailed`. Where it is cancelled, nothing is left."""
 
     request: int
     folder: str

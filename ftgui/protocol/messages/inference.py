@@ -76,10 +76,6 @@ class PredictFiles(Message, frozen=True):
     """An answer of less probability is “don't know”."""
 
 
-class EndFiles(Message, frozen=True):
-    """The person does not want the rest of `PredictFiles`; what was answered stays."""
-
-
 class EvaluatedImages(Message, frozen=True):
     """Some images, and what the model says of them."""
 

@@ -24,8 +24,15 @@ class Configure(Message, frozen=True):
     """Address that stands in for torchvision's server of weights; empty: the usual one."""
 
 
-class Stop(Message, frozen=True):
-    """Finish the present step, keep the best weights so far, end the run; or end a download or `DownloadExampleSet`."""
+class CancelRequest(Message, frozen=True):
+    """End what an earlier command asked for, also if it has yet to begin; where that is over, nothing happens.
+
+    It then answers as it always does at its end: a training finishes the present step and keeps the best weights so far, an
+    evaluation says that it is over, a download fails with a sentence.
+    """
+
+    request: int
+    """The earlier command's."""
 
 
 class Shutdown(Message, frozen=True):
@@ -64,14 +71,16 @@ class Progress(Message, frozen=True):
     done: int
     total: int
     unit: str = ""
-    """``"bytes"`` of a download, ``"files"`` of an example set, both of which `Stop` ends; empty: things to be counted."""
+    """``"bytes"`` of a download, ``"files"`` of an example set; empty: things to be counted."""
+    request: int = 0
+    """Of the command that it is done for."""
 
 
 class CommandFailed(Message, frozen=True):
     """A command could not be done; the engine goes on."""
 
     request: int
-    command: str
+    """The command's; 0 for one without."""
     message: str
     """One sentence for the person."""
 

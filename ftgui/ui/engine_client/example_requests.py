@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, Signal
 
 from ftgui.data.example_sets import ExampleSet
 from ftgui.protocol import messages as m
-from ftgui.ui.engine_client.worker import EngineWorker
+from ftgui.ui.engine_client.client import EngineClient, Failure
 
 
 class ExampleRequests(QObject):
-    """Part of a `Workspace`.
+    """One set at a time.
 
     Args:
-        worker: whose events tell how it goes.
-        send: takes a command for the engine.
-        next_request: gives a new request number.
+        client: of the engine that prepares it.
+        parent: owner.
     """
 
     ready = Signal(Path)
@@ -30,19 +28,16 @@ class ExampleRequests(QObject):
     over = Signal()
     """Nothing is being prepared any more."""
 
-    def __init__(
-        self, worker: EngineWorker, send: Callable[[m.Command], None], next_request: Callable[[], int], parent: QObject
-    ) -> None:
+    def __init__(self, client: EngineClient, parent: QObject) -> None:
         super().__init__(parent)
-        self._send = send
-        self._next_request = next_request
-        self._request = 0
+        self._client = client
+        self.request = 0
+        """Number of the latest request."""
+        self._cancelled = False
         self._example: ExampleSet | None = None
         """What is being prepared."""
         self._wanted = False
         """The person waits for it: nothing else was opened since."""
-        worker.example_ready.connect(self._ready)
-        worker.progress.connect(self._progress)
 
     @property
     def preparing(self) -> ExampleSet | None:
@@ -57,44 +52,36 @@ class ExampleRequests(QObject):
         if self._example is not None:
             self.said.emit("warning", f"{self._example.title} is still on its way. Cancel it first, or wait for it.")
             return
-        self._request, self._example, self._wanted = self._next_request(), example, True
+        self._example, self._wanted, self._cancelled = example, True, False
         self.said.emit("info", f"Getting {example.title}. Everything else can be used meanwhile.")
-        self._send(m.DownloadExampleSet(self._request, example.name))
-        self.progress.emit(
-            "waiting for the engine", 0, 0
-        )  # it may be busy with something else; even then one can cancel
+        self.request = self._client.request(m.DownloadExampleSet(0, example.name), self._answered, self._failed)
+        # The engine may be busy with something else; even then one can cancel.
+        self.progress.emit("waiting for the engine", 0, 0)
 
     def opened_another(self) -> None:
         """What is on its way still comes, but does not open by itself any more."""
         self._wanted = False
 
-    def failed(self, event: m.CommandFailed) -> bool:
-        """Whether a failure is of the set that is on its way; it is forgotten then."""
-        ours = event.command == "DownloadExampleSet" and event.request == self._request
-        if ours:
-            self._forget()
-        return ours
+    def cancel(self) -> None:
+        """What was downloaded is kept, to go on from."""
+        self._cancelled = True
+        self._client.cancel(self.request)
 
-    def engine_gone(self) -> None:
-        """Nothing will come; what was downloaded is kept."""
-        self._forget()
-
-    def _forget(self) -> None:
-        self._request, self._example = 0, None
-
-    @Slot(m.Progress)
-    def _progress(self, event: m.Progress) -> None:
-        if event.unit == "files":
-            self.progress.emit(event.what, event.done, event.total)
-
-    @Slot(m.ExampleSetReady)
-    def _ready(self, event: m.ExampleSetReady) -> None:
-        if event.request != self._request or self._example is None:
+    def _answered(self, event: m.Progress | m.ExampleSetReady) -> None:
+        if isinstance(event, m.Progress):
+            if event.unit == "files":
+                self.progress.emit(event.what, event.done, event.total)
             return
-        title = self._example.title
-        self._forget()
+        title = self._example.title if self._example else ""
+        self._example = None
         self.over.emit()
         if self._wanted:
             self.ready.emit(Path(event.folder))
         else:
             self.said.emit("info", f"{title} is on this computer now; “Example sets…” in the menu opens it.")
+
+    def _failed(self, failure: Failure) -> None:
+        self._example = None
+        if not failure.engine_ended:
+            self.over.emit()
+            self.said.emit("info" if self._cancelled else "error", failure.sentence)

@@ -1,23 +1,22 @@
-"""Taking a model away, as the window sees it: signals out, intentions in. No widgets."""
+"""Exporting a model, as the window sees it: signals out, intentions in. No widgets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, Signal
 
 from ftgui.protocol import messages as m
-from ftgui.ui.engine_client.worker import EngineWorker
+from ftgui.ui.engine_client.client import EngineClient, Failure
 
 
 class ExportRequests(QObject):
-    """Part of a `Workspace`.
+    """One export at a time.
 
     Args:
-        worker: whose events are passed on.
-        send: takes a command for the engine.
-        next_request: gives a new request number.
+        client: of the engine that exports.
+        parent: owner.
     """
 
     progress = Signal(m.Progress)
@@ -29,21 +28,15 @@ class ExportRequests(QObject):
     changed = Signal()
     """Of `working`."""
 
-    def __init__(
-        self, worker: EngineWorker, send: Callable[[m.Command], None], next_request: Callable[[], int], parent: QObject
-    ) -> None:
+    def __init__(self, client: EngineClient, parent: QObject) -> None:
         super().__init__(parent)
-        self._send = send
-        self._next_request = next_request
-        self._export_request = 0
-        worker.progress.connect(self._progress)
-        worker.exported.connect(self._exported)
-        worker.export_finished.connect(self._finished)
+        self._client = client
+        self._request = 0
 
     @property
     def working(self) -> bool:
         """An export goes on."""
-        return bool(self._export_request)
+        return bool(self._request)
 
     def export(
         self, folder: Path, kinds: Sequence[str], destination: Path, catalog: Path | None, threshold: float | None
@@ -57,51 +50,26 @@ class ExportRequests(QObject):
             catalog: of the run's project.
             threshold: see `messages.Export`.
         """
-        self._export_request = self._next_request()
         where = str(catalog) if catalog is not None else ""
-        self._send(m.Export(self._export_request, str(folder), list(kinds), str(destination), where, threshold))
+        command = m.Export(0, str(folder), list(kinds), str(destination), where, threshold)
+        self._request = self._client.request(command, self._answered, self._failed)
         self.changed.emit()
 
     def stop(self) -> None:
         """Nothing is left of an export that goes on."""
-        if self._export_request:
-            self._send(m.Stop())
+        self._client.cancel(self._request)
 
-    @Slot(m.Progress)
-    def _progress(self, event: m.Progress) -> None:
-        if self._export_request:
+    def _answered(self, event: m.Progress | m.Exported | m.ExportFinished) -> None:
+        if isinstance(event, m.Progress):
             self.progress.emit(event)
-
-    @Slot(m.Exported)
-    def _exported(self, event: m.Exported) -> None:
-        if event.request == self._export_request:
+        elif isinstance(event, m.Exported):
             self.exported.emit(event)
-
-    @Slot(m.ExportFinished)
-    def _finished(self, event: m.ExportFinished) -> None:
-        if event.request == self._export_request:
-            self._export_request = 0
+        else:
+            self._request = 0
             self.changed.emit()
             self.finished.emit(event)
 
-    def refused(self, event: m.CommandFailed) -> bool:
-        """A command was refused.
-
-        Returns:
-            whether it was this object's.
-        """
-        if event.command != "Export":
-            return False
-        if event.request == self._export_request:
-            self._end(event.message)
-        return True
-
-    def engine_gone(self) -> None:
-        """Nothing that was asked will be answered."""
-        if self._export_request:
-            self._end("The engine ended before the model was written.")
-
-    def _end(self, why: str) -> None:
-        self._export_request = 0
+    def _failed(self, failure: Failure) -> None:
+        self._request = 0
         self.changed.emit()
-        self.failed.emit(why)
+        self.failed.emit("The engine ended before the model was written." if failure.engine_ended else failure.sentence)

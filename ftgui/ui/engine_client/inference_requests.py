@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, Signal
 
 from ftgui.protocol import messages as m
-from ftgui.ui.engine_client.worker import EngineWorker
+from ftgui.ui.engine_client.client import EngineClient, Failure
 
 
 class InferenceRequests(QObject):
-    """Part of a `Workspace`. Of each kind only the latest question counts; late answers to earlier ones are dropped.
+    """Of each kind only the latest question counts; late answers to earlier ones are dropped.
 
     Args:
-        worker: whose events are passed on.
-        send: takes a command for the engine.
-        next_request: gives a new request number.
+        client: of the engine that is asked.
         parent: owner.
     """
 
@@ -33,117 +31,82 @@ class InferenceRequests(QObject):
     files_answered = Signal(m.PredictedFiles)
     files_failed = Signal(str)
 
-    def __init__(
-        self, worker: EngineWorker, send: Callable[[m.Command], None], next_request: Callable[[], int], parent: QObject
-    ) -> None:
+    def __init__(self, client: EngineClient, parent: QObject) -> None:
         super().__init__(parent)
-        self._send = send
-        self._next_request = next_request
-        self._explain_request = self._nearest_request = self._files_request = 0
-        self._compared: dict[int, str] = {}
-        worker.explained.connect(self._explained)
-        worker.nearest.connect(self._nearest)
-        worker.predicted_files.connect(self._files)
-        worker.predicted.connect(self._predicted)
+        self._client = client
+        self._explanation = self._similar = self._files = 0
+        self._compared: list[int] = []
 
     # --- one image --------------------------------------------------------------------------------------------------
 
     def forget_image(self) -> None:
         """Another image is asked about: what still comes of the one before is of no use."""
-        self._explain_request = self._nearest_request = 0
+        for request in (self._explanation, self._similar, *self._compared):
+            self._client.forget(request)
         self._compared.clear()
 
     def explain(self, path: str, content: bytes, class_name: str, layer: str) -> None:
         """What speaks for a class (empty: for the answer), as seen by a layer (empty: the last with places)?"""
-        self._explain_request = self._next_request()
-        self._send(m.Explain(self._explain_request, path, content, class_name, layer))
-
-    @Slot(m.Explanation)
-    def _explained(self, event: m.Explanation) -> None:
-        if event.request == self._explain_request:
-            self.explained.emit(event)
+        self._client.forget(self._explanation)
+        self._explanation = self._client.request(
+            m.Explain(0, path, content, class_name, layer),
+            self.explained.emit,
+            lambda failure: self.not_explained.emit(failure.sentence),
+        )
 
     def compare(self, path: str, content: bytes, models: Sequence[str]) -> None:
         """What do these other models say of an image? Each `PRETRAINED_MODEL` or a finished model's folder."""
-        self._compared.clear()
-        for model in models:
-            request = self._next_request()
-            self._compared[request] = model
-            self._send(m.Predict(request, path, content, model))
+        for request in self._compared:
+            self._client.forget(request)
+        self._compared = [self._ask_other(path, content, model) for model in models]
 
-    @Slot(m.Prediction)
-    def _predicted(self, event: m.Prediction) -> None:
-        if self._compared.pop(event.request, None) is not None:
-            self.compared.emit(event)
+    def _ask_other(self, path: str, content: bytes, model: str) -> int:
+        def answers(event: m.Prediction | m.Progress) -> None:
+            if isinstance(event, m.Prediction):
+                self.compared.emit(event)
+
+        return self._client.request(
+            m.Predict(0, path, content, model),
+            answers,
+            lambda failure: self.not_compared.emit(model, failure.sentence),
+        )
 
     def find_similar(self, catalog: Path, path: str, content: bytes, count: int) -> None:
         """Which training images are like it?"""
-        self._nearest_request = self._next_request()
-        self._send(m.FindSimilar(self._nearest_request, str(catalog), path, content, count))
 
-    @Slot(m.SimilarImages)
-    def _nearest(self, event: m.SimilarImages) -> None:
-        if event.request == self._nearest_request:
-            self.similar_found.emit(event)
+        def answers(event: m.SimilarImages | m.Progress) -> None:
+            if isinstance(event, m.SimilarImages):
+                self.similar_found.emit(event)
+
+        self._client.forget(self._similar)
+        self._similar = self._client.request(
+            m.FindSimilar(0, str(catalog), path, content, count),
+            answers,
+            lambda failure: self.similar_failed.emit(failure.sentence),
+        )
 
     # --- many files -------------------------------------------------------------------------------------------------
 
     @property
     def looking_at_files(self) -> bool:
         """Many files are being looked at."""
-        return bool(self._files_request)
+        return bool(self._files)
 
     def look_at_files(self, paths: Sequence[Path], table: Path, threshold: float) -> None:
         """What are these files, and those in these folders? Each answer becomes a row of a CSV file."""
-        self._files_request = self._next_request()
-        self._send(m.PredictFiles(self._files_request, [str(path) for path in paths], str(table), threshold))
+        command = m.PredictFiles(0, [str(path) for path in paths], str(table), threshold)
+        self._client.forget(self._files)
+        self._files = self._client.request(command, self._answered, self._failed)
 
     def stop_files(self) -> None:
         """What was answered stays."""
-        if self._files_request:
-            self._send(m.EndFiles())
+        self._client.cancel(self._files)
 
-    @Slot(m.PredictedFiles)
-    def _files(self, event: m.PredictedFiles) -> None:
-        if event.request == self._files_request:
-            if event.over:
-                self._files_request = 0
-            self.files_answered.emit(event)
+    def _answered(self, event: m.PredictedFiles) -> None:
+        if event.over:
+            self._files = 0
+        self.files_answered.emit(event)
 
-    # --- what goes wrong --------------------------------------------------------------------------------------------
-
-    def failed(self, event: m.CommandFailed) -> bool:
-        """A command was refused.
-
-        Returns:
-            whether that was for this object to know, and nobody else needs to be told.
-        """
-        if event.command == "Explain":
-            if event.request == self._explain_request:
-                self.not_explained.emit(event.message)
-        elif event.command == "FindSimilar":
-            if event.request == self._nearest_request:
-                self.similar_failed.emit(event.message)
-        elif event.command == "PredictFiles":
-            if event.request == self._files_request:
-                self._files_request = 0
-                self.files_failed.emit(event.message)
-        elif event.request in self._compared:
-            self.not_compared.emit(self._compared.pop(event.request), event.message)
-        else:
-            return False
-        return True
-
-    def engine_gone(self) -> None:
-        """Nothing that was asked will be answered."""
-        why = "The engine ended before it answered."
-        if self._explain_request:
-            self.not_explained.emit(why)
-        if self._nearest_request:
-            self.similar_failed.emit(why)
-        if self._files_request:
-            self.files_failed.emit(why)
-        for model in self._compared.values():
-            self.not_compared.emit(model, why)
-        self._explain_request = self._nearest_request = self._files_request = 0
-        self._compared.clear()
+    def _failed(self, failure: Failure) -> None:
+        self._files = 0
+        self.files_failed.emit(failure.sentence)

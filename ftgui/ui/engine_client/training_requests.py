@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, Signal
 
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Recipe
-from ftgui.ui.engine_client.worker import EngineWorker
+from ftgui.ui.engine_client.client import EngineClient, Failure
 
 
 class TrainingRequests(QObject):
-    """Part of a `Workspace`.
+    """Changes of a run, what one would cost, which learning rate suits it, and what its model says of many images.
 
     Args:
-        worker: whose events are passed on.
-        send: takes a command for the engine.
-        next_request: gives a new request number.
+        client: of the engine that is asked.
+        parent: owner.
     """
 
     features_cached = Signal(m.FrozenFeaturesCached)
@@ -35,27 +32,19 @@ class TrainingRequests(QObject):
     learning_rate_found = Signal(m.LearningRateFound)
     rate_test_failed = Signal(str)
     evaluated = Signal(m.EvaluatedImages)
-    evaluation_failed = Signal()
-    """The images that were asked about last will not be evaluated; the status line says why."""
     """What the model says of some images; at the end one with `over`."""
+    evaluation_failed = Signal()
+    """The images that were asked about last will not be evaluated; `said` tells why."""
+    said = Signal(str)
+    """A sentence about what failed."""
 
-    def __init__(
-        self, worker: EngineWorker, send: Callable[[m.Command], None], next_request: Callable[[], int], parent: QObject
-    ) -> None:
+    def __init__(self, client: EngineClient, parent: QObject) -> None:
         super().__init__(parent)
-        self._send = send
-        self._next_request = next_request
-        self._cost_request = 0
-        self._test_request = 0
-        self._evaluation_request = 0
-        self._ending_test = False
-        worker.features_cached.connect(self.features_cached)
-        worker.run_adjusted.connect(self.run_adjusted)
-        worker.update_ratios.connect(self.learning)
-        worker.cost_estimated.connect(self._cost_estimated)
-        worker.learning_rate_tried.connect(self._learning_rate_tried)
-        worker.learning_rate_found.connect(self._learning_rate_found)
-        worker.evaluated.connect(self._evaluated)
+        self._client = client
+        self._cost = self._rate_test = self._evaluation = 0
+        client.features_cached.connect(self.features_cached)
+        client.run_adjusted.connect(self.run_adjusted)
+        client.update_ratios.connect(self.learning)
 
     # --- in a run ---------------------------------------------------------------------------------------------------
 
@@ -63,116 +52,95 @@ class TrainingRequests(QObject):
 
     def change_rate(self, lr: float) -> int:
         """The running phase's peak rate, from the next step on."""
-        return self._steer(m.ChangeRate(self._next_request(), lr))
+        return self._steer(m.ChangeRate(0, lr))
 
     def change_early_stop(self, epochs: int) -> int:
         """Epochs without improvement that end a phase; 0 = never."""
-        return self._steer(m.ChangeEarlyStop(self._next_request(), epochs))
+        return self._steer(m.ChangeEarlyStop(0, epochs))
 
     def finish_phase(self) -> int:
         """Go on with the next phase after this step."""
-        return self._steer(m.FinishPhase(self._next_request()))
+        return self._steer(m.FinishPhase(0))
 
     def _steer(self, command: m.ChangeRate | m.ChangeEarlyStop | m.FinishPhase) -> int:
-        self._send(command)
-        return command.request
+        def failed(failure: Failure) -> None:
+            self.refused.emit(number)
+            if not failure.engine_ended:
+                self.said.emit(failure.sentence)
+
+        number = self._client.request(command, failed=failed)
+        return number
 
     # --- before one -------------------------------------------------------------------------------------------------
 
     def estimate_cost(self, layers: list[str], recipe: Recipe, train_samples: int, val_samples: int) -> None:
-        """Answered by `cost_estimated`."""
-        self._cost_request = self._next_request()
-        self._send(m.EstimateCost(self._cost_request, layers, recipe, train_samples, val_samples))
+        """Answered by `cost_estimated`, or `cost_refused`."""
+        self._client.forget(self._cost)
+        command = m.EstimateCost(0, layers, recipe, train_samples, val_samples)
+        self._cost = self._client.request(command, self.cost_estimated.emit, self._cost_failed)
 
-    @Slot(m.CostEstimate)
-    def _cost_estimated(self, event: m.CostEstimate) -> None:
-        if event.request == self._cost_request:
-            self.cost_estimated.emit(event)
+    def _cost_failed(self, failure: Failure) -> None:
+        if not failure.engine_ended:
+            self.cost_refused.emit()
 
     def find_learning_rate(self, recipe: Recipe, catalog: Path, phase: int) -> None:
         """Range test of a phase, by its index in `Recipe.phases`; `learning_rate_tried` comes again and again, then
         `learning_rate_found` or `rate_test_failed`."""
-        self._test_request = self._next_request()
-        self._ending_test = False
-        self._send(m.FindLearningRate(self._test_request, recipe, str(catalog), phase))
+        command = m.FindLearningRate(0, recipe, str(catalog), phase)
+        self._rate_test = self._client.request(command, self._rate_answered, self._rate_test_failed)
 
-    def evaluate(self, command: m.EvaluateImages) -> None:
-        """Ask about many images (the request's number is given here); `evaluated` comes again and again, the last time with
-        `over`."""
-        self._evaluation_request = self._next_request()
-        self._ending_test = False
-        self._send(msgspec.structs.replace(command, request=self._evaluation_request))
+    def _rate_answered(self, event: m.LearningRateTried | m.LearningRateFound | m.Progress) -> None:
+        if isinstance(event, m.LearningRateTried):
+            self.learning_rate_tried.emit(event)
+        elif isinstance(event, m.LearningRateFound):
+            self._rate_test = 0
+            self.learning_rate_found.emit(event)
 
-    @property
-    def evaluating(self) -> bool:
-        """Every image is being asked about."""
-        return bool(self._evaluation_request)
+    def _rate_test_failed(self, failure: Failure) -> None:
+        self._rate_test = 0
+        self.rate_test_failed.emit(
+            "The engine ended before the test did." if failure.engine_ended else failure.sentence
+        )
 
     @property
     def testing(self) -> bool:
         """A range test runs."""
-        return bool(self._test_request)
+        return bool(self._rate_test)
 
     def stop_rate_test(self) -> None:
         """End a range test that runs; nothing is suggested then."""
-        if self._test_request:
-            self.stop_side_work()
+        self._client.cancel(self._rate_test)
 
-    def stop_side_work(self) -> None:
-        """End a range test or the evaluation of all images, if it runs: something else is wanted of the engine."""
-        if (self._test_request or self._evaluation_request) and not self._ending_test:
-            self._ending_test = True  # a second Stop could meet the training that begins after the test
-            self._send(m.Stop())
+    # --- after one --------------------------------------------------------------------------------------------------
+
+    def evaluate(self, command: m.EvaluateImages) -> None:
+        """Ask about many images (the request's number is given here); `evaluated` comes again and again, the last time with
+        `over`."""
+        self._evaluation = self._client.request(command, self._evaluated, self._evaluation_failed)
+
+    def _evaluated(self, event: m.EvaluatedImages) -> None:
+        if event.over:
+            self._evaluation = 0
+        self.evaluated.emit(event)
+
+    def _evaluation_failed(self, failure: Failure) -> None:
+        self._evaluation = 0
+        self.evaluation_failed.emit()
+        if not failure.engine_ended:
+            self.said.emit(failure.sentence)
+
+    @property
+    def evaluating(self) -> bool:
+        """Every image is being asked about."""
+        return bool(self._evaluation)
 
     def forget_evaluation(self) -> None:
         """What still comes is of another dataset."""
-        if self._evaluation_request:
-            self.stop_side_work()
-            self._evaluation_request = 0
+        self._client.cancel(self._evaluation)
+        self._client.forget(self._evaluation)
+        self._evaluation = 0
 
-    @Slot(m.EvaluatedImages)
-    def _evaluated(self, event: m.EvaluatedImages) -> None:
-        if event.request == self._evaluation_request:
-            if event.over:
-                self._evaluation_request = 0
-            self.evaluated.emit(event)
-
-    @Slot(m.LearningRateTried)
-    def _learning_rate_tried(self, event: m.LearningRateTried) -> None:
-        if event.request == self._test_request:
-            self.learning_rate_tried.emit(event)
-
-    @Slot(m.LearningRateFound)
-    def _learning_rate_found(self, event: m.LearningRateFound) -> None:
-        if event.request == self._test_request:
-            self._test_request = 0
-            self.learning_rate_found.emit(event)
-
-    def engine_gone(self) -> None:
-        """Nothing that was asked will be answered."""
-        self._cost_request = 0
-        if self._evaluation_request:
-            self._evaluation_request = 0
-            self.evaluation_failed.emit()
-        if self._test_request:
-            self._test_request = 0
-            self.rate_test_failed.emit("The engine ended before the test did.")
-
-    def failed(self, event: m.CommandFailed) -> bool:
-        """A command was refused.
-
-        Returns:
-            whether that was for this object to know, and nobody else needs to be told.
-        """
-        if event.command == "FindLearningRate" and event.request == self._test_request:
-            self._test_request = 0
-            self.rate_test_failed.emit(event.message)
-            return True
-        if event.command == "EvaluateImages" and event.request == self._evaluation_request:
-            self._evaluation_request = 0
-            self.evaluation_failed.emit()
-        if event.command in ("ChangeRate", "ChangeEarlyStop", "FinishPhase"):
-            self.refused.emit(event.request)
-        if event.command == "EstimateCost" and event.request == self._cost_request:
-            self.cost_refused.emit()
-        return event.command == "EstimateCost"
+    def stop_side_work(self) -> None:
+        """End a range test or the evaluation of all images, if it runs: something else is wanted of the engine."""
+        self._client.cancel(self._rate_test)
+        self._client.cancel(self._evaluation)

@@ -74,39 +74,11 @@ def engine_command() -> list[str]:
 
 
 class EngineWorker(QObject):
-    """Owns the process. Every event is emitted once, on the signal of its type."""
+    """Owns the process."""
 
     state_changed = Signal(EngineState)
-    ready = Signal(m.Ready)
-    model_loaded = Signal(m.ModelLoaded)
-    freezing_changed = Signal(m.FreezingChanged)
-    progress = Signal(m.Progress)
-    training_started = Signal(m.TrainingStarted)
-    phase_started = Signal(m.PhaseStarted)
-    steps = Signal(m.StepMetrics)
-    epoch_finished = Signal(m.EpochFinished)
-    phase_finished = Signal(m.PhaseFinished)
-    paused = Signal(m.Paused)
-    resumed = Signal(m.Resumed)
-    training_finished = Signal(m.TrainingFinished)
-    model_saved = Signal(m.ModelSaved)
-    features_cached = Signal(m.FrozenFeaturesCached)
-    run_adjusted = Signal(m.RunAdjusted)
-    update_ratios = Signal(m.UpdateRatios)
-    learning_rate_tried = Signal(m.LearningRateTried)
-    learning_rate_found = Signal(m.LearningRateFound)
-    evaluated = Signal(m.EvaluatedImages)
-    cost_estimated = Signal(m.CostEstimate)
-    views = Signal(m.AugmentedViews)
-    example_ready = Signal(m.ExampleSetReady)
-    predicted = Signal(m.Prediction)
-    explained = Signal(m.Explanation)
-    nearest = Signal(m.SimilarImages)
-    predicted_files = Signal(m.PredictedFiles)
-    exported = Signal(m.Exported)
-    export_finished = Signal(m.ExportFinished)
-    command_failed = Signal(m.CommandFailed)
-    logged = Signal(m.Log)
+    arrived = Signal(object)
+    """An event."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -123,38 +95,6 @@ class EngineWorker(QObject):
         self._memory_timer = QTimer(self, interval=MEMORY_MILLISECONDS)
         self._memory_timer.timeout.connect(self._memory.look)
         self._not_ready = self._timer(READY_MILLISECONDS, self._never_ready)
-        self._signal_of = {
-            m.Ready: self.ready,
-            m.ModelLoaded: self.model_loaded,
-            m.FreezingChanged: self.freezing_changed,
-            m.Progress: self.progress,
-            m.TrainingStarted: self.training_started,
-            m.PhaseStarted: self.phase_started,
-            m.StepMetrics: self.steps,
-            m.EpochFinished: self.epoch_finished,
-            m.PhaseFinished: self.phase_finished,
-            m.Paused: self.paused,
-            m.Resumed: self.resumed,
-            m.TrainingFinished: self.training_finished,
-            m.ModelSaved: self.model_saved,
-            m.FrozenFeaturesCached: self.features_cached,
-            m.RunAdjusted: self.run_adjusted,
-            m.UpdateRatios: self.update_ratios,
-            m.LearningRateTried: self.learning_rate_tried,
-            m.LearningRateFound: self.learning_rate_found,
-            m.EvaluatedImages: self.evaluated,
-            m.CostEstimate: self.cost_estimated,
-            m.AugmentedViews: self.views,
-            m.ExampleSetReady: self.example_ready,
-            m.Prediction: self.predicted,
-            m.Explanation: self.explained,
-            m.SimilarImages: self.nearest,
-            m.PredictedFiles: self.predicted_files,
-            m.Exported: self.exported,
-            m.ExportFinished: self.export_finished,
-            m.CommandFailed: self.command_failed,
-            m.Log: self.logged,
-        }
 
     def _timer(self, milliseconds: int, slot: Callable[[], None]) -> QTimer:
         timer = QTimer(self, singleShot=True, interval=milliseconds)
@@ -213,7 +153,11 @@ class EngineWorker(QObject):
         if isinstance(command, m.Train | m.Continue) and not self._state.busy:
             self._train_request = command.request
             self._set_state(EngineState(EngineKind.TRAINING))
-        elif isinstance(command, m.Stop) and self._state.kind is EngineKind.TRAINING:
+        elif (
+            isinstance(command, m.CancelRequest)
+            and command.request == self._train_request
+            and self._state.kind is EngineKind.TRAINING
+        ):
             self._set_state(EngineState(EngineKind.STOPPING))
 
     @Slot()
@@ -239,7 +183,7 @@ class EngineWorker(QObject):
     # --- the process ------------------------------------------------------------------------------------------------
 
     def _refuse(self, command: m.Command, why: str) -> None:
-        self.command_failed.emit(m.CommandFailed(getattr(command, "request", 0), type(command).__name__, why))
+        self.arrived.emit(m.CommandFailed(m.request_of(command), why))
 
     def _write(self, command: m.Command) -> None:
         if self._process is not None:
@@ -261,15 +205,11 @@ class EngineWorker(QObject):
             if isinstance(event, m.Ready):
                 self._not_ready.stop()
                 self._set_state(EngineState(EngineKind.READY))  # first, so that who hears "ready" can send at once
-            self._signal_of[type(event)].emit(event)
+            self.arrived.emit(event)
             self._note(event)
 
     def _note(self, event: m.Event) -> None:
-        refused = (
-            isinstance(event, m.CommandFailed)
-            and event.command in ("Train", "Continue")
-            and event.request == self._train_request
-        )
+        refused = isinstance(event, m.CommandFailed) and event.request == self._train_request and self._state.busy
         if isinstance(event, m.TrainingFinished) or refused:
             # After the event itself: whoever sees the engine ready again also has the run's outcome.
             self._set_state(EngineState(EngineKind.READY))

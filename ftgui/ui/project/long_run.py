@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Recipe
+from ftgui.ui.engine_client.client import EngineClient, Failure
 from ftgui.ui.project.cheaper_training import Way, cheaper_ways
 
 LONG_SECONDS = 30 * 60
@@ -35,18 +36,17 @@ class LongRun(QObject):
     """Asks the engine what a whole run costs.
 
     Args:
-        send: takes a command for the engine.
-        next_request: gives a new request number.
+        client: of the engine that is asked.
         parent: owner.
     """
 
     offered = Signal(LongRunOffer)
     """The training takes long; nothing is begun."""
 
-    def __init__(self, send: Callable[[m.Command], None], next_request: Callable[[], int], parent: QObject) -> None:
+    def __init__(self, client: EngineClient, parent: QObject) -> None:
         super().__init__(parent)
-        self._send = send
-        self._next_request = next_request
+        self._client = client
+        client.cost_estimated.connect(self._told)
         self._images = (0, 0)
         self._begin: Callable[[], None] | None = None
         """Trains as asked for."""
@@ -79,12 +79,11 @@ class LongRun(QObject):
 
     def _ask(self, ways: list[Way]) -> None:
         for way in ways:
-            request = self._next_request()
-            self._waiting[request] = way
-            self._send(m.EstimateCost(request, way.recipe.active_phases[0].train, way.recipe, *self._images))
+            command = m.EstimateCost(0, way.recipe.active_phases[0].train, way.recipe, *self._images)
+            self._waiting[self._client.request(command, failed=self._failed)] = way
 
     @Slot(m.CostEstimate)
-    def told(self, cost: m.CostEstimate) -> None:
+    def _told(self, cost: m.CostEstimate) -> None:
         """The engine's answer to one of its questions, or to somebody else's."""
         self._measured = True
         way = self._waiting.pop(cost.request, None)
@@ -116,19 +115,20 @@ class LongRun(QObject):
         if begin is not None:
             begin()
 
-    def failed(self, event: m.CommandFailed) -> bool:
-        """A command was refused; whether it was one of its questions. What can't be told keeps nobody from training."""
-        if event.request not in self._waiting:
-            return False
+    def _failed(self, failure: Failure) -> None:
+        """What can't be told keeps nobody from training."""
+        if failure.engine_ended:
+            return
         if self._known:
             seconds, asked = self._known[0]
             self._offer(seconds, asked.recipe, [])
         else:
             self._go()
-        return True
 
     def forget(self) -> None:
         """Nothing is wanted any more."""
+        for request in self._waiting:
+            self._client.forget(request)
         self._waiting.clear()
         self._known.clear()
         self._begin = None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Signal
 
 from ftgui.protocol import messages as m
 from ftgui.protocol.layer_names import LayerNames, UnknownLayerError
+from ftgui.ui.engine_client.client import EngineClient, Failure
 from ftgui.ui.project.recipe_editor import RecipeEditor
 
 log = logging.getLogger(__name__)
@@ -21,21 +21,20 @@ class Ticks(QObject):
 
     Args:
         plan: whose selected phase is ticked.
-        send: takes a command for the engine.
-        next_request: gives a new request number.
+        client: of the engine whose model is ticked.
         parent: owner.
     """
 
     changed = Signal()
     """`shown`, `pending` or `learning`."""
 
-    def __init__(
-        self, plan: RecipeEditor, send: Callable[[m.Command], None], next_request: Callable[[], int], parent: QObject
-    ) -> None:
+    refused = Signal(str)
+    """The engine would not do it; why."""
+
+    def __init__(self, plan: RecipeEditor, client: EngineClient, parent: QObject) -> None:
         super().__init__(parent)
         self._recipe_editor = plan
-        self._send = send
-        self._next_request = next_request
+        self._client = client
         self.names: LayerNames | None = None
         """Of the engine's model; None: there is none."""
         self.learning: frozenset[int] = frozenset()
@@ -92,8 +91,7 @@ class Ticks(QObject):
             return
         if self._training:
             self._run_adjusted = self._resolve(layers)
-            self._request = self._next_request()
-            self._send(m.SetTrainable(self._request, self.names.canonical(layers)))
+            self._ask(self.names.canonical(layers))
             self.changed.emit()
         else:
             self._recipe_editor.tick(self.names.canonical(layers), words)
@@ -105,9 +103,11 @@ class Ticks(QObject):
         wanted = ticks if units is None else units
         if self.names is not None and not self._training and wanted != self._held:
             self._held = wanted
-            self._request = self._next_request()
-            self._send(m.SetTrainable(self._request, ticks))
+            self._ask(ticks)
         self.changed.emit()
+
+    def _ask(self, layers: list[str]) -> None:
+        self._request = self._client.request(m.SetTrainable(0, layers), failed=self._failed)
 
     # --- what the engine does ---------------------------------------------------------------------------------------
 
@@ -147,8 +147,11 @@ class Ticks(QObject):
             self._run_adjusted = None
         self.changed.emit()
 
-    def refused(self, event: m.CommandFailed) -> None:
-        """A `SetTrainable` was not done: all is as it was."""
-        if event.request == self._request:
+    def _failed(self, failure: Failure) -> None:
+        """All is as it was."""
+        if failure.engine_ended:
+            return
+        if not self._client.waits(self._request):  # else something else was asked for since
             self._run_adjusted = None
             self.changed.emit()
+        self.refused.emit(failure.sentence)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QThread, Signal, Slot
+from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QUndoStack
 
 from ftgui.data.catalog.reading import CatalogReader
@@ -27,11 +27,12 @@ from ftgui.runs.dataset_diff import renamed_since
 from ftgui.runs.model_folder import BEST_FOLDER, ModelError, read_about
 from ftgui.runs.run_folders import OpenRun, discard_run, new_run_folder, open_run, run_name
 from ftgui.ui.engine_client import download_settings, engine_end
+from ftgui.ui.engine_client.client import EngineClient, Failure
 from ftgui.ui.engine_client.example_requests import ExampleRequests
 from ftgui.ui.engine_client.export_requests import ExportRequests
 from ftgui.ui.engine_client.inference_requests import InferenceRequests
 from ftgui.ui.engine_client.training_requests import TrainingRequests
-from ftgui.ui.engine_client.worker import EngineKind, EngineState, EngineWorker
+from ftgui.ui.engine_client.worker import EngineKind, EngineState
 from ftgui.ui.project.access import LOOK_ONLY, ProjectAccess
 from ftgui.ui.project.dataset import OpenDataset
 from ftgui.ui.project.dataset_edits import DatasetEditor
@@ -95,13 +96,15 @@ class Workspace(QObject):
     training_offered = Signal(str)
     """There is reason to train again: a sentence for the status line, beside a button."""
 
-    _start_engine = Signal()
-    _send = Signal(object)
-    _kill = Signal()
-    _shut_down = Signal()
-
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, client: EngineClient | None = None, parent: QObject | None = None) -> None:
+        """
+        Args:
+            client: of the engine to use; None: of one in a process of its own.
+            parent: owner.
+        """
         super().__init__(parent)
+        self.client = client or EngineClient.of_a_process()
+        self.client.setParent(self)
         self.undo_stack = QUndoStack(self)
         self.access = ProjectAccess(self)
         self.saver = RecipeSaver(self, self.access.may_write)
@@ -110,7 +113,7 @@ class Workspace(QObject):
         self.dataset_editor = DatasetEditor(self.dataset, self.undo_stack, self)
         self.recipe_editor = RecipeEditor(self.undo_stack, self)
         self._saved_recipe = self.recipe
-        self.engine = EngineState(EngineKind.NOT_STARTED)
+        self._was_busy = False
         self.model: m.ModelLoaded | None = None
         self._model_project: Project | None = None
         """It was loaded for."""
@@ -118,8 +121,11 @@ class Workspace(QObject):
         self.run_recipe = self.recipe
         """Of the run that goes on or went last: a comparison or a continued run has its own."""
         self.paused = False
-        self._request = 0
+        self._asked = 0
         self._load_request = 0
+        self._training_request = 0
+        self._downloading = 0
+        """The request whose download was told of last."""
         self._loaded_classes: list[str] | None = None
         self._load_wanted = False
         self._load_problem = ""
@@ -144,29 +150,23 @@ class Workspace(QObject):
         self.model_is_trained = False
         """What it says means something."""
         self._run_folder: Path | None = None
-        self._waiting: dict[int, Asked] = {}
         self.present = ModelInUse(self)
         self.intensity = DatasetIntensity(self.recipe_editor, self.dataset, self)
         self.recipe_editor.changed.connect(self._plan_changed)
         self.recipe_editor.refused.connect(self._edit_refused)
         self.recipe_editor.backbone_changing.connect(self._backbone_changing)
         self.recipe_editor.backbone_changed.connect(self._backbone_changed)
-        self._thread = QThread(self)
-        self._thread.setObjectName("engine worker")
-        self._worker = EngineWorker()
-        self._worker.moveToThread(self._thread)
-        self.long_run = LongRun(self._send.emit, self._next_request, self)
-        self.stopping = Stopping(self._kill.emit, self)
-        self.layer_ticks = Ticks(self.recipe_editor, self._send.emit, self._next_request, self)
-        self.training_requests = TrainingRequests(self._worker, self._send.emit, self._next_request, self)
-        self.inference_requests = InferenceRequests(self._worker, self._send.emit, self._next_request, self)
-        self.examples = ExampleRequests(self._worker, self._send.emit, self._next_request, self)
-        self.export_requests = ExportRequests(self._worker, self._send.emit, self._next_request, self)
+        self.long_run = LongRun(self.client, self)
+        self.stopping = Stopping(self.client.kill, self)
+        self.layer_ticks = Ticks(self.recipe_editor, self.client, self)
+        self.training_requests = TrainingRequests(self.client, self)
+        self.inference_requests = InferenceRequests(self.client, self)
+        self.examples = ExampleRequests(self.client, self)
+        self.export_requests = ExportRequests(self.client, self)
         self.export_requests.changed.connect(self.side_work_over)
-        self._connect_worker()
+        self._connect_client()
         self._connect_collection()
         self.evaluation = Evaluation(self)
-        self._thread.start()
 
     def _connect_collection(self) -> None:
         collection = self.dataset
@@ -208,39 +208,22 @@ class Workspace(QObject):
         """Images are still searched for, decoded for the first time or compared."""
         return self.dataset.checking
 
-    def _connect_worker(self) -> None:
-        worker = self._worker
-        self._start_engine.connect(worker.start)
-        self._send.connect(worker.send)
-        self._kill.connect(worker.kill)
-        self._shut_down.connect(worker.shut_down)
-        worker.state_changed.connect(self._engine_state)
-        worker.ready.connect(self._ready)
-        worker.model_loaded.connect(self._model_loaded)
-        worker.freezing_changed.connect(self._freezing)
-        worker.progress.connect(self._engine_progress)
-        worker.predicted.connect(self._predicted)
-        worker.views.connect(self.views_arrived)
-        worker.command_failed.connect(self._command_failed)
-        worker.logged.connect(self._logged)
-        worker.paused.connect(self._paused)
-        worker.resumed.connect(self._resumed)
-        worker.training_finished.connect(self._training_finished)
-        worker.cost_estimated.connect(self.long_run.told)
-        worker.model_saved.connect(self._model_saved)
+    def _connect_client(self) -> None:
+        client = self.client
+        client.state_changed.connect(self._engine_state)
+        client.ready.connect(self._ready)
+        client.freezing_changed.connect(self._freezing)
+        client.progress.connect(self._engine_progress)
+        client.training_event.connect(self._training_event)
+        client.logged.connect(self._logged)
+        client.failed.connect(self._request_failed)
+        self.layer_ticks.refused.connect(self._request_failed)
+        self.training_requests.said.connect(self._request_failed)
         self.inference_requests.similar_found.connect(self.side_work_over)
         self.inference_requests.similar_failed.connect(self.side_work_over)
         self.training_requests.learning_rate_tried.connect(self._rate_test_goes_on)
         self.training_requests.learning_rate_found.connect(self.side_work_over)
         self.training_requests.rate_test_failed.connect(self.side_work_over)
-        for signal in (
-            worker.training_started,
-            worker.phase_started,
-            worker.steps,
-            worker.epoch_finished,
-            worker.phase_finished,
-        ):
-            signal.connect(self._pass_on)
 
     @property
     def model_run(self) -> Path | None:
@@ -249,28 +232,23 @@ class Workspace(QObject):
 
     # --- engine -----------------------------------------------------------------------------------------------------
 
-    def start_engine(self) -> None:
-        """In the background; `engine_changed` tells how it goes."""
-        self._start_engine.emit()
+    @property
+    def engine(self) -> EngineState:
+        """The engine's process, as it is now."""
+        return self.client.state
 
     def close(self) -> None:
         """Stop everything that runs; blocks for at most some seconds. Nothing may be called afterwards."""
-        self._worker.state_changed.disconnect(self._engine_state)
-        self._shut_down.emit()
-        self._thread.wait()
+        self.client.close()
         self.saver.close()
         self.evaluation.close()
         self.dataset_editor.close()
         self.dataset.close()
         self.access.close()
 
-    def _next_request(self) -> int:
-        self._request += 1
-        return self._request
-
     @Slot(EngineState)
     def _engine_state(self, state: EngineState) -> None:
-        was_busy, self.engine = self.engine.busy, state
+        was_busy, self._was_busy = self._was_busy, state.busy
         self.stopping.engine(state)
         run = self.latest_run if was_busy else None
         if not state.busy:
@@ -288,7 +266,7 @@ class Workspace(QObject):
             self.evaluation.go_on()
         if state.kind is EngineKind.NOT_STARTED:
             self.message.emit("warning", f"The engine was ended. {what_is_left(run)}".rstrip())
-            self.start_engine()
+            self.client.start()
         if state.kind is EngineKind.CRASHED:
             left = what_is_left(run) or "Nothing in the project is lost."
             self.message.emit("error", f"{engine_end.sentence(state)} {left}")
@@ -301,13 +279,6 @@ class Workspace(QObject):
         self.layer_ticks.model_loaded(None)
         self.long_run.another_model()
         self._run_folder = None
-        self.training_requests.engine_gone()
-        self.inference_requests.engine_gone()
-        self.examples.engine_gone()
-        self.export_requests.engine_gone()
-        for asked in self._waiting.values():
-            self.not_answered.emit(asked, "The engine ended before it answered.")
-        self._waiting.clear()
         self.busy.emit("", 0, 0)
         if during_training:
             self.training_event.emit(None)
@@ -317,20 +288,14 @@ class Workspace(QObject):
         self._device_ids = [device.id for device in event.devices]
         self.devices_known.emit(event)
         self._use_a_device_there_is()
-        self._send.emit(download_settings.download_settings())
+        self.client.send(download_settings.download_settings())
         self.load_model()
 
     def configure_downloads(self, chosen: m.Configure) -> None:
         """Whether and from where weights may be downloaded, from now on and at the next start."""
         download_settings.keep_download_settings(chosen)
         if self.engine.alive:
-            self._send.emit(chosen)
-
-    def _cancel_download(self) -> None:
-        """The model before stays; what is downloaded already is kept for another time."""
-        if self.engine.alive and not self.engine.busy:  # while training, Stop would mean the training
-            self._cancelling = True
-            self._send.emit(m.Stop())
+            self.client.send(chosen)
 
     def _use_a_device_there_is(self) -> None:
         known = ["auto", *self._device_ids, *(["cuda"] if "cuda:0" in self._device_ids else [])]
@@ -348,22 +313,21 @@ class Workspace(QObject):
         self.training_requests.stop_side_work()
         classes = self.contents.class_names if self.contents else []
         trained = self.present.to_load(self.recipe.backbone) if self.project else None
-        self._load_request = self._next_request()
         self._loaded_classes = classes
         self.busy.emit("loading the model", 0, 0)
-        self._send.emit(
-            m.LoadModel(
-                request=self._load_request,
-                backbone=self.recipe.backbone,
-                class_names=classes,
-                train=self.ticks,
-                device=self.recipe.device,
-                seed=self.recipe.seed,
-                trained_weights=str(trained / BEST_FOLDER) if trained else "",
-                trained_names=self.names_now(trained) if trained else [],
-                intensity=self.intensity.range,
-            )
+        self.client.forget(self._load_request)
+        command = m.LoadModel(
+            request=0,
+            backbone=self.recipe.backbone,
+            class_names=classes,
+            train=self.ticks,
+            device=self.recipe.device,
+            seed=self.recipe.seed,
+            trained_weights=str(trained / BEST_FOLDER) if trained else "",
+            trained_names=self.names_now(trained) if trained else [],
+            intensity=self.intensity.range,
         )
+        self._load_request = self.client.request(command, self._load_answered, self._load_failed)
         self.recipe_changed.emit()  # nothing can be begun until it is there
 
     def names_now(self, run: Path) -> list[str]:
@@ -377,10 +341,11 @@ class Workspace(QObject):
             log.info("the classes of %s are not known: %s", run.name, error)  # loading it says what is wrong
             return []
 
-    @Slot(m.ModelLoaded)
+    def _load_answered(self, event: m.ModelLoaded | m.Progress) -> None:
+        if isinstance(event, m.ModelLoaded):
+            self._model_loaded(event)
+
     def _model_loaded(self, event: m.ModelLoaded) -> None:
-        if event.request != self._load_request:
-            return
         self.model, self._model_project = event, self.project
         self.model_is_trained = event.trained
         self._recipe_before = None
@@ -401,50 +366,25 @@ class Workspace(QObject):
     @Slot(m.Progress)
     def _engine_progress(self, event: m.Progress) -> None:
         if event.unit == "bytes":
+            self._downloading = event.request
             self.downloading.emit(event.what, event.done, event.total)
         elif event.unit != "files":
             self.busy.emit(event.what, event.done, event.total)
 
-    @Slot(m.CommandFailed)
-    def _command_failed(self, event: m.CommandFailed) -> None:
-        asked = self._waiting.pop(event.request, None)
-        if asked is not None:
-            self.not_answered.emit(asked, event.message)
-            return
-        if self.long_run.failed(event):
-            return
-        if (
-            self.training_requests.failed(event)
-            or self.inference_requests.failed(event)
-            or self.export_requests.refused(event)
-        ):
-            return
-        if self.examples.failed(event):
-            self._example_over()
-            self._say_failure(event.message)
-            return
-        if event.command == "PreviewAugmentation":
-            self.views_failed.emit(event.request, event.message)
-            return
-        if event.command == "SetTrainable":
-            self.layer_ticks.refused(event)
-        if event.command == "LoadModel" and event.request != self._load_request:
-            return  # of a model that is no longer wanted
+    @Slot(str)
+    def _request_failed(self, sentence: str) -> None:
         self.busy.emit("", 0, 0)
-        if event.command in ("Train", "Continue"):
-            self.refusal = event.message
-            if event.command == "Train":
-                self._discard_run()
-            self.training_event.emit(None)
-        elif event.command == "LoadModel":
-            self._load_failed(event.message)
-        self._say_failure(event.message)
+        self.message.emit("error", sentence)
 
-    def _say_failure(self, sentence: str) -> None:
-        self.message.emit("info" if self._cancelling else "error", sentence)
+    def _load_failed(self, failure: Failure) -> None:
+        if failure.engine_ended:
+            return
+        self.busy.emit("", 0, 0)
+        self._take_back(failure.sentence)
+        self.message.emit("info" if self._cancelling else "error", failure.sentence)
         self._cancelling = False
 
-    def _load_failed(self, sentence: str) -> None:
+    def _take_back(self, sentence: str) -> None:
         """Go back to the model before, if the person just chose another; else say what keeps Train off.
 
         The recipe on disk is never changed for a failure: its model may only be offline today.
@@ -547,13 +487,20 @@ class Workspace(QObject):
         return not self.engine.busy
 
     def cancel(self) -> None:
-        """Whatever can be cancelled and goes on: opening a dataset, or a download."""
+        """Whatever can be cancelled and goes on: opening a dataset, or the download that was told of last. What is downloaded
+        is kept for another time."""
+        shown = self._downloading if self.client.waits(self._downloading) else 0
         if self.dataset.opening or self.dataset.scanning:
             self.dataset.stop()
             self.message.emit("info", "Stopped. Open the folder again to go on looking through it.")
             self.recipe_changed.emit()
+        elif self.examples.preparing is not None and shown in (0, self.examples.request):
+            self.examples.cancel()
+        elif shown and shown != self._load_request:
+            self.client.cancel(shown)
         else:
-            self._cancel_download()
+            self._cancelling = True
+            self.client.cancel(self._load_request)
 
     @Slot(str, object, object)
     def _dataset_progress(self, what: str, done: int, total: int) -> None:
@@ -729,11 +676,11 @@ class Workspace(QObject):
         """
         if self.model is None:
             return 0
-        request = self._next_request()
-        self._send.emit(
-            m.PreviewAugmentation(request, str(path), self.recipe.augmentation, count, self.intensity.range)
+        command = m.PreviewAugmentation(0, str(path), self.recipe.augmentation, count, self.intensity.range)
+        number = self.client.request(
+            command, self.views_arrived.emit, lambda failure: self.views_failed.emit(number, failure.sentence)
         )
-        return request
+        return number
 
     def obstacles(self) -> list[Problem]:
         """Why Train can't be pressed now, most fundamental first; empty when it can."""
@@ -809,7 +756,7 @@ class Workspace(QObject):
             self.message.emit("error", f"No folder for the run could be made: {error}")
             return
         self._run_folder = run_folder
-        self._begin(m.Train(self._next_request(), recipe, str(self.project.catalog_path), str(run_folder)), recipe)
+        self._begin(m.Train(0, recipe, str(self.project.catalog_path), str(run_folder)), recipe)
 
     def open_run(self) -> OpenRun | None:
         """The project's newest run, if it can go on from a checkpoint."""
@@ -825,7 +772,7 @@ class Workspace(QObject):
             self.message.emit("error", f"Run {run.number} can't be continued: {error}")
             return
         self._run_folder = None  # what it has learned is never thrown away, however little comes of going on
-        self._begin(m.Continue(self._next_request(), str(self.project.catalog_path), str(run.folder)), recipe)
+        self._begin(m.Continue(0, str(self.project.catalog_path), str(run.folder)), recipe)
 
     @property
     def comparing(self) -> bool:
@@ -846,8 +793,18 @@ class Workspace(QObject):
         self.continuing = isinstance(command, m.Continue)
         self._first_layers = [] if self.continuing else recipe.active_phases[0].train
         self.busy.emit("preparing", 0, 0)
-        self.training_requests.stop_side_work()  # before the command, or Stop would end the training
-        self._send.emit(command)
+        self.training_requests.stop_side_work()
+        self._training_request = self.client.request(command, failed=self._not_begun)
+
+    def _not_begun(self, failure: Failure) -> None:
+        if failure.engine_ended:
+            return
+        self.busy.emit("", 0, 0)
+        self.refusal = failure.sentence
+        if not self.continuing:
+            self._discard_run()
+        self.training_event.emit(None)
+        self.message.emit("error", failure.sentence)
 
     def why_no_rate_test(self) -> str:
         """Why no range test can be begun now, in a sentence; empty when one can."""
@@ -884,29 +841,24 @@ class Workspace(QObject):
 
     def pause_or_resume(self) -> None:
         """Takes effect after the present step."""
-        self._send.emit(m.Resume() if self.paused else m.Pause())
+        self.client.send(m.Resume() if self.paused else m.Pause())
 
     def stop(self) -> None:
         """Finish the step and keep the best so far; asking twice is asking once. If it takes long, `stopping` says so."""
         if self.engine.kind is EngineKind.TRAINING:
-            self._send.emit(m.Stop())
-
-    @Slot(m.Paused)
-    def _paused(self, event: m.Paused) -> None:
-        self.paused = True
-        self.training_event.emit(event)
-
-    @Slot(m.Resumed)
-    def _resumed(self, event: m.Resumed) -> None:
-        self.paused = False
-        self.training_event.emit(event)
+            self.client.cancel(self._training_request)
 
     @Slot(object)
-    def _pass_on(self, event: object) -> None:
+    def _training_event(self, event: m.TrainingEvent) -> None:
+        if isinstance(event, m.TrainingFinished):
+            self._training_finished(event)
+            return
+        if isinstance(event, m.Paused | m.Resumed):
+            self.paused = isinstance(event, m.Paused)
         self.training_event.emit(event)
 
-    @Slot(m.TrainingFinished)
     def _training_finished(self, event: m.TrainingFinished) -> None:
+        self.client.forget(self._training_request)
         self.paused = False
         self.busy.emit("", 0, 0)
         if not event.steps:
@@ -928,9 +880,8 @@ class Workspace(QObject):
 
     def save_model(self, folder: Path | None) -> None:
         """Write the model that the disk did not take: where it belongs, or to a new folder. `model_saved` follows."""
-        self._send.emit(m.SaveModel(self._next_request(), str(folder) if folder is not None else ""))
+        self.client.request(m.SaveModel(0, str(folder) if folder is not None else ""), self._model_saved)
 
-    @Slot(m.ModelSaved)
     def _model_saved(self, event: m.ModelSaved) -> None:
         self.model_saved.emit(Path(event.folder))
         self.present.saved(Path(event.folder))
@@ -945,7 +896,8 @@ class Workspace(QObject):
         if path is not None and not is_text(path):
             content = _read(path)
             path = None
-        asked = Asked(self._next_request(), str(path or ""), content, preview)
+        self._asked += 1
+        asked = Asked(self._asked, str(path or ""), content, preview)
         if not preview:
             self.asked.emit(asked)
         if self.model is None:
@@ -956,14 +908,11 @@ class Workspace(QObject):
             )
             self.not_answered.emit(asked, why)
             return
-        self._waiting[asked.request] = asked
-        self._send.emit(m.Predict(request=asked.request, path=asked.path, content=content))
-
-    @Slot(m.Prediction)
-    def _predicted(self, event: m.Prediction) -> None:
-        asked = self._waiting.pop(event.request, None)
-        if asked is not None:
-            self.answered.emit(asked, event)
+        self.client.request(
+            m.Predict(0, asked.path, asked.content),
+            lambda event: self.answered.emit(asked, event),
+            lambda failure: self.not_answered.emit(asked, failure.sentence),
+        )
 
 
 def is_text(path: Path) -> bool:

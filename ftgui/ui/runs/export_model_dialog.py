@@ -39,7 +39,7 @@ _KINDS = {
 }
 
 
-class TakeAwayDialog(QDialog):
+class ExportModelDialog(QDialog):
     """Not modal.
 
     Args:

@@ -43,7 +43,7 @@ class RunsPage(QWidget):
 
     going_on = Signal()
     """A run was asked to be continued."""
-    take_away_wanted = Signal(object)
+    export_wanted = Signal(object)
     """The model in this run's folder."""
 
     def __init__(self, workspace: Workspace, theme: Theme, parent: QWidget | None = None) -> None:
@@ -126,9 +126,7 @@ class RunsPage(QWidget):
         self._action(
             "recipe", "Use its recipe", "", lambda: one(self.runs.use_recipe), "Train again as this run was told"
         )
-        self._action(
-            "take-away", "Export…", "", lambda: one(self._take_away), "Its model for other programs, and scripts"
-        )
+        self._action("export", "Export…", "", lambda: one(self._export), "Its model for other programs, and scripts")
         self._action("report", "Report…", "", lambda: one(self._write_report), "One file to be sent to someone")
         self._action(
             "rename", "Rename", "F2", lambda: one(self.list.edit_name), "Another name for the run; its folder stays"
@@ -232,7 +230,7 @@ class RunsPage(QWidget):
             "best": self.runs.why_no_best(),
             "continue": self.runs.why_no_continuing(first) if first else pick,
             "recipe": self.runs.why_no_recipe(first) if first else pick,
-            "take-away": self._why_no_export(first) if first else pick,
+            "export": self._why_no_export(first) if first else pick,
             "report": training if first else pick,
             "rename": self.runs.why_no_words() if first else pick,
             "note": self.runs.why_no_words() if first else pick,
@@ -298,8 +296,8 @@ class RunsPage(QWidget):
     def _why_no_export(record: RunRecord) -> str:
         return "" if record.has_model else f"Run {record.number} left no model."
 
-    def _take_away(self, record: RunRecord) -> None:
-        self.take_away_wanted.emit(record.path)
+    def _export(self, record: RunRecord) -> None:
+        self.export_wanted.emit(record.path)
 
     def _write_report(self, record: RunRecord) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Write report", default_name(record.path), "HTML (*.html)")

@@ -14,7 +14,7 @@ from ftgui.ui.data.export_dataset_dialog import ExportDialog
 from ftgui.ui.model.model_chooser import ModelChooser
 from ftgui.ui.project.workspace import Workspace
 from ftgui.ui.runs.compare_datasets_dialog import CompareDialog
-from ftgui.ui.runs.export_model_dialog import TakeAwayDialog
+from ftgui.ui.runs.export_model_dialog import ExportModelDialog
 from ftgui.ui.toolkit.theme import Theme
 
 
@@ -85,12 +85,12 @@ class Dialogs(QObject):
     def export_run(self, run: Path) -> None:
         """The model of a run."""
         # One at a time: all would hear of the same export.
-        for dialog in self._window.findChildren(TakeAwayDialog):
+        for dialog in self._window.findChildren(ExportModelDialog):
             if self._workspace.export_requests.working:
                 dialog.activateWindow()
                 return
             dialog.close()
-        TakeAwayDialog(self._workspace, run, self._theme, self._window).show()
+        ExportModelDialog(self._workspace, run, self._theme, self._window).show()
 
     @Slot()
     def export_dataset(self) -> None:

@@ -136,7 +136,7 @@ class MainWindow(QWidget):
 
         page = RunsPage(self.workspace, self.theme)
         page.going_on.connect(self._show_training)
-        page.take_away_wanted.connect(self.dialogs.export_run)
+        page.export_wanted.connect(self.dialogs.export_run)
         self._replace(RUNS, self._runs_placeholder, page)
         return page
 

@@ -242,7 +242,7 @@ def test_a_timm_model_is_downloaded_with_progress(
     engine.session.handle(m.Configure(hub_mirror=mirror.address))
     loaded = engine.do(m.LoadModel(1, Backbone(name=TAGGED), ["a", "b"], ["head"], device="cpu"))
     assert isinstance(loaded, m.ModelLoaded), loaded
-    assert torch.equal(engine.session._loaded.model.conv_stem.weight, tiny_on_hub)
+    assert torch.equal(engine.session.models.present.model.conv_stem.weight, tiny_on_hub)
     last = engine.of(m.Progress)[-1]
     assert last.unit == "bytes" and last.done == last.total > 1_000_000 and TAGGED in last.what
     asked = len(mirror.asked)
@@ -264,17 +264,17 @@ def test_a_torchvision_model_is_downloaded(
     engine.session.handle(m.Configure(torchvision_mirror=mirror.address))
     loaded = engine.do(m.LoadModel(1, Backbone(name="torchvision/squeezenet1_1"), ["a", "b"], ["head"], device="cpu"))
     assert isinstance(loaded, m.ModelLoaded), loaded
-    assert torch.equal(engine.session._loaded.model.features[0].weight, state["features.0.weight"])
+    assert torch.equal(engine.session.models.present.model.features[0].weight, state["features.0.weight"])
 
 
 def test_stop_cancels_and_the_model_before_stays(mirror: Mirror, tiny_on_hub: torch.Tensor, engine: Engine) -> None:
     engine.do(m.LoadModel(1, TINY, ["a", "b"], ["head"], device="cpu"))
-    before = engine.session._loaded
+    before = engine.session.models.present
     engine.session.handle(m.Configure(hub_mirror=mirror.address))
-    engine.queue = [m.Stop()]
+    engine.queue = [m.CancelRequest(2)]
     failed = engine.do(m.LoadModel(2, Backbone(name=TAGGED), ["a", "b"], ["head"], device="cpu"))
-    assert failed == m.CommandFailed(2, "LoadModel", "The download was cancelled; the model before stays.")
-    assert engine.session._loaded is before and not engine.session.shutting_down
+    assert failed == m.CommandFailed(2, "The download was cancelled; the model before stays.")
+    assert engine.session.models.present is before and not engine.session.shutting_down
     assert isinstance(
         engine.do(m.LoadModel(3, Backbone(name=TAGGED), ["a", "b"], ["head"], device="cpu")), m.ModelLoaded
     )

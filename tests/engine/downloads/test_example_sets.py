@@ -193,7 +193,7 @@ def test_several_files_are_numbered(engine: Engine, mirror: Mirror, monkeypatch:
 def test_stop_cancels_and_the_next_time_goes_on(engine: Engine, mirror: Mirror, noisy: TinySet) -> None:
     def stop_in_the_middle(event: m.Event) -> None:
         if isinstance(event, m.Progress) and event.done > 500_000:
-            engine.queue, engine.on_event = [m.Stop()], lambda _event: None
+            engine.queue, engine.on_event = [m.CancelRequest(7)], lambda _event: None
 
     engine.on_event = stop_in_the_middle
     failed = engine.do(m.DownloadExampleSet(7, "DTD"))
@@ -392,7 +392,7 @@ def test_a_silent_server_keeps_nobody_waiting(
         said.append(event.done if isinstance(event, m.Progress) else 0)
         if said[-2:] == [1_000_000, 1_000_000]:  # nothing came since it was last said
             engine.on_event = lambda _event: None
-            engine.queue = [m.LoadModel(1, TINY, ["a", "b"], ["head"], device="cpu"), m.Stop()]
+            engine.queue = [m.LoadModel(1, TINY, ["a", "b"], ["head"], device="cpu"), m.CancelRequest(7)]
 
     engine.on_event = when_it_is_silent
     failed = engine.do(m.DownloadExampleSet(7, "DTD"))
@@ -414,7 +414,7 @@ def test_not_while_training(
     engine.queue = [m.DownloadExampleSet(8, "DTD")]
     engine.do(train_command(make_dataset()))
     (failed,) = engine.of(m.CommandFailed)
-    assert failed == m.CommandFailed(8, "DownloadExampleSet", "A training is running; stop it first.")
+    assert failed == m.CommandFailed(8, "A training is running; stop it first.")
     assert mirror.asked == []
 
 

@@ -237,7 +237,7 @@ def test_stop_leaves_nothing(no_process: None, engine: Engine, trained: Trained,
 
     def stop(event: m.Event) -> None:
         if isinstance(event, m.Exported):
-            engine.queue.append(m.Stop())
+            engine.queue.append(m.CancelRequest(9))
 
     engine.on_event = stop
     end = engine.do(m.Export(9, command.run_folder, ["folder", "torch"], str(tmp_path / "out")))

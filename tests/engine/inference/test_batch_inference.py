@@ -89,7 +89,7 @@ def test_it_stops_and_answers_meanwhile(
     def stop(event: m.Event) -> None:
         if isinstance(event, m.EvaluatedImages) and not first:
             first.append(event)
-            engine.queue = [m.Stop(), m.Predict(8, str(root / "red" / "red0.jpg"))]
+            engine.queue = [m.CancelRequest(6), m.Predict(8, str(root / "red" / "red0.jpg"))]
 
     engine.on_event = stop
     over = engine.do(m.EvaluateImages(6, command.catalog))

@@ -21,7 +21,7 @@ from ftgui.data.catalog.query import Query
 from ftgui.data.images.preprocessing import center_view, decode
 from ftgui.data.project import Project
 from ftgui.engine.inference.batch_inference import forward
-from ftgui.engine.inference.predict import DONT_KNOW
+from ftgui.engine.inference.predict_files import DONT_KNOW
 from ftgui.engine.model import backbones
 from ftgui.engine.model.input_tensor import to_batch
 from ftgui.protocol import codec
@@ -100,7 +100,7 @@ def test_it_ends_when_nobody_wants_more_and_others_are_asked_between(
     def ask(event: m.Event) -> None:
         if isinstance(event, m.PredictedFiles) and not asked:
             asked.append(event)
-            engine.queue = [m.Predict(8, single), m.EndFiles()]
+            engine.queue = [m.Predict(8, single), m.CancelRequest(7)]
 
     engine.on_event = ask
     over = engine.do(m.PredictFiles(7, [str(root)]))
@@ -130,7 +130,7 @@ def test_stop_is_for_the_training_that_was_begun_last_also_if_it_waits(
 
     def train_and_stop(event: m.Event) -> None:
         engine.on_event = lambda event: None
-        engine.queue = [second, m.Stop()]
+        engine.queue = [second, m.CancelRequest(1)]
 
     engine.on_event = train_and_stop
     engine.do(m.PredictFiles(7, [str(root)]))
@@ -301,7 +301,7 @@ def test_the_nearest_training_images(engine: Engine, make_dataset: Maker, train_
     assert {one.path for one in itself.neighbors} == set(train) - {first}, "an image is not its own neighbor"
     assert not [event for event in engine.events[-1:] if isinstance(event, m.Progress)], "looked at once only"
 
-    loaded = engine.session._require()
+    loaded = engine.session.models.require()
     seen = {}
     for path in train:
         pixels = center_view(decode(root / path, loaded.built.preprocessing), loaded.built.preprocessing.size)
@@ -326,7 +326,7 @@ def test_alike_gives_way_to_a_training(engine: Engine, make_dataset: Maker, trai
     root, command = learn(engine, make_dataset, train_command, count=80)
     engine.queue = [train_command(root, seed=3)]
     engine.do(m.FindSimilar(5, command.catalog, str(root / "red" / "red0.jpg")))
-    failed = [event for event in engine.of(m.CommandFailed) if event.command == "FindSimilar"]
+    failed = [event for event in engine.of(m.CommandFailed) if event.request == 5]
     assert len(failed) == 1 and "Stopped" in failed[0].message
     assert len(engine.of(m.TrainingFinished)) == 2
 
@@ -398,7 +398,7 @@ def test_a_run_that_exploded_before_anything_was_learned_is_not_usable(
     root = make_dataset(count=20)
     end = engine.do(train_command(root, phases=[Phase(name="All", train=["everything"], epochs=3, lr=1e6)]))
     assert isinstance(end, m.TrainingFinished) and end.reason == "exploded" and end.best_epoch == 0
-    assert not end.usable and not engine.session._require().trained
+    assert not end.usable and not engine.session.models.require().trained
 
 
 def test_a_head_of_convolutions_gives_short_embeddings(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def cached(engine: Engine) -> m.FrozenFeaturesCached:
 
 def final(engine: Engine) -> torch.Tensor:
     assert engine.of(m.TrainingFinished)[-1].reason == "done"
-    return engine.session._loaded.model.get_submodule("classifier").weight.detach().clone()
+    return engine.session.models.present.model.get_submodule("classifier").weight.detach().clone()
 
 
 def test_the_window_is_told_what_is_cached(engine: Engine, make_dataset: Maker, train_command) -> None:
@@ -118,7 +118,7 @@ def test_whatever_changes_they_are_made_anew(
         other["phases"] = [Phase(name="Head", train=["last stage", "head"], epochs=4, lr=1e-2)]
     elif change == "weights":
         weights = tmp_path / "other.pth"
-        model = engine.session._loaded.model
+        model = engine.session.models.present.model
         state = {n: v.clone() for n, v in model.state_dict().items()}
         state["blocks.0.0.conv.weight" if "blocks.0.0.conv.weight" in state else "conv_stem.weight"] += 0.1
         torch.save(state, weights)

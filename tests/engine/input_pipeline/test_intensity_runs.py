@@ -70,7 +70,7 @@ def test_a_run_names_the_range_it_found_and_its_model_keeps_it(
     assert view.max() < 30
     said = engine.do(m.Predict(7, str(dim)))
     assert isinstance(said, m.Prediction)
-    loaded = engine.session._loaded
+    loaded = engine.session.models.present
     assert loaded is not None and loaded.built.preprocessing == built.preprocessing
     assert said.probabilities == pytest.approx((expected.log() / loaded.temperature).softmax(0).tolist(), abs=1e-4)
 
@@ -112,7 +112,7 @@ def test_a_model_of_before_answers_as_it_did(engine: Engine, train_command: Trai
 
     project = Project.for_dataset(root)
     engine.do(m.LoadModel(3, command.recipe.backbone, ["coarse", "fine"], ["head"], "cpu", 0, str(best), [], (0, 4095)))
-    loaded = engine.session._loaded
+    loaded = engine.session.models.present
     assert loaded is not None and loaded.trained and loaded.built.preprocessing == built.preprocessing
     assert project.catalog_path.exists()
 
@@ -126,7 +126,7 @@ def test_a_run_goes_on_with_the_range_it_began_with(
 
     def stop(event: m.Event) -> None:
         if isinstance(event, m.EpochFinished):
-            engine.queue.append(m.Stop())
+            engine.queue.append(m.CancelRequest(1))
 
     engine.on_event = stop
     end = engine.do(command)

@@ -33,7 +33,7 @@ def test_a_training_that_can_not_begin_leaves_the_trained_model_where_it_was(
 ) -> None:
     dataset = make_dataset(count=8)
     trained(engine, dataset, train_command)
-    loaded = engine.session._loaded
+    loaded = engine.session.models.present
     assert loaded is not None
     moves: list[torch.device] = []
     monkeypatch.setattr(loaded.model, "to", lambda device: moves.append(torch.device(device)))
@@ -50,7 +50,7 @@ def test_a_training_that_can_not_begin_leaves_the_trained_model_where_it_was(
     engine.do(train_command(dataset, phases=phases))
 
     assert engine.of(m.CommandFailed)
-    assert engine.session._loaded is loaded and moves == [torch.device("cpu"), torch.device("cuda:3")]
+    assert engine.session.models.present is loaded and moves == [torch.device("cpu"), torch.device("cuda:3")]
 
 
 def test_a_stop_before_the_first_step_is_not_forgotten(
@@ -58,7 +58,7 @@ def test_a_stop_before_the_first_step_is_not_forgotten(
 ) -> None:
     """Ctrl-C while torch is being imported and the model built."""
     command = train_command(make_dataset(count=8))
-    engine.session.stop_requested = True
+    engine.session.stop()
     end = engine.do(command)
     assert isinstance(end, m.TrainingFinished) and (end.reason, end.steps) == ("stopped", 0)
     assert not engine.of(m.Progress) and read_result(Path(command.run_folder))["reason"] == "stopped"
@@ -79,7 +79,7 @@ def test_nor_before_anything_else_that_takes_long(
         "files": m.PredictFiles(5, str(dataset), str(tmp_path / "table.csv")),
     }
     engine.events.clear()
-    engine.session.stop_requested = True
+    engine.session.stop()
     engine.do(commands[kind])
     assert not engine.of(m.LearningRateTried) and not engine.of(m.SimilarImages) and not engine.of(m.Exported)
     assert not any(event.paths for event in engine.of(m.EvaluatedImages) + engine.of(m.PredictedFiles))

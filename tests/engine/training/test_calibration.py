@@ -85,7 +85,7 @@ def test_a_run_is_calibrated_and_answers_so(
     about = read_about(Path(command.run_folder) / "best")
     assert about.temperature == temperature
     answer = engine.do(m.Predict(4, str(root / "red" / "red0.jpg")))
-    loaded = engine.session._require()
+    loaded = engine.session.models.require()
     assert loaded.temperature == temperature
     loaded.temperature = 1.0
     plain = engine.do(m.Predict(5, str(root / "red" / "red0.jpg")))
@@ -104,7 +104,7 @@ def test_a_continued_run_keeps_its_calibration(
 
     def stop(event: m.Event) -> None:
         if isinstance(event, m.EpochFinished) and event.epoch == 1:
-            engine.queue = [m.Stop()]
+            engine.queue = [m.CancelRequest(1)]
 
     engine.on_event = stop
     end = engine.do(command)

@@ -44,16 +44,20 @@ def test_more_ticks_cost_more(loaded: Engine) -> None:
     assert head.trainable_parameters == 256 * 2 + 2
 
 
+def profiler(engine: Engine) -> Profiler:
+    return engine.session.costs.profiler_of(engine.session.models.require())
+
+
 def test_the_frozen_part_costs_what_is_left_with_norms_folded(loaded: Engine, monkeypatch) -> None:
     whole = ask(loaded, ["head"])
-    loaded.session._profiler.profile.folded /= 2
+    profiler(loaded).profile.folded /= 2
     assert ask(loaded, ["head"]).prefix_seconds < 0.8 * whole.prefix_seconds
 
     def untraceable(*_: object) -> None:
         raise NoPrefix("it is what it is")
 
     monkeypatch.setattr("ftgui.engine.training.cost_estimate.trace", untraceable)
-    loaded.session._profiler = Profiler()
+    loaded.session.costs.forget()
     assert not ask(loaded, ["head"]).cached
 
 
@@ -93,7 +97,7 @@ def test_after_the_first_question_the_answer_is_a_sum(loaded: Engine, monkeypatc
 
 
 def test_the_profile_leaves_the_model_alone(loaded: Engine) -> None:
-    model = loaded.session._loaded.model
+    model = loaded.session.models.present.model
     before = {name: value.clone() for name, value in model.state_dict().items()}
     learning = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
     random = torch.get_rng_state()
@@ -178,7 +182,7 @@ def test_a_measurement_gives_way_to_what_a_person_asks_and_is_gone_on_with(
 def test_stop_ends_a_measurement_and_it_is_not_begun_again_by_itself(
     loaded: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    passes = measuring(monkeypatch, lambda _number: loaded.queue.append(m.Stop()))
+    passes = measuring(monkeypatch, lambda _number: loaded.queue.append(m.CancelRequest(3)))
     loaded.do(m.EstimateCost(3, ["head"], Recipe(), 100, 50))
     assert "stopped" in loaded.of(m.CommandFailed)[0].message and not loaded.of(m.CostEstimate) and len(passes) == 1
 
@@ -218,7 +222,7 @@ def test_it_leaves_model_optimizer_and_random_state_untouched(
     """In the middle of a training, whose optimizer lives on."""
     from ftgui.engine.training.optimizer import PhaseOptimizer
 
-    freezer = loaded.session._loaded.freezer
+    freezer = loaded.session.models.present.freezer
     phase = Phase(name="x", train=["head"], epochs=1, lr=1e-2)
     optimizer = PhaseOptimizer(freezer, phase, Training(), torch.device("cpu"), 10)
     for parameter in optimizer.parameters:
@@ -282,7 +286,7 @@ def test_stop_ends_it_and_what_came_meanwhile_is_answered(loaded: Engine, make_d
 
     def stop(event: m.Event) -> None:
         if isinstance(event, m.LearningRateTried) and len(loaded.of(m.LearningRateTried)) == 5:
-            loaded.queue += [m.Predict(8, str(dataset / "red" / "red0.jpg")), m.Stop()]
+            loaded.queue += [m.Predict(8, str(dataset / "red" / "red0.jpg")), m.CancelRequest(5)]
 
     loaded.on_event = stop
     end = find(loaded, train_command(dataset))

@@ -46,7 +46,9 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     )
     run = new_run_folder(project, "head")
     engine = Engine()
-    engine.on_event = lambda event: engine.queue.append(m.Stop()) if isinstance(event, m.EpochFinished) else None
+    engine.on_event = lambda event: (
+        engine.queue.append(m.CancelRequest(1)) if isinstance(event, m.EpochFinished) else None
+    )
     end = engine.do(m.Train(1, recipe, str(project.catalog_path), str(run)))
     assert isinstance(end, m.TrainingFinished) and end.reason == "stopped"
     return project.catalog_path, run
@@ -70,7 +72,9 @@ def go_on(catalog: Path, run: Path) -> str:
     """To the first step of the epoch; what was said against it."""
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     engine = Engine()
-    engine.on_event = lambda event: engine.queue.append(m.Stop()) if isinstance(event, m.TrainingStarted) else None
+    engine.on_event = lambda event: (
+        engine.queue.append(m.CancelRequest(2)) if isinstance(event, m.TrainingStarted) else None
+    )
     end = engine.do(m.Continue(2, str(catalog), str(run)))
     if isinstance(end, m.CommandFailed):
         assert {path: path.read_bytes() for path in before} == before, "a run that can't go on stays as it is"

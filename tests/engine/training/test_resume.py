@@ -135,7 +135,7 @@ def test_a_change_of_course_is_saved_at_once(dataset: Path, train_command, monke
     assert first.layers == ["stage 2", "stage 4", "neck", "head"]
 
 
-@pytest.mark.parametrize("how", [m.Pause(), m.Stop()], ids=["pause", "stop"])
+@pytest.mark.parametrize("how", [m.Pause(), m.CancelRequest(1)], ids=["pause", "stop"])
 def test_ended_before_the_first_step_of_an_epoch(
     how: m.Command, dataset: Path, train_command, every_step, whole_run: dict[str, torch.Tensor]
 ) -> None:
@@ -143,7 +143,7 @@ def test_ended_before_the_first_step_of_an_epoch(
     train = command(train_command, dataset)
     engine = Engine()
     engine.on_event = run_adjusted(engine, kill_at=-1)
-    take, looks = engine.session._next_command, []
+    take, looks = engine.next_command, []
 
     def late(wait: bool) -> m.Command | None:
         if wait:
@@ -154,7 +154,7 @@ def test_ended_before_the_first_step_of_an_epoch(
                 return how
         return take(wait)
 
-    engine.session._next_command = late
+    engine.next_command = late
     with contextlib.suppress(Killed):
         engine.do(train)
     at = read_checkpoint(Path(train.run_folder))["at"]
@@ -220,7 +220,7 @@ def test_stopped_while_images_are_read_again_everything_is_as_it_was(
     folder = Path(train.run_folder)
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.suffix != ".jsonl"}
     again = Engine()
-    again.on_event = lambda event: again.queue.append(m.Stop()) if isinstance(event, m.Progress) else None
+    again.on_event = lambda event: again.queue.append(m.CancelRequest(2)) if isinstance(event, m.Progress) else None
     again.do(m.Continue(2, train.catalog, train.run_folder))
     (end,) = again.of(m.TrainingFinished)
     assert (end.reason, end.steps) == ("stopped", 12) and end.best_epoch > 0, "the window throws away what has no steps"
@@ -279,7 +279,7 @@ def whole_run(dataset: Path, train_command, every_step) -> dict[str, torch.Tenso
 def stopped_run(engine: Engine, train: m.Train) -> None:
     def stop(event: m.Event) -> None:
         if isinstance(event, m.StepMetrics) and event.step[-1] >= 6:
-            engine.queue.append(m.Stop())
+            engine.queue.append(m.CancelRequest(1))
 
     engine.on_event = stop
     engine.do(train)

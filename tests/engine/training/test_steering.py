@@ -87,7 +87,7 @@ def test_weights_frozen_in_mid_run_stand_still(engine: Engine, make_dataset: Mak
         if isinstance(event, m.StepMetrics):
             if event.step[-1] == 9:
                 engine.queue.append(m.SetTrainable(7, ["stage 4", "neck"]))
-            weight = engine.session._loaded.model.get_submodule("classifier").weight
+            weight = engine.session.models.present.model.get_submodule("classifier").weight
             seen[event.step[-1]] = weight.detach().clone()
 
     engine.on_event = on_event
@@ -190,7 +190,9 @@ def test_what_is_saved_of_a_layer_frozen_in_mid_run_is_what_it_was(
         if isinstance(event, m.StepMetrics):
             if event.step[-1] == 2:
                 engine.queue.append(m.SetTrainable(7, ["stage 4", "neck"]))
-            seen[event.step[-1]] = engine.session._loaded.model.get_submodule("classifier").weight.detach().clone()
+            seen[event.step[-1]] = (
+                engine.session.models.present.model.get_submodule("classifier").weight.detach().clone()
+            )
 
     engine.on_event = on_event
     train = train_command(make_dataset(count=10), HEAD, ema=ema)
@@ -221,9 +223,9 @@ def test_an_explosion_ends_within_a_few_steps_at_the_last_good_weights(
     began = engine.of(m.PhaseStarted)[1].step
     assert end.steps - began <= 16
     kept = read_weights(Path(train.run_folder) / "best" / "model.safetensors")
-    held = engine.session._loaded.model.state_dict()
+    held = engine.session.models.present.model.state_dict()
     assert all(torch.equal(held[name], value) for name, value in kept.items())
-    assert all(bool(value.isfinite().all()) for value in kept.values()) and engine.session._loaded.trained
+    assert all(bool(value.isfinite().all()) for value in kept.values()) and engine.session.models.present.trained
 
 
 def test_ruined_weights_never_become_the_best(engine: Engine, make_dataset: Maker, train_command) -> None:
@@ -235,7 +237,7 @@ def test_ruined_weights_never_become_the_best(engine: Engine, make_dataset: Make
     (end,) = engine.of(m.TrainingFinished)
     assert end.reason == "exploded" and end.steps <= 8 and "what they were in the beginning" in end.message
     assert not engine.of(m.EpochFinished) and not (Path(train.run_folder) / "best").exists()
-    assert not engine.session._loaded.trained
+    assert not engine.session.models.present.trained
 
 
 @pytest.mark.parametrize(("train", "validation"), [(math.nan, 0.1), (0.1, math.nan), (0.1, math.inf), (3.0, 0.1)])
@@ -251,7 +253,7 @@ def test_a_first_phase_that_explodes_leaves_the_model_as_it_was(
     engine.do(train_command(make_dataset(count=20), [Phase(name="A", train=["everything"], epochs=9, lr=1e18)]))
     (end,) = engine.of(m.TrainingFinished)
     assert end.reason == "exploded" and "what they were in the beginning" in end.message
-    assert all(bool(value.isfinite().all()) for value in engine.session._loaded.model.state_dict().values())
+    assert all(bool(value.isfinite().all()) for value in engine.session.models.present.model.state_dict().values())
 
 
 @pytest.mark.parametrize(
@@ -266,7 +268,7 @@ def test_out_of_memory_halves_the_batch_and_goes_on(
     def weights(engine: Engine) -> torch.Tensor:
         engine.do(train_command(dataset, HEAD, batch_size=16))
         assert engine.of(m.TrainingFinished)[0].reason == "done"
-        return engine.session._loaded.model.get_submodule("classifier").weight.detach().clone()
+        return engine.session.models.present.model.get_submodule("classifier").weight.detach().clone()
 
     enough = weights(Engine())
     whole = nn.Linear.forward
@@ -355,7 +357,7 @@ def test_learning_is_the_update_divided_by_the_weights(engine: Engine, make_data
     engine.do(train_command(make_dataset(count=10), phases, warmup=0.0))
     events = engine.of(m.UpdateRatios)
     assert events
-    loaded = engine.session._loaded
+    loaded = engine.session.models.present
     names = {loaded.nodes[row].name for row in events[0].rows}
     assert {row.name for row in loaded.freezer.tree.rows if row.own_parameters} > names
     assert "classifier" in names or "head" in names

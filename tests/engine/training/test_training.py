@@ -103,7 +103,7 @@ def test_the_best_weights_are_kept_and_restored(engine, make_dataset: Maker, tra
     finite = [(score, number) for number, score in enumerate(scores, 1) if not math.isnan(score[1])]
     assert end.best_epoch == max(finite, key=lambda pair: pair[0])[1]
     kept = read_weights(Path(command.run_folder) / "best" / "model.safetensors")
-    held = engine.session._loaded.model.state_dict()
+    held = engine.session.models.present.model.state_dict()
     assert all(torch.equal(held[name], kept[name]) for name in kept)
 
 
@@ -130,7 +130,7 @@ def test_same_seed_same_weights_other_seed_other_weights(make_dataset: Maker, tr
 def test_stop_finishes_the_step_and_keeps_the_best(engine, make_dataset: Maker, train_command) -> None:
     def stop_in_third_epoch(event: m.Event) -> None:
         if isinstance(event, m.StepMetrics) and event.epoch == 3:
-            engine.queue.append(m.Stop())
+            engine.queue.append(m.CancelRequest(1))
 
     engine.on_event = stop_in_third_epoch
     command = train_command(make_dataset(count=10), [Phase(name="Head", train=["head"], epochs=50, lr=1e-2)])
@@ -141,7 +141,9 @@ def test_stop_finishes_the_step_and_keeps_the_best(engine, make_dataset: Maker, 
 
 
 def test_stop_before_the_first_epoch_is_over_keeps_what_there_is(engine, make_dataset: Maker, train_command) -> None:
-    engine.on_event = lambda event: engine.queue.append(m.Stop()) if isinstance(event, m.StepMetrics) else None
+    engine.on_event = lambda event: (
+        engine.queue.append(m.CancelRequest(1)) if isinstance(event, m.StepMetrics) else None
+    )
     command = train_command(make_dataset(count=30))
     engine.do(command)
     end = finished(engine)
@@ -228,7 +230,7 @@ def test_finished_model_is_timms_and_gives_the_same_logits(
     moved = dataset.parent / "taken away"
     shutil.copytree(best, moved)
     model = timm.create_model(f"local-dir:{moved}", pretrained=True).eval()
-    loaded = engine.session._loaded
+    loaded = engine.session.models.present
     batch = torch.randn(3, 3, loaded.built.preprocessing.size, loaded.built.preprocessing.size)
     with torch.inference_mode():
         assert torch.allclose(model(batch), loaded.model(batch), atol=1e-6)
@@ -256,7 +258,7 @@ def test_evaluation_agrees_with_scikit_learn(engine, make_dataset: Maker, train_
     command = train_command(dataset)
     engine.do(command)
     evaluation = finished(engine).evaluation
-    loaded = engine.session._loaded
+    loaded = engine.session.models.present
     rows = [
         row
         for row in csv.DictReader((Path(command.run_folder) / "samples.csv").read_text(encoding="utf-8").splitlines())
@@ -313,7 +315,7 @@ def test_any_other_failure_still_ends_with_the_best_weights(
     end = finished(engine)
     assert end.reason == "failed" and "No space left on device" in end.message and end.best_epoch > 0
     kept = read_weights(Path(command.run_folder) / "best" / "model.safetensors")
-    assert all(torch.equal(engine.session._loaded.model.state_dict()[name], kept[name]) for name in kept)
+    assert all(torch.equal(engine.session.models.present.model.state_dict()[name], kept[name]) for name in kept)
 
 
 def test_a_run_that_comes_to_nothing_puts_the_model_before_back(engine, make_dataset: Maker, train_command) -> None:
@@ -422,7 +424,7 @@ def test_a_full_disk_is_told_and_the_training_goes_on(
     end = finished(engine)
     assert (end.reason == "done") == what.startswith(
         "ftgui.engine.training.checkpoint"
-    ) and engine.session._loaded.trained
+    ) and engine.session.models.present.trained
     told = engine.of(m.Log)
     assert len(told) == 1, "once, and not with every line"
     assert "can't be written" in told[0].message and "No space left" in told[0].message
@@ -482,7 +484,7 @@ def test_a_model_that_can_not_be_written_is_no_success_and_its_checkpoint_stays(
     names.clear()
     assert engine.do(m.SaveModel(8)) == m.ModelSaved(8, str(run / "best"))
     assert read_result(run)["reason"] == "done" and not (run / CHECKPOINT_FILE).exists()
-    model = engine.session._loaded.model.state_dict()
+    model = engine.session.models.present.model.state_dict()
     kept = read_weights(run / "best" / "model.safetensors")
     assert all(torch.equal(model[name], value) for name, value in kept.items())
     assert (run / "last" / "model.safetensors").exists()
@@ -518,7 +520,7 @@ def test_it_can_be_saved_elsewhere(engine, make_dataset: Maker, train_command, m
     assert engine.do(m.SaveModel(8, str(tmp_path / "rescued"))) == m.ModelSaved(8, str(tmp_path / "rescued"))
     built, about = open_finished(tmp_path / "rescued")
     assert about.class_names == ["blue", "red"]
-    model = engine.session._loaded.model.state_dict()
+    model = engine.session.models.present.model.state_dict()
     assert all(torch.equal(model[name], value) for name, value in built.model.state_dict().items())
     assert not Path(command.run_folder).exists()
 

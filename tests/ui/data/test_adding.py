@@ -21,8 +21,8 @@ from ftgui.data.project import Project
 from ftgui.ui.data.data_page import DataPage
 from ftgui.ui.shell.main_window import MainWindow
 from tests.conftest import Maker, picture
-from tests.ui.conftest import FakeEngine
 from tests.ui.data.test_data_page import counts
+from tests.ui.fake_engine import FakeEngine
 from tests.ui.shell.test_main_window import open_project
 
 MANY = 3000

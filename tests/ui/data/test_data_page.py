@@ -30,7 +30,7 @@ from ftgui.ui.images.image_list import IMAGES_MIME
 from ftgui.ui.runs.compare_datasets_dialog import CompareDialog
 from ftgui.ui.shell.main_window import DATA, MainWindow
 from tests.conftest import Maker, picture
-from tests.ui.conftest import FakeEngine
+from tests.ui.fake_engine import FakeEngine
 from tests.ui.shell.test_main_window import drop, hover, open_project, urls
 
 
@@ -614,7 +614,7 @@ def test_the_data_of_two_runs_are_compared(page: DataPage, window: MainWindow) -
 
 def finish_training(window: MainWindow, fake: FakeEngine, tmp_path: Path) -> None:
     fake.state(EngineKind.TRAINING)
-    window.workspace._training_finished(
+    fake.tell(
         m.TrainingFinished(
             str(tmp_path / "run"), "done", "Done.", 1, best_accuracy=1.0, steps=10, seconds=1.0, evaluation=None
         )
@@ -629,13 +629,13 @@ def test_after_a_training_the_model_looks_at_all_images_and_wrong_labels_stand_o
     finish_training(window, fake, tmp_path)
     question = fake.last(m.EvaluateImages)
     paths = ["blue/blue0.jpg", "blue/blue1.jpg", "red/red0.jpg"]
-    window.workspace.training_requests._evaluated(
+    fake.tell(
         m.EvaluatedImages(
             question.request, paths, ["red", "blue", "blue"], [0.97, 0.9, 0.6], [3.5, 0.1, 1.0], 3, 20, False
         )
     )
     assert "looks at all images… · 3 of 20" in window.status.left.text()
-    window.workspace.training_requests._evaluated(m.EvaluatedImages(question.request, [], [], [], [], 3, 20, True))
+    fake.tell(m.EvaluatedImages(question.request, [], [], [], [], 3, 20, True))
     assert window.status.left.text() == ""
     tree = page.problems.tree
 
@@ -659,7 +659,7 @@ def test_training_again_ends_the_looking(page: DataPage, window: MainWindow, fak
     finish_training(window, fake, tmp_path)
     fake.sent.clear()
     window.workspace.train()
-    assert [type(command) for command in fake.sent] == [m.Stop, m.Train]
+    assert [type(command) for command in fake.sent] == [m.CancelRequest, m.Train]
 
 
 def test_what_is_dropped_on_the_grid_is_the_windows(
@@ -751,12 +751,10 @@ def test_what_a_model_says_does_not_reach_another_dataset(
     question = fake.last(m.EvaluateImages)
     with qtbot.waitSignal(window.workspace.project_changed):
         window.workspace.open_dataset(make_dataset(count=10, name="copy"))
-    window.workspace.training_requests._evaluated(
-        m.EvaluatedImages(question.request, ["blue/blue0.jpg"], ["red"], [0.97], [3.5], 1, 20, False)
-    )
+    fake.tell(m.EvaluatedImages(question.request, ["blue/blue0.jpg"], ["red"], [0.97], [3.5], 1, 20, False))
     qtbot.waitUntil(lambda: not window.workspace.checking)
     assert "likely-wrong" not in {group.kind for group in window.workspace.contents.groups}
-    assert any(isinstance(command, m.Stop) for command in fake.sent)
+    assert any(isinstance(command, m.CancelRequest) for command in fake.sent)
 
 
 def test_undoing_a_split_gives_every_image_back(qtbot, page: DataPage, window: MainWindow) -> None:

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from ftgui.ui.data.data_page import DataPage
 from ftgui.ui.shell.main_window import DATA, EVALUATE, PREDICT, RUNS, TRAIN, MainWindow
 from tests.conftest import Maker
-from tests.ui.conftest import FakeEngine
+from tests.ui.fake_engine import FakeEngine
 from tests.ui.shell.test_main_window import open_project
 
 

@@ -20,7 +20,7 @@ from ftgui.ui.engine_client import download_settings
 from ftgui.ui.engine_client.worker import EngineKind
 from ftgui.ui.shell.main_window import MainWindow
 from tests.conftest import picture
-from tests.ui.conftest import FakeEngine
+from tests.ui.fake_engine import FakeEngine
 from tests.ui.shell.test_main_window import open_project
 
 
@@ -162,8 +162,8 @@ def on_its_way(dialog: ExampleDialog, fake: FakeEngine, name: str = "DTD") -> m.
     return command
 
 
-def progress(window: MainWindow, event: m.Progress) -> None:
-    window.workspace._worker.progress.emit(event)
+def progress(fake: FakeEngine, event: m.Progress) -> None:
+    fake.tell(event)
 
 
 def test_progress_cancel_and_what_is_said_then(
@@ -172,16 +172,25 @@ def test_progress_cancel_and_what_is_said_then(
     command = on_its_way(dialog, fake)
     status = window.status
     assert status.left.text() == "waiting for the engine…" and status.cancel.isVisible()
-    progress(window, m.Progress("downloading Textures: dtd.tar.gz", 12_000_000, 625_000_000, "bytes"))
+    progress(
+        fake,
+        m.Progress(
+            "downloading Textures: dtd.tar.gz",
+            12_000_000,
+            625_000_000,
+            "bytes",
+            fake.last(m.DownloadExampleSet).request,
+        ),
+    )
     qtbot.waitUntil(lambda: status.left.text() == "downloading Textures: dtd.tar.gz · 12 of 625 MB")
     assert status.cancel.isVisible() and status.cancel.text() == "Cancel download"
-    progress(window, m.Progress("unpacking Textures", 1200, 5640, "files"))
+    progress(fake, m.Progress("unpacking Textures", 1200, 5640, "files", fake.last(m.DownloadExampleSet).request))
     qtbot.waitUntil(lambda: status.left.text() == "unpacking Textures · 1,200 of 5,640")
     assert status.cancel.isVisible() and status.bar.value == pytest.approx(1200 / 5640)
     status.cancel.click()
-    assert isinstance(fake.sent[-1], m.Stop)
+    assert isinstance(fake.sent[-1], m.CancelRequest)
     sentence = "DTD was cancelled. What is downloaded already is kept, to go on from."
-    window.workspace._command_failed(m.CommandFailed(command.request, "DownloadExampleSet", sentence))
+    fake.tell(m.CommandFailed(command.request, sentence))
     assert status.text.text() == sentence and status._severity == "info"
     assert not status.cancel.isVisible() and not status.bar.isVisible() and not status.left.text()
     assert window.workspace.project is None
@@ -191,7 +200,7 @@ def test_when_it_is_there_it_opens(qtbot, window: MainWindow, fake: FakeEngine, 
     command = on_its_way(dialog, fake)
     folder = make("DTD")
     with qtbot.waitSignal(window.workspace.project_changed):
-        window.workspace._worker.example_ready.emit(m.ExampleSetReady(command.request, "DTD", str(folder)))
+        fake.tell(m.ExampleSetReady(command.request, "DTD", str(folder)))
     assert window.workspace.catalog.root == folder
 
 
@@ -202,7 +211,7 @@ def test_it_does_not_take_the_place_of_what_was_opened_meanwhile(
     mine = make_dataset()
     open_project(qtbot, window, fake, mine)
     folder = make("DTD")
-    window.workspace._worker.example_ready.emit(m.ExampleSetReady(command.request, "DTD", str(folder)))
+    fake.tell(m.ExampleSetReady(command.request, "DTD", str(folder)))
     qtbot.waitUntil(lambda: "is on this computer now" in window.status.text.text())
     assert window.workspace.catalog.root == mine and not window.workspace.dataset.opening
 
@@ -214,7 +223,7 @@ def test_a_failure_is_an_error_and_another_can_be_chosen(
     window.workspace.open_example(known("MNIST"))
     assert "Describable Textures is still on its way" in window.status.text.text()
     assert fake.last(m.DownloadExampleSet) == command
-    window.workspace._command_failed(m.CommandFailed(command.request, "DownloadExampleSet", "No network."))
+    fake.tell(m.CommandFailed(command.request, "No network."))
     assert window.status.text.text() == "No network." and window.status._severity == "error"
     window.workspace.open_example(known("MNIST"))
     assert fake.last(m.DownloadExampleSet).name == "MNIST"
@@ -236,7 +245,7 @@ def test_it_can_be_wanted_and_cancelled_while_the_engine_starts(
     on_its_way(dialog, fake)
     assert window.status.cancel.isVisible()
     window.status.cancel.click()
-    assert isinstance(fake.sent[-1], m.Stop)
+    assert isinstance(fake.sent[-1], m.CancelRequest)
 
 
 def test_not_while_training(window: MainWindow, fake: FakeEngine, dialog: ExampleDialog) -> None:
@@ -252,7 +261,7 @@ def test_checking_and_downloading_do_not_take_turns(
     """Both report ten times a second; the line shows the download, which can be cancelled."""
     open_project(qtbot, window, fake, make_dataset())
     on_its_way(dialog, fake)
-    progress(window, m.Progress("downloading x", 1, 2, "bytes"))
+    progress(fake, m.Progress("downloading x", 1, 2, "bytes", fake.last(m.DownloadExampleSet).request))
     qtbot.waitUntil(window.status.cancel.isVisible)
-    window.workspace._dataset_progress("checking images", 5, 10)
+    window.workspace.dataset.progress.emit("checking images", 5, 10)
     assert window.status.left.text().startswith("downloading x") and window.status.cancel.isVisible()

@@ -16,7 +16,7 @@ from ftgui.ui.images.thumbnails import Thumbnails
 from ftgui.ui.shell.main_window import DATA, MainWindow
 from tests.conftest import Maker, plain
 from tests.deep_images import make_microscopy
-from tests.ui.conftest import FakeEngine
+from tests.ui.fake_engine import FakeEngine
 from tests.ui.shell.test_main_window import open_project
 
 

@@ -16,7 +16,7 @@ from ftgui.data.catalog.split import Splitting
 from ftgui.ui.project import dataset
 from ftgui.ui.shell.main_window import MainWindow
 from tests.conftest import Maker
-from tests.ui.conftest import FakeEngine
+from tests.ui.fake_engine import FakeEngine
 from tests.ui.shell.test_main_window import open_project
 
 

@@ -21,7 +21,7 @@ from ftgui.ui.evaluate.evaluate_page import CLASSES, CONFIDENCE, MATRIX, Evaluat
 from ftgui.ui.project.evaluation import EVALUATED_AT_ONCE
 from ftgui.ui.shell.main_window import EVALUATE, PREDICT, MainWindow
 from tests.conftest import Maker, plain
-from tests.ui.conftest import FakeEngine
+from tests.ui.fake_engine import FakeEngine
 from tests.ui.shell.test_main_window import drop, finish, hover, open_project, start_training, urls
 
 
@@ -37,7 +37,7 @@ def answer_all(window: MainWindow, fake: FakeEngine, wrong: dict[str, tuple[str,
         images = catalog.usable(question.splits)
     said = [wrong.get(path, (name, 0.95)) for path, name, _ in images]
     losses = [0.05 if answer == name else 3.0 for (_, name, _), (answer, _) in zip(images, said, strict=True)]
-    window.workspace.training_requests._evaluated(
+    fake.tell(
         m.EvaluatedImages(
             question.request,
             [path for path, *_ in images],
@@ -49,9 +49,7 @@ def answer_all(window: MainWindow, fake: FakeEngine, wrong: dict[str, tuple[str,
             False,
         )
     )
-    window.workspace.training_requests._evaluated(
-        m.EvaluatedImages(question.request, [], [], [], [], len(images), len(images), True)
-    )
+    fake.tell(m.EvaluatedImages(question.request, [], [], [], [], len(images), len(images), True))
 
 
 @pytest.fixture
@@ -203,12 +201,11 @@ def test_too_many_images_are_looked_at_only_when_asked(
     finish(window, fake, start_training(window, fake))
     fake.state(EngineKind.TRAINING)
     fake.state(EngineKind.READY)
-    assert fake.last(m.EvaluateImages).splits == ["val", "test"], "16 are too many, 8 are not"
+    evaluating = fake.last(m.EvaluateImages)
+    assert evaluating.splits == ["val", "test"], "16 are too many, 8 are not"
     fake.sent.clear()
     monkeypatch.setattr("ftgui.ui.project.evaluation.EVALUATED_AT_ONCE", 5)
-    window.workspace.training_requests._evaluated(
-        m.EvaluatedImages(window.workspace.training_requests._evaluation_request, [], [], [], [], 0, 0, True)
-    )
+    fake.tell(m.EvaluatedImages(evaluating.request, [], [], [], [], 0, 0, True))
     finish(window, fake, start_training(window, fake))
     fake.state(EngineKind.TRAINING)
     fake.state(EngineKind.READY)
@@ -310,9 +307,9 @@ def test_a_folder_that_is_not_evaluated_after_all_leaves_the_figures_of_the_data
     qtbot.waitUntil(lambda: window.workspace.evaluation.folder is not None)
     question = fake.last(m.EvaluateImages)
     if how == "refused":
-        window.workspace._command_failed(m.CommandFailed(question.request - 1, "EvaluateImages", "Of an earlier one."))
+        fake.tell(m.CommandFailed(question.request - 1, "Of an earlier one."))
         assert window.workspace.training_requests.evaluating
-        window.workspace._command_failed(m.CommandFailed(question.request, "EvaluateImages", "None of the images is …"))
+        fake.tell(m.CommandFailed(question.request, "None of the images is …"))
     else:
         fake.state(EngineKind.CRASHED)
     assert window.workspace.evaluation.folder is None and not window.workspace.training_requests.evaluating
@@ -378,9 +375,7 @@ def test_a_run_that_learned_nothing_does_not_stand_for_the_model(
     run = start_training(window, fake)
     fake.sent.clear()
     fake.state(EngineKind.READY)
-    window.workspace._training_finished(
-        m.TrainingFinished(str(run), "exploded", "Too high.", 0, math.nan, 2, 1.0, None, usable=False)
-    )
+    fake.tell(m.TrainingFinished(str(run), "exploded", "Too high.", 0, math.nan, 2, 1.0, None, usable=False))
     assert window.workspace.model_run == before
     assert not [command for command in fake.sent if isinstance(command, m.EvaluateImages)]
 
@@ -394,7 +389,7 @@ def test_a_run_that_did_not_finish_never_stands_for_the_model_by_itself(
     (before / "best" / "model.safetensors").write_bytes(b"")
     run = start_training(window, fake)
     fake.sent.clear()
-    window.workspace._training_finished(m.TrainingFinished(str(run), reason, "Over.", 1, 0.99, 9, 1.0, None))
+    fake.tell(m.TrainingFinished(str(run), reason, "Over.", 1, 0.99, 9, 1.0, None))
     fake.state(EngineKind.READY)
     assert window.workspace.model_run == before
     assert fake.last(m.LoadModel).trained_weights == str(before / "best"), "the engine's memory holds the other's"
@@ -411,7 +406,7 @@ def test_a_model_that_does_not_load_leaves_the_run_of_the_one_before(
     window.workspace.choose_backbone(Backbone(name="resnet18"))
     assert window.workspace.model_run == before
     command = fake.last(m.LoadModel)
-    window.workspace._command_failed(m.CommandFailed(command.request, "LoadModel", "There is no network."))
+    fake.tell(m.CommandFailed(command.request, "There is no network."))
     assert window.workspace.model_run == before
 
 

@@ -15,7 +15,7 @@ from ftgui.data.catalog.problem_kinds import KINDS
 from ftgui.data.catalog.query import Query
 from ftgui.ui.shell.main_window import MainWindow
 from tests.mutants import bad_files, make_mutants
-from tests.ui.conftest import FakeEngine
+from tests.ui.fake_engine import FakeEngine
 from tests.ui.shell.test_main_window import open_project
 
 COUNT = 300

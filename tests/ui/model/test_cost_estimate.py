@@ -11,7 +11,7 @@ from ftgui.ui.engine_client.crash_guard import CrashGuard
 from ftgui.ui.engine_client.worker import EngineKind
 from ftgui.ui.project.workspace import Workspace
 from tests.conftest import Maker
-from tests.ui.conftest import FakeEngine
+from tests.ui.fake_engine import FakeEngine
 from tests.ui.shell.test_main_window import open_project
 
 
@@ -21,7 +21,7 @@ def questions(fake: FakeEngine) -> list[m.EstimateCost]:
 
 def answer(fake: FakeEngine, seconds: float, request: int = 0, once: float = 12.0, memory: int = 1_100_000_000) -> None:
     number = request or questions(fake)[-1].request
-    fake.workspace._worker.cost_estimated.emit(m.CostEstimate(number, 6, 66, seconds, once, memory, once > 0))
+    fake.tell(m.CostEstimate(number, 6, 66, seconds, once, memory, once > 0))
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_a_refusal_and_no_ticks_leave_the_line_empty(qtbot, opened, fake: FakeEn
     opened.workspace.tick(["stem"], "Tick stem")
     qtbot.waitUntil(lambda: len(questions(fake)) == 3)
     status = opened.status.text.text()
-    fake.workspace._command_failed(m.CommandFailed(questions(fake)[-1].request, "EstimateCost", "Not now."))
+    fake.tell(m.CommandFailed(questions(fake)[-1].request, "Not now."))
     shown(qtbot, opened, "")
     assert opened.status.text.text() == status, "nobody asked aloud, so nobody is told"
 
@@ -104,17 +104,17 @@ def test_the_line_never_moves_the_layout(qtbot, opened, fake: FakeEngine) -> Non
 
 def test_in_a_training_only_a_measured_model_is_asked(qtbot, opened, fake: FakeEngine) -> None:
     fake.state(EngineKind.TRAINING)
-    opened.workspace._freezing(m.FreezingChanged(0, [5], ["head"], 6, 66))
+    fake.tell(m.FreezingChanged(0, [5], ["head"], 6, 66))
     qtbot.wait(120)
     assert len(questions(fake)) == 1
     fake.state(EngineKind.READY)
     answer(fake, 3.0)
     shown(qtbot, opened, "≈ 3.0 s per epoch · 12 s once · 1.1 GB")
     fake.state(EngineKind.TRAINING)
-    opened.workspace._freezing(m.FreezingChanged(0, [5], ["by another name"], 6, 66))
+    fake.tell(m.FreezingChanged(0, [5], ["by another name"], 6, 66))
     qtbot.wait(120)
     assert len(questions(fake)) == 1 and opened.layers.cost.text(), "the same layers: the cost holds"
-    opened.workspace._freezing(m.FreezingChanged(0, [0, 5], ["stem", "head"], 16, 66))
+    fake.tell(m.FreezingChanged(0, [0, 5], ["stem", "head"], 16, 66))
     qtbot.waitUntil(lambda: questions(fake)[-1].layers == ["stem", "head"])
 
 
@@ -163,8 +163,10 @@ def test_words_for_amounts() -> None:
 
 @pytest.mark.timeout(120)
 def test_with_the_real_engine_the_head_costs_less_and_a_range_test_ends_with_a_curve(
-    qtbot, workspace: Workspace, make_dataset: Maker
+    qtbot, make_dataset: Maker, request: pytest.FixtureRequest
 ) -> None:
+    workspace = Workspace()
+    request.addfinalizer(workspace.close)
     costs: list[m.CostEstimate] = []
     curves: list[m.LearningRateFound] = []
     workspace.training_requests.cost_estimated.connect(costs.append)
@@ -172,7 +174,7 @@ def test_with_the_real_engine_the_head_costs_less_and_a_range_test_ends_with_a_c
     with qtbot.waitSignal(workspace.project_changed):
         workspace.open_dataset(make_dataset(count=10))
     workspace.choose_backbone(Backbone(name="test_efficientnet", weights="none"))
-    workspace.start_engine()
+    workspace.client.start()
     qtbot.waitUntil(lambda: workspace.model is not None and not workspace.checking, timeout=60_000)
     for layers in (["head"], ["everything"]):
         workspace.training_requests.estimate_cost(layers, workspace.recipe, 1600, 400)

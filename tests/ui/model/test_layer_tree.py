@@ -12,7 +12,7 @@ from ftgui.protocol import messages as m
 from ftgui.protocol.rates import rate
 from ftgui.ui.model.layer_panel import LayerPanel
 from ftgui.ui.model.layer_tree import PENDING, LayerTreeModel
-from tests.ui.conftest import loaded
+from tests.ui.fake_engine import loaded
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from ftgui.ui.model.model_chooser import ModelChooser
 from ftgui.ui.model.model_table import LICENCE, NAME, PARAMETERS, WEIGHTS, ModelTable
 from ftgui.ui.shell.main_window import MainWindow
 from ftgui.ui.toolkit.theme import Theme
-from tests.ui.conftest import FakeEngine
+from tests.ui.fake_engine import FakeEngine
 from tests.ui.shell.test_main_window import open_project
 
 
@@ -264,14 +264,14 @@ def test_a_download_shows_megabytes_and_can_be_cancelled(
     workspace, status = window.workspace, window.status
     before = workspace.recipe.backbone
     workspace.choose_backbone(Backbone(name="resnet50"))
-    workspace._engine_progress(m.Progress("downloading resnet50", 12_000_000, 98_000_000, "bytes"))
+    fake.tell(m.Progress("downloading resnet50", 12_000_000, 98_000_000, "bytes", fake.last(m.LoadModel).request))
     assert status.left.text() == "downloading resnet50 · 12 of 98 MB"
     assert "still loading" in workspace.obstacles()[-1].message
     assert status.cancel.isVisible() and abs(status.bar.value - 12 / 98) < 1e-6
     status.cancel.click()
-    assert isinstance(fake.sent[-1], m.Stop)
+    assert isinstance(fake.sent[-1], m.CancelRequest)
     why = "The download was cancelled; the model before stays."
-    workspace._command_failed(m.CommandFailed(fake.last(m.LoadModel).request, "LoadModel", why))
+    fake.tell(m.CommandFailed(fake.last(m.LoadModel).request, why))
     assert not status.cancel.isVisible() and status.text.text() == why
     assert status.severity == "info" and workspace.recipe.backbone == before
     assert not any("loading" in obstacle.message for obstacle in workspace.obstacles())
@@ -281,4 +281,4 @@ def test_cancelling_never_stops_a_training(window: MainWindow, fake: FakeEngine)
     fake.become_ready()
     fake.state(EngineKind.TRAINING)
     window.workspace.cancel()
-    assert not any(isinstance(command, m.Stop) for command in fake.sent)
+    assert not any(isinstance(command, m.CancelRequest) for command in fake.sent)

@@ -11,7 +11,7 @@ from ftgui.protocol import messages as m
 from ftgui.ui.model.layer_panel import LayerPanel
 from ftgui.ui.model.layer_tree import LEARNING, MOVES, OUTPUT, bar_position, learning_words
 from ftgui.ui.toolkit.theme import Colors, Theme
-from tests.ui.conftest import UNITS, FakeEngine, loaded
+from tests.ui.fake_engine import UNITS, FakeEngine, loaded
 from tests.ui.model.test_layer_tree import index_of
 from tests.ui.shell.test_main_window import open_project
 

@@ -20,7 +20,7 @@ from ftgui.ui.predict.predict_page import COMPARE, SIMILAR, PredictPage
 from ftgui.ui.predict.saliency_view import SaliencyView, heat_image
 from ftgui.ui.shell.main_window import MOST_SIDE_BY_SIDE, PREDICT, MainWindow
 from tests.conftest import Maker, picture
-from tests.ui.conftest import FakeEngine
+from tests.ui.fake_engine import FakeEngine
 from tests.ui.shell.test_main_window import drop, hover, open_project, urls
 
 
@@ -42,14 +42,14 @@ def photo(tmp_path: Path) -> Path:
 def answer(window: MainWindow, fake: FakeEngine, probabilities: tuple[float, ...] = (0.3, 0.7), trained: bool = True):
     question = fake.last(m.Predict)
     event = m.Prediction(question.request, list(probabilities), ["blue", "red"], 12.0, trained, 0)
-    window.workspace._predicted(event)
+    fake.tell(event)
     return question
 
 
-def explanation(window: MainWindow, request: int, name: str = "red", layer: str = "stage 1") -> m.Explanation:
+def explanation(fake: FakeEngine, request: int, name: str = "red", layer: str = "stage 1") -> m.Explanation:
     heat = [[0.0, 0.0], [0.0, 1.0]]
     event = m.Explanation(request, name, layer, heat, (0.25, 0.0, 0.75, 1.0), [0.3, 0.7], ["blue", "red"], 20.0)
-    window.workspace._worker.explained.emit(event)
+    fake.tell(event)
     return event
 
 
@@ -64,7 +64,7 @@ def test_why_asks_for_the_answer_then_for_other_classes_and_layers(
     QTest.mouseClick(page.image.why, Qt.MouseButton.LeftButton)
     question = fake.last(m.Explain)
     assert (question.path, question.class_name, question.layer) == (str(photo), "", "")
-    explanation(window, question.request)
+    explanation(fake, question.request)
     qtbot.waitUntil(lambda: page.image.picture.has_heat)
     assert page.image.layer.full == "what speaks for “red”, seen by stage 1"
     QTest.mouseClick(page.answer.bars.rows[1], Qt.MouseButton.LeftButton)
@@ -74,10 +74,10 @@ def test_why_asks_for_the_answer_then_for_other_classes_and_layers(
     assert fake.last(m.Explain).layer == "stage 1" and fake.last(m.Explain).class_name == "blue"
     late = question.request
     page.image.picture.show_heat(None)
-    explanation(window, late)
+    explanation(fake, late)
     qtbot.wait(20)
     assert not page.image.picture.has_heat, "a late answer is to another question"
-    explanation(window, fake.last(m.Explain).request, "blue")
+    explanation(fake, fake.last(m.Explain).request, "blue")
     qtbot.waitUntil(lambda: page.image.picture.has_heat)
     QTest.mouseClick(page.image.why, Qt.MouseButton.LeftButton)
     assert not page.image.picture.has_heat and page.image.layer.full == ""
@@ -90,7 +90,7 @@ def test_a_layer_without_places_is_told_and_not_asked_of_the_next_image(
     answer(window, fake)
     page.image.why.setChecked(True)
     page.pick_layer("head")
-    window.workspace._command_failed(m.CommandFailed(fake.last(m.Explain).request, "Explain", "“head”: no places."))
+    fake.tell(m.CommandFailed(fake.last(m.Explain).request, "“head”: no places."))
     qtbot.waitUntil(lambda: page.image.layer.full == "“head”: no places.")
     assert window.status.text.text() != "“head”: no places.", "said where it was asked"
     window.workspace.ask(photo)
@@ -196,8 +196,8 @@ def test_what_comes_late_is_not_shown_under_another_image(
     page.show_view(SIMILAR)
     neighbors = fake.last(m.FindSimilar).request
     window.workspace.ask(photo.parent / "gone.jpg")
-    explanation(window, late)
-    window.workspace._worker.nearest.emit(m.SimilarImages(neighbors, [m.SimilarImage("red/red0.jpg", "red", 0.9)]))
+    explanation(fake, late)
+    fake.tell(m.SimilarImages(neighbors, [m.SimilarImage("red/red0.jpg", "red", 0.9)]))
     qtbot.wait(20)
     assert not page.image.picture.has_heat and page.similar.images.count() == 0
 
@@ -242,8 +242,7 @@ def test_before_and_after_and_an_earlier_run(
     answer(window, fake)
     before = fake.last(m.Predict)
     assert before.model == m.PRETRAINED_MODEL and before.path == str(photo)
-    worker = window.workspace._worker
-    worker.predicted.emit(
+    fake.tell(
         m.Prediction(before.request, [0.6, 0.4], ["bee", "fly"], 1, True, 0, m.PRETRAINED_MODEL, "Lite0 · ImageNet")
     )
     assert page.others.before_title.text() == "Before training: Lite0 · ImageNet"
@@ -254,7 +253,7 @@ def test_before_and_after_and_an_earlier_run(
     page.others.earlier.activated.emit(2)
     question = fake.last(m.Predict)
     assert question.model == str(runs / "0001-head" / "best")
-    window.workspace._command_failed(m.CommandFailed(question.request, "Predict", "The model is not whole."))
+    fake.tell(m.CommandFailed(question.request, "The model is not whole."))
     assert page.others.earlier_trouble.text() == "The model is not whole."
     assert page.answer.verdict.text() == "red", "the answer itself stays"
 
@@ -266,13 +265,13 @@ def test_alike(qtbot, page: PredictPage, window: MainWindow, fake: FakeEngine, p
     question = fake.last(m.FindSimilar)
     assert (question.path, question.catalog) == (str(photo), str(window.workspace.project.catalog_path))
     neighbors = [m.SimilarImage("red/red0.jpg", "red", 0.91), m.SimilarImage("blue/blue1.jpg", "blue", 0.5)]
-    window.workspace._worker.nearest.emit(m.SimilarImages(question.request, neighbors))
+    fake.tell(m.SimilarImages(question.request, neighbors))
     assert [page.similar.images.item(i).text() for i in range(2)] == ["red\n91% alike", "blue\n50% alike"]
     qtbot.waitUntil(lambda: not page.similar.images.loading)
     page.similar.images.itemActivated.emit(page.similar.images.item(1))
     assert fake.last(m.Predict).path.endswith("blue1.jpg")
     answer(window, fake)
-    window.workspace._command_failed(m.CommandFailed(fake.last(m.FindSimilar).request, "FindSimilar", "Not now."))
+    fake.tell(m.CommandFailed(fake.last(m.FindSimilar).request, "Not now."))
     assert page.similar.words.text() == "Not now." and page.similar.images.count() == 0
 
 
@@ -292,7 +291,7 @@ def test_several_images_are_asked_about_side_by_side(
     assert [question.path for question in questions] == [str(path) for path in paths]
     for question, sure in zip(questions, (0.9, 0.2, 0.6), strict=True):
         event = m.Prediction(question.request, [sure, 1 - sure], ["blue", "red"], 5, True, 0)
-        window.workspace._predicted(event)
+        fake.tell(event)
     assert page.strip_card.isVisible()
     assert [page.strip.item(i).text() for i in range(3)] == ["blue", "red", "blue"]
     assert page.image.name.full == "2.png"
@@ -301,9 +300,9 @@ def test_several_images_are_asked_about_side_by_side(
     qtbot.waitUntil(lambda: not page.strip.loading)
 
 
-def rows_event(window: MainWindow, request: int, count: int, done: int, total: int, over: bool = False, **more) -> None:
+def rows_event(fake: FakeEngine, request: int, count: int, done: int, total: int, over: bool = False, **more) -> None:
     numbers = range(done - count, done)
-    window.workspace._worker.predicted_files.emit(
+    fake.tell(
         m.PredictedFiles(
             request,
             [f"/far/{n}.jpg" for n in numbers],
@@ -331,13 +330,13 @@ def test_a_folder_is_a_table_that_can_be_saved(
     assert (question.paths, question.threshold) == ([str(folder)], 0.5)
     view = page.files
     assert view.isVisible() and view.stop.isVisible() and not view.save.isVisible()
-    rows_event(window, question.request, 3000, 3000, 9000)
+    rows_event(fake, question.request, 3000, 3000, 9000)
     assert view.state.text() == "3,000 of 9,000 · 300 can’t be read"
-    rows_event(window, question.request, 3000, 6000, 9000)
+    rows_event(fake, question.request, 3000, 6000, 9000)
     assert view.answers.rowCount() == MOST_ROWS and "the first 5,000 shown" in view.state.text()
     view.stop.click()
-    assert isinstance(fake.sent[-1], m.EndFiles)
-    rows_event(window, question.request, 0, 6000, 9000, over=True, stopped=True)
+    assert isinstance(fake.sent[-1], m.CancelRequest)
+    rows_event(fake, question.request, 0, 6000, 9000, over=True, stopped=True)
     assert "6,000 images · stopped" in view.state.text() and view.save.isVisible()
     assert view.answers.index(0, 1).data() == "It is damaged." and view.answers.index(1, 2).data() == "80.0 %"
     with Path(question.table).open("w", newline="") as file:
@@ -373,7 +372,7 @@ def test_an_archive_is_unpacked_and_asked_about(
         "red0.jpg",
         "red1.jpg",
     ]
-    rows_event(window, fake.last(m.PredictFiles).request, 4, 4, 4, over=True)
+    rows_event(fake, fake.last(m.PredictFiles).request, 4, 4, 4, over=True)
     packed.write_bytes(b"no archive")
     page.look_at_files([packed])
     qtbot.waitUntil(lambda: "“camera trap.zip” is damaged" in page.files.state.text())

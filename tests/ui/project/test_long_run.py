@@ -15,7 +15,7 @@ from ftgui.ui.project.cheaper_training import cheaper_ways
 from ftgui.ui.shell.main_window import MainWindow
 from ftgui.ui.shell.questions import Choice
 from tests.conftest import Maker
-from tests.ui.conftest import FakeEngine
+from tests.ui.fake_engine import FakeEngine
 from tests.ui.shell.test_main_window import open_project
 
 
@@ -54,17 +54,20 @@ def measured(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -
     """The engine has told a cost, so that it tells others at once."""
     open_project(qtbot, window, fake, make_dataset())
     qtbot.waitUntil(lambda: any(isinstance(c, m.EstimateCost) for c in fake.sent))
-    estimate(window, fake.last(m.EstimateCost).request, 5.0)
+    estimate(fake, fake.last(m.EstimateCost).request, 5.0)
     return window
 
 
-def estimate(window: MainWindow, request: int, whole: float) -> None:
-    window.workspace._worker.cost_estimated.emit(m.CostEstimate(request, 6, 66, 1.0, 0.0, 10**9, False, whole))
+def estimate(fake: FakeEngine, request: int, whole: float) -> None:
+    fake.tell(m.CostEstimate(request, 6, 66, 1.0, 0.0, 10**9, False, whole))
 
 
-def answer_all(window: MainWindow, fake: FakeEngine, cost: Callable[[Recipe], float]) -> None:
-    for request, way in list(window.workspace.long_run._waiting.items()):
-        cost(window, request, cost(way.recipe))
+def answer_all(fake: FakeEngine, cost: Callable[[Recipe], float]) -> None:
+    """Each question once."""
+    asked = [command for command in fake.sent if isinstance(command, m.EstimateCost)]
+    fake.sent[:] = [command for command in fake.sent if command not in asked]
+    for command in asked:
+        estimate(fake, command.request, cost(command.recipe))
 
 
 def trained(fake: FakeEngine) -> list[Recipe]:
@@ -79,7 +82,7 @@ def question(window: MainWindow) -> tuple[str, dict[str, object]]:
 def test_a_short_training_just_begins(measured: MainWindow, fake: FakeEngine) -> None:
     measured.train_or_pause()
     assert not trained(fake) and measured.workspace.long_run.asking
-    answer_all(measured, fake, lambda _recipe: 1799.0)
+    answer_all(fake, lambda _recipe: 1799.0)
     assert trained(fake) == [measured.workspace.recipe]
     assert not measured.findChildren(Choice)
 
@@ -87,9 +90,9 @@ def test_a_short_training_just_begins(measured: MainWindow, fake: FakeEngine) ->
 def test_a_long_one_is_offered_with_a_cheaper_way(qtbot, measured: MainWindow, fake: FakeEngine) -> None:
     before = measured.workspace.recipe
     measured.train_or_pause()
-    answer_all(measured, fake, lambda _recipe: 40_000.0)
+    answer_all(fake, lambda _recipe: 40_000.0)
     assert not trained(fake)
-    answer_all(measured, fake, lambda recipe: 900.0 if len(recipe.phases) == 1 else 39_000.0)
+    answer_all(fake, lambda recipe: 900.0 if len(recipe.phases) == 1 else 39_000.0)
     title, answers = question(measured)
     assert title == "This training takes about 11 h 7 min." and list(answers) == [
         "Train in 15 min",
@@ -105,8 +108,8 @@ def test_a_long_one_is_offered_with_a_cheaper_way(qtbot, measured: MainWindow, f
 
 def test_train_anyway_trains_what_was_asked_for(measured: MainWindow, fake: FakeEngine) -> None:
     measured.train_or_pause()
-    answer_all(measured, fake, lambda _recipe: 40_000.0)
-    answer_all(measured, fake, lambda _recipe: 38_000.0)
+    answer_all(fake, lambda _recipe: 40_000.0)
+    answer_all(fake, lambda _recipe: 38_000.0)
     _, answers = question(measured)
     assert list(answers) == ["Train anyway", "Cancel"], "nothing would help"
     answers["Train anyway"].click()
@@ -117,14 +120,14 @@ def test_pressed_again_it_begins_at_once(measured: MainWindow, fake: FakeEngine)
     measured.train_or_pause()
     measured.train_or_pause()
     assert len(trained(fake)) == 1
-    answer_all(measured, fake, lambda _recipe: 40_000.0)
+    answer_all(fake, lambda _recipe: 40_000.0)
     assert not measured.findChildren(Choice)
 
 
 def test_what_can_not_be_told_keeps_nobody_from_training(measured: MainWindow, fake: FakeEngine) -> None:
     measured.train_or_pause()
     (request,) = measured.workspace.long_run._waiting
-    measured.workspace._command_failed(m.CommandFailed(request, "EstimateCost", "It could not be measured."))
+    fake.tell(m.CommandFailed(request, "It could not be measured."))
     assert len(trained(fake)) == 1
 
 

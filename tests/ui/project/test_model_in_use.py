@@ -14,11 +14,11 @@ from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Backbone
 from ftgui.runs.model_in_use import read_choice, read_trained_run
 from ftgui.ui.engine_client.worker import EngineKind
-from ftgui.ui.runs.export_model_dialog import TakeAwayDialog
+from ftgui.ui.runs.export_model_dialog import ExportModelDialog
 from ftgui.ui.shell.main_window import MainWindow
 from tests.conftest import Maker
 from tests.made_runs import make_run
-from tests.ui.conftest import FakeEngine
+from tests.ui.fake_engine import FakeEngine
 from tests.ui.shell.test_main_window import open_project, start_training
 
 
@@ -56,14 +56,14 @@ def train(window: MainWindow, fake: FakeEngine, accuracy: float, reason: str = "
     made.replace(folder)
     known = read_trained_run(folder)
     event = m.TrainingFinished(str(folder), reason, "Over.", 1, accuracy, 9, 1.0, None, validation=known.validation)
-    window.workspace._training_finished(event)  # in the worker's order: the end, then that it is ready
+    fake.tell(event)  # in the worker's order: the end, then that it is ready
     fake.state(EngineKind.READY)
     return folder
 
 
-def answer(fake: FakeEngine, trained: bool) -> None:
+def answer(window: MainWindow, fake: FakeEngine, trained: bool) -> None:
     fake.answer_load()
-    assert fake.workspace.model is not None and fake.workspace.model_is_trained == trained
+    assert window.workspace.model is not None and window.workspace.model_is_trained == trained
 
 
 def evaluated(fake: FakeEngine) -> list[str]:
@@ -76,7 +76,7 @@ def test_an_exploded_run_is_not_the_model_and_the_window_says_which_is(opened: M
     assert "best finished run" in opened.status.model.toolTip()
     opened.workspace.ask(content=b"x")
     request = fake.last(m.Predict).request
-    opened.workspace._predicted(m.Prediction(request, [0.9, 0.1], ["blue", "red"], 5.0, True, 0))
+    fake.tell(m.Prediction(request, [0.9, 0.1], ["blue", "red"], 5.0, True, 0))
     assert opened.predict_page.answer.timing.text() == "answered in 5 ms · by run 1 (96.1 %)"
 
 
@@ -100,13 +100,13 @@ def test_a_worse_run_is_offered_not_used(qtbot, opened: MainWindow, fake: FakeEn
     sentence = "Run 3 reached 93.0 % on the validation images; run 1 (96.1 %) stays in use."
     assert sentence in opened.status.text.text() and sentence in opened.train_page.explanation.text()
     assert weights(fake) == "0001-head", "the engine's memory holds run 3"
-    answer(fake, trained=True)
+    answer(opened, fake, trained=True)
     assert evaluated(fake) == [] and opened.workspace.model_run == project.runs_folder / "0001-head"
     assert opened.train_page.advisor.advice.action == "Use run 3"
     assert opened.status.use_run.isVisible() and opened.status.use_run.text() == "Use run 3"
     opened.status.use_run.click()
     assert weights(fake) == folder.name and read_choice(project) == "", "remembered when the engine has it"
-    answer(fake, trained=True)
+    answer(opened, fake, trained=True)
     assert read_choice(project) == folder.name and evaluated(fake) == [folder.name]
     assert opened.status.text.text() == "Run 3 (93.0 %) is in use now." and not opened.status.use_run.isVisible()
 
@@ -128,7 +128,7 @@ def test_the_choice_outlives_the_window_and_the_next_training(
     assert weights(fake) == "0002-head" and window.status.model.text() == "model: run 2 (87.6 %, exploded)"
     train(window, fake, 0.99)
     assert weights(fake) == "0002-head" and "run 2 (87.6 %, exploded), which you chose" in window.status.text.text()
-    answer(fake, trained=True)
+    answer(window, fake, trained=True)
     assert read_choice(project) == "0002-head"
 
 
@@ -138,19 +138,19 @@ def test_a_choice_that_can_not_be_loaded_changes_nothing(
     """Neither its being evaluated nor its place in the project may wait for a model that is loaded later."""
     opened.workspace.use_run(project.runs_folder / "0002-head")
     command = fake.last(m.LoadModel)
-    opened.workspace._command_failed(m.CommandFailed(command.request, "LoadModel", "No memory."))
+    fake.tell(m.CommandFailed(command.request, "No memory."))
     assert opened.workspace.model is not None, "the engine still has the one before"
     assert opened.workspace.model_run == project.runs_folder / "0001-head" and read_choice(project) == ""
     assert not opened.workspace.obstacles()
     fake.sent.clear()
     opened.workspace.load_model()
-    answer(fake, trained=True)
+    answer(opened, fake, trained=True)
     assert evaluated(fake) == [] and "in use now" not in opened.status.text.text()
     opened.workspace.choose_backbone(Backbone(name="resnet18"))
-    answer(fake, trained=False)
+    answer(opened, fake, trained=False)
     opened.workspace.choose_backbone(Backbone())
     assert weights(fake) == "0001-head"
-    answer(fake, trained=True)
+    answer(opened, fake, trained=True)
     assert evaluated(fake) == [] and "in use now" not in opened.status.text.text()
 
 
@@ -163,7 +163,7 @@ def test_damaged_weights_give_way_to_the_next_best(opened: MainWindow, fake: Fak
         event = msgspec.structs.replace(
             opened.workspace.model, request=command.request, trained=expected == "0001-head"
         )
-        opened.workspace._model_loaded(event)
+        fake.tell(event)
     assert opened.workspace.model_run == project.runs_folder / "0001-head" and read_choice(project) == ""
     assert evaluated(fake) == []
 
@@ -175,7 +175,7 @@ def test_nothing_but_a_run_that_diverged_is_no_model(
     open_project(qtbot, window, fake, dataset)
     assert weights(fake) == "" and window.status.model.text() == "" and not window.workspace.model_is_trained
     window.dialogs.export_model()
-    dialog = window.findChild(TakeAwayDialog)
+    dialog = window.findChild(ExportModelDialog)
     assert dialog.run.count() == 1 and "87.6 %, exploded" in dialog.run.currentText()
 
 
@@ -196,13 +196,14 @@ def test_a_run_the_disk_did_not_take_is_used_as_soon_as_it_is_saved(
     event = m.TrainingFinished(
         str(folder), "failed", "Disk full.", 1, 0.99, 9, 1.0, None, unsaved=True, validation=known
     )
-    opened.workspace._training_finished(event)
+    fake.tell(event)
     fake.state(EngineKind.READY)
     assert weights(fake) == "0001-head" and not opened.status.use_run.isVisible()
-    answer(fake, trained=True)
+    answer(opened, fake, trained=True)
     shutil.rmtree(folder)
     make_run(folder.parent, 4, accuracies=(0.99,)).replace(folder)
-    opened.workspace._model_saved(m.ModelSaved(1, str(folder / "best")))
+    opened.workspace.save_model(None)
+    fake.tell(m.ModelSaved(fake.last(m.SaveModel).request, str(folder / "best")))
     assert weights(fake) == folder.name
 
 
@@ -210,7 +211,7 @@ def test_the_export_dialog_names_the_run_and_takes_another(
     opened: MainWindow, fake: FakeEngine, project: Project, tmp_path: Path
 ) -> None:
     opened.dialogs.export_model()
-    dialog = opened.findChild(TakeAwayDialog)
+    dialog = opened.findChild(ExportModelDialog)
     texts = [dialog.run.itemText(place) for place in range(dialog.run.count())]
     assert [text.split(" · ")[0] for text in texts] == ["Run 2", "Run 1"]
     assert dialog.run.currentText() == texts[1] and "96.1 %" in texts[1] and texts[1].endswith("in use")

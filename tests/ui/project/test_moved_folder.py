@@ -17,7 +17,7 @@ from ftgui.ui.shell.main_window import MainWindow
 from ftgui.ui.shell.questions import Choice
 from tests.conftest import Maker, picture
 from tests.made_runs import make_run
-from tests.ui.conftest import FakeEngine
+from tests.ui.fake_engine import FakeEngine
 from tests.ui.shell.test_main_window import open_project
 
 State = tuple[list[tuple[str, str, str]], int, int]

@@ -15,7 +15,7 @@ from ftgui.ui.project import recipe_saver
 from ftgui.ui.project.recipe_saver import RecipeSaver
 from ftgui.ui.shell.main_window import TRAIN, MainWindow
 from tests.conftest import Maker
-from tests.ui.conftest import FakeEngine
+from tests.ui.fake_engine import FakeEngine
 from tests.ui.model.test_layer_tree import click_tick, state
 from tests.ui.shell.test_main_window import open_project
 from tests.ui.train.test_run_controls import begin, steps
@@ -35,7 +35,7 @@ def ticked(window: MainWindow) -> list[str]:
 def test_a_second_click_takes_back_what_the_engine_has_not_answered(qtbot, opened, fake: FakeEngine) -> None:
     opened.train_or_pause()
     begin(opened, fake)
-    opened.workspace._freezing(m.FreezingChanged(0, [5], ["head"], 6, 66))
+    fake.tell(m.FreezingChanged(0, [5], ["head"], 6, 66))
     assert ticked(opened) == ["head"]
     click_tick(qtbot, opened.layers, "stem")
     assert ticked(opened) == ["stem", "head"] and opened.workspace.layer_ticks.pending
@@ -44,7 +44,7 @@ def test_a_second_click_takes_back_what_the_engine_has_not_answered(qtbot, opene
     assert ticked(opened) == ["head"] and not opened.workspace.layer_ticks.pending
     assert [c.layers for c in fake.sent if isinstance(c, m.SetTrainable)][-2:] == [["stem", "head"], ["head"]]
     # The answer to the first comes late and is not the end of it.
-    opened.workspace._freezing(m.FreezingChanged(first.request, [0, 5], ["stem", "head"], 16, 66))
+    fake.tell(m.FreezingChanged(first.request, [0, 5], ["stem", "head"], 16, 66))
     assert ticked(opened) == ["head"] and opened.workspace.layer_ticks.pending
     fake.answer_ticks()
     assert ticked(opened) == ["head"] and not opened.workspace.layer_ticks.pending
@@ -53,10 +53,10 @@ def test_a_second_click_takes_back_what_the_engine_has_not_answered(qtbot, opene
 def test_what_is_refused_is_no_longer_shown(qtbot, opened, fake: FakeEngine) -> None:
     opened.train_or_pause()
     begin(opened, fake)
-    opened.workspace._freezing(m.FreezingChanged(0, [5], ["head"], 6, 66))
+    fake.tell(m.FreezingChanged(0, [5], ["head"], 6, 66))
     click_tick(qtbot, opened.layers, "head")
     assert ticked(opened) == []
-    opened.workspace._command_failed(m.CommandFailed(fake.sent[-1].request, "SetTrainable", "Nothing would learn."))
+    fake.tell(m.CommandFailed(fake.sent[-1].request, "Nothing would learn."))
     assert ticked(opened) == ["head"]
 
 
@@ -88,7 +88,7 @@ def test_the_words_beside_the_plots_follow_the_ticks(qtbot, opened, fake: FakeEn
     page = opened.train_page
     opened.train_or_pause()
     fake.state(EngineKind.TRAINING)
-    opened.workspace._freezing(m.FreezingChanged(0, [5], ["head"], 6, 66))
+    fake.tell(m.FreezingChanged(0, [5], ["head"], 6, 66))
     begin(opened, fake)
     assert page.explanation.text().startswith("Only the new head learns.")
     click_tick(qtbot, opened.layers, "stage 1")
@@ -169,11 +169,11 @@ def test_between_train_and_the_first_step_the_page_says_what_is_done(opened, fak
     fake.state(EngineKind.TRAINING)
     assert page.headline.text() == "Run 1 begins." and "read once" in page.explanation.text()
     assert page.loss._note.text() == "The curve begins with the first step."
-    opened.workspace._engine_progress(m.Progress("reading images", 1200, 30000))
+    fake.tell(m.Progress("reading images", 1200, 30000))
     assert page.preparing.isVisible() and page.preparing.text.text() == "Reading images: 1,200 of 30,000"
     assert page.preparing.bar.value == pytest.approx(0.04)
     begin(opened, fake)
-    opened.workspace._engine_progress(m.Progress("computing the frozen part once", 1, 4))
+    fake.tell(m.Progress("computing the frozen part once", 1, 4))
     assert page.preparing.isVisible() and page.headline.text().startswith("Phase 1")
-    steps(opened, 1)
+    steps(fake, 1)
     assert not page.preparing.isVisible() and page.loss._note.text() == ""

@@ -17,6 +17,7 @@ from ftgui.data.project_lock import TERMINAL, ProjectHeld, ProjectLocks
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import Backbone
+from ftgui.ui.engine_client.client import EngineClient
 from ftgui.ui.engine_client.worker import EngineKind
 from ftgui.ui.project.access import LOOK_ONLY, Entry
 from ftgui.ui.project.dataset_opening import Wish
@@ -26,15 +27,14 @@ from ftgui.ui.shell.main_window import MainWindow
 from ftgui.ui.shell.questions import Choice
 from tests.conftest import Maker
 from tests.made_runs import make_run
-from tests.ui.conftest import FakeEngine
+from tests.ui.fake_engine import FakeEngine
 from tests.ui.shell.test_main_window import open_project, start_training
 
 
 @pytest.fixture
 def second(qapp) -> Iterator[Workspace]:
     """The other window's; locks know it from the first by the token, not by the process."""
-    made = Workspace()
-    FakeEngine(made)
+    made = Workspace(EngineClient(FakeEngine()))
     yield made
     made.close()
 
@@ -208,21 +208,19 @@ def test_closing_while_it_trains_asks_once_and_stops(qtbot, window, fake: FakeEn
     answers = question_of(window)
     assert set(answers) == {"Stop and close", "Keep training"}
     answers["Keep training"].click()
-    assert window.isVisible() and not isinstance(fake.sent[-1], m.Stop)
+    assert window.isVisible() and not isinstance(fake.sent[-1], m.CancelRequest)
     qtbot.waitUntil(lambda: not window.findChildren(Choice))
     window.close()
     question_of(window)["Stop and close"].click()
-    assert isinstance(fake.sent[-1], m.Stop) and window.isVisible()
+    assert isinstance(fake.sent[-1], m.CancelRequest) and window.isVisible()
     fake.state(EngineKind.STOPPING)
-    window.workspace._training_finished(
-        m.TrainingFinished(str(training), "stopped", "Stopped.", 1, math.nan, 2, 1.0, None)
-    )
+    fake.tell(m.TrainingFinished(str(training), "stopped", "Stopped.", 1, math.nan, 2, 1.0, None))
     fake.state(EngineKind.READY)
     qtbot.waitUntil(lambda: not window.isVisible())
 
 
 def test_asked_twice_by_ctrl_c_the_window_does_not_wait(window, fake: FakeEngine, training: Path) -> None:
     window.closing.stop_and_close()
-    assert window.isVisible() and isinstance(fake.sent[-1], m.Stop)
+    assert window.isVisible() and isinstance(fake.sent[-1], m.CancelRequest)
     window.closing.stop_and_close()
     assert not window.isVisible()

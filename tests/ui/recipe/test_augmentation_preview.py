@@ -13,7 +13,7 @@ from ftgui.protocol import messages as m
 from ftgui.ui.recipe.augmentation_preview import AugmentationPreview
 from ftgui.ui.shell.main_window import MainWindow
 from tests.conftest import Maker, picture
-from tests.ui.conftest import FakeEngine
+from tests.ui.fake_engine import FakeEngine
 from tests.ui.shell.test_main_window import open_project
 
 
@@ -69,7 +69,7 @@ def test_an_image_that_can_not_be_shown_says_why(
     strip: AugmentationPreview, window: MainWindow, fake: FakeEngine
 ) -> None:
     (question,) = questions(fake)
-    window.workspace._command_failed(m.CommandFailed(question.request, "PreviewAugmentation", "The file is cut off."))
+    fake.tell(m.CommandFailed(question.request, "The file is cut off."))
     assert strip.note.isVisible() and strip.note.text() == "The file is cut off."
     assert "cut off" not in window.status.text.text()
 

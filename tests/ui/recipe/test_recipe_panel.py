@@ -16,7 +16,7 @@ from ftgui.ui.recipe.phase_card import PhaseCard
 from ftgui.ui.recipe.recipe_panel import RecipePanel
 from ftgui.ui.shell.main_window import MainWindow
 from tests.conftest import Maker
-from tests.ui.conftest import FakeEngine
+from tests.ui.fake_engine import FakeEngine
 from tests.ui.shell.test_main_window import finish, open_project, start_training
 
 
@@ -72,7 +72,7 @@ def test_a_late_answer_about_another_phase_is_not_taken_for_this_ones(window, fa
     late = fake.last(m.SetTrainable).request
     workspace.recipe_editor.select(0)
     workspace.tick(["stage 1"], "y")
-    workspace._freezing(m.FreezingChanged(late, [0], ["stem"], 10, 66))
+    fake.tell(m.FreezingChanged(late, [0], ["stem"], 10, 66))
     assert [phase.train for phase in workspace.recipe.phases] == [["stage 1"], ["stem"]]
 
 
@@ -303,7 +303,7 @@ def test_cards_show_the_run_and_are_locked_but_ticks_steer(qtbot, window, fake: 
     assert "training runs" in card.fields["lr"].widget.toolTip() and not panel.plans.isEnabled()
     assert not panel.training.fields["seed"].widget.isEnabled()
     assert window.layers.whose.full == "trainable layers now"
-    workspace._freezing(m.FreezingChanged(0, [5], ["head"], 6, 66))
+    fake.tell(m.FreezingChanged(0, [5], ["head"], 6, 66))
     assert window.layers.preset.currentText() == "Head", "what the running phase ticked, not the selected one"
     steps = workspace.undo_stack.count()
     window.layers.model.toggle(0, True)
@@ -313,7 +313,7 @@ def test_cards_show_the_run_and_are_locked_but_ticks_steer(qtbot, window, fake: 
     assert workspace.recipe == intended and workspace.undo_stack.count() == steps
     workspace.recipe_editor.select(0)
     assert fake.last(m.SetTrainable) is run_adjusted, "looking at a card does not steer"
-    workspace._pass_on(m.PhaseStarted(1, "Last stage", 2, 5, 7, 1e-4, "aa"))
+    fake.tell(m.PhaseStarted(1, "Last stage", 2, 5, 7, 1e-4, "aa"))
     assert states() == ["waiting", "done", "running"]
     finish(window, fake, run)
     assert states() == ["waiting", "done", "done"]

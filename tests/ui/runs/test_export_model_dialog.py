@@ -14,10 +14,10 @@ from ftgui.protocol import messages as m
 from ftgui.runs.model_folder import About
 from ftgui.runs.run_folders import new_run_folder
 from ftgui.ui.engine_client.worker import EngineKind
-from ftgui.ui.runs.export_model_dialog import TakeAwayDialog
+from ftgui.ui.runs.export_model_dialog import ExportModelDialog
 from ftgui.ui.shell.main_window import MainWindow
 from tests.conftest import Maker
-from tests.ui.conftest import FakeEngine
+from tests.ui.fake_engine import FakeEngine
 from tests.ui.shell.test_main_window import open_project
 
 
@@ -42,15 +42,15 @@ def run(opened: MainWindow) -> Path:
 
 
 @pytest.fixture
-def dialog(opened: MainWindow, run: Path) -> TakeAwayDialog:
+def dialog(opened: MainWindow, run: Path) -> ExportModelDialog:
     opened.workspace.recipe_editor.change("", "threshold", 0.4)
     opened.dialogs.export_model()
-    found = opened.findChild(TakeAwayDialog)
+    found = opened.findChild(ExportModelDialog)
     assert found is not None
     return found
 
 
-def results(dialog: TakeAwayDialog) -> list[str]:
+def results(dialog: ExportModelDialog) -> list[str]:
     found = []
     for at in range(dialog.results.count()):
         widget = dialog.results.itemAt(at).widget()
@@ -60,9 +60,7 @@ def results(dialog: TakeAwayDialog) -> list[str]:
 
 
 def play(fake: FakeEngine, event: m.Event) -> None:
-    worker = fake.workspace._worker
-    signal = worker._signal_of[type(event)]
-    signal.emit(event)
+    fake.tell(event)
 
 
 def sent(fake: FakeEngine) -> list[m.Export]:
@@ -73,11 +71,11 @@ def test_without_a_trained_model_it_says_so(opened: MainWindow) -> None:
     said: list[str] = []
     opened.status.say = lambda _kind, text: said.append(text)  # type: ignore[method-assign]
     opened.dialogs.export_model()
-    assert opened.findChild(TakeAwayDialog) is None and said == ["There is no trained model yet; train one first."]
+    assert opened.findChild(ExportModelDialog) is None and said == ["There is no trained model yet; train one first."]
 
 
 def test_all_of_it(
-    qtbot, dialog: TakeAwayDialog, opened: MainWindow, fake: FakeEngine, run: Path, tmp_path: Path
+    qtbot, dialog: ExportModelDialog, opened: MainWindow, fake: FakeEngine, run: Path, tmp_path: Path
 ) -> None:
     assert dialog.kinds == list(m.EXPORT_KINDS) and dialog.threshold.value() == 40
     dialog.choices["torch"].setChecked(False)
@@ -91,7 +89,7 @@ def test_all_of_it(
     )
     assert not dialog.go.isEnabled() and dialog.end.text() == "Cancel" and not dialog.choices["onnx"].isEnabled()
     assert [problem.kind for problem in opened.workspace.obstacles()] == ["exporting"]
-    play(fake, m.Progress("writing and proving ONNX", 1, 4))
+    play(fake, m.Progress("writing and proving ONNX", 1, 4, request=command.request))
     qtbot.waitUntil(lambda: dialog.said.text() == "Writing and proving ONNX…")
     assert dialog.bar.isVisible() and dialog.bar.value == 0.25
     play(fake, m.Exported(command.request + 1, "folder", ["other"], {}, 0, "", ""))  # of an earlier one
@@ -113,17 +111,17 @@ def test_all_of_it(
     assert not dialog.bar.isVisible() and opened.workspace.obstacles() == []
 
 
-def _stop(fake: FakeEngine, dialog: TakeAwayDialog, request: int) -> None:
+def _stop(fake: FakeEngine, dialog: ExportModelDialog, request: int) -> None:
     dialog.end.click()
-    assert fake.sent[-1] == m.Stop()
+    assert fake.sent[-1] == m.CancelRequest(fake.last(m.Export).request)
     play(fake, m.ExportFinished(request, "", stopped=True))
 
 
-def _refuse(fake: FakeEngine, _dialog: TakeAwayDialog, request: int) -> None:
-    fake.workspace._command_failed(m.CommandFailed(request, "Export", "The disk is full."))
+def _refuse(fake: FakeEngine, _dialog: ExportModelDialog, request: int) -> None:
+    fake.tell(m.CommandFailed(request, "The disk is full."))
 
 
-def _crash(fake: FakeEngine, _dialog: TakeAwayDialog, _request: int) -> None:
+def _crash(fake: FakeEngine, _dialog: ExportModelDialog, _request: int) -> None:
     fake.state(EngineKind.CRASHED, exit_code=1)
 
 
@@ -132,7 +130,7 @@ def _crash(fake: FakeEngine, _dialog: TakeAwayDialog, _request: int) -> None:
     [(_stop, "Stopped; nothing is left of it."), (_refuse, "The disk is full."), (_crash, "The engine ended before")],
 )
 def test_other_ends(
-    qtbot, dialog: TakeAwayDialog, fake: FakeEngine, tmp_path: Path, end: Callable[..., None], words: str
+    qtbot, dialog: ExportModelDialog, fake: FakeEngine, tmp_path: Path, end: Callable[..., None], words: str
 ) -> None:
     dialog.write(tmp_path)
     end(fake, dialog, sent(fake)[-1].request)
@@ -140,7 +138,7 @@ def test_other_ends(
     assert dialog.end.text() == "Close" and not dialog.show_folder.isVisible() and not dialog.bar.isVisible()
 
 
-def test_it_can_be_begun_only_when_it_can_be_done(dialog: TakeAwayDialog, fake: FakeEngine) -> None:
+def test_it_can_be_begun_only_when_it_can_be_done(dialog: ExportModelDialog, fake: FakeEngine) -> None:
     assert dialog.go.isEnabled()
     for box in dialog.choices.values():
         box.setChecked(False)
@@ -152,15 +150,15 @@ def test_it_can_be_begun_only_when_it_can_be_done(dialog: TakeAwayDialog, fake: 
     assert dialog.go.isEnabled()
 
 
-def test_closing_stops_it(dialog: TakeAwayDialog, fake: FakeEngine, tmp_path: Path) -> None:
+def test_closing_stops_it(dialog: ExportModelDialog, fake: FakeEngine, tmp_path: Path) -> None:
     dialog.write(tmp_path)
     dialog.reject()
-    assert fake.sent[-1] == m.Stop()
+    assert fake.sent[-1] == m.CancelRequest(fake.last(m.Export).request)
 
 
 @pytest.mark.parametrize(("typed", "threshold"), [("7.5", 0.075), ("7,5 %", 0.075), ("never", 0.0), ("99,95", 0.9995)])
 def test_the_threshold_as_people_type_it(
-    qtbot, dialog: TakeAwayDialog, fake: FakeEngine, tmp_path: Path, typed: str, threshold: float
+    qtbot, dialog: ExportModelDialog, fake: FakeEngine, tmp_path: Path, typed: str, threshold: float
 ) -> None:
     dialog.threshold.selectAll()
     qtbot.keyClicks(dialog.threshold.lineEdit(), typed)
@@ -169,7 +167,7 @@ def test_the_threshold_as_people_type_it(
     assert sent(fake)[-1].threshold == threshold
 
 
-def test_a_threshold_that_could_be_two_is_not_exported(qtbot, dialog: TakeAwayDialog) -> None:
+def test_a_threshold_that_could_be_two_is_not_exported(qtbot, dialog: ExportModelDialog) -> None:
     dialog.threshold.selectAll()
     qtbot.keyClicks(dialog.threshold.lineEdit(), "1.500")
     assert not dialog.go.isEnabled() and "can mean 1.5 or 1500" in dialog.refusal.text()

@@ -18,6 +18,7 @@ from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import Backbone, Phase, Recipe, Training
 from ftgui.runs.model_in_use import read_trained_run
 from ftgui.runs.notes import write_words
+from ftgui.runs.run_folders import OpenRun, run_number
 from ftgui.ui.engine_client.worker import EngineKind
 from ftgui.ui.runs import run_table
 from ftgui.ui.runs.compare_datasets_dialog import CompareDialog
@@ -26,7 +27,7 @@ from ftgui.ui.runs.runs_page import RunsPage
 from ftgui.ui.shell.main_window import EVALUATE, RUNS, TRAIN, MainWindow
 from tests.conftest import Maker, plain
 from tests.made_runs import make_run
-from tests.ui.conftest import FakeEngine
+from tests.ui.fake_engine import FakeEngine
 
 
 @pytest.fixture
@@ -282,7 +283,7 @@ def test_trash_asks_and_moves_the_folders(
 
 
 def test_the_run_in_use_or_in_training_is_not_thrown_away(
-    qtbot, page: RunsPage, fake: FakeEngine, runs_folder: Path
+    qtbot, page: RunsPage, window: MainWindow, fake: FakeEngine, runs_folder: Path
 ) -> None:
     select(qtbot, page, 2)
     assert page.runs.present == runs_folder / "0002-head-last-stage", "the best that was done"
@@ -290,7 +291,7 @@ def test_the_run_in_use_or_in_training_is_not_thrown_away(
     assert not trash.isEnabled() and trash.toolTip().startswith("Run 2's model is the one in use.")
     select(qtbot, page, 1)
     assert trash.isEnabled()
-    start(fake, runs_folder / "0001-head")
+    start(window, fake, runs_folder / "0001-head")
     settled(qtbot, page)
     assert not trash.isEnabled() and trash.toolTip() == "Run 1 is training. Stop it first."
 
@@ -327,7 +328,7 @@ def test_a_chosen_runs_model_is_asked_until_another_is_chosen(
     assert fake.last(m.LoadModel).trained_weights == str(runs_folder / "0001-head" / "best"), "remembered"
     answer_trained(fake)
     newest = make_run(runs_folder, 4)
-    start(fake, newest)
+    start(window, fake, newest)
     finish(fake, newest)
     assert page.runs.present == runs_folder / "0001-head", "a training does not undo what the person chose"
     assert fake.last(m.LoadModel).trained_weights == str(runs_folder / "0001-head" / "best"), "not in memory any more"
@@ -379,7 +380,7 @@ def test_an_old_recipe_whose_model_can_not_be_loaded_gives_the_present_one_back(
     page.buttons["recipe"].click()
     assert not any(isinstance(command, m.SetTrainable) for command in fake.sent), "the old model need not know of it"
     request = fake.last(m.LoadModel).request
-    window.workspace._command_failed(m.CommandFailed(request, "LoadModel", "It is not on this computer."))
+    fake.tell(m.CommandFailed(request, "It is not on this computer."))
     assert window.workspace.recipe == before and not window.workspace.obstacles()
 
 
@@ -427,16 +428,16 @@ def test_only_what_was_not_done_can_be_continued(
 # --- trainings ------------------------------------------------------------------------------------------------------
 
 
-def test_it_follows_a_training(qtbot, page: RunsPage, fake: FakeEngine, runs_folder: Path) -> None:
+def test_it_follows_a_training(qtbot, page: RunsPage, window: MainWindow, fake: FakeEngine, runs_folder: Path) -> None:
     run = make_run(runs_folder, 4, accuracies=(0.5,), reason="", model=False)
-    start(fake, run)
+    start(window, fake, run)
     qtbot.waitUntil(lambda: column(page, run_table.NUMBER) == ["4", "3", "2", "1"])
     assert column(page, run_table.ENDED)[0] == "training" and column(page, run_table.ACCURACY)[0] == "50.0 %"
     select(qtbot, page, 4)
     assert page.buttons["report"].toolTip() == "It is training."
     shutil.rmtree(run)
     make_run(runs_folder, 4, accuracies=(0.5, 0.625), reason="", model=False)
-    fake.workspace._pass_on(epoch())
+    fake.tell(epoch())
     qtbot.waitUntil(lambda: column(page, run_table.ACCURACY)[0] == "62.5 %")
     settled(qtbot, page)
     assert tuple(page.curves.plot.getPlotItem().listDataItems()[0].yData) == (0.5, 0.625), "its curve too"
@@ -453,7 +454,7 @@ def test_a_run_that_is_about_to_begin_has_not_crashed(
     assert column(page, run_table.ENDED)[0] == "training" and page.runs.training is not None
     fake.state(EngineKind.TRAINING)
     fake.state(EngineKind.READY)
-    window.workspace._command_failed(m.CommandFailed(fake.last(m.Train).request, "Train", "No."))
+    fake.tell(m.CommandFailed(fake.last(m.Train).request, "No."))
     page.runs.refresh()
     qtbot.waitUntil(lambda: column(page, run_table.NUMBER) == ["3", "2", "1"])
     assert page.runs.training is None
@@ -572,17 +573,18 @@ def use(qtbot, page: RunsPage, fake: FakeEngine, number: int) -> None:
 
 
 def answer_trained(fake: FakeEngine) -> None:
-    from tests.ui.conftest import loaded
+    from tests.ui.fake_engine import loaded
 
     command = fake.last(m.LoadModel)
     event = loaded([5], tuple(command.class_names), command.request)
-    fake.workspace._model_loaded(msgspec.structs.replace(event, trained=True, backbone=command.backbone))
+    fake.tell(msgspec.structs.replace(event, trained=True, backbone=command.backbone))
 
 
-def start(fake: FakeEngine, run: Path) -> None:
-    fake.workspace._begin(m.Continue(99, "", str(run)), fake.workspace.recipe)
+def start(window: MainWindow, fake: FakeEngine, run: Path) -> None:
+    window.workspace.continue_run(OpenRun(run, run_number(run), 1, False))
+    assert fake.last(m.Continue).run_folder == str(run)
     fake.state(EngineKind.TRAINING)
-    fake.workspace._pass_on(
+    fake.tell(
         m.TrainingStarted(
             run_folder=str(run), run=4, phases=["Head"], epochs=2, train_samples=4, val_samples=4, device="cpu"
         )
@@ -594,7 +596,7 @@ def epoch() -> m.EpochFinished:
 
 
 def finish(fake: FakeEngine, run: Path) -> None:
-    fake.workspace._training_finished(
+    fake.tell(
         m.TrainingFinished(
             str(run), "done", "Training is done.", 2, 0.75, 16, 65.0, None, validation=read_trained_run(run).validation
         )

@@ -20,7 +20,7 @@ from ftgui.ui.model.model_chooser import ModelChooser
 from ftgui.ui.project.stopping import what_is_left
 from ftgui.ui.shell.main_window import DATA, EVALUATE, PREDICT, TRAIN, MainWindow
 from tests.conftest import Maker, leave_checkpoint, picture, plain
-from tests.ui.conftest import FakeEngine
+from tests.ui.fake_engine import FakeEngine
 
 
 def urls(*paths: Path) -> QMimeData:
@@ -136,7 +136,7 @@ def test_a_dropped_image_is_asked_about(qtbot, window: MainWindow, fake: FakeEng
     assert window.pages.currentIndex() == PREDICT
     question = fake.last(m.Predict)
     assert question.path == str(path)
-    window.workspace._predicted(m.Prediction(question.request, [0.2, 0.7, 0.1], ["a", "b", "c"], 31.4, True, 12))
+    fake.tell(m.Prediction(question.request, [0.2, 0.7, 0.1], ["a", "b", "c"], 31.4, True, 12))
     assert window.predict_page.answer.verdict.text() == "b"
     assert window.predict_page.answer.timing.text() == "answered in 31 ms · weights of step 12"
     shown = [row.name.full for row in window.predict_page.answer.bars.rows if not row.isHidden()]
@@ -147,7 +147,7 @@ def test_a_dropped_image_is_asked_about(qtbot, window: MainWindow, fake: FakeEng
 def test_before_training_the_answer_is_called_a_guess(window: MainWindow, fake: FakeEngine, tmp_path: Path) -> None:
     fake.become_ready()
     drop(window, urls(tmp_path / "x.jpg"))
-    window.workspace._predicted(m.Prediction(fake.last(m.Predict).request, [0.5, 0.5], ["a", "b"], 9.0, False, 0))
+    fake.tell(m.Prediction(fake.last(m.Predict).request, [0.5, 0.5], ["a", "b"], 9.0, False, 0))
     assert window.predict_page.answer.verdict.text() == "A guess"
     assert "not learned your classes yet" in window.predict_page.answer.caution.text()
 
@@ -159,10 +159,10 @@ def test_a_late_answer_does_not_overwrite_a_newer_question(
     drop(window, urls(tmp_path / "old.jpg"))
     old = fake.last(m.Predict).request
     drop(window, urls(tmp_path / "new.jpg"))
-    window.workspace._predicted(m.Prediction(old, [1.0, 0.0], ["a", "b"], 9.0, True, 0))
+    fake.tell(m.Prediction(old, [1.0, 0.0], ["a", "b"], 9.0, True, 0))
     assert window.predict_page.answer.verdict.text() == "…"
-    failure = m.CommandFailed(fake.last(m.Predict).request, "Predict", "The file is no longer there.")
-    window.workspace._command_failed(failure)
+    failure = m.CommandFailed(fake.last(m.Predict).request, "The file is no longer there.")
+    fake.tell(failure)
     assert window.predict_page.answer.verdict.text() == "No answer"
     assert window.predict_page.answer.caution.text() == "The file is no longer there."
 
@@ -238,17 +238,17 @@ def test_models_of_other_programs_are_refused_for_what_they_are(
 
 def test_what_was_taken_of_a_weights_file_is_in_the_status_line(window: MainWindow, fake: FakeEngine) -> None:
     fake.become_ready()
-    window.workspace._logged(m.Log("notice", "w.pth: all 7 tensors taken; nothing missing"))
+    fake.tell(m.Log("notice", "w.pth: all 7 tensors taken; nothing missing"))
     assert window.status.text.text() == "w.pth: all 7 tensors taken; nothing missing"
-    window.workspace._logged(m.Log("info", "something for the log"))
+    fake.tell(m.Log("info", "something for the log"))
     assert window.status.text.text() == "w.pth: all 7 tensors taken; nothing missing"
 
 
 def test_a_model_that_can_not_be_loaded_leaves_the_one_before(qtbot, window, fake, make_dataset: Maker) -> None:
     open_project(qtbot, window, fake, make_dataset())
     window.workspace.choose_backbone(Backbone(name="resnet18"))
-    failed = m.CommandFailed(fake.last(m.LoadModel).request, "LoadModel", "could not be downloaded")
-    window.workspace._command_failed(failed)
+    failed = m.CommandFailed(fake.last(m.LoadModel).request, "could not be downloaded")
+    fake.tell(failed)
     assert window.status.text.text() == "could not be downloaded"
     assert window.workspace.recipe.backbone == Backbone()
     window.workspace.saver.wait()
@@ -265,9 +265,9 @@ def test_going_back_from_a_failed_model_keeps_the_whole_recipe(qtbot, window, fa
     window.workspace.choose_backbone(Backbone(name="resnet18"))
     first = fake.last(m.LoadModel).request
     window.workspace.choose_backbone(Backbone(name="resnet50"))
-    window.workspace._command_failed(m.CommandFailed(first, "LoadModel", "late and no longer of interest"))
+    fake.tell(m.CommandFailed(first, "late and no longer of interest"))
     assert window.workspace.recipe.backbone.name == "resnet50"
-    window.workspace._command_failed(m.CommandFailed(fake.last(m.LoadModel).request, "LoadModel", "offline"))
+    fake.tell(m.CommandFailed(fake.last(m.LoadModel).request, "offline"))
     window.workspace.saver.wait()
     assert window.workspace.recipe == before == recipe_file.load(window.workspace.project.recipe_path)
     assert window.recipe.cards[0].fields["epochs"].editor.value() == 20 and window.top.train.isEnabled()
@@ -282,7 +282,7 @@ def test_undo_of_labels_outlives_a_chosen_model_and_one_that_fails(qtbot, window
     loads = sum(isinstance(command, m.LoadModel) for command in fake.sent)
     workspace.choose_backbone(Backbone(name="resnet18"))
     assert fake.last(m.LoadModel).backbone.name == "resnet18"
-    workspace._command_failed(m.CommandFailed(fake.last(m.LoadModel).request, "LoadModel", "offline"))
+    fake.tell(m.CommandFailed(fake.last(m.LoadModel).request, "offline"))
     assert workspace.recipe.backbone == Backbone()
     assert sum(isinstance(command, m.LoadModel) for command in fake.sent) == loads + 1, "the engine still holds it"
     assert stack.undoText() == "Relabel 2 images to blue" and stack.redoText() == "Choose resnet18"
@@ -313,16 +313,16 @@ def test_a_project_whose_model_can_not_be_loaded_says_so_and_keeps_its_recipe(
     saved = window.workspace.project.recipe_path.read_text(encoding="utf-8")
     fake.state(EngineKind.STARTING)
     fake.state(EngineKind.READY)
-    window.workspace._ready(m.Ready("2", [m.Device(id="cpu", name="CPU", memory=1)], ["a"], 1.0))
-    failed = m.CommandFailed(fake.last(m.LoadModel).request, "LoadModel", "could not be downloaded")
-    window.workspace._command_failed(failed)
+    fake.tell(m.Ready("2", [m.Device(id="cpu", name="CPU", memory=1)], ["a"], 1.0))
+    failed = m.CommandFailed(fake.last(m.LoadModel).request, "could not be downloaded")
+    fake.tell(failed)
     assert not window.top.train.isEnabled()
     assert window.top.train.toolTip() == "The model could not be loaded: could not be downloaded"
     assert "could not be downloaded" in window.layers.placeholder.text()
     assert window.workspace.project.recipe_path.read_text(encoding="utf-8") == saved
     window.workspace.choose_backbone(Backbone(name="resnet18"))
-    failed = m.CommandFailed(fake.last(m.LoadModel).request, "LoadModel", "nor this one")
-    window.workspace._command_failed(failed)
+    failed = m.CommandFailed(fake.last(m.LoadModel).request, "nor this one")
+    fake.tell(failed)
     assert window.top.train.toolTip() == "The model could not be loaded: nor this one"
     window.workspace.saver.wait()
     assert window.workspace.project.recipe_path.read_text(encoding="utf-8") == saved
@@ -336,7 +336,7 @@ def test_another_projects_model_is_not_taken_for_this_ones(qtbot, window, fake, 
     with qtbot.waitSignal(window.workspace.project_changed):
         drop(window, urls(make_dataset(classes=("grey", "green"), name="other")))
     for why in ("offline", "still offline"):
-        window.workspace._command_failed(m.CommandFailed(fake.last(m.LoadModel).request, "LoadModel", why))
+        fake.tell(m.CommandFailed(fake.last(m.LoadModel).request, why))
         assert not window.top.train.isEnabled() and why in window.top.train.toolTip()
         window.workspace.choose_backbone(Backbone(name="resnet18"))
 
@@ -396,14 +396,14 @@ def start_training(window: MainWindow, fake: FakeEngine) -> Path:
     window.train_or_pause()
     command = fake.last(m.Train)
     fake.state(EngineKind.TRAINING)
-    window.workspace._freezing(m.FreezingChanged(0, [5], ["head"], 6, 66))
+    fake.tell(m.FreezingChanged(0, [5], ["head"], 6, 66))
     for event in (
         m.TrainingStarted(command.run_folder, 1, ["Head"], 5, 10, 2, "cpu"),
         m.PhaseStarted(0, "Head", 0, 5, 5, 1e-3, "aa"),
         m.StepMetrics([1, 2], [0.9, 0.8], [0.5, 0.6], [1e-4, 1e-3], 0, 1, 120.0, 65.0, []),
         m.EpochFinished(0, 1, 2, 0.85, 0.55, 0.7, 0.75, True, 1.0, [0.5, 1.0]),
     ):
-        window.workspace._pass_on(event)
+        fake.tell(event)
     return Path(command.run_folder)
 
 
@@ -415,19 +415,17 @@ def test_a_new_phase_is_told_before_its_first_step(
     window.train_or_pause()
     fake.state(EngineKind.TRAINING)
     run_folder = fake.last(m.Train).run_folder
-    window.workspace._pass_on(m.TrainingStarted(run_folder, 1, ["Head", "Last stage"], 30, 10, 2, "cpu"))
-    window.workspace._pass_on(m.PhaseStarted(1, "Last stage", 88, 15, 26, 1e-3, "aa"))
+    fake.tell(m.TrainingStarted(run_folder, 1, ["Head", "Last stage"], 30, 10, 2, "cpu"))
+    fake.tell(m.PhaseStarted(1, "Last stage", 88, 15, 26, 1e-3, "aa"))
     assert window.status.text.text() == "Run 1 · phase 2 of 2"
-    window.workspace._pass_on(m.StepMetrics([89], [0.9], [0.5], [1e-4], 1, 12, 120.0, -1.0, []))
+    fake.tell(m.StepMetrics([89], [0.9], [0.5], [1e-4], 1, 12, 120.0, -1.0, []))
     assert window.status.text.text() == "Run 1 · phase 2 of 2 · epoch 12 of 26", "the first one ended early"
 
 
 def finish(window: MainWindow, fake: FakeEngine, run: Path, reason: str = "done", steps: int = 2) -> None:
     evaluation = m.Evaluation(["blue", "red"], [[3, 1], [0, 4]], 0.3, 0.875)
     fake.state(EngineKind.READY)
-    window.workspace._training_finished(
-        m.TrainingFinished(str(run), reason, "Training is done.", 1, 0.875, steps, 9.0, evaluation)
-    )
+    fake.tell(m.TrainingFinished(str(run), reason, "Training is done.", 1, 0.875, steps, 9.0, evaluation))
 
 
 def test_a_run_from_train_to_evaluate(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> None:
@@ -460,18 +458,18 @@ def test_pause_resume_and_stop(qtbot, window: MainWindow, fake: FakeEngine, make
     start_training(window, fake)
     window.train_or_pause()
     assert isinstance(fake.sent[-1], m.Pause)
-    window.workspace._paused(m.Paused(2))
+    fake.tell(m.Paused(2))
     assert window.top.train.text().strip() == "Resume"
     window.train_or_pause()
     assert isinstance(fake.sent[-1], m.Resume)
-    window.workspace._resumed(m.Resumed(2))
+    fake.tell(m.Resumed(2))
     qtbot.mouseClick(window.top.stop, Qt.MouseButton.LeftButton)
-    assert isinstance(fake.sent[-1], m.Stop) and not fake.killed
+    assert isinstance(fake.sent[-1], m.CancelRequest) and not fake.killed
     fake.state(EngineKind.STOPPING)
     assert window.status.text.text() == "Stopping after this step…" and window.top.stop.text().strip() == "Stopping…"
     assert not window.top.stop.isEnabled()
     window.workspace.stop()
-    assert not fake.killed and len([c for c in fake.sent if isinstance(c, m.Stop)]) == 1, "twice is once"
+    assert not fake.killed and len([c for c in fake.sent if isinstance(c, m.CancelRequest)]) == 1, "twice is once"
 
 
 def test_an_engine_that_does_not_stop_can_be_ended_by_a_button_of_its_own(
@@ -508,7 +506,7 @@ def test_a_run_stopped_at_once_is_told_as_what_it_was(window: MainWindow, fake, 
     open_project(qtbot, window, fake, make_dataset())
     run = start_training(window, fake)
     stopped = m.TrainingFinished(str(run), "stopped", "Stopped before the first step.", 0, math.nan, 0, 1.0, None)
-    window.workspace._training_finished(stopped)
+    fake.tell(stopped)
     assert window.train_page.explanation.text() == "It ended before the first step: nothing has changed."
 
 
@@ -528,7 +526,7 @@ def test_a_training_the_engine_refuses_leaves_no_folder(qtbot, window: MainWindo
     request = fake.last(m.Train).request
     fake.state(EngineKind.TRAINING)
     fake.state(EngineKind.READY)
-    window.workspace._command_failed(m.CommandFailed(request, "Train", "There is no device “x” here."))
+    fake.tell(m.CommandFailed(request, "There is no device “x” here."))
     assert window.status.text.text() == "There is no device “x” here."
     assert window.train_page.headline.text() == "The training did not begin."
     assert window.train_page.explanation.text() == "There is no device “x” here."
@@ -539,9 +537,9 @@ def test_a_training_the_engine_refuses_leaves_no_folder(qtbot, window: MainWindo
 def test_resuming_takes_the_word_paused_back(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> None:
     open_project(qtbot, window, fake, make_dataset())
     start_training(window, fake)
-    window.workspace._paused(m.Paused(2))
+    fake.tell(m.Paused(2))
     assert "Paused" in window.train_page.figures.text() and "Paused" in window.status.text.text()
-    window.workspace._resumed(m.Resumed(2))
+    fake.tell(m.Resumed(2))
     assert "Paused" not in window.train_page.figures.text() + window.status.text.text()
 
 
@@ -584,7 +582,7 @@ def test_other_datasets_wait_for_the_training(qtbot, window: MainWindow, fake, m
 def test_no_validation_images_are_told(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> None:
     open_project(qtbot, window, fake, make_dataset())
     start_training(window, fake)
-    window.workspace._pass_on(m.EpochFinished(0, 2, 4, 0.5, 0.9, math.nan, math.nan, True, 1.0, []))
+    fake.tell(m.EpochFinished(0, 2, 4, 0.5, 0.9, math.nan, math.nan, True, 1.0, []))
     assert "No validation images" in window.train_page.figures.text()
 
 

@@ -23,7 +23,7 @@ from ftgui.ui.shell.main_window import MainWindow
 from ftgui.ui.toolkit.form_fields import AmountField, CountField, Field, RateField
 from ftgui.ui.toolkit.number_box import NumberBox
 from ftgui.ui.toolkit.theme import Theme
-from tests.ui.conftest import FakeEngine
+from tests.ui.fake_engine import FakeEngine
 
 LOCALES = ["de_DE", "fr_FR", "en_US", "ar_EG"]
 

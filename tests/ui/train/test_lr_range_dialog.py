@@ -11,7 +11,7 @@ from ftgui.protocol import messages as m
 from ftgui.ui.engine_client.worker import EngineKind
 from ftgui.ui.shell.main_window import MainWindow
 from tests.conftest import Maker
-from tests.ui.conftest import FakeEngine
+from tests.ui.fake_engine import FakeEngine
 from tests.ui.shell.test_main_window import open_project
 
 RATES = [1e-6, 1e-4, 1e-2, 1e-1, 1.0]
@@ -43,7 +43,7 @@ def play(qtbot, dialog, fake: FakeEngine) -> int:
     dialog.start.click()
     request = sent(fake, m.FindLearningRate)[-1].request
     for lr, loss in zip(RATES[:3], LOSSES, strict=False):
-        fake.workspace._worker.learning_rate_tried.emit(m.LearningRateTried(request, lr, loss))
+        fake.tell(m.LearningRateTried(request, lr, loss))
     qtbot.waitUntil(lambda: dialog.plot.points == 3)
     return request
 
@@ -51,20 +51,20 @@ def play(qtbot, dialog, fake: FakeEngine) -> int:
 def finish(qtbot, dialog, fake: FakeEngine, suggestion: float = 1e-2, why: str = "It falls.") -> None:
     request = play(qtbot, dialog, fake)
     event = m.LearningRateFound(request, RATES, LOSSES, suggestion, why)
-    fake.workspace._worker.learning_rate_found.emit(event)
+    fake.tell(event)
     qtbot.waitUntil(lambda: dialog.plot.has_line)
 
 
-def test_it_tests_the_selected_phase_or_another(qtbot, dialog, fake: FakeEngine) -> None:
+def test_it_tests_the_selected_phase_or_another(qtbot, dialog, opened: MainWindow, fake: FakeEngine) -> None:
     assert dialog.phases.currentText() == "2 Last stage (now 1e-3)"
     assert not dialog.use.isEnabled()
     play(qtbot, dialog, fake)
     question = fake.last(m.FindLearningRate)
-    assert question.phase == 1 and question.recipe == fake.workspace.recipe
-    assert question.catalog == str(fake.workspace.project.catalog_path)
+    assert question.phase == 1 and question.recipe == opened.workspace.recipe
+    assert question.catalog == str(opened.workspace.project.catalog_path)
     assert not dialog.phases.isEnabled() and dialog.start.text() == "Stop"
     dialog.start.click()
-    fake.workspace._worker.learning_rate_found.emit(m.LearningRateFound(question.request, [], [], 0.0, "Stopped."))
+    fake.tell(m.LearningRateFound(question.request, [], [], 0.0, "Stopped."))
     qtbot.waitUntil(dialog.phases.isEnabled)
     dialog.phases.setCurrentIndex(0)
     dialog.phases.activated.emit(0)
@@ -133,28 +133,28 @@ def test_closing_ends_the_test_once(qtbot, dialog, opened: MainWindow, fake: Fak
     qtbot.keyClick(dialog, Qt.Key.Key_Escape)
     assert not dialog.isVisible()
     opened.workspace.training_requests.stop_rate_test()
-    assert len(sent(fake, m.Stop)) == 1
+    assert len(sent(fake, m.CancelRequest)) == 1
 
 
 def test_closing_when_nothing_runs_stops_nothing(qtbot, dialog, fake: FakeEngine) -> None:
     finish(qtbot, dialog, fake)
     dialog.close()
-    assert not sent(fake, m.Stop)
+    assert not sent(fake, m.CancelRequest)
 
 
 def test_a_training_ends_the_test_first(qtbot, dialog, opened: MainWindow, fake: FakeEngine) -> None:
     request = play(qtbot, dialog, fake)
     opened.workspace.train()
     kinds = [type(command) for command in fake.sent]
-    assert kinds.index(m.Stop) < kinds.index(m.Train), "afterwards it would end the training"
+    assert kinds.index(m.CancelRequest) < kinds.index(m.Train), "afterwards it would end the training"
     fake.state(EngineKind.TRAINING)
-    fake.workspace._worker.learning_rate_found.emit(m.LearningRateFound(request, [], [], 0.0, "Stopped."))
+    fake.tell(m.LearningRateFound(request, [], [], 0.0, "Stopped."))
     qtbot.waitUntil(lambda: "A training has begun" in dialog.verdict.text())
     assert (
         not dialog.start.isEnabled() and not dialog.use.isEnabled() and not opened.menu.find_learning_rate.isEnabled()
     )
     dialog.close()
-    assert len(sent(fake, m.Stop)) == 1
+    assert len(sent(fake, m.CancelRequest)) == 1
 
 
 def test_a_crash_in_the_middle_is_said(qtbot, dialog, fake: FakeEngine) -> None:
@@ -163,14 +163,14 @@ def test_a_crash_in_the_middle_is_said(qtbot, dialog, fake: FakeEngine) -> None:
     assert "engine ended" in dialog.verdict.text()
     assert not dialog.start.isEnabled() and not dialog.plot.has_line
     dialog.close()
-    assert not sent(fake, m.Stop)
+    assert not sent(fake, m.CancelRequest)
 
 
 def test_a_refusal_is_said_in_the_dialog_only(qtbot, dialog, opened: MainWindow, fake: FakeEngine) -> None:
     said: list[str] = []
     opened.workspace.busy.connect(lambda what, _done, _total: said.append(what))
     request = play(qtbot, dialog, fake)
-    opened.workspace._command_failed(m.CommandFailed(request, "FindLearningRate", "There are not two classes."))
+    fake.tell(m.CommandFailed(request, "There are not two classes."))
     assert dialog.verdict.text() == "There are not two classes."
     assert dialog.start.text() == "Start" and dialog.start.isEnabled()
     assert said[-2:] == ["trying learning rates", ""]

@@ -19,7 +19,7 @@ from ftgui.ui.shell.main_window import TRAIN, MainWindow
 from ftgui.ui.toolkit.curve_plot import CurvePlot
 from ftgui.ui.toolkit.theme import Theme
 from tests.conftest import Maker, leave_checkpoint
-from tests.ui.conftest import FakeEngine
+from tests.ui.fake_engine import FakeEngine
 from tests.ui.shell.test_main_window import open_project
 
 
@@ -34,10 +34,10 @@ def begin(window: MainWindow, fake: FakeEngine, step: int = 0, lr: float = 1e-3)
     """The command has been sent; now the engine begins."""
     command = next(c for c in reversed(fake.sent) if isinstance(c, m.Train | m.Continue))
     fake.state(EngineKind.TRAINING)
-    window.workspace._freezing(m.FreezingChanged(0, [5], ["head"], 6, 66))
+    fake.tell(m.FreezingChanged(0, [5], ["head"], 6, 66))
     phases = ["Head", "Last stage"]
-    window.workspace._pass_on(m.TrainingStarted(command.run_folder, 1, phases, 13, 10, 2, "cpu", step))
-    window.workspace._pass_on(m.PhaseStarted(0, "Head", 0, 5, 13, lr, "aa"))
+    fake.tell(m.TrainingStarted(command.run_folder, 1, phases, 13, 10, 2, "cpu", step))
+    fake.tell(m.PhaseStarted(0, "Head", 0, 5, 13, lr, "aa"))
     return Path(command.run_folder)
 
 
@@ -46,10 +46,10 @@ def train(window: MainWindow, fake: FakeEngine) -> Path:
     return begin(window, fake)
 
 
-def steps(window: MainWindow, first: int, count: int = 10, groups: tuple[m.GroupRate, ...] = ()) -> None:
+def steps(fake: FakeEngine, first: int, count: int = 10, groups: tuple[m.GroupRate, ...] = ()) -> None:
     many = list(range(first, first + count))
     values = [0.5] * count
-    window.workspace._pass_on(m.StepMetrics(many, values, values, values, 0, 1, 99.0, 9.0, list(groups)))
+    fake.tell(m.StepMetrics(many, values, values, values, 0, 1, 99.0, 9.0, list(groups)))
 
 
 def run_adjusted(window: MainWindow, kind: str, text: str, step: int = 5, request: int = 1) -> None:
@@ -65,7 +65,7 @@ def finish(window: MainWindow, fake: FakeEngine, run: Path, reason: str = "done"
         (run / "best").mkdir(exist_ok=True)
         (run / "best" / "model.safetensors").touch()
     event = m.TrainingFinished(str(run), reason, "A sentence.", 1, accuracy, 20, 9.0, evaluation, **more)
-    window.workspace._training_finished(event)
+    fake.tell(event)
     fake.state(EngineKind.READY)
 
 
@@ -74,10 +74,10 @@ def finish(window: MainWindow, fake: FakeEngine, run: Path, reason: str = "done"
 
 def test_steering_and_pauses_are_marked_on_all_plots(opened: MainWindow, fake: FakeEngine) -> None:
     train(opened, fake)
-    steps(opened, 1)
+    steps(fake, 1)
     run_adjusted(opened, "rate", "rate 3e-4")
-    opened.workspace._paused(m.Paused(7))
-    opened.workspace._resumed(m.Resumed(7))
+    fake.tell(m.Paused(7))
+    fake.tell(m.Resumed(7))
     for plot in opened.train_page.plots:
         assert [(mark.step, mark.text) for mark in plot.marks.steering] == [
             (5, "rate 3e-4"),
@@ -123,7 +123,7 @@ def test_a_continued_run_shows_its_curves_from_the_beginning(qtbot, opened: Main
     folder = Path(command.run_folder)
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     begin(opened, fake, step=5)
-    steps(opened, 6, count=2)  # may arrive before what was is read
+    steps(fake, 6, count=2)  # may arrive before what was is read
     page = opened.train_page
     qtbot.waitUntil(lambda: page.loss.steps.size == 7)
     assert page.loss.steps.x.tolist() == [1, 2, 3, 4, 5, 6, 7]
@@ -140,11 +140,10 @@ def test_a_run_that_was_continued_and_stopped_at_once_is_not_thrown_away(
     qtbot, opened: MainWindow, fake: FakeEngine
 ) -> None:
     """Its folder was made for a training that the engine did not survive."""
-    workspace = opened.workspace
     folder = train(opened, fake)
     fake.state(EngineKind.CRASHED)
     fake.state(EngineKind.READY)
-    workspace._training_finished(m.TrainingFinished(str(folder), "stopped", "", 0, float("nan"), 0, 1.0, None))
+    fake.tell(m.TrainingFinished(str(folder), "stopped", "", 0, float("nan"), 0, 1.0, None))
     assert folder.is_dir()
 
 
@@ -165,7 +164,7 @@ def test_the_rate_is_what_the_engine_says(qtbot, opened: MainWindow, fake: FakeE
     assert bar.rate_field.text() == "1e-3"
     bar.rate_field.selectAll()
     qtbot.keyClicks(bar.rate_field, "3,7e-4")
-    steps(opened, 1, groups=(m.GroupRate("head", 1e-3, 5e-4),))
+    steps(fake, 1, groups=(m.GroupRate("head", 1e-3, 5e-4),))
     qtbot.waitUntil(lambda: bar.rates.full != "")
     assert bar.rate_field.text() == "3,7e-4", "half a typed number is left alone"
     qtbot.keyClick(bar.rate_field, Qt.Key.Key_Return)
@@ -174,7 +173,7 @@ def test_the_rate_is_what_the_engine_says(qtbot, opened: MainWindow, fake: FakeE
     run_adjusted(opened, "rate", "rate 4e-4", request=fake.sent[-1].request)
     assert not bar.note.isVisible()
     groups = (m.GroupRate("stage 7", 1e-4, 6e-5), m.GroupRate("head", 2e-4, 1.2e-4))
-    steps(opened, 11, groups=groups)
+    steps(fake, 11, groups=groups)
     qtbot.waitUntil(lambda: bar.rate_field.text() == "2e-4")
     assert bar.rates.full == "stage 7: 6e-5 of 1e-4 · head: 1.2e-4 of 2e-4"
     bar.rate_field.setText("a lot")
@@ -191,9 +190,9 @@ def test_what_was_refused_is_no_longer_asked_for(qtbot, opened: MainWindow, fake
     first = fake.sent[-1]
     qtbot.mouseClick(bar.finish, Qt.MouseButton.LeftButton)
     assert bar.note.full.startswith("Asked for: rate 2e-4, finish the phase.")
-    opened.workspace._command_failed(m.CommandFailed(fake.sent[-1].request, "FinishPhase", "Not now."))
+    fake.tell(m.CommandFailed(fake.sent[-1].request, "Not now."))
     assert bar.note.full.startswith("Asked for: rate 2e-4.") and bar.finish.isEnabled()
-    opened.workspace._command_failed(m.CommandFailed(first.request, "ChangeRate", "Not this."))
+    fake.tell(m.CommandFailed(first.request, "Not this."))
     assert not bar.note.isVisible()
 
 
@@ -221,16 +220,16 @@ def test_early_stop_is_sent_once_and_follows_the_engine(qtbot, opened: MainWindo
 def test_finishing_a_phase_and_steering_while_paused(qtbot, opened: MainWindow, fake: FakeEngine) -> None:
     train(opened, fake)
     bar = opened.train_page.steer
-    opened.workspace._paused(m.Paused(3))
+    fake.tell(m.Paused(3))
     assert "at the first step after resuming" in bar.note.full
     qtbot.mouseClick(bar.finish, Qt.MouseButton.LeftButton)
     assert isinstance(fake.sent[-1], m.FinishPhase) and not bar.finish.isEnabled()
     assert bar.note.full.startswith("Asked for: finish the phase. Paused")
     request = fake.sent[-1].request
-    opened.workspace._resumed(m.Resumed(3))
+    fake.tell(m.Resumed(3))
     run_adjusted(opened, "finish-phase", "phase finished", request=request)
     assert not bar.note.isVisible()
-    opened.workspace._pass_on(m.PhaseStarted(1, "Last stage", 4, 8, 12, 3e-4, "bb"))
+    fake.tell(m.PhaseStarted(1, "Last stage", 4, 8, 12, 3e-4, "bb"))
     assert bar.finish.isEnabled() and bar.rate_field.text() == "3e-4"
 
 
@@ -266,7 +265,7 @@ def test_a_crashed_run_is_offered_and_continued(qtbot, opened: MainWindow, fake:
     assert fake.sent[-1].run_folder == str(run) and isinstance(fake.sent[-1], m.Continue)
     begin(opened, fake, step=1240)
     assert not page.banner.isVisible() and page.steer.patience.value() == 9
-    steps(opened, 1241)
+    steps(fake, 1241)
     assert "Run 1 continued" in opened.status.text.text()
     qtbot.waitUntil(lambda: not page._dirty)
     assert page.loss.plot.viewRange()[0][0] > 1200, "no gap from 0"
@@ -281,8 +280,8 @@ def test_a_run_that_can_not_be_continued_is_not_offered_again(qtbot, opened: Mai
     banner = opened.train_page.banner
     qtbot.mouseClick(banner.action, Qt.MouseButton.LeftButton)
     fake.state(EngineKind.TRAINING)
-    refused = m.CommandFailed(fake.sent[-1].request, "Continue", "The images are not those the run began with.")
-    opened.workspace._command_failed(refused)
+    refused = m.CommandFailed(fake.sent[-1].request, "The images are not those the run began with.")
+    fake.tell(refused)
     fake.state(EngineKind.READY)
     assert not banner.isVisible() and "The images are not those" in opened.status.text.text()
     opened.workspace.load_model()
@@ -333,9 +332,7 @@ def test_a_model_that_the_disk_did_not_take_can_be_saved_again_or_elsewhere(
     qtbot.mouseClick(banner.action, Qt.MouseButton.LeftButton)
     again = fake.last(m.SaveModel)
     assert again.folder == ""
-    opened.workspace._command_failed(
-        m.CommandFailed(again.request, "SaveModel", "The model can't be written to there.")
-    )
+    fake.tell(m.CommandFailed(again.request, "The model can't be written to there."))
     assert banner.isVisible() and "can't be written" in opened.status.text.text()
 
     (tmp_path / run.name).mkdir()  # what is there already is left alone
@@ -343,7 +340,7 @@ def test_a_model_that_the_disk_did_not_take_can_be_saved_again_or_elsewhere(
     qtbot.mouseClick(banner.elsewhere, Qt.MouseButton.LeftButton)
     elsewhere = fake.last(m.SaveModel)
     assert Path(elsewhere.folder) == tmp_path / f"{run.name}-2"
-    opened.workspace._model_saved(m.ModelSaved(elsewhere.request, elsewhere.folder))
+    fake.tell(m.ModelSaved(elsewhere.request, elsewhere.folder))
     assert not banner.isVisible() and elsewhere.folder in opened.status.text.text()
 
 
@@ -353,7 +350,7 @@ def test_a_model_that_the_disk_did_not_take_can_be_saved_again_or_elsewhere(
 def test_the_last_run_stays_as_a_ghost(qtbot, opened: MainWindow, fake: FakeEngine, make_dataset: Maker) -> None:
     loss = opened.train_page.loss
     run = train(opened, fake)
-    steps(opened, 1, 4)
+    steps(fake, 1, 4)
     assert "last run" not in loss._legend.text()
     finish(opened, fake, run)
     train(opened, fake)
