@@ -64,7 +64,7 @@ def test_choose_cancel_choose_again_and_it_opens(run_window, mirror: Mirror) -> 
 
     def script(window: MainWindow) -> Steps:
         status, workspace = window.status, window.workspace
-        yield lambda: workspace.engine.kind is EngineKind.READY and workspace.model is not None
+        yield lambda: workspace.engine.kind is EngineKind.READY and workspace.model.loaded is not None
         choose(window)
         yield lambda: status.left.text().endswith("of 3.0 MB") and status.cancel.isVisible()
         status.cancel.click()

@@ -59,7 +59,7 @@ def test_drop_tick_train_watch_ask(run_window, make_dataset: Maker, tmp_path: Pa
         yield is_ready(window)
         assert window.top.summary.text() == "3 classes, 72 images"
         assert "tf_efficientnet_lite0" in window.dialogs.model_names[0]
-        assert workspace.model.total_parameters == 3_374_851
+        assert workspace.model.loaded.total_parameters == 3_374_851
 
         drop(window, question)
         yield lambda: page.answer.verdict.text() not in ("", "…")
@@ -87,7 +87,7 @@ def test_drop_tick_train_watch_ask(run_window, make_dataset: Maker, tmp_path: Pa
         yield lambda: page.answer.verdict.text() not in ("", "…")
         assert "weights of step" in page.timing.text()
         click(window.top.train)
-        yield lambda: window.workspace.paused
+        yield lambda: window.workspace.training.paused
         before = window.train_page.loss.steps.size
         click(window.top.train)
         yield lambda: window.train_page.loss.steps.size > before
@@ -155,11 +155,11 @@ def test_the_engine_is_killed_at_bad_moments(run_window, make_dataset: Maker) ->
         yield crashed
         assert "was killed from outside" in window.status.text.text() and window.status.restart.isVisible()
         assert window.data_page.grid.images.rowCount() == 24 and window.train_page.loss.steps.size >= 1
-        window.workspace.ask(dataset / "red" / "red0.jpg")
+        window.workspace.prediction.ask(dataset / "red" / "red0.jpg")
         assert window.predict_page.answer.caution.text() == "The engine is not running."
         click(window.status.restart)
         yield is_ready(window)
-        assert workspace.ticks == ["last stage", "head"]
+        assert workspace.recipe_editor.ticks == ["last stage", "head"]
         click(window.top.train)
         yield lambda: workspace.engine.kind is EngineKind.TRAINING and window.train_page.loss.steps.size >= 1
         os.kill(engine_process().pid, signal.SIGSTOP)  # a hung driver: it answers nothing any more
@@ -190,10 +190,10 @@ def test_steered_killed_and_continued(run_window, make_dataset: Maker, tmp_path:
             "augmentation", "preset", "none"
         )  # one view of each image is computed in no time
         click(window.top.train)
-        yield lambda: page.loss.steps.size >= 1 and workspace.freezing is not None
+        yield lambda: page.loss.steps.size >= 1 and workspace.model.freezing is not None
         click_tick(window, "stage 7")
         yield lambda: any("stage 7" in mark.text for mark in page.loss.marks.steering)
-        assert "stage 7" in workspace.freezing.layers and workspace.recipe.phases[0].train == ["head"]
+        assert "stage 7" in workspace.model.freezing.layers and workspace.recipe.phases[0].train == ["head"]
         page.steer.rate_field.selectAll()
         QTest.keyClicks(page.steer.rate_field, "2e-4")
         QTest.keyClick(page.steer.rate_field, Qt.Key.Key_Return)
@@ -217,7 +217,7 @@ def test_steered_killed_and_continued(run_window, make_dataset: Maker, tmp_path:
         # What was before the crash is on the plots again, and what comes now joins it.
         assert page.loss.steps.x.tolist() == list(range(1, page.loss.steps.size + 1))
         assert page.steer.rate_field.text() == "2e-4"
-        assert "stage 7" in workspace.freezing.layers
+        assert "stage 7" in workspace.model.freezing.layers
         yield lambda: workspace.engine.kind is EngineKind.READY
         assert page.headline.text() == "Done."
         assert not page.banner.isVisible() and not page.steer.go_on.isVisible()

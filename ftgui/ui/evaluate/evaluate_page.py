@@ -116,7 +116,7 @@ class EvaluatePage(QWidget):
         workspace, summary = self._workspace, self.summary
         workspace.recipe_changed.connect(self._show_threshold)
         workspace.engine_changed.connect(self._show_buttons)
-        workspace.model_changed.connect(self._show_buttons)
+        workspace.model.changed.connect(self._show_buttons)
         workspace.catalog_changed.connect(self._catalog_changed)
         summary.split_chosen.connect(self._evaluation.choose_split)
         summary.folder.clicked.connect(self.folder_wanted)
@@ -181,7 +181,7 @@ class EvaluatePage(QWidget):
             headline = "Nothing to show here"
             detail = f"None of the images in “{folder.path.name}” could be evaluated."
             empty = "Choose other images above, or another folder."
-        elif self._workspace.model_is_trained:
+        elif self._workspace.model.is_trained:
             headline = "Nothing to show here"
             detail = f"The model has not looked at any {images_of(split)} yet, or there are none."
             empty = "“Evaluate images” does it. How many there are for what is set on the Data page."
@@ -213,12 +213,12 @@ class EvaluatePage(QWidget):
         shown = self._evaluation.shown
         missing = shown is None or shown.answers is None or shown.answers.unanswered > 0
         summary = self.summary
-        summary.look.setVisible(missing and self._evaluation.folder is None and self._workspace.model_is_trained)
+        summary.look.setVisible(missing and self._evaluation.folder is None and self._workspace.model.is_trained)
         summary.look.setEnabled(not why and not self._workspace.training_requests.evaluating)
         summary.folder.setEnabled(not why)
         summary.folder.setToolTip(why or FOLDER_TIP)
         summary.train.setVisible(shown is not None)
-        summary.train.setEnabled(not self._workspace.obstacles() and not self._workspace.engine.busy)
+        summary.train.setEnabled(not self._workspace.readiness.obstacles() and not self._workspace.engine.busy)
 
     # --- images -----------------------------------------------------------------------------------------------------
 

@@ -56,7 +56,7 @@ class EvaluatedImageBrowser(ImageBrowser):
             self.grid.chosen_changed,
             evaluation.changed,
             workspace.engine_changed,
-            workspace.model_changed,
+            workspace.model.changed,
         ):
             may_change_it.connect(self._show_why)
         self.why.clicked.connect(self._why_clicked)
@@ -83,7 +83,7 @@ class EvaluatedImageBrowser(ImageBrowser):
 
     @Slot()
     def _show_why(self) -> None:
-        self.why.setEnabled(len(self.grid.chosen()) == 1 and self._workspace.model is not None)
+        self.why.setEnabled(len(self.grid.chosen()) == 1 and self._workspace.model.loaded is not None)
 
     @Slot()
     def _why_clicked(self) -> None:

@@ -47,8 +47,8 @@ class CostEstimator(QObject):
             workspace.catalog_changed,
             workspace.recipe_changed,
             workspace.engine_changed,
-            workspace.model_changed,
-            workspace.freezing_changed,
+            workspace.model.changed,
+            workspace.model.freezing_changed,
         ):
             signal.connect(self._something_changed)
         # Later, so that what it says comes after the general sentence about an engine that ended.
@@ -65,19 +65,19 @@ class CostEstimator(QObject):
     @Slot()
     def _ask(self) -> None:
         workspace = self._workspace
-        if workspace.model is None or workspace.contents is None:
+        if workspace.model.loaded is None or workspace.contents is None:
             self._forget()
         elif workspace.engine.kind is EngineKind.READY:
-            self._ask_about(workspace.ticks)
-        elif workspace.engine.kind is EngineKind.TRAINING and workspace.freezing is not None:
+            self._ask_about(workspace.recipe_editor.ticks)
+        elif workspace.engine.kind is EngineKind.TRAINING and workspace.model.freezing is not None:
             # Ticks steer a training, so their cost counts there too, if the engine has measured what it trains.
             same = self._rows() == self._costed_rows
-            if workspace.model.request == self._measured and not same:
-                self._ask_about(workspace.freezing.layers)
+            if workspace.model.loaded.request == self._measured and not same:
+                self._ask_about(workspace.model.freezing.layers)
 
     def _ask_about(self, layers: list[str]) -> None:
         workspace = self._workspace
-        assert workspace.model is not None and workspace.contents is not None
+        assert workspace.model.loaded is not None and workspace.contents is not None
         recipe, counts = workspace.recipe, workspace.contents.counts
         splits = [counts[name] for name in workspace.contents.class_names]
         train, val = (sum(split[which] for split in splits) for which in ("train", "val"))
@@ -87,11 +87,11 @@ class CostEstimator(QObject):
         if not layers or not train or wrong:
             self._forget()
             return
-        question = (workspace.model.request, layers, recipe, train, val)
+        question = (workspace.model.loaded.request, layers, recipe, train, val)
         if question == self._asked:
             return
         self._asked = question
-        if workspace.model.request != self._measured:
+        if workspace.model.loaded.request != self._measured:
             if self._guard.blames(self._subject()):
                 self.withheld.emit(
                     "The engine ended when it measured what an epoch of this model costs, so that is not tried again by itself."
@@ -103,7 +103,7 @@ class CostEstimator(QObject):
 
     def _subject(self) -> str:
         """What is measured: a model on a device."""
-        model = self._workspace.model
+        model = self._workspace.model.loaded
         return f"cost of {model.backbone.name} on {model.device}" if model else ""
 
     @Slot()
@@ -132,14 +132,14 @@ class CostEstimator(QObject):
             self.known.emit(None)
 
     def _rows(self) -> list[int]:
-        known = self._workspace.freezing or self._workspace.model
+        known = self._workspace.model.freezing or self._workspace.model.loaded
         return known.trainable if known else []
 
     @Slot(m.CostEstimate)
     def _known(self, cost: m.CostEstimate) -> None:
         self._guard.over()
-        if self._asked is not None and self._workspace.model is not None:
-            self._measured = self._workspace.model.request
+        if self._asked is not None and self._workspace.model.loaded is not None:
+            self._measured = self._workspace.model.loaded.request
             self._costed_rows = self._rows()
             self.known.emit(cost)
 

@@ -13,7 +13,7 @@ from ftgui.base.job import Job
 from ftgui.data.images.intensity import IntensityRange
 from ftgui.protocol import messages as m
 from ftgui.ui.predict.saliency_view import SaliencyView
-from ftgui.ui.project.workspace import Asked
+from ftgui.ui.project.prediction import Asked
 from ftgui.ui.toolkit.background_task import Task
 from ftgui.ui.toolkit.basics import Card, ElidedLabel
 from ftgui.ui.toolkit.pictures import load_picture

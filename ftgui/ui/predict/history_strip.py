@@ -8,7 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QModelIndex, QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import QListView, QListWidgetItem
 
-from ftgui.ui.project.workspace import Asked
+from ftgui.ui.project.prediction import Asked
 from ftgui.ui.toolkit.plain_text import as_plain
 from ftgui.ui.toolkit.thumbnail_list import ThumbnailItems
 

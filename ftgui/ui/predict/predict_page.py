@@ -16,7 +16,8 @@ from ftgui.ui.predict.explained_image import ExplainedImage
 from ftgui.ui.predict.history_strip import AnswerStrip
 from ftgui.ui.predict.other_models import OtherModels
 from ftgui.ui.predict.similar_images import SimilarImagesView
-from ftgui.ui.project.workspace import Asked, Workspace, is_text
+from ftgui.ui.project.prediction import Asked, is_text
+from ftgui.ui.project.workspace import Workspace
 from ftgui.ui.toolkit import icons
 from ftgui.ui.toolkit.basics import Card, Tabs, button, heading, label
 from ftgui.ui.toolkit.theme import Theme
@@ -131,12 +132,12 @@ class PredictPage(QWidget):
 
     def _connect(self) -> None:
         workspace, questions = self._workspace, self._workspace.inference_requests
-        workspace.asked.connect(self._asked)
-        workspace.answered.connect(self._answered)
-        workspace.not_answered.connect(self._not_answered)
+        workspace.prediction.asked.connect(self._asked)
+        workspace.prediction.answered.connect(self._answered)
+        workspace.prediction.not_answered.connect(self._not_answered)
         workspace.project_changed.connect(self._project_changed)
         workspace.catalog_changed.connect(self._catalog_changed)
-        workspace.model_changed.connect(self._model_changed)
+        workspace.model.changed.connect(self._model_changed)
         workspace.intensity.changed.connect(self._read_anew)
         workspace.dataset_editor.taught.connect(self._taught)
         questions.explained.connect(self.image.show_explanation)
@@ -150,10 +151,10 @@ class PredictPage(QWidget):
         self.answer.class_chosen.connect(self.image.explain_class)
         self.answer.correct_label_wanted.connect(self.should_be)
         self.others.wanted.connect(self._compare)
-        self.similar.images.look_wanted.connect(workspace.ask)
+        self.similar.images.look_wanted.connect(workspace.prediction.ask)
         self.views.chosen.connect(self.show_view)
         self.strip.chosen.connect(self._ask_again)
-        self.files.look_wanted.connect(workspace.ask)
+        self.files.look_wanted.connect(workspace.prediction.ask)
         self.files.closed.connect(self._leave_files)
         self._theme.changed.connect(self._recolor)
 
@@ -172,7 +173,7 @@ class PredictPage(QWidget):
 
     def look_at_files(self, paths: list[Path]) -> None:
         """What are all of these?"""
-        if self._workspace.model is None:
+        if self._workspace.model.loaded is None:
             self._workspace.message.emit("warning", "There is no model to ask yet; try again in a moment.")
             return
         unsayable = [path for path in paths if not is_text(path)]
@@ -232,7 +233,7 @@ class PredictPage(QWidget):
 
     @Slot(Asked)
     def _ask_again(self, asked: Asked) -> None:
-        self._workspace.ask(Path(asked.path) if asked.path else None, asked.content)
+        self._workspace.prediction.ask(Path(asked.path) if asked.path else None, asked.content)
 
     @Slot()
     def _project_changed(self) -> None:
@@ -301,7 +302,7 @@ class PredictPage(QWidget):
         return [
             (f"Run {run_number(run)}: {run.name.partition('-')[2]}", run / BEST_FOLDER)
             for run in (finished_runs(project) if project else [])
-            if run != self._workspace.model_run
+            if run != self._workspace.model.run
         ]
 
     @Slot(list)

@@ -6,7 +6,6 @@ import logging
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -22,11 +21,15 @@ from ftgui.data.scanning.archive import unpacked
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Recipe
 from ftgui.runs.run_folders import read_evaluation, run_number
+from ftgui.ui.engine_client.client import EngineClient
+from ftgui.ui.engine_client.training_requests import TrainingRequests
 from ftgui.ui.engine_client.worker import EngineKind
+from ftgui.ui.project.dataset import OpenDataset
+from ftgui.ui.project.model import ProjectModel
+from ftgui.ui.project.progress import ProgressReports
+from ftgui.ui.project.readiness import Readiness
+from ftgui.ui.project.training import ProjectTraining
 from ftgui.ui.toolkit.background_task import Task
-
-if TYPE_CHECKING:
-    from ftgui.ui.project.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
@@ -55,10 +58,17 @@ class Folder:
 
 
 class Evaluation(QObject):
-    """Part of a `Workspace`.
+    """Of the model in use.
 
     Args:
-        workspace: whose model answers.
+        client: of the engine.
+        dataset: that is open.
+        model: is evaluated.
+        training: ends with a model to evaluate.
+        readiness: says what keeps the engine busy.
+        progress: says how far it is.
+        training_requests: asks the engine.
+        parent: owner.
     """
 
     changed = Signal()
@@ -66,9 +76,24 @@ class Evaluation(QObject):
     set_changed = Signal()
     """Other images are evaluated: another folder, or the dataset again."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        super().__init__(workspace)
-        self._workspace = workspace
+    said = Signal(str, str)
+    """Severity, sentence."""
+
+    def __init__(
+        self,
+        *,
+        client: EngineClient,
+        dataset: OpenDataset,
+        model: ProjectModel,
+        training: ProjectTraining,
+        readiness: Readiness,
+        progress: ProgressReports,
+        training_requests: TrainingRequests,
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self._client, self._dataset, self._model, self._readiness = client, dataset, model, readiness
+        self._progress, self._training_requests = progress, training_requests
         self._pool = QThreadPool(self)
         self._counting: Task | None = None
         self._opening: Task | None = None
@@ -83,19 +108,19 @@ class Evaluation(QObject):
         self.folder: Folder | None = None
         self.run: Path | None = None
         """Whose model the answers in the open dataset's catalog are of."""
-        workspace.project_changed.connect(self._project_changed)
-        workspace.catalog_changed.connect(self.count)
-        workspace.training_requests.evaluated.connect(self._evaluated)
-        workspace.training_requests.evaluation_failed.connect(self._evaluation_failed)
-        workspace.training_event.connect(self._training_event)
-        workspace.model_changed.connect(self._model_changed)
+        training_requests.evaluated.connect(self._evaluated)
+        training_requests.evaluation_failed.connect(self._evaluation_failed)
+        training.event_arrived.connect(self._training_event)
+        training.learned.connect(self.want)
+        model.changed.connect(self._model_changed)
+        model.chosen_run_loaded.connect(self.want)
 
     # --- what is shown ----------------------------------------------------------------------------------------------
 
     @property
     def catalog(self) -> CatalogReader | None:
         """Of the images that are evaluated; on the main thread only."""
-        return self.folder.catalog if self.folder else self._workspace.catalog
+        return self.folder.catalog if self.folder else self._dataset.catalog
 
     def choose_split(self, split: str) -> None:
         """Figures of this split's images; empty: of all. Of the open dataset."""
@@ -135,7 +160,7 @@ class Evaluation(QObject):
             return
         self._counting = None
         answers, run = outcome
-        project = self._workspace.project
+        project = self._dataset.project
         if self.folder is None:
             self.run = project.runs_folder / run if project and run else None
         if len(answers.labels):
@@ -145,7 +170,7 @@ class Evaluation(QObject):
 
     def _at_the_end_of_the_run(self) -> EvaluationResult | None:
         """The run's own figures, where its model has not looked at single images yet."""
-        run = self._workspace.model_run
+        run = self._model.run
         evaluation = self.figures_of(run) if run and self.split == "val" else None
         if evaluation is None:
             return None
@@ -170,11 +195,12 @@ class Evaluation(QObject):
         self.changed.emit()
 
     @Slot()
-    def _project_changed(self) -> None:
+    def project_changed(self) -> None:
+        """Another dataset is open, or none."""
         self._wanted = None
         self.split = "val"
         self._leave_folder()
-        self._workspace.training_requests.forget_evaluation()
+        self._training_requests.forget_evaluation()
         self.set_changed.emit()
         self.count()
 
@@ -182,22 +208,22 @@ class Evaluation(QObject):
     def _trouble(self, sentence: str) -> None:
         if self.sender() is self._opening:
             self._opening = None
-            self._workspace.side_work_over()
-        self._workspace.message.emit("error", sentence)
+            self._progress.side_work_over()
+        self.said.emit("error", sentence)
 
     # --- another folder ---------------------------------------------------------------------------------------------
 
     def open_folder(self, path: Path) -> None:
         """Evaluate the model on a folder of labelled images, or an archive of one: nothing of it is learned."""
-        project, why = self._workspace.project, self.why_not_now()
-        if not why and self._workspace.training_requests.evaluating:
+        project, why = self._dataset.project, self.why_not_now()
+        if not why and self._training_requests.evaluating:
             why = "The model is still looking at other images; wait until it has seen them."
         if project is None or why:
-            self._workspace.message.emit("warning", why or "Open a dataset first.")
+            self.said.emit("warning", why or "Open a dataset first.")
             return
         if self._opening is not None:
             self._opening.cancel()
-        names = tuple(self._workspace.model.class_names) if self._workspace.model else ()
+        names = tuple(self._model.loaded.class_names) if self._model.loaded else ()
         self._opening = Task(partial(_scan, project, path, names), self)
         self._opening.done.connect(self._opened)
         self._opening.failed.connect(self._trouble)
@@ -207,21 +233,21 @@ class Evaluation(QObject):
     @Slot(object, object)
     def _scanning(self, done: int, total: int) -> None:
         if self.sender() is self._opening:
-            self._workspace.show_side_work("looking through the folder", done, total)
+            self._progress.side_work("looking through the folder", done, total)
 
     @Slot(object)
     def _opened(self, outcome: tuple[Path, Path, list[str]]) -> None:
         if self.sender() is not self._opening:
             return
         self._opening = None
-        self._workspace.side_work_over()
-        if self._workspace.training_requests.evaluating or self.why_not_now():
-            self._workspace.message.emit("warning", "The model is busy with something else by now; try again after it.")
+        self._progress.side_work_over()
+        if self._training_requests.evaluating or self.why_not_now():
+            self.said.emit("warning", "The model is busy with something else by now; try again after it.")
             return
         path, catalog_path, classes = outcome
-        known = self._workspace.model.class_names if self._workspace.model else []
+        known = self._model.loaded.class_names if self._model.loaded else []
         if not set(classes) & set(known):
-            self._workspace.message.emit(
+            self.said.emit(
                 "warning",
                 f"“{path.name}” can't be evaluated: its classes ({few(classes)}) are not those the model knows ({few(known)}).",
             )
@@ -232,7 +258,7 @@ class Evaluation(QObject):
         self.set_changed.emit()
         self.count()
         self._evaluating_folder = True
-        self._workspace.training_requests.evaluate(m.EvaluateImages(0, str(catalog_path)))
+        self._training_requests.evaluate(m.EvaluateImages(0, str(catalog_path)))
 
     def _leave_folder(self) -> None:
         if self._opening is not None:
@@ -241,7 +267,7 @@ class Evaluation(QObject):
         if self.folder is not None:
             if self._evaluating_folder:
                 self._evaluating_folder = False
-                self._workspace.training_requests.forget_evaluation()
+                self._training_requests.forget_evaluation()
             folder, self.folder = self.folder, None
             self.set_changed.emit()
             folder.catalog.close()
@@ -250,13 +276,12 @@ class Evaluation(QObject):
 
     def why_not_now(self) -> str:
         """Why the model can't be asked about all images now, in a sentence; empty when it can."""
-        workspace = self._workspace
-        why = workspace.why_no_rate_test()
+        why = self._readiness.why_no_rate_test()
         if why:
             return why
-        if workspace.training_requests.testing:
+        if self._training_requests.testing:
             return "Learning rates are being tried."
-        return "" if workspace.model_is_trained else "The model has learned nothing yet; train it first."
+        return "" if self._model.is_trained else "The model has learned nothing yet; train it first."
 
     @Slot()
     def look(self) -> None:
@@ -265,23 +290,23 @@ class Evaluation(QObject):
 
     def look_at(self, splits: list[str]) -> None:
         """Ask about the images of these splits; empty: all."""
-        workspace = self._workspace
-        project = workspace.project
-        if project is None or self.why_not_now() or workspace.training_requests.evaluating:
+        project = self._dataset.project
+        if project is None or self.why_not_now() or self._training_requests.evaluating:
             return
         self._leave_folder()
-        run = workspace.model_run
-        workspace.dataset.forget_answers(run.name if run else "")
-        workspace.training_requests.evaluate(
+        run = self._model.run
+        self._dataset.forget_answers(run.name if run else "")
+        self._training_requests.evaluate(
             m.EvaluateImages(0, str(project.catalog_path), splits, str(run) if run else "")
         )
 
+    @Slot()
     def want(self) -> None:
         """The model is new: let it look at the images as soon as it can, at as many as take seconds."""
-        contents = self._workspace.contents
+        contents = self._dataset.contents
         if contents is None:
             return
-        self._workspace.dataset.forget_answers("")
+        self._dataset.forget_answers("")
         counts = contents.counts.values()
         held_out = sum(splits["val"] + splits["test"] for splits in counts)
         if sum(splits.total() for splits in counts) <= EVALUATED_AT_ONCE:
@@ -292,7 +317,7 @@ class Evaluation(QObject):
 
     def go_on(self) -> None:
         """The engine may be ready for what was wanted."""
-        if self._wanted is not None and self._workspace.engine.kind is EngineKind.READY and not self.why_not_now():
+        if self._wanted is not None and self._client.state.kind is EngineKind.READY and not self.why_not_now():
             wanted, self._wanted = self._wanted, None
             self.look_at(wanted)
 
@@ -305,7 +330,7 @@ class Evaluation(QObject):
     @Slot()
     def _model_changed(self) -> None:
         """What another run's model said of the images, e.g. one that trained in a terminal, is not what this one says."""
-        run, catalog = self._workspace.model_run, self._workspace.catalog
+        run, catalog = self._model.run, self._dataset.catalog
         if run is not None and catalog is not None and catalog.evaluated_by not in ("", run.name):
             self.want()
         else:
@@ -313,34 +338,33 @@ class Evaluation(QObject):
 
     @Slot(m.EvaluatedImages)
     def _evaluated(self, event: m.EvaluatedImages) -> None:
-        workspace = self._workspace
         said = list(zip(event.paths, event.predictions, event.confidences, event.losses, strict=True))
         if not self._evaluating_folder:
-            workspace.dataset.record_answers(said)
+            self._dataset.record_answers(said)
         elif self.folder is not None:
             self.folder.catalog.record_answers(said)
         if event.over:
-            workspace.side_work_over()
+            self._progress.side_work_over()
             if self._evaluating_folder:
                 self._evaluating_folder = False
                 self.count()
             else:
-                workspace.dataset.refresh()
+                self._dataset.refresh()
         else:
-            workspace.show_side_work("the model looks at all images", event.done, event.total)
+            self._progress.side_work("the model looks at all images", event.done, event.total)
 
     def title(self) -> str:
         """What is evaluated, and which run's model: ``"Run 7 on the validation images"``, ``"Run 7 (96.1 %) on “trip”"``."""
         of = {"val": "the validation images", "test": "the test images", "train": "the training images"}
         on = f"“{self.folder.path.name}”" if self.folder else of.get(self.split, "all images")
         # A folder is always evaluated with the model in use; answers in the dataset's catalog may be of another run.
-        run = self._workspace.model_run if self.folder else self.run
+        run = self._model.run if self.folder else self.run
         named = self.named(run, figure=bool(self.folder) or self.split != "val") if run else ""
         return f"{named or 'The model'} on {on}"
 
     def named(self, run: Path, figure: bool = True) -> str:
         """E.g. ``"Run 7 (96.1 %)"``, with its validation accuracy; empty for a folder that is not called like a run's."""
-        known, number = self._workspace.present.runs.get(run), run_number(run)
+        known, number = self._model.present.runs.get(run), run_number(run)
         return f"Run {number}" + (f" ({known.figure})" if known and figure else "") if number else ""
 
 

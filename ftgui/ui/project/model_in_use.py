@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Backbone
-from ftgui.runs.model_folder import has_model, run_folder_of
+from ftgui.runs.dataset_diff import renamed_since
+from ftgui.runs.model_folder import BEST_FOLDER, ModelError, has_model, read_about, run_folder_of
 from ftgui.runs.model_in_use import (
     TrainedRun,
     TrainedRuns,
@@ -22,16 +23,24 @@ from ftgui.runs.model_in_use import (
     write_choice,
 )
 from ftgui.ui.engine_client.worker import EngineState
+from ftgui.ui.project.access import ProjectAccess
+from ftgui.ui.project.dataset import OpenDataset
+from ftgui.ui.project.recipe_editor import RecipeEditor
 
-if TYPE_CHECKING:
-    from ftgui.ui.project.workspace import Workspace
+log = logging.getLogger(__name__)
 
 
 class ModelInUse(QObject):
-    """Part of a `Workspace`: brings the engine's model and the run that is to be in use together.
+    """Brings the engine's model and the run that is to be in use together.
 
     What is to be in use says `ftgui.runs.model_in_use`. The engine's memory may hold something else for a while: after each
     training it holds what that run learned.
+
+    Args:
+        dataset: whose project has the runs.
+        access: to that project.
+        recipe_editor: whose recipe names the backbone.
+        parent: owner.
     """
 
     changed = Signal()
@@ -39,9 +48,14 @@ class ModelInUse(QObject):
     not_loaded = Signal()
     """The model that was asked for last could not be had; the one before stays."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        super().__init__(workspace)
-        self._workspace = workspace
+    said = Signal(str, str)
+    """Severity, sentence."""
+
+    def __init__(
+        self, dataset: OpenDataset, access: ProjectAccess, recipe_editor: RecipeEditor, parent: QObject
+    ) -> None:
+        super().__init__(parent)
+        self._dataset, self._access, self._recipe_editor = dataset, access, recipe_editor
         self._chosen = self._chosen_before = ""
         """Name of the folder of the run the person chose."""
         self._asked: TrainedRun | None = None
@@ -57,9 +71,6 @@ class ModelInUse(QObject):
         """On the run that ended last in this window."""
         self.training: Path | None = None
         """The run that goes on, or was asked to begin."""
-        workspace.project_changed.connect(self._project_changed)
-        workspace.training_event.connect(self._event)
-        workspace.engine_changed.connect(self._engine)
 
     @property
     def folder(self) -> Path | None:
@@ -96,7 +107,7 @@ class ModelInUse(QObject):
     @property
     def wanted(self) -> Path | None:
         """The run that is in use as soon as the engine has its model."""
-        found = self._pick(self._workspace.recipe.backbone)
+        found = self._pick(self._recipe_editor.recipe.backbone)
         return found.folder if found else None
 
     def to_load(self, backbone: Backbone) -> Path | None:
@@ -128,14 +139,14 @@ class ModelInUse(QObject):
         self.not_loaded.emit()
 
     def _keep_choice(self) -> None:
-        project = self._workspace.project
-        if project is None or self._chosen == self._chosen_before or self._workspace.access.look_only:
+        project = self._dataset.project
+        if project is None or self._chosen == self._chosen_before or self._access.look_only:
             return  # the project's choice is the other window's, if one took it over meanwhile
         self._chosen_before = self._chosen
         try:
             write_choice(project, self._chosen)
         except OSError as error:
-            self._workspace.message.emit("warning", f"Which run is in use could not be saved: {error}")
+            self.said.emit("warning", f"Which run is in use could not be saved: {error}")
 
     def _pick(self, backbone: Backbone) -> TrainedRun | None:
         there = [run for run in self.runs.values() if run.folder not in self._unloadable and self._is_there(run)]
@@ -148,10 +159,25 @@ class ModelInUse(QObject):
 
     def _fits(self, run: TrainedRun) -> bool:
         """It knows the classes of now, perhaps under other names."""
-        contents = self._workspace.contents
+        contents = self._dataset.contents
         if contents is None or not run.class_names or sorted(run.class_names) == sorted(contents.class_names):
             return True
-        return sorted(self._workspace.names_now(run.folder)) == sorted(contents.class_names)
+        return sorted(self.names_now(run.folder)) == sorted(contents.class_names)
+
+    def names_now(self, run: Path) -> list[str]:
+        """What a run's classes are called now, if some were renamed since; empty: as then, or other ones."""
+        try:
+            then = read_about(run / BEST_FOLDER).class_names
+            if (
+                self._dataset.catalog is None
+                or self._dataset.contents is None
+                or then == self._dataset.contents.class_names
+            ):
+                return []
+            return renamed_since(run, self._dataset.catalog)
+        except (ModelError, OSError, ValueError) as error:
+            log.info("the classes of %s are not known: %s", run.name, error)  # loading it says what is wrong
+            return []
 
     def _set(self, run: TrainedRun | None) -> None:
         if run != self.run:
@@ -167,31 +193,35 @@ class ModelInUse(QObject):
         self._unloadable.clear()
         self._in_memory = None
 
-    def ended(self, event: m.TrainingFinished) -> Verdict:
+    def ended(self, event: m.TrainingFinished, trained: Backbone) -> Verdict:
         """A training has ended. If `run` is not the one that did, the engine has to load that again.
+
+        Args:
+            event: its end.
+            trained: the backbone it was of.
 
         Returns:
             what this means for the model in use; `verdict` keeps it.
         """
-        self.verdict = self._say_how_it_ended(event) if event.usable and event.steps else Verdict("", None)
+        self.verdict = self._say_how_it_ended(event, trained) if event.usable and event.steps else Verdict("", None)
         return self.verdict
 
-    def _say_how_it_ended(self, event: m.TrainingFinished) -> Verdict:
-        workspace, folder, before = self._workspace, Path(event.run_folder), self.run
+    def _say_how_it_ended(self, event: m.TrainingFinished, trained: Backbone) -> Verdict:
+        present, folder, before = self._recipe_editor.recipe.backbone, Path(event.run_folder), self.run
         new = self.runs[folder] = TrainedRun(
             folder,
             event.reason,
             event.best_accuracy,
             self.runs[folder].started if folder in self.runs else time.time() - event.seconds,
             event.validation,
-            workspace.run_recipe.backbone,
+            trained,
             tuple(event.evaluation.class_names) if event.evaluation else (),
         )
         self._in_memory = folder
         self._unloadable.discard(folder)
-        now = self._pick(workspace.recipe.backbone)
+        now = self._pick(present)
         self._set(now)
-        if workspace.comparing:
+        if trained != present:
             return Verdict("", None)
         said = compare(new, now, before, self._chosen)
         return Verdict(said.sentence, None) if event.unsaved else said  # what is in memory only can't be loaded again
@@ -204,17 +234,20 @@ class ModelInUse(QObject):
             self.runs[run] = read_trained_run(run)
 
     @Slot()
-    def _project_changed(self) -> None:
+    def project_changed(self) -> None:
+        """Another dataset is open, or none."""
         self._set(None)
 
     @Slot(EngineState)
-    def _engine(self, state: EngineState) -> None:
+    def engine_changed(self, state: EngineState) -> None:
+        """The engine's process is in another state."""
         if not state.alive:  # it may have gone before it began
             self._in_memory = None
             self._over()
 
     @Slot(object)
-    def _event(self, event: object) -> None:
+    def training_event(self, event: m.TrainingEvent | None) -> None:
+        """How a run goes; None: it did not begin, or the engine ended."""
         if isinstance(event, m.TrainingFinished) and event.usable and event.steps:
             self.training = None
         elif event is None or isinstance(event, m.TrainingFinished):

@@ -66,9 +66,9 @@ class AugmentationPreview(QWidget):
         column.addWidget(self.note)
         column.addLayout(grid)
         self.note.hide()
-        workspace.views_arrived.connect(self._arrived)
-        workspace.views_failed.connect(self._failed)
-        workspace.model_changed.connect(self._ask_anew)
+        workspace.prediction.views_arrived.connect(self._arrived)
+        workspace.prediction.views_failed.connect(self._failed)
+        workspace.model.changed.connect(self._ask_anew)
         workspace.recipe_changed.connect(self._ask)
         workspace.intensity.changed.connect(self._ask)
         workspace.project_changed.connect(self._forget)
@@ -108,7 +108,7 @@ class AugmentationPreview(QWidget):
         wanted = (path, self._workspace.recipe.augmentation, self._workspace.intensity.range)
         if wanted == self._asked:
             return
-        self._request = self._workspace.show_views(path, COUNT)
+        self._request = self._workspace.prediction.show_views(path, COUNT)
         if self._request:
             self._asked = wanted
         else:

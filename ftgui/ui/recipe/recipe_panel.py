@@ -62,7 +62,7 @@ class RecipePanel(Card):
         for section in (self.training, self.augmentation):
             section.opened.connect(self._section_opened)
         workspace.recipe_changed.connect(self._refresh)
-        workspace.model_changed.connect(self._refresh)
+        workspace.model.changed.connect(self._refresh)
         workspace.catalog_changed.connect(self._refresh)
         theme.changed.connect(self._paint_icons)
         self._paint_icons()
@@ -140,7 +140,7 @@ class RecipePanel(Card):
 
     def _groups(self, phase: Phase) -> int:
         """Stages that learn in a phase, the head being one."""
-        model = self._workspace.model
+        model = self._workspace.model.loaded
         tops = [node.name for node in model.layers if node.parent < 0 and node.parameters] if model else []
         if EVERYTHING in phase.train:
             return len(tops) or 1

@@ -56,11 +56,11 @@ class Runs(QObject):
         self._errands: dict[QObject, Callable[[Any], None]] = {}
         """What comes after each, on this thread: a plain function would be called on the pool's."""
         workspace.project_changed.connect(self._project_changed)
-        workspace.training_event.connect(self._event)
+        workspace.training.event_arrived.connect(self._event)
         workspace.present.changed.connect(self.changed)
         workspace.engine_changed.connect(self.allowed)
         workspace.recipe_changed.connect(self.allowed)
-        workspace.model_changed.connect(self.allowed)
+        workspace.model.changed.connect(self.allowed)
         workspace.access.changed.connect(self.allowed)
         self.refresh()
 
@@ -247,7 +247,7 @@ class Runs(QObject):
         except ModelError as error:
             return str(error)
         now = contents.class_names if contents else []
-        if sorted(self._workspace.names_now(record.path) or known) == sorted(now):
+        if sorted(self._workspace.present.names_now(record.path) or known) == sorted(now):
             return ""
         gone = [name for name in known if name not in now]
         new = [name for name in now if name not in known]
@@ -270,10 +270,10 @@ class Runs(QObject):
         if self._look_only:
             self.said.emit("warning", self._look_only)
         elif self.other_backbone(record):
-            self._workspace.choose_run(record.path)
+            self._workspace.model.choose_run(record.path)
             self.use_recipe(record)
         else:
-            self._workspace.use_run(record.path)
+            self._workspace.model.use_run(record.path)
 
     def why_no_recipe(self, record: RunRecord) -> str:
         """Why a run's recipe can't be taken, in a sentence; empty when it can."""
@@ -308,7 +308,7 @@ class Runs(QObject):
             return f"Run {record.number} is training."
         if not record.can_continue:
             return f"Run {record.number} has come to its end, or left nothing to go on from."
-        obstacles = self._workspace.obstacles()
+        obstacles = self._workspace.readiness.obstacles()
         return self._why_no_engine() or (obstacles[0].message if obstacles else "")
 
     def go_on(self, record: RunRecord) -> None:
@@ -318,7 +318,7 @@ class Runs(QObject):
             self.said.emit("error", f"Run {record.number} can't be continued: its checkpoint is gone.")
             self.refresh()
         else:
-            self._workspace.continue_run(run)
+            self._workspace.training.continue_run(run)
 
     # --- taking away ------------------------------------------------------------------------------------------------
 

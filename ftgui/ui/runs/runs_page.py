@@ -286,7 +286,7 @@ class RunsPage(QWidget):
         self.runs.use_model(record)
 
     def _use_best(self) -> None:
-        self._workspace.use_run(None)
+        self._workspace.model.use_run(None)
 
     def _go_on(self, record: RunRecord) -> None:
         self.runs.go_on(record)

@@ -38,7 +38,7 @@ class Closing(QObject):
         self._wanted = True
         if self._workspace.engine.busy and not self._at_once:
             self._workspace.message.emit("info", "Stopping after this step; then the window closes…")
-            self._workspace.stop()
+            self._workspace.training.stop()
         else:
             self._window.close()
 
@@ -48,7 +48,7 @@ class Closing(QObject):
         ends_anyway = isinstance(application, QGuiApplication) and application.isSavingSession()
         if not self._workspace.engine.busy or self._at_once or ends_anyway:
             return True
-        run = self._workspace.latest_run
+        run = self._workspace.training.latest_run
         if not self._wanted and run is not None and self._question is None:
             self._question = ask_about_closing(run_number(run), self.stop_and_close, self._window)
             self._question.finished.connect(self._answered)

@@ -34,7 +34,7 @@ class Dialogs(QObject):
         self._window = window
         self.model_names: list[str] = []
         """Models that can be chosen, as the engine told them."""
-        workspace.devices_known.connect(self._engine_is_ready)
+        workspace.model.devices_known.connect(self._engine_is_ready)
 
     @Slot(m.Ready)
     def _engine_is_ready(self, event: m.Ready) -> None:
@@ -44,8 +44,8 @@ class Dialogs(QObject):
     def choose_model(self, weights: str = "") -> None:
         """Another backbone; with the path of a weights file, one that suits it."""
         chooser = ModelChooser(self._workspace.recipe.backbone, self.model_names, self._theme, self._window)
-        chooser.chosen.connect(self._workspace.choose_backbone)
-        chooser.downloads_changed.connect(self._workspace.configure_downloads)
+        chooser.chosen.connect(self._workspace.model.choose_backbone)
+        chooser.downloads_changed.connect(self._workspace.model.configure_downloads)
         if weights:
             chooser.use_file(weights)
         chooser.show()
@@ -55,7 +55,7 @@ class Dialogs(QObject):
         """A well-known dataset, downloaded by name."""
         dialog = ExampleDialog(self._theme, self._window)
         dialog.chosen.connect(self._workspace.open_example)
-        dialog.downloads_changed.connect(self._workspace.configure_downloads)
+        dialog.downloads_changed.connect(self._workspace.model.configure_downloads)
         dialog.show()
 
     @Slot()
@@ -63,7 +63,7 @@ class Dialogs(QObject):
         """For the selected phase; there is at most one."""
         from ftgui.ui.train.lr_range_dialog import RateTestDialog  # imports pyqtgraph
 
-        if self._workspace.why_no_rate_test():
+        if self._workspace.readiness.why_no_rate_test():
             return
         open_ones = [dialog for dialog in self._window.findChildren(RateTestDialog) if dialog.isVisible()]
         dialog = open_ones[0] if open_ones else RateTestDialog(self._workspace, self._theme, self._window)

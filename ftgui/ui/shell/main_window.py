@@ -27,7 +27,8 @@ from ftgui.ui.data.data_page import DataPage
 from ftgui.ui.evaluate.evaluate_page import EvaluatePage
 from ftgui.ui.model.layer_panel import LayerPanel
 from ftgui.ui.predict.predict_page import PredictPage
-from ftgui.ui.project.workspace import Asked, Workspace
+from ftgui.ui.project.prediction import Asked
+from ftgui.ui.project.workspace import Workspace
 from ftgui.ui.recipe.recipe_panel import RecipePanel
 from ftgui.ui.shell.closing import Closing
 from ftgui.ui.shell.dialogs import Dialogs
@@ -185,13 +186,13 @@ class MainWindow(QWidget):
         self.top.page_wanted.connect(self.show_page)
         self.top.open_wanted.connect(files.choose_folder)
         self.top.train_wanted.connect(self.train_or_pause)
-        self.top.stop_wanted.connect(workspace.stop)
+        self.top.stop_wanted.connect(workspace.training.stop)
         self.top.model_wanted.connect(self.dialogs.choose_model)
-        self.top.device_chosen.connect(workspace.choose_device)
+        self.top.device_chosen.connect(workspace.model.choose_device)
         self.data_page.open_wanted.connect(files.choose_folder)
         self.data_page.sample_wanted.connect(self.open_sample)
         self.data_page.examples_wanted.connect(self.dialogs.choose_example_set)
-        self.data_page.ask_wanted.connect(workspace.ask)
+        self.data_page.ask_wanted.connect(workspace.prediction.ask)
         self.evaluate_page.why_wanted.connect(self.show_why)
         self.evaluate_page.folder_wanted.connect(files.choose_evaluation_folder)
         self.evaluate_page.train_wanted.connect(self.train_or_pause)
@@ -204,21 +205,21 @@ class MainWindow(QWidget):
 
     def _connect_workspace(self) -> None:
         workspace = self.workspace
-        workspace.asked.connect(self._asked)
+        workspace.prediction.asked.connect(self._asked)
         workspace.dataset_editor.edited.connect(self.notice.say)
         workspace.access.changed.connect(self.menu.show_undo)
         workspace.access.changed.connect(self._refresh)
-        workspace.devices_known.connect(self._devices)
+        workspace.model.devices_known.connect(self._devices)
         workspace.project_changed.connect(self._project_changed)
         workspace.catalog_changed.connect(self._refresh)
         workspace.recipe_changed.connect(self._recipe_changed)
         workspace.engine_changed.connect(self.menu.show_undo)
         workspace.engine_changed.connect(self._refresh)
         workspace.export_requests.changed.connect(self._refresh)
-        workspace.model_changed.connect(self._refresh)
-        workspace.model_failed.connect(self._refresh)
-        workspace.freezing_changed.connect(self._refresh)
-        workspace.training_event.connect(self._refresh)
+        workspace.model.changed.connect(self._refresh)
+        workspace.model.failed.connect(self._refresh)
+        workspace.model.freezing_changed.connect(self._refresh)
+        workspace.training.event_arrived.connect(self._refresh)
         self._recipe_changed()
 
     # --- what the workspace says ------------------------------------------------------------------------------------
@@ -240,7 +241,7 @@ class MainWindow(QWidget):
     @Slot()
     def _refresh(self) -> None:
         self.top.show_state(self.workspace)
-        self.menu.find_learning_rate.setEnabled(not self.workspace.why_no_rate_test())
+        self.menu.find_learning_rate.setEnabled(not self.workspace.readiness.why_no_rate_test())
         self.menu.evaluate.setEnabled(not self.workspace.evaluation.why_not_now())
 
     # --- what the person does ---------------------------------------------------------------------------------------
@@ -265,13 +266,13 @@ class MainWindow(QWidget):
     def train_or_pause(self) -> None:
         """The primary button."""
         if self.workspace.engine.busy:
-            self.workspace.pause_or_resume()
+            self.workspace.training.pause_or_resume()
             return
         self.show_page(TRAIN)
         if why := self.recipe.take_typed():
             self.status.say("warning", f"{why} Press Train again to train with that.")
             return
-        self.workspace.train()
+        self.workspace.training.start()
 
     @Slot(list)
     def ask_about(self, paths: list[Path]) -> None:
@@ -281,13 +282,13 @@ class MainWindow(QWidget):
             self.predict_page.look_at_files(paths)
         else:
             for path in paths:
-                self.workspace.ask(path)
+                self.workspace.prediction.ask(path)
 
     @Slot(object)
     def show_why(self, path: Path) -> None:
         """What in an image speaks for the model's answer?"""
         self.predict_page.show_why()
-        self.workspace.ask(path)
+        self.workspace.prediction.ask(path)
 
     @Slot()
     def open_sample(self) -> None:
@@ -315,13 +316,13 @@ class MainWindow(QWidget):
         if offer.kind is Kind.DATASET:
             self.workspace.open_dataset(offer.path, offer.only)
         elif offer.kind is Kind.IMAGE:
-            self.workspace.ask(offer.path)
+            self.workspace.prediction.ask(offer.path)
         elif offer.kind is Kind.FILES:
             self.ask_about(list(offer.paths))
         elif offer.kind is Kind.EVALUATE:
             self.workspace.evaluation.open_folder(offer.path)
         elif offer.kind is Kind.PIXELS:
-            self.workspace.ask(content=offer.content)
+            self.workspace.prediction.ask(content=offer.content)
         elif offer.kind is Kind.WEIGHTS:
             self.dialogs.choose_model(str(offer.path))
         else:

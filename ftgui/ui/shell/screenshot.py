@@ -29,13 +29,13 @@ class Photographer(QObject):
     def begin(self) -> None:
         """Wait for the model, then press Train."""
         workspace = self._workspace
-        workspace.model_changed.connect(self._try_to_train)
-        workspace.training_event.connect(self._event)
+        workspace.model.changed.connect(self._try_to_train)
+        workspace.training.event_arrived.connect(self._event)
         workspace.message.connect(self._message)
 
     @Slot()
     def _try_to_train(self) -> None:
-        if not self._started and not self._workspace.obstacles():
+        if not self._started and not self._workspace.readiness.obstacles():
             self._started = True
             self._window.train_or_pause()
 

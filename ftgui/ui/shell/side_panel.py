@@ -48,7 +48,7 @@ class SidePanel(QWidget):
 
     def _connect(self) -> None:
         workspace, layers, costs = self._workspace, self._layers, self._cost_estimator
-        layers.ticks_wanted.connect(workspace.tick)
+        layers.ticks_wanted.connect(workspace.layer_ticks.tick)
         layers.cost.linkActivated.connect(costs.measure_anyway)
         costs.known.connect(layers.show_cost)
         costs.measuring.connect(layers.show_measuring)
@@ -59,10 +59,10 @@ class SidePanel(QWidget):
         workspace.layer_ticks.changed.connect(self._show_ticks)
         workspace.access.changed.connect(self._lock_recipe)
         workspace.engine_changed.connect(self._engine_changed)
-        workspace.model_changed.connect(self._model_changed)
-        workspace.model_failed.connect(self._model_failed)
-        workspace.freezing_changed.connect(layers.show_freezing)
-        workspace.training_event.connect(self._training_event)
+        workspace.model.changed.connect(self._model_changed)
+        workspace.model.failed.connect(self._model_failed)
+        workspace.model.freezing_changed.connect(layers.show_freezing)
+        workspace.training.event_arrived.connect(self._training_event)
 
     @Slot()
     def _project_changed(self) -> None:
@@ -106,7 +106,7 @@ class SidePanel(QWidget):
         elif isinstance(event, m.PhaseFinished):
             self._layers.show_proof(event.frozen_unchanged, event.frozen_hash)
         elif isinstance(event, m.TrainingFinished):
-            phases = self._workspace.run_recipe.active_phases
+            phases = self._workspace.training.recipe.active_phases
             self._recipe.show_running(len(phases) if event.reason == "done" else None)
         elif event is None:
             self._recipe.show_running(None)

@@ -95,22 +95,22 @@ class StatusLine(QWidget):
     def _connect(self) -> None:
         workspace = self._workspace
         self.use_run.clicked.connect(self._use_offered)
-        workspace.run_offered.connect(self._offer_run)
+        workspace.training.run_offered.connect(self._offer_run)
         workspace.present.changed.connect(self._show_model)
         self.train_again.clicked.connect(self.train_wanted)
         workspace.training_offered.connect(self._offer_training)
         self.end_engine.clicked.connect(workspace.stopping.end_engine)
         workspace.stopping.changed.connect(self._stopping)
         self.cancel.clicked.connect(workspace.cancel)
-        workspace.downloading.connect(self._downloading)
+        workspace.progress.downloading.connect(self._downloading)
         workspace.examples.progress.connect(self._preparing)
         self.restart.clicked.connect(workspace.client.start)
         workspace.message.connect(self.say)
-        workspace.busy.connect(self._busy)
+        workspace.progress.busy.connect(self._busy)
         workspace.engine_changed.connect(self._engine)
-        workspace.model_changed.connect(self._model)
+        workspace.model.changed.connect(self._model)
         workspace.project_changed.connect(self._project)
-        workspace.training_event.connect(self._training)
+        workspace.training.event_arrived.connect(self._training)
         self._theme.changed.connect(self._recolor)
 
     @Slot(str, str)
@@ -129,7 +129,7 @@ class StatusLine(QWidget):
     def _offer_training(self, sentence: str) -> None:
         """Until something newer is said."""
         self.say("info", sentence)
-        self.train_again.setVisible(not self._workspace.engine.busy and not self._workspace.obstacles())
+        self.train_again.setVisible(not self._workspace.engine.busy and not self._workspace.readiness.obstacles())
 
     @Slot(object)
     def _offer_run(self, run: TrainedRun) -> None:
@@ -143,7 +143,7 @@ class StatusLine(QWidget):
     def _use_offered(self) -> None:
         self.use_run.hide()
         if self._offered is not None:
-            self._workspace.use_run(self._offered.folder)
+            self._workspace.model.use_run(self._offered.folder)
 
     @Slot()
     def _show_model(self) -> None:
@@ -253,7 +253,7 @@ class StatusLine(QWidget):
             self.left.clear()
 
     def _say_where(self, where: str) -> None:
-        if not self._workspace.paused and self._workspace.engine.kind is EngineKind.TRAINING:
+        if not self._workspace.training.paused and self._workspace.engine.kind is EngineKind.TRAINING:
             self.say("info", f"{self._run} · {where}")
 
     def _score(self, event: m.EpochFinished) -> None:

@@ -128,7 +128,7 @@ class TopBar(QWidget):
             self.project.setText(self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, 160))
             self.project.setToolTip(as_plain(str(contents.root)))
             self.summary.setText(contents.summary)
-        title = workspace.model.title if workspace.model else workspace.recipe.backbone.name
+        title = workspace.model.loaded.title if workspace.model.loaded else workspace.recipe.backbone.name
         self._title = title
         self._fit()
         engine = workspace.engine
@@ -138,12 +138,14 @@ class TopBar(QWidget):
         self.stop.setEnabled(engine.kind is EngineKind.TRAINING)
         self.stop.setText(" Stopping…" if engine.kind is EngineKind.STOPPING else " Stop")
         if engine.busy:
-            self._train_icon = "play" if workspace.paused else "pause"
-            self.train.setText(" Resume" if workspace.paused else " Pause")
+            self._train_icon = "play" if workspace.training.paused else "pause"
+            self.train.setText(" Resume" if workspace.training.paused else " Pause")
             self.train.setEnabled(engine.kind is EngineKind.TRAINING)
-            self.train.setToolTip("Go on" if workspace.paused else "Wait after this step; the model can still be asked")
+            self.train.setToolTip(
+                "Go on" if workspace.training.paused else "Wait after this step; the model can still be asked"
+            )
         else:
-            obstacles = workspace.obstacles()
+            obstacles = workspace.readiness.obstacles()
             self._train_icon = "play"
             self.train.setText(" Train")
             self.train.setEnabled(not obstacles)

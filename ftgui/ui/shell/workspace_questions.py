@@ -109,4 +109,6 @@ class WorkspaceQuestions(QObject):
     @Slot(LongRunOffer)
     def _ask_about_long_run(self, offer: LongRunOffer) -> None:
         workspace = self._workspace
-        ask_about_long_run(offer, workspace.train_cheaper, workspace.train_anyway, self._window).open()
+        ask_about_long_run(
+            offer, workspace.training.start_cheaper, workspace.training.start_anyway, self._window
+        ).open()

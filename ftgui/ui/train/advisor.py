@@ -50,9 +50,9 @@ class Advisor(QObject):
         self.open_run: OpenRun | None = None
         """The run that can be continued, if the tree shows its model; kept, for looking takes reading files."""
         workspace.project_changed.connect(self._withdraw)
-        workspace.training_event.connect(self._event)
-        workspace.model_saved.connect(self._saved)
-        workspace.model_changed.connect(self._look)
+        workspace.training.event_arrived.connect(self._event)
+        workspace.training.model_saved.connect(self._saved)
+        workspace.model.changed.connect(self._look)
         workspace.engine_changed.connect(self._engine)
         workspace.recipe_changed.connect(self._recipe)
         self._look()
@@ -60,7 +60,7 @@ class Advisor(QObject):
     @property
     def can_act(self) -> bool:
         """The advice could be taken now."""
-        return self._workspace.engine.kind is EngineKind.READY and not self._workspace.obstacles()
+        return self._workspace.engine.kind is EngineKind.READY and not self._workspace.readiness.obstacles()
 
     @Slot()
     def act(self) -> None:
@@ -80,10 +80,10 @@ class Advisor(QObject):
         """Go on with `open_run`."""
         if self.open_run is not None and self.can_act:
             self._continuing = self.open_run.folder
-            self._workspace.continue_run(self.open_run)
+            self._workspace.training.continue_run(self.open_run)
 
     def _find_open_run(self) -> None:
-        run = self._workspace.open_run()
+        run = self._workspace.training.open_run()
         backbone = read_run_backbone(run.folder) if run else None
         fits = backbone is not None and backbone.name == self._workspace.recipe.backbone.name
         self.open_run = run if fits else None
@@ -150,7 +150,7 @@ class Advisor(QObject):
     # --- a model that the disk did not take ---------------------------------------------------------------------------
 
     def _unsaved(self, event: m.TrainingFinished) -> None:
-        save = self._workspace.save_model
+        save = self._workspace.training.save_model
         self.advice = Advice(
             "error",
             f"{event.message} The model is still in memory, until ftgui is closed or trains again.",
@@ -176,7 +176,7 @@ class Advisor(QObject):
             return
 
         def use() -> None:
-            self._workspace.use_run(run.folder)
+            self._workspace.model.use_run(run.folder)
             self._withdraw()
 
         tip = "Its model answers from now on, until you choose another on the Runs page"
@@ -186,7 +186,7 @@ class Advisor(QObject):
     # --- a rate that was too high -----------------------------------------------------------------------------------
 
     def _diverged(self, event: m.TrainingFinished) -> None:
-        recipe = self._workspace.run_recipe
+        recipe = self._workspace.training.recipe
         if not 0 <= event.phase < len(recipe.active_phases):
             return
         # The event counts the phases that are switched on, the recipe all of them.
@@ -208,9 +208,9 @@ class Advisor(QObject):
         if ran == workspace.recipe:
             if ran.phases[index].lr != lr:
                 workspace.recipe_editor.change_phase(index, lr=lr)
-            workspace.train()
+            workspace.training.start()
             return
         # A comparison or a continued run had a recipe of its own: the project's stays as it is.
         phases = list(ran.phases)
         phases[index] = msgspec.structs.replace(phases[index], lr=lr)
-        workspace.train(msgspec.structs.replace(ran, phases=phases))
+        workspace.training.start(msgspec.structs.replace(ran, phases=phases))

@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from ftgui.base.job import Job
 from ftgui.protocol import messages as m
-from ftgui.ui.project.workspace import Asked, Workspace
+from ftgui.ui.project.prediction import Asked
+from ftgui.ui.project.workspace import Workspace
 from ftgui.ui.toolkit.background_task import Task
 from ftgui.ui.toolkit.basics import label
 from ftgui.ui.toolkit.pictures import load_thumbnail
@@ -51,11 +52,11 @@ class LivePreview(QWidget):
         row.addWidget(self.bars, 1)
         column.addLayout(row)
         self.hide()
-        workspace.asked.connect(self._choose)
+        workspace.prediction.asked.connect(self._choose)
         workspace.project_changed.connect(self._forget)
-        workspace.answered.connect(self._answered)
-        workspace.not_answered.connect(self._not_answered)
-        workspace.training_event.connect(self._event)
+        workspace.prediction.answered.connect(self._answered)
+        workspace.prediction.not_answered.connect(self._not_answered)
+        workspace.training.event_arrived.connect(self._event)
 
     @Slot()
     def _forget(self) -> None:
@@ -82,7 +83,7 @@ class LivePreview(QWidget):
         if self._chosen is not None:
             self._last = time.monotonic()
             path = Path(self._chosen.path) if self._chosen.path else None
-            self._workspace.ask(path, self._chosen.content, preview=True)
+            self._workspace.prediction.ask(path, self._chosen.content, preview=True)
 
     @Slot(Asked, m.Prediction)
     def _answered(self, asked: Asked, event: m.Prediction) -> None:

@@ -115,10 +115,10 @@ class RateTestDialog(QDialog):
         workspace.training_requests.learning_rate_tried.connect(self._learning_rate_tried)
         workspace.training_requests.learning_rate_found.connect(self._finished)
         workspace.training_requests.rate_test_failed.connect(self._failed)
-        workspace.busy.connect(self._preparing)
+        workspace.progress.busy.connect(self._preparing)
         workspace.engine_changed.connect(self._engine_changed)
         workspace.recipe_changed.connect(self._recipe_changed)
-        workspace.model_changed.connect(self._recipe_changed)
+        workspace.model.changed.connect(self._recipe_changed)
         workspace.project_changed.connect(self.close)
 
     # --- what is tested ---------------------------------------------------------------------------------------------
@@ -152,7 +152,7 @@ class RateTestDialog(QDialog):
         )
 
     def _refresh(self) -> None:
-        why = self._workspace.why_no_rate_test()
+        why = self._workspace.readiness.why_no_rate_test()
         if not why and self.phase < 0:
             why = "No phase of the recipe is switched on."
         self.start.setText("Stop" if self._running else "Start")
@@ -189,13 +189,13 @@ class RateTestDialog(QDialog):
             self._workspace.training_requests.stop_rate_test()
             self._say("Stopping…")
             return
-        if self._workspace.why_no_rate_test() or self.phase < 0:
+        if self._workspace.readiness.why_no_rate_test() or self.phase < 0:
             return
         self._forget("Reading images…")
         self._tested = self._about(self._workspace.recipe)
         self._running = True
         self._refresh()
-        self._workspace.find_learning_rate(self.phase)
+        self._workspace.training.find_learning_rate(self.phase)
 
     @Slot(int)
     def _other_phase(self, _row: int) -> None:

@@ -26,9 +26,9 @@ class Preparing(QWidget):
         column.addWidget(self.text)
         column.addWidget(self.bar)
         self.hide()
-        workspace.busy.connect(self._busy)
+        workspace.progress.busy.connect(self._busy)
         workspace.engine_changed.connect(self._engine)
-        workspace.training_event.connect(self._event)
+        workspace.training.event_arrived.connect(self._event)
 
     @Slot(str, object, object)
     def _busy(self, what: str, done: int, total: int) -> None:

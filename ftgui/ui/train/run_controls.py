@@ -150,7 +150,7 @@ class RunControls(QFrame):
         self.find_learning_rate.clicked.connect(self.rate_test_wanted)
         self.scratch.clicked.connect(self._train_from_scratch)
         self.go_on.clicked.connect(self._advisor.continue_run)
-        workspace.training_event.connect(self._event)
+        workspace.training.event_arrived.connect(self._event)
         workspace.training_requests.features_cached.connect(self._prefix_cached)
         workspace.training_requests.run_adjusted.connect(self._run_adjusted)
         workspace.training_requests.refused.connect(self._refused)
@@ -200,7 +200,7 @@ class RunControls(QFrame):
     def _train_from_scratch(self) -> None:
         recipe = self._workspace.recipe
         backbone = msgspec.structs.replace(recipe.backbone, weights=FROM_SCRATCH)
-        self._workspace.train(msgspec.structs.replace(recipe, backbone=backbone))
+        self._workspace.training.start(msgspec.structs.replace(recipe, backbone=backbone))
 
     # --- what the engine says ---------------------------------------------------------------------------------------
 
@@ -230,7 +230,7 @@ class RunControls(QFrame):
         """The recipe's, but for a continued run what it had been changed to."""
         plain = read_checkpoint(Path(event.run_folder)) if event.step else None
         kept = plain.get("early_stop") if plain else None
-        return kept if isinstance(kept, int) else self._workspace.run_recipe.training.early_stop
+        return kept if isinstance(kept, int) else self._workspace.training.recipe.training.early_stop
 
     @Slot(m.RunAdjusted)
     def _run_adjusted(self, event: m.RunAdjusted) -> None:
@@ -272,7 +272,7 @@ class RunControls(QFrame):
         """Only while there is something to wait for."""
         waiting = f"Asked for: {', '.join(self._asked.values())}. " if self._asked else ""
         text = ""
-        if self._workspace.paused:
+        if self._workspace.training.paused:
             text = f"{waiting}Paused: changes take effect at the first step after resuming."
         elif self._asked:
             text = f"{waiting}Takes effect with the next step."

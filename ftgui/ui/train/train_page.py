@@ -88,7 +88,7 @@ class TrainPage(QWidget):
         """Whose steps are done."""
         self._lr_peaks: list[float] = []
         self._show_idle()
-        workspace.training_event.connect(self._event)
+        workspace.training.event_arrived.connect(self._event)
         workspace.project_changed.connect(self._project_changed)
         workspace.training_requests.run_adjusted.connect(self._run_adjusted)
         workspace.engine_changed.connect(self._engine)
@@ -139,11 +139,11 @@ class TrainPage(QWidget):
         if state.busy and not self._busy:
             self._phase = None
             for plot in self.plots:
-                plot.clear(ghost=not self._workspace.continuing)
+                plot.clear(ghost=not self._workspace.training.continuing)
                 plot.say("The curve begins with the first step.")
-            run = self._workspace.latest_run
+            run = self._workspace.training.latest_run
             number = run_number(run) if run is not None else 0
-            continued = self._workspace.continuing
+            continued = self._workspace.training.continuing
             self.headline.setText(f"Run {number} {'goes on' if continued else 'begins'}.")
             self.explanation.setText(training_text.beginning(continued))
             self.figures.clear()
@@ -160,7 +160,7 @@ class TrainPage(QWidget):
         event, ticks = self._phase, self._workspace.layer_ticks
         if event is None or not self._workspace.engine.busy:
             return
-        phases = self._workspace.run_recipe.active_phases
+        phases = self._workspace.training.recipe.active_phases
         train = phases[event.phase].train if event.phase < len(phases) else []
         if ticks.pending:
             self.explanation.setText(training_text.asked_for(ticks.asked_names))
@@ -170,7 +170,7 @@ class TrainPage(QWidget):
             self.explanation.setText(self._phase_words(event, train))
 
     def _phase_words(self, event: m.PhaseStarted, train: list[str]) -> str:
-        check = check_rate(train, event.lr, self._workspace.run_recipe.backbone.weights == FROM_SCRATCH)
+        check = check_rate(train, event.lr, self._workspace.training.recipe.backbone.weights == FROM_SCRATCH)
         advice = f"{check.sentence[0].upper()}{check.sentence[1:]}." + (
             f" Try {rate(check.cure)}." if check.kind else ""
         )
@@ -220,7 +220,7 @@ class TrainPage(QWidget):
     @property
     def _from_scratch(self) -> bool:
         """The run is the comparison, not what the project is about."""
-        return self._workspace.comparing and self._workspace.run_recipe.backbone.weights == FROM_SCRATCH
+        return self._workspace.training.comparing and self._workspace.training.recipe.backbone.weights == FROM_SCRATCH
 
     def _compare(self, from_scratch: float) -> str:
         """What pretraining was worth, in the figures of the project's last run with it."""
@@ -280,9 +280,9 @@ class TrainPage(QWidget):
             self._end()
         elif event is None:
             self._phase = None
-            refusal = self._workspace.refusal
+            refusal = self._workspace.training.refusal
             self.headline.setText("The training did not begin." if refusal else "The training ended without finishing.")
-            self.explanation.setText(refusal or what_is_left(self._workspace.latest_run))
+            self.explanation.setText(refusal or what_is_left(self._workspace.training.latest_run))
             self._end()
 
     def _forget_recalling(self) -> None:

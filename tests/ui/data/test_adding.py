@@ -75,7 +75,7 @@ def test_the_main_thread_goes_on_meanwhile(
 
 def test_progress_is_shown(qtbot, page: DataPage, window: MainWindow, many: list[Path]) -> None:
     said: list[tuple[str, int, int]] = []
-    window.workspace.busy.connect(lambda *progress: said.append(progress))
+    window.workspace.progress.busy.connect(lambda *progress: said.append(progress))
     qtbot.waitUntil(lambda: not window.workspace.dataset.working)
     window.workspace.dataset_editor.add(many, "red")
     qtbot.waitUntil(window.workspace.undo_stack.canUndo)

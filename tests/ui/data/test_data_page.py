@@ -146,7 +146,9 @@ def test_a_class_is_renamed_in_place_and_merged(qtbot, page: DataPage, fake: Fak
     qtbot.waitUntil(lambda: counts(page) == {"blue": 20})
     assert page.window().workspace.undo_stack.undoText() == "Merge rouge into blue"
     assert any(
-        problem.kind == "one-class" for problem in page.window().workspace.obstacles() if problem.kind != "loading"
+        problem.kind == "one-class"
+        for problem in page.window().workspace.readiness.obstacles()
+        if problem.kind != "loading"
     )
     page.window().workspace.undo_stack.undo()
     qtbot.waitUntil(lambda: counts(page) == {"blue": 10, "rouge": 10})
@@ -411,7 +413,7 @@ def test_a_large_folder_shows_its_first_images_while_the_rest_are_searched(
         window.workspace.open_dataset(root)
         qtbot.waitUntil(lambda: window.data_page.grid.images.rowCount() == 10)
         assert not window.top.train.isEnabled()
-        assert any("still being looked through" in p.message for p in window.workspace.obstacles())
+        assert any("still being looked through" in p.message for p in window.workspace.readiness.obstacles())
         assert "10 images so far" in window.data_page.split.text()
         window.workspace.recipe_editor.change("training", "batch_size", 7)
         window.workspace.recipe_editor.split(0.4, 0.0, 0, "")
@@ -453,7 +455,7 @@ def test_looking_through_a_folder_can_be_stopped_and_gone_on_with(
         qtbot.waitUntil(lambda: not window.workspace.checking)
     assert "Open the folder again to go on" in window.status.text.text()
     assert not window.workspace.contents.complete
-    assert any("not looked through to its end" in problem.message for problem in window.workspace.obstacles())
+    assert any("not looked through to its end" in problem.message for problem in window.workspace.readiness.obstacles())
     open_project(qtbot, window, fake, root)
     assert window.workspace.contents.complete and counts(window.data_page) == {"blue": 20, "red": 20}
 
@@ -658,7 +660,7 @@ def test_after_a_training_the_model_looks_at_all_images_and_wrong_labels_stand_o
 def test_training_again_ends_the_looking(page: DataPage, window: MainWindow, fake: FakeEngine, tmp_path: Path) -> None:
     finish_training(window, fake, tmp_path)
     fake.sent.clear()
-    window.workspace.train()
+    window.workspace.training.start()
     assert [type(command) for command in fake.sent] == [m.CancelRequest, m.Train]
 
 

@@ -65,7 +65,7 @@ def test_the_range_is_found_said_changed_and_undone(
     qtbot.waitUntil(lambda: not workspace.checking)
     assert {group.kind for group in workspace.contents.groups} >= {"hardly-seen"}
 
-    workspace.show_views(workspace.catalog.example(), 1)
+    workspace.prediction.show_views(workspace.catalog.example(), 1)
     assert fake.last(m.PreviewAugmentation).intensity == (0, 65535)
     workspace.undo_stack.undo()
     assert workspace.intensity.range == (0, 4095)

@@ -340,7 +340,7 @@ def test_train_again_trains(page: EvaluatePage, window: MainWindow, fake: FakeEn
 
 
 def test_a_renamed_class_keeps_its_model(qtbot, page: EvaluatePage, window: MainWindow, fake: FakeEngine) -> None:
-    run = window.workspace.model_run
+    run = window.workspace.model.run
     best = run / "best"
     best.mkdir()
     (best / "model.safetensors").write_bytes(b"")
@@ -371,12 +371,12 @@ def test_figures_that_are_not_known_are_dashes(page: EvaluatePage) -> None:
 def test_a_run_that_learned_nothing_does_not_stand_for_the_model(
     page: EvaluatePage, window: MainWindow, fake: FakeEngine
 ) -> None:
-    before = window.workspace.model_run
+    before = window.workspace.model.run
     run = start_training(window, fake)
     fake.sent.clear()
     fake.state(EngineKind.READY)
     fake.tell(m.TrainingFinished(str(run), "exploded", "Too high.", 0, math.nan, 2, 1.0, None, usable=False))
-    assert window.workspace.model_run == before
+    assert window.workspace.model.run == before
     assert not [command for command in fake.sent if isinstance(command, m.EvaluateImages)]
 
 
@@ -384,14 +384,14 @@ def test_a_run_that_learned_nothing_does_not_stand_for_the_model(
 def test_a_run_that_did_not_finish_never_stands_for_the_model_by_itself(
     page: EvaluatePage, window: MainWindow, fake: FakeEngine, reason: str
 ) -> None:
-    before = window.workspace.model_run
+    before = window.workspace.model.run
     (before / "best").mkdir()
     (before / "best" / "model.safetensors").write_bytes(b"")
     run = start_training(window, fake)
     fake.sent.clear()
     fake.tell(m.TrainingFinished(str(run), reason, "Over.", 1, 0.99, 9, 1.0, None))
     fake.state(EngineKind.READY)
-    assert window.workspace.model_run == before
+    assert window.workspace.model.run == before
     assert fake.last(m.LoadModel).trained_weights == str(before / "best"), "the engine's memory holds the other's"
     fake.answer_load()
     assert not [command for command in fake.sent if isinstance(command, m.EvaluateImages)]
@@ -402,12 +402,12 @@ def test_a_run_that_did_not_finish_never_stands_for_the_model_by_itself(
 def test_a_model_that_does_not_load_leaves_the_run_of_the_one_before(
     page: EvaluatePage, window: MainWindow, fake: FakeEngine
 ) -> None:
-    before = window.workspace.model_run
-    window.workspace.choose_backbone(Backbone(name="resnet18"))
-    assert window.workspace.model_run == before
+    before = window.workspace.model.run
+    window.workspace.model.choose_backbone(Backbone(name="resnet18"))
+    assert window.workspace.model.run == before
     command = fake.last(m.LoadModel)
     fake.tell(m.CommandFailed(command.request, "There is no network."))
-    assert window.workspace.model_run == before
+    assert window.workspace.model.run == before
 
 
 def test_another_folder_waits_until_the_images_were_looked_at(

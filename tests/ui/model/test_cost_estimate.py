@@ -49,7 +49,7 @@ def test_ticks_recipe_and_phase_ask_again_and_nothing_else_does(qtbot, opened, f
     plan = opened.workspace.recipe_editor
     for number, change in enumerate(
         (
-            lambda: opened.workspace.tick(["everything"], "Preset Everything"),
+            lambda: opened.workspace.layer_ticks.tick(["everything"], "Preset Everything"),
             lambda: plan.change("training", "batch_size", 8),
             lambda: plan.change("augmentation", "views", 1),
             lambda: plan.select(0),
@@ -68,7 +68,7 @@ def test_ticks_recipe_and_phase_ask_again_and_nothing_else_does(qtbot, opened, f
 
 def test_an_answer_to_an_older_question_is_not_shown(qtbot, opened, fake: FakeEngine) -> None:
     old = questions(fake)[-1].request
-    opened.workspace.tick(["head"], "Preset Head")
+    opened.workspace.layer_ticks.tick(["head"], "Preset Head")
     qtbot.waitUntil(lambda: len(questions(fake)) == 2)
     answer(fake, 1.0)
     shown(qtbot, opened, "≈ 1.0 s per epoch · 12 s once · 1.1 GB")
@@ -79,13 +79,13 @@ def test_an_answer_to_an_older_question_is_not_shown(qtbot, opened, fake: FakeEn
 
 def test_a_refusal_and_no_ticks_leave_the_line_empty(qtbot, opened, fake: FakeEngine) -> None:
     answer(fake, 3.0)
-    opened.workspace.tick([], "Untick head")
+    opened.workspace.layer_ticks.tick([], "Untick head")
     shown(qtbot, opened, "")
-    opened.workspace.tick(["head"], "Preset Head")
+    opened.workspace.layer_ticks.tick(["head"], "Preset Head")
     qtbot.waitUntil(lambda: len(questions(fake)) == 2)
     answer(fake, 3.0)
     shown(qtbot, opened, "≈ 3.0 s per epoch · 12 s once · 1.1 GB")
-    opened.workspace.tick(["stem"], "Tick stem")
+    opened.workspace.layer_ticks.tick(["stem"], "Tick stem")
     qtbot.waitUntil(lambda: len(questions(fake)) == 3)
     status = opened.status.text.text()
     fake.tell(m.CommandFailed(questions(fake)[-1].request, "Not now."))
@@ -97,7 +97,7 @@ def test_the_line_never_moves_the_layout(qtbot, opened, fake: FakeEngine) -> Non
     heights = {opened.layers.cost.height()}
     answer(fake, 3.0)
     heights.add(opened.layers.cost.height())
-    opened.workspace.tick([], "Untick all")
+    opened.workspace.layer_ticks.tick([], "Untick all")
     shown(qtbot, opened, "")
     assert heights == {opened.layers.cost.height()}
 
@@ -123,10 +123,12 @@ def test_what_ended_the_engine_is_not_measured_again_by_itself(qtbot, opened, fa
     qtbot.waitUntil(lambda: "while it measured" in opened.status.text.text())
     fake.become_ready()
     qtbot.waitUntil(lambda: "Measure anyway" in opened.layers.cost.text())
-    opened.workspace.tick(["head"], "Preset Head")
+    opened.workspace.layer_ticks.tick(["head"], "Preset Head")
     qtbot.wait(120)
     assert len(questions(fake)) == 1, "nor after a tick"
-    assert CrashGuard().blames(f"cost of {opened.workspace.model.backbone.name} on cpu"), "nor in the next session"
+    assert CrashGuard().blames(f"cost of {opened.workspace.model.loaded.backbone.name} on cpu"), (
+        "nor in the next session"
+    )
     opened.layers.cost.linkActivated.emit("measure")
     qtbot.waitUntil(lambda: len(questions(fake)) == 2)
     answer(fake, 3.0)
@@ -173,9 +175,9 @@ def test_with_the_real_engine_the_head_costs_less_and_a_range_test_ends_with_a_c
     workspace.training_requests.learning_rate_found.connect(curves.append)
     with qtbot.waitSignal(workspace.project_changed):
         workspace.open_dataset(make_dataset(count=10))
-    workspace.choose_backbone(Backbone(name="test_efficientnet", weights="none"))
+    workspace.model.choose_backbone(Backbone(name="test_efficientnet", weights="none"))
     workspace.client.start()
-    qtbot.waitUntil(lambda: workspace.model is not None and not workspace.checking, timeout=60_000)
+    qtbot.waitUntil(lambda: workspace.model.loaded is not None and not workspace.checking, timeout=60_000)
     for layers in (["head"], ["everything"]):
         workspace.training_requests.estimate_cost(layers, workspace.recipe, 1600, 400)
         qtbot.waitUntil(lambda layers=layers: len(costs) == (1 if layers == ["head"] else 2), timeout=30_000)
@@ -183,7 +185,7 @@ def test_with_the_real_engine_the_head_costs_less_and_a_range_test_ends_with_a_c
     assert head.cached and not everything.cached
     assert 0 < head.epoch_seconds < everything.epoch_seconds / 2
     assert head.memory > 0 and head.trainable_parameters < everything.trainable_parameters
-    workspace.find_learning_rate(0)
+    workspace.training.find_learning_rate(0)
     qtbot.waitUntil(lambda: len(curves) == 1, timeout=60_000)
     assert len(curves[0].lr) == len(curves[0].loss) > 20
     assert curves[0].lr == sorted(curves[0].lr) and curves[0].why

@@ -263,10 +263,10 @@ def test_a_download_shows_megabytes_and_can_be_cancelled(
     open_project(qtbot, window, fake, make_dataset())
     workspace, status = window.workspace, window.status
     before = workspace.recipe.backbone
-    workspace.choose_backbone(Backbone(name="resnet50"))
+    workspace.model.choose_backbone(Backbone(name="resnet50"))
     fake.tell(m.Progress("downloading resnet50", 12_000_000, 98_000_000, "bytes", fake.last(m.LoadModel).request))
     assert status.left.text() == "downloading resnet50 · 12 of 98 MB"
-    assert "still loading" in workspace.obstacles()[-1].message
+    assert "still loading" in workspace.readiness.obstacles()[-1].message
     assert status.cancel.isVisible() and abs(status.bar.value - 12 / 98) < 1e-6
     status.cancel.click()
     assert isinstance(fake.sent[-1], m.CancelRequest)
@@ -274,7 +274,7 @@ def test_a_download_shows_megabytes_and_can_be_cancelled(
     fake.tell(m.CommandFailed(fake.last(m.LoadModel).request, why))
     assert not status.cancel.isVisible() and status.text.text() == why
     assert status.severity == "info" and workspace.recipe.backbone == before
-    assert not any("loading" in obstacle.message for obstacle in workspace.obstacles())
+    assert not any("loading" in obstacle.message for obstacle in workspace.readiness.obstacles())
 
 
 def test_cancelling_never_stops_a_training(window: MainWindow, fake: FakeEngine) -> None:

@@ -152,5 +152,5 @@ def test_a_run_shows_it_and_its_end_greys_it(qtbot, window, fake: FakeEngine, ma
     delegate = window.layers.tree.itemDelegateForColumn(LEARNING)
     window.workspace.training_requests.learning.emit(m.UpdateRatios(1, [5], [1e-3]))
     assert not window.layers.tree.isColumnHidden(LEARNING) and delegate.live
-    window.workspace.training_event.emit(None)
+    window.workspace.training.event_arrived.emit(None)
     assert not delegate.live

@@ -59,7 +59,7 @@ def explanation(fake: FakeEngine, request: int, name: str = "red", layer: str = 
 def test_why_asks_for_the_answer_then_for_other_classes_and_layers(
     qtbot, page: PredictPage, window: MainWindow, fake: FakeEngine, photo: Path
 ) -> None:
-    window.workspace.ask(photo)
+    window.workspace.prediction.ask(photo)
     answer(window, fake)
     QTest.mouseClick(page.image.why, Qt.MouseButton.LeftButton)
     question = fake.last(m.Explain)
@@ -86,14 +86,14 @@ def test_why_asks_for_the_answer_then_for_other_classes_and_layers(
 def test_a_layer_without_places_is_told_and_not_asked_of_the_next_image(
     qtbot, page: PredictPage, window: MainWindow, fake: FakeEngine, photo: Path
 ) -> None:
-    window.workspace.ask(photo)
+    window.workspace.prediction.ask(photo)
     answer(window, fake)
     page.image.why.setChecked(True)
     page.pick_layer("head")
     fake.tell(m.CommandFailed(fake.last(m.Explain).request, "“head”: no places."))
     qtbot.waitUntil(lambda: page.image.layer.full == "“head”: no places.")
     assert window.status.text.text() != "“head”: no places.", "said where it was asked"
-    window.workspace.ask(photo)
+    window.workspace.prediction.ask(photo)
     answer(window, fake)
     assert fake.last(m.Explain).layer == ""
 
@@ -126,13 +126,13 @@ def test_below_the_threshold_it_does_not_know(
     page: PredictPage, window: MainWindow, fake: FakeEngine, photo: Path
 ) -> None:
     window.workspace.recipe_editor.change("", "threshold", 0.8)
-    window.workspace.ask(photo)
+    window.workspace.prediction.ask(photo)
     answer(window, fake)
     assert page.answer.verdict.text() == "Don’t know" and page.answer.caution.isVisible()
     assert "Most likely “red”, but 70% is below the threshold of 80%" in page.answer.caution.text()
     assert page.strip.item(0).text() == "don’t know"
     window.workspace.recipe_editor.change("", "threshold", 0.6)
-    window.workspace.ask(photo)
+    window.workspace.prediction.ask(photo)
     answer(window, fake)
     assert page.answer.verdict.text() == "red" and not page.answer.caution.isVisible()
 
@@ -140,7 +140,7 @@ def test_below_the_threshold_it_does_not_know(
 def test_it_should_be_copies_the_image_into_the_project_and_offers_to_train(
     qtbot, page: PredictPage, window: MainWindow, fake: FakeEngine, photo: Path
 ) -> None:
-    window.workspace.ask(photo)
+    window.workspace.prediction.ask(photo)
     answer(window, fake)
     menu = page.answer.correct_label.menu()
     menu.aboutToShow.emit()
@@ -172,7 +172,7 @@ def test_it_should_be_copies_the_image_into_the_project_and_offers_to_train(
 def test_taught_twice_is_relabelled(
     qtbot, page: PredictPage, window: MainWindow, fake: FakeEngine, photo: Path
 ) -> None:
-    window.workspace.ask(photo)
+    window.workspace.prediction.ask(photo)
     answer(window, fake)
     page.should_be("blue")
     catalog = window.workspace.catalog
@@ -189,13 +189,13 @@ def test_taught_twice_is_relabelled(
 def test_what_comes_late_is_not_shown_under_another_image(
     qtbot, page: PredictPage, window: MainWindow, fake: FakeEngine, photo: Path
 ) -> None:
-    window.workspace.ask(photo)
+    window.workspace.prediction.ask(photo)
     answer(window, fake)
     page.image.why.setChecked(True)
     late = fake.last(m.Explain).request
     page.show_view(SIMILAR)
     neighbors = fake.last(m.FindSimilar).request
-    window.workspace.ask(photo.parent / "gone.jpg")
+    window.workspace.prediction.ask(photo.parent / "gone.jpg")
     explanation(fake, late)
     fake.tell(m.SimilarImages(neighbors, [m.SimilarImage("red/red0.jpg", "red", 0.9)]))
     qtbot.wait(20)
@@ -206,7 +206,7 @@ def test_an_image_of_the_dataset_is_relabelled_instead(
     qtbot, page: PredictPage, window: MainWindow, fake: FakeEngine
 ) -> None:
     own = window.workspace.contents.root / "red" / "red2.jpg"
-    window.workspace.ask(own)
+    window.workspace.prediction.ask(own)
     answer(window, fake)
     page.should_be("blue")
     catalog = window.workspace.catalog
@@ -217,7 +217,7 @@ def test_an_image_of_the_dataset_is_relabelled_instead(
 
 
 def test_an_image_that_is_gone_is_told(page: PredictPage, window: MainWindow, fake: FakeEngine, photo: Path) -> None:
-    window.workspace.ask(photo)
+    window.workspace.prediction.ask(photo)
     answer(window, fake)
     photo.unlink()
     page.should_be("blue")
@@ -236,7 +236,7 @@ def test_before_and_after_and_an_earlier_run(
         (runs / name / "best").mkdir(parents=True)
         if "broken" not in name:
             (runs / name / "best" / "model.safetensors").write_bytes(b"x")
-    window.workspace.ask(photo)
+    window.workspace.prediction.ask(photo)
     page.show_view(COMPARE)
     assert not [command for command in fake.sent if isinstance(command, m.Predict) and command.model]
     answer(window, fake)
@@ -259,7 +259,7 @@ def test_before_and_after_and_an_earlier_run(
 
 
 def test_alike(qtbot, page: PredictPage, window: MainWindow, fake: FakeEngine, photo: Path) -> None:
-    window.workspace.ask(photo)
+    window.workspace.prediction.ask(photo)
     answer(window, fake)
     page.show_view(SIMILAR)
     question = fake.last(m.FindSimilar)
@@ -422,7 +422,7 @@ def test_folders_mean_what_the_page_in_front_is_for(
 def test_another_project_forgets_what_was_asked(
     qtbot, page: PredictPage, window: MainWindow, fake: FakeEngine, make_dataset: Maker, photo: Path
 ) -> None:
-    window.workspace.ask(photo)
+    window.workspace.prediction.ask(photo)
     answer(window, fake)
     with qtbot.waitSignal(window.workspace.project_changed):
         window.workspace.open_dataset(make_dataset(count=3, name="other"))

@@ -63,7 +63,7 @@ def train(window: MainWindow, fake: FakeEngine, accuracy: float, reason: str = "
 
 def answer(window: MainWindow, fake: FakeEngine, trained: bool) -> None:
     fake.answer_load()
-    assert window.workspace.model is not None and window.workspace.model_is_trained == trained
+    assert window.workspace.model.loaded is not None and window.workspace.model.is_trained == trained
 
 
 def evaluated(fake: FakeEngine) -> list[str]:
@@ -74,7 +74,7 @@ def test_an_exploded_run_is_not_the_model_and_the_window_says_which_is(opened: M
     assert weights(fake) == "0001-head"
     assert opened.status.model.text() == "model: run 1 (96.1 %)"
     assert "best finished run" in opened.status.model.toolTip()
-    opened.workspace.ask(content=b"x")
+    opened.workspace.prediction.ask(content=b"x")
     request = fake.last(m.Predict).request
     fake.tell(m.Prediction(request, [0.9, 0.1], ["blue", "red"], 5.0, True, 0))
     assert opened.predict_page.answer.timing.text() == "answered in 5 ms · by run 1 (96.1 %)"
@@ -101,7 +101,7 @@ def test_a_worse_run_is_offered_not_used(qtbot, opened: MainWindow, fake: FakeEn
     assert sentence in opened.status.text.text() and sentence in opened.train_page.explanation.text()
     assert weights(fake) == "0001-head", "the engine's memory holds run 3"
     answer(opened, fake, trained=True)
-    assert evaluated(fake) == [] and opened.workspace.model_run == project.runs_folder / "0001-head"
+    assert evaluated(fake) == [] and opened.workspace.model.run == project.runs_folder / "0001-head"
     assert opened.train_page.advisor.advice.action == "Use run 3"
     assert opened.status.use_run.isVisible() and opened.status.use_run.text() == "Use run 3"
     opened.status.use_run.click()
@@ -114,7 +114,7 @@ def test_a_worse_run_is_offered_not_used(qtbot, opened: MainWindow, fake: FakeEn
 def test_a_better_run_takes_the_place_and_says_what_it_replaced(opened: MainWindow, fake: FakeEngine) -> None:
     fake.sent.clear()
     folder = train(opened, fake, 0.97)
-    assert opened.workspace.model_run == folder and evaluated(fake) == [folder.name]
+    assert opened.workspace.model.run == folder and evaluated(fake) == [folder.name]
     assert not [c for c in fake.sent if isinstance(c, m.LoadModel)], "the engine has it in memory"
     assert "97.0 % on the validation images, run 1 had 96.1 %" in opened.status.text.text()
     assert not opened.status.use_run.isVisible()
@@ -136,19 +136,19 @@ def test_a_choice_that_can_not_be_loaded_changes_nothing(
     opened: MainWindow, fake: FakeEngine, project: Project
 ) -> None:
     """Neither its being evaluated nor its place in the project may wait for a model that is loaded later."""
-    opened.workspace.use_run(project.runs_folder / "0002-head")
+    opened.workspace.model.use_run(project.runs_folder / "0002-head")
     command = fake.last(m.LoadModel)
     fake.tell(m.CommandFailed(command.request, "No memory."))
-    assert opened.workspace.model is not None, "the engine still has the one before"
-    assert opened.workspace.model_run == project.runs_folder / "0001-head" and read_choice(project) == ""
-    assert not opened.workspace.obstacles()
+    assert opened.workspace.model.loaded is not None, "the engine still has the one before"
+    assert opened.workspace.model.run == project.runs_folder / "0001-head" and read_choice(project) == ""
+    assert not opened.workspace.readiness.obstacles()
     fake.sent.clear()
-    opened.workspace.load_model()
+    opened.workspace.model.load()
     answer(opened, fake, trained=True)
     assert evaluated(fake) == [] and "in use now" not in opened.status.text.text()
-    opened.workspace.choose_backbone(Backbone(name="resnet18"))
+    opened.workspace.model.choose_backbone(Backbone(name="resnet18"))
     answer(opened, fake, trained=False)
-    opened.workspace.choose_backbone(Backbone())
+    opened.workspace.model.choose_backbone(Backbone())
     assert weights(fake) == "0001-head"
     answer(opened, fake, trained=True)
     assert evaluated(fake) == [] and "in use now" not in opened.status.text.text()
@@ -156,15 +156,15 @@ def test_a_choice_that_can_not_be_loaded_changes_nothing(
 
 def test_damaged_weights_give_way_to_the_next_best(opened: MainWindow, fake: FakeEngine, project: Project) -> None:
     make_run(project.runs_folder, 3, accuracies=(0.8,))
-    opened.workspace.use_run(project.runs_folder / "0003-head")
+    opened.workspace.model.use_run(project.runs_folder / "0003-head")
     for expected in ("0003-head", "0001-head"):
         assert weights(fake) == expected
         command = fake.last(m.LoadModel)
         event = msgspec.structs.replace(
-            opened.workspace.model, request=command.request, trained=expected == "0001-head"
+            opened.workspace.model.loaded, request=command.request, trained=expected == "0001-head"
         )
         fake.tell(event)
-    assert opened.workspace.model_run == project.runs_folder / "0001-head" and read_choice(project) == ""
+    assert opened.workspace.model.run == project.runs_folder / "0001-head" and read_choice(project) == ""
     assert evaluated(fake) == []
 
 
@@ -173,7 +173,7 @@ def test_nothing_but_a_run_that_diverged_is_no_model(
 ) -> None:
     shutil.rmtree(project.runs_folder / "0001-head")
     open_project(qtbot, window, fake, dataset)
-    assert weights(fake) == "" and window.status.model.text() == "" and not window.workspace.model_is_trained
+    assert weights(fake) == "" and window.status.model.text() == "" and not window.workspace.model.is_trained
     window.dialogs.export_model()
     dialog = window.findChild(ExportModelDialog)
     assert dialog.run.count() == 1 and "87.6 %, exploded" in dialog.run.currentText()
@@ -184,7 +184,7 @@ def test_a_first_run_that_was_stopped_answers_but_evaluates_nothing(
 ) -> None:
     open_project(qtbot, window, fake, dataset)
     folder = train(window, fake, 0.9, reason="stopped", number=1)
-    assert window.workspace.model_run == folder and evaluated(fake) == []
+    assert window.workspace.model.run == folder and evaluated(fake) == []
     assert window.status.model.text() == "model: run 1 (90.0 %, stopped)"
 
 
@@ -202,7 +202,7 @@ def test_a_run_the_disk_did_not_take_is_used_as_soon_as_it_is_saved(
     answer(opened, fake, trained=True)
     shutil.rmtree(folder)
     make_run(folder.parent, 4, accuracies=(0.99,)).replace(folder)
-    opened.workspace.save_model(None)
+    opened.workspace.training.save_model(None)
     fake.tell(m.ModelSaved(fake.last(m.SaveModel).request, str(folder / "best")))
     assert weights(fake) == folder.name
 

@@ -72,7 +72,7 @@ def test_moved_while_it_is_open_it_is_asked_for_and_found(
         folder.rename(elsewhere)
     said, buttons = answers(window)
     assert "“pictures” is gone." in said and "20 images" in said and set(buttons) == {"Find it…", "Later"}
-    assert workspace.obstacles()[0].kind == "gone" and state_of(window) == before
+    assert workspace.readiness.obstacles()[0].kind == "gone" and state_of(window) == before
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(elsewhere))
     with qtbot.waitSignal(workspace.dataset.scanned):
         buttons["Find it…"].click()
@@ -81,9 +81,9 @@ def test_moved_while_it_is_open_it_is_asked_for_and_found(
     workspace.saver.wait()
     assert recipe_file.load(project.recipe_path).dataset.folder == str(elsewhere)
     fake.answer_load()
-    assert not workspace.obstacles()
+    assert not workspace.readiness.obstacles()
     run = continuable(project.runs_folder / "0001-head")
-    workspace.continue_run(run)
+    workspace.training.continue_run(run)
     assert fake.last(m.Continue).catalog == str(project.catalog_path)
     assert Project.for_dataset(elsewhere) == project and Project.for_dataset(folder) != project
 

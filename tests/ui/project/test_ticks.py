@@ -109,7 +109,7 @@ def test_a_tick_is_saved_once_under_its_shortest_name(opened, fake: FakeEngine, 
         "save",
         lambda recipe, path: (saved.append(recipe.phases[1].train), whole(recipe, path)),
     )
-    opened.workspace.tick(["stem", "blocks.0", "blocks.1:own", "blocks.1.conv", "head"], "Tick")
+    opened.workspace.layer_ticks.tick(["stem", "blocks.0", "blocks.1:own", "blocks.1.conv", "head"], "Tick")
     fake.answer_ticks()
     opened.workspace.saver.wait()
     assert saved == [["everything"]]

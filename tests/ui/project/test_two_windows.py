@@ -64,7 +64,7 @@ def test_who_only_looks_changes_nothing(qtbot, window, fake, second: Workspace, 
     second.dataset_editor.relabel([1], "blue")
     second.dataset_editor.create_class("new")
     assert said == ["This project is open in another window; here it can only be looked at."] * 3
-    assert second.obstacles()[0].kind == "look-only"
+    assert second.readiness.obstacles()[0].kind == "look-only"
     second.saver.wait()
     assert recipe_file.load(first.project.recipe_path).seed == 5 and second.recipe.seed == 5
     with CatalogReader(first.project.catalog_path) as catalog:
@@ -105,8 +105,8 @@ def test_who_only_looks_is_told_so_whatever_is_tried(
         lambda: runs.say(record, name="a name"),
         lambda: runs.trash([record]),
         lambda: runs.use_model(record),
-        lambda: second.use_run(record.path),
-        lambda: second.use_run(None),
+        lambda: second.model.use_run(record.path),
+        lambda: second.model.use_run(None),
         lambda: runs.use_recipe(record),
         lambda: second.dataset_editor.relabel([1], "blue"),
         lambda: second.dataset_editor.exclude([1]),
@@ -115,7 +115,7 @@ def test_who_only_looks_is_told_so_whatever_is_tried(
         lambda: second.dataset_editor.add([folder / "x.png"], "blue"),
         lambda: second.dataset_editor.should_be(b"x", "blue"),
         lambda: second.recipe_editor.change("", "seed", 9),
-        lambda: second.choose_backbone(Backbone(name="resnet18")),
+        lambda: second.model.choose_backbone(Backbone(name="resnet18")),
     ]
     for number, do in enumerate(tried):
         do()

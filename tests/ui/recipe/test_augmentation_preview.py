@@ -48,7 +48,7 @@ def test_views_of_the_example_appear(strip: AugmentationPreview, window: MainWin
     (question,) = questions(fake)
     assert question.path == str(window.workspace.catalog.example()) and question.count == 6
     assert strip.name.full == Path(question.path).name
-    window.workspace.views_arrived.emit(m.AugmentedViews(question.request, [png(Qt.GlobalColor.red)] * 6))
+    window.workspace.prediction.views_arrived.emit(m.AugmentedViews(question.request, [png(Qt.GlobalColor.red)] * 6))
     assert shown(strip) == 6
     assert strip.pictures[5].pixmap().toImage().pixelColor(40, 40).red() == 255
 
@@ -57,7 +57,7 @@ def test_another_augmentation_asks_again_and_the_late_answer_is_dropped(strip, w
     window.workspace.recipe_editor.change("augmentation", "preset", "strong")
     first, second = questions(fake)
     assert second.augmentation.preset == "strong"
-    window.workspace.views_arrived.emit(m.AugmentedViews(first.request, [png(Qt.GlobalColor.red)] * 6))
+    window.workspace.prediction.views_arrived.emit(m.AugmentedViews(first.request, [png(Qt.GlobalColor.red)] * 6))
     assert shown(strip) == 0
     window.workspace.recipe_editor.change_phase(0, epochs=9)
     assert len(questions(fake)) == 2, "the number of epochs changes no view"

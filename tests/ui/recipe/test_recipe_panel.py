@@ -68,10 +68,10 @@ def test_the_tree_shows_and_edits_the_selected_phase(qtbot, window, fake: FakeEn
 def test_a_late_answer_about_another_phase_is_not_taken_for_this_ones(window, fake: FakeEngine) -> None:
     fake.become_ready()
     workspace = window.workspace
-    workspace.tick(["stem"], "x")
+    workspace.layer_ticks.tick(["stem"], "x")
     late = fake.last(m.SetTrainable).request
     workspace.recipe_editor.select(0)
-    workspace.tick(["stage 1"], "y")
+    workspace.layer_ticks.tick(["stage 1"], "y")
     fake.tell(m.FreezingChanged(late, [0], ["stem"], 10, 66))
     assert [phase.train for phase in workspace.recipe.phases] == [["stage 1"], ["stem"]]
 

@@ -88,7 +88,7 @@ def test_all_of_it(
         command.request, str(run), ["folder", "onnx", "script"], str(tmp_path), catalog, pytest.approx(0.55)
     )
     assert not dialog.go.isEnabled() and dialog.end.text() == "Cancel" and not dialog.choices["onnx"].isEnabled()
-    assert [problem.kind for problem in opened.workspace.obstacles()] == ["exporting"]
+    assert [problem.kind for problem in opened.workspace.readiness.obstacles()] == ["exporting"]
     play(fake, m.Progress("writing and proving ONNX", 1, 4, request=command.request))
     qtbot.waitUntil(lambda: dialog.said.text() == "Writing and proving ONNX…")
     assert dialog.bar.isVisible() and dialog.bar.value == 0.25
@@ -108,7 +108,7 @@ def test_all_of_it(
     assert second == "✗ ONNX: It takes onnx." and third == "✓ Script that repeats the training: train.py, draws.py."
     assert "What failed is not in it." in dialog.said.text()
     assert dialog.show_folder.isVisible() and dialog.go.isEnabled() and dialog.end.text() == "Close"
-    assert not dialog.bar.isVisible() and opened.workspace.obstacles() == []
+    assert not dialog.bar.isVisible() and opened.workspace.readiness.obstacles() == []
 
 
 def _stop(fake: FakeEngine, dialog: ExportModelDialog, request: int) -> None:

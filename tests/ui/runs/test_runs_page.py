@@ -324,7 +324,7 @@ def test_a_chosen_runs_model_is_asked_until_another_is_chosen(
     )
     assert page.buttons["use"].toolTip() == "Run 1's model is the one in use."
     qtbot.waitUntil(lambda: plain(window.evaluate_page.summary.detail).startswith("Run 1 on the validation images"))
-    window.workspace.load_model()
+    window.workspace.model.load()
     assert fake.last(m.LoadModel).trained_weights == str(runs_folder / "0001-head" / "best"), "remembered"
     answer_trained(fake)
     newest = make_run(runs_folder, 4)
@@ -381,7 +381,7 @@ def test_an_old_recipe_whose_model_can_not_be_loaded_gives_the_present_one_back(
     assert not any(isinstance(command, m.SetTrainable) for command in fake.sent), "the old model need not know of it"
     request = fake.last(m.LoadModel).request
     fake.tell(m.CommandFailed(request, "It is not on this computer."))
-    assert window.workspace.recipe == before and not window.workspace.obstacles()
+    assert window.workspace.recipe == before and not window.workspace.readiness.obstacles()
 
 
 def test_a_model_for_other_classes_is_refused_in_a_sentence(
@@ -581,7 +581,7 @@ def answer_trained(fake: FakeEngine) -> None:
 
 
 def start(window: MainWindow, fake: FakeEngine, run: Path) -> None:
-    window.workspace.continue_run(OpenRun(run, run_number(run), 1, False))
+    window.workspace.training.continue_run(OpenRun(run, run_number(run), 1, False))
     assert fake.last(m.Continue).run_folder == str(run)
     fake.state(EngineKind.TRAINING)
     fake.tell(

@@ -246,7 +246,7 @@ def test_what_was_taken_of_a_weights_file_is_in_the_status_line(window: MainWind
 
 def test_a_model_that_can_not_be_loaded_leaves_the_one_before(qtbot, window, fake, make_dataset: Maker) -> None:
     open_project(qtbot, window, fake, make_dataset())
-    window.workspace.choose_backbone(Backbone(name="resnet18"))
+    window.workspace.model.choose_backbone(Backbone(name="resnet18"))
     failed = m.CommandFailed(fake.last(m.LoadModel).request, "could not be downloaded")
     fake.tell(failed)
     assert window.status.text.text() == "could not be downloaded"
@@ -258,13 +258,13 @@ def test_a_model_that_can_not_be_loaded_leaves_the_one_before(qtbot, window, fak
 
 def test_going_back_from_a_failed_model_keeps_the_whole_recipe(qtbot, window, fake, make_dataset: Maker) -> None:
     open_project(qtbot, window, fake, make_dataset())
-    window.workspace.tick(["head"], "x")
+    window.workspace.layer_ticks.tick(["head"], "x")
     fake.answer_ticks()
     window.recipe.cards[0].fields["epochs"].editor.setValue(20)
     before = window.workspace.recipe
-    window.workspace.choose_backbone(Backbone(name="resnet18"))
+    window.workspace.model.choose_backbone(Backbone(name="resnet18"))
     first = fake.last(m.LoadModel).request
-    window.workspace.choose_backbone(Backbone(name="resnet50"))
+    window.workspace.model.choose_backbone(Backbone(name="resnet50"))
     fake.tell(m.CommandFailed(first, "late and no longer of interest"))
     assert window.workspace.recipe.backbone.name == "resnet50"
     fake.tell(m.CommandFailed(fake.last(m.LoadModel).request, "offline"))
@@ -280,7 +280,7 @@ def test_undo_of_labels_outlives_a_chosen_model_and_one_that_fails(qtbot, window
     ids = list(catalog.find(Query(class_name="red")))[:2]
     workspace.dataset_editor.relabel(ids, "blue")
     loads = sum(isinstance(command, m.LoadModel) for command in fake.sent)
-    workspace.choose_backbone(Backbone(name="resnet18"))
+    workspace.model.choose_backbone(Backbone(name="resnet18"))
     assert fake.last(m.LoadModel).backbone.name == "resnet18"
     fake.tell(m.CommandFailed(fake.last(m.LoadModel).request, "offline"))
     assert workspace.recipe.backbone == Backbone()
@@ -320,13 +320,13 @@ def test_a_project_whose_model_can_not_be_loaded_says_so_and_keeps_its_recipe(
     assert window.top.train.toolTip() == "The model could not be loaded: could not be downloaded"
     assert "could not be downloaded" in window.layers.placeholder.text()
     assert window.workspace.project.recipe_path.read_text(encoding="utf-8") == saved
-    window.workspace.choose_backbone(Backbone(name="resnet18"))
+    window.workspace.model.choose_backbone(Backbone(name="resnet18"))
     failed = m.CommandFailed(fake.last(m.LoadModel).request, "nor this one")
     fake.tell(failed)
     assert window.top.train.toolTip() == "The model could not be loaded: nor this one"
     window.workspace.saver.wait()
     assert window.workspace.project.recipe_path.read_text(encoding="utf-8") == saved
-    window.workspace.choose_backbone(Backbone())
+    window.workspace.model.choose_backbone(Backbone())
     fake.answer_load()
     assert window.top.train.isEnabled()
 
@@ -338,7 +338,7 @@ def test_another_projects_model_is_not_taken_for_this_ones(qtbot, window, fake, 
     for why in ("offline", "still offline"):
         fake.tell(m.CommandFailed(fake.last(m.LoadModel).request, why))
         assert not window.top.train.isEnabled() and why in window.top.train.toolTip()
-        window.workspace.choose_backbone(Backbone(name="resnet18"))
+        window.workspace.model.choose_backbone(Backbone(name="resnet18"))
 
 
 def test_a_device_that_is_gone_is_replaced_and_told(qtbot, window: MainWindow, fake, make_dataset: Maker) -> None:
@@ -371,7 +371,7 @@ def test_train_is_off_with_a_reason_until_it_makes_sense(qtbot, window, fake, ma
     assert not window.top.train.isEnabled() and "Drop a folder" in window.top.train.toolTip()
     open_project(qtbot, window, fake, make_dataset())
     assert window.top.train.isEnabled()
-    window.workspace.tick([], "Untick head")
+    window.workspace.layer_ticks.tick([], "Untick head")
     fake.answer_ticks()
     assert not window.top.train.isEnabled()
     assert "nothing would learn: all layers are frozen" in window.top.train.toolTip().lower()
@@ -468,7 +468,7 @@ def test_pause_resume_and_stop(qtbot, window: MainWindow, fake: FakeEngine, make
     fake.state(EngineKind.STOPPING)
     assert window.status.text.text() == "Stopping after this step…" and window.top.stop.text().strip() == "Stopping…"
     assert not window.top.stop.isEnabled()
-    window.workspace.stop()
+    window.workspace.training.stop()
     assert not fake.killed and len([c for c in fake.sent if isinstance(c, m.CancelRequest)]) == 1, "twice is once"
 
 
@@ -478,7 +478,7 @@ def test_an_engine_that_does_not_stop_can_be_ended_by_a_button_of_its_own(
     open_project(qtbot, window, fake, make_dataset())
     run = start_training(window, fake)
     stopping, end_engine = window.workspace.stopping, window.status.end_engine
-    window.workspace.stop()
+    window.workspace.training.stop()
     fake.state(EngineKind.STOPPING)
     assert stopping.patience.isActive() and stopping.patience.interval() == 10_000
     stopping.end_engine()
@@ -545,7 +545,7 @@ def test_resuming_takes_the_word_paused_back(qtbot, window: MainWindow, fake: Fa
 
 def test_a_crash_is_told_in_words_and_nothing_is_lost(qtbot, window: MainWindow, fake, make_dataset: Maker) -> None:
     open_project(qtbot, window, fake, make_dataset())
-    window.workspace.tick(["everything"], "x")
+    window.workspace.layer_ticks.tick(["everything"], "x")
     fake.answer_ticks()
     start_training(window, fake)
     fake.state(EngineKind.CRASHED, exit_code=-9, last_words="CUDA error: an illegal memory access")

@@ -144,7 +144,7 @@ def test_closing_when_nothing_runs_stops_nothing(qtbot, dialog, fake: FakeEngine
 
 def test_a_training_ends_the_test_first(qtbot, dialog, opened: MainWindow, fake: FakeEngine) -> None:
     request = play(qtbot, dialog, fake)
-    opened.workspace.train()
+    opened.workspace.training.start()
     kinds = [type(command) for command in fake.sent]
     assert kinds.index(m.CancelRequest) < kinds.index(m.Train), "afterwards it would end the training"
     fake.state(EngineKind.TRAINING)
@@ -168,7 +168,7 @@ def test_a_crash_in_the_middle_is_said(qtbot, dialog, fake: FakeEngine) -> None:
 
 def test_a_refusal_is_said_in_the_dialog_only(qtbot, dialog, opened: MainWindow, fake: FakeEngine) -> None:
     said: list[str] = []
-    opened.workspace.busy.connect(lambda what, _done, _total: said.append(what))
+    opened.workspace.progress.busy.connect(lambda what, _done, _total: said.append(what))
     request = play(qtbot, dialog, fake)
     fake.tell(m.CommandFailed(request, "There are not two classes."))
     assert dialog.verdict.text() == "There are not two classes."

@@ -59,7 +59,7 @@ def run_adjusted(window: MainWindow, kind: str, text: str, step: int = 5, reques
 def finish(window: MainWindow, fake: FakeEngine, run: Path, reason: str = "done", accuracy: float = 0.875, **more):
     """As the engine and its worker do it: the folder's files, the event, then the state."""
     evaluation = m.Evaluation(["blue", "red"], [[3, 1], [0, 4]], 0.3, accuracy)
-    recipe_file.save(window.workspace.run_recipe, run / "recipe.toml")
+    recipe_file.save(window.workspace.training.recipe, run / "recipe.toml")
     (run / "result.json").write_text(json.dumps({"reason": reason, "best_accuracy": accuracy}), encoding="utf-8")
     if reason == "done":
         (run / "best").mkdir(exist_ok=True)
@@ -284,7 +284,7 @@ def test_a_run_that_can_not_be_continued_is_not_offered_again(qtbot, opened: Mai
     fake.tell(refused)
     fake.state(EngineKind.READY)
     assert not banner.isVisible() and "The images are not those" in opened.status.text.text()
-    opened.workspace.load_model()
+    opened.workspace.model.load()
     fake.answer_load()
     assert not banner.isVisible()
 
@@ -295,7 +295,7 @@ def test_advice_can_be_dismissed(qtbot, opened: MainWindow, fake: FakeEngine) ->
     fake.state(EngineKind.CRASHED, exit_code=-1)
     fake.become_ready()
     qtbot.mouseClick(opened.train_page.banner.dismiss, Qt.MouseButton.LeftButton)
-    opened.workspace.load_model()
+    opened.workspace.model.load()
     fake.answer_load()
     assert not opened.train_page.banner.isVisible()
     assert opened.train_page.steer.go_on.text() == "Continue run 1", "it still can be continued"
@@ -379,6 +379,6 @@ def test_a_comparison_from_scratch_leaves_the_project_as_it_was(qtbot, opened, f
     assert load.trained_weights == str(pretrained / "best"), "not the newest run's"
     assert workspace.recipe == before
     fake.answer_load()
-    workspace.train()
+    workspace.training.start()
     begin(opened, fake)
-    assert not workspace.comparing
+    assert not workspace.training.comparing
