@@ -73,7 +73,7 @@ EXAMPLE_SETS = (
         classes=10,
         images=13_394,
         megabytes=342,
-        licence="ImageNet’s: for research",
+        licence="ImageNet's: for research",
         splits="comes split into train and val",
         teaches="Ten easy classes of ImageNet: a pretrained model knows them already, so compare it with one from scratch.",
     ),

@@ -20,13 +20,13 @@ def progress(event: m.Progress) -> str:
 
 
 def prefix(event: m.FrozenFeaturesCached) -> str:
-    """E.g. ``"prefix cached, 4 views, 12 MB"``, ``"nothing cached: …"``."""
+    """E.g. ``"frozen layers cached, 4 views, 12 MB"``, ``"nothing cached: …"``."""
     if not event.cached:
         return f"nothing cached: {event.why}"
     views = "1 view" if event.views == 1 else f"{event.views} views"
     digits = 0 if event.bytes >= 10e6 else 1
     size = f"{event.bytes / 1e9:,.1f} GB" if event.bytes >= 1e9 else f"{event.bytes / 1e6:,.{digits}f} MB"
-    return f"prefix cached, {views}, {size}" + (" on disk" if event.on_disk else "")
+    return f"frozen layers cached, {views}, {size}" + (" on disk" if event.on_disk else "")
 
 
 class ProgressLine:

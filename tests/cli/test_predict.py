@@ -26,4 +26,4 @@ def test_no_images_is_said_with_the_reason(
     options = argparse.Namespace(model=tmp_path, images=[photos], format="csv", threshold=None, top=1, device="cpu")
     assert predict.run(options) == 1
     said = capsys.readouterr().err
-    assert "There are no images in “photos”, but 3 files that ftgui can’t read (each a camera’s raw file)" in said
+    assert "There are no images in “photos”, but 3 files that ftgui can't read (each a camera's raw file)" in said

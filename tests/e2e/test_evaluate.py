@@ -50,7 +50,7 @@ def test_a_planted_wrong_label_is_found_relabelled_and_gone_after_the_next_train
         page, workspace = window.evaluate_page, window.workspace
         drop(window, dataset)
         yield is_ready(window)
-        next(action for action in window.recipe.plans.menu().actions() if action.text() == "Head only").trigger()
+        next(action for action in window.recipe.presets.menu().actions() if action.text() == "Head only").trigger()
         yield is_ready(window)
         workspace.recipe_editor.change_phase(0, epochs=6)
         click(window.top.train)

@@ -65,7 +65,7 @@ def test_drop_tick_train_watch_ask(run_window, make_dataset: Maker, tmp_path: Pa
         yield lambda: page.answer.verdict.text() not in ("", "…")
         assert page.answer.verdict.text() == "A guess"
 
-        next(action for action in window.recipe.plans.menu().actions() if action.text() == "Head only").trigger()
+        next(action for action in window.recipe.presets.menu().actions() if action.text() == "Head only").trigger()
         yield lambda: "3.8 k" in window.layers.counts.text()
         click_tick(window, "head")
         yield lambda: "Nothing would learn: all layers are frozen" in window.layers.note.text()
@@ -200,7 +200,7 @@ def test_steered_killed_and_continued(run_window, make_dataset: Maker, tmp_path:
         for plot in page.plots:
             yield lambda plot=plot: plot.marks.steering[-1].text == "rate 2e-4"
         yield lambda: "stage 7: " in page.steer.rates.full and "of 2e-4" in page.steer.rates.full
-        assert "prefix cached" in page.steer.prefix.full
+        assert "frozen layers cached" in page.steer.prefix.full
 
         # By now a checkpoint holds both changes: each of them writes one.
         os.kill(engine_process().pid, signal.SIGKILL)

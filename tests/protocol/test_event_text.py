@@ -22,7 +22,7 @@ def test_steering_and_the_cached_prefix_are_told() -> None:
     line.show(m.RunAdjusted(1, 1240, "rate", "rate 3e-4"))
     line.show(m.TrainingFinished("runs/1", "exploded", "The loss exploded.", 0, 0.0, 9, 1.0, None))
     assert stream.getvalue().splitlines() == [
-        "prefix cached, 4 views, 12 MB",
+        "frozen layers cached, 4 views, 12 MB",
         "step 1,240: rate 3e-4",
         "The loss exploded. 0:01 in all.",
     ]

@@ -121,7 +121,7 @@ KINDS: dict[str, Kind] = {
         EXCLUDE_COPIES,
     ),
     "outside-class": Kind(
-        "warning", "outside a class folder", "Its class is not known.", "Move it into its class’s folder."
+        "warning", "outside a class folder", "Its class is not known.", "Move it into its class's folder."
     ),
     "no-label": Kind(
         "warning",

@@ -192,7 +192,7 @@ def _repaired(source: Path | bytes, error: ImageError) -> tuple[bytes, str]:
 
 def _other_format(what: str) -> ImageError:
     said, _, then = what.partition("; ")
-    return ImageError(f"This is {said}, which ftgui can’t read: {then}.", "other-format")
+    return ImageError(f"This is {said}, which ftgui can't read: {then}.", "other-format")
 
 
 def _too_large(size: tuple[int, int] | None) -> str:

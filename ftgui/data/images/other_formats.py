@@ -7,11 +7,11 @@ from typing import Any, BinaryIO
 
 from PIL import TiffImagePlugin
 
-_RAW = "a camera’s raw file; export it as JPEG"
+_RAW = "a camera's raw file; export it as JPEG"
 _DICOM = "a DICOM file; export it as PNG or TIFF of 16 bits"
 _SVG = "a drawing (SVG); export it as PNG"
 _JXL = "a JPEG XL file; export it as JPEG or PNG"
-_SLIDE = "a microscope’s own file; export its pictures as TIFF"
+_SLIDE = "a microscope's own file; export its pictures as TIFF"
 _PHOTOSHOP = "a large Photoshop file; export it as JPEG or TIFF"
 _VOLUME = "a scientific store of many pictures; export them as TIFF"
 _EXR = "an OpenEXR file; export it as TIFF"
@@ -63,7 +63,7 @@ _DNG_VERSION = 50706
 
 
 def format_by_name(name: str | os.PathLike[str]) -> str:
-    """What a file with such a name is and what to do, e.g. ``"a camera’s raw file; export it as JPEG"``; empty: not known."""
+    """What a file with such a name is and what to do, e.g. ``"a camera's raw file; export it as JPEG"``; empty: not known."""
     return UNREADABLE.get(os.path.splitext(name)[1].lower(), "")  # noqa: PTH122 - asked of every file of a scan
 
 
@@ -103,5 +103,5 @@ def why_no_tiff(file: BinaryIO) -> str:
         return f"This TIFF has {bands} bands; ftgui reads 1, 3 or 4. Save three of them as RGB."
     if format_ == 3 and (bands > 1 or bits != 32):
         what = "colours" if bands > 1 else "values"
-        return f"This TIFF holds {what} as {bits}-bit floating-point numbers, which can’t be read. Save it with 16 or 8 bits."
-    return f"This TIFF holds {bands} × {bits} bits a pixel in a way that can’t be read. Save it with 16 or 8 bits a channel."
+        return f"This TIFF holds {what} as {bits}-bit floating-point numbers, which can't be read. Save it with 16 or 8 bits."
+    return f"This TIFF holds {bands} × {bits} bits a pixel in a way that can't be read. Save it with 16 or 8 bits a channel."

@@ -20,13 +20,13 @@ def other_file(path: str) -> Problem:
     if not what:
         return Problem("info", "other-file", "This file is not an image; it is ignored.", path)
     said, _, then = what.partition("; ")
-    return Problem("warning", "other-picture", f"This is {said}, which ftgui can’t read.", path, f"{_sentence(then)}.")
+    return Problem("warning", "other-picture", f"This is {said}, which ftgui can't read.", path, f"{_sentence(then)}.")
 
 
 def other_pictures(names: Iterable[str]) -> str:
     """What pictures ftgui can't read are among these files, and what to do; empty: none.
 
-    E.g. ``"but 12 files that ftgui can’t read (a camera’s raw file): export it as JPEG"``.
+    E.g. ``"but 12 files that ftgui can't read (a camera's raw file): export it as JPEG"``.
     """
     kinds = Counter(what for name in names if (what := format_by_name(name)))
     if not kinds:
@@ -34,7 +34,7 @@ def other_pictures(names: Iterable[str]) -> str:
     said, _, then = kinds.most_common(1)[0][0].partition("; ")
     number = kinds.total()
     each = "it is" if number == 1 else "each" if len(kinds) == 1 else "most often"
-    return f"but {plural(number, 'file')} that ftgui can’t read ({each} {said}): {then}"
+    return f"but {plural(number, 'file')} that ftgui can't read ({each} {said}): {then}"
 
 
 def _sentence(text: str) -> str:

@@ -163,7 +163,7 @@ def _say_joined(collector: Collector) -> None:
     for name, others in collector.names.joined.items():
         text = f"{listing(others)} {'is' if len(others) == 1 else 'are'} taken for the class “{name}”."
         fix = (
-            "If they are different things, give them names that differ by more than case, blanks or accents’ encoding."
+            "If they are different things, give them names that differ by more than case, blanks or accents' encoding."
         )
         collector.found.problem(Problem("info", "names-joined", text, name, fix))
 

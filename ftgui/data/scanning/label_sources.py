@@ -147,7 +147,7 @@ class _Comparison:
         self.root = Path(top.path)
         self.found = collector.found
         self.wanted = wanted
-        self.plans = plans[:1] if plans and plans[0].certain and wanted.layout != ASK else plans
+        self.presets = plans[:1] if plans and plans[0].certain and wanted.layout != ASK else plans
         self.files = files
         self.foreign = foreign
         self.refused: list[Refused] = []
@@ -227,7 +227,7 @@ class _Comparison:
                 raise DatasetError(why_refused(self.refused) or _names_nothing(self.top.name, self.chosen))
             return found
         if self.wanted.layout in ("", ASK):
-            found += [folder_reading(plan, paths) for plan in self.plans]
+            found += [folder_reading(plan, paths) for plan in self.presets]
         if self._may_be_named(found):
             by_name = name_reading(paths, self.wanted.pattern)
             found += [by_name] if by_name is not None else []

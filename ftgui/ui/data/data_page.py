@@ -236,9 +236,9 @@ class DataPage(QWidget):
         if totals[""]:
             return f"{totals.total():,} images so far; split when all are found"
         parts = [f"{split} {totals[split]:,}" for split in ("train", "val", "test")]
-        origin = "split at random, each class alike"
+        origin = "split at random, within each class"
         if contents.split_from_folders:
-            origin = "from the folders’ names"
+            origin = "from the folders' names"
         elif contents.splitting.group_by:
             origin = "split at random, groups kept together"
         excluded = f" · {contents.excluded:,} excluded" if contents.excluded else ""

@@ -22,7 +22,7 @@ _TEACHES_CALIBRATION = (
     "validation images after training, has brought the bars as near to the line as one number can."
 )
 _TEACHES_THRESHOLD = (
-    "An answer of less probability than this becomes “don’t know”. Fewer images are answered then (dashed), but more of the "
+    "An answer of less probability than this becomes “don't know”. Fewer images are answered then (dashed), but more of the "
     "answers are right (solid). What is worth more depends on what a wrong answer costs you."
 )
 
@@ -112,7 +112,7 @@ class ConfidenceView(QWidget):
     def _make_threshold(self, layout: QVBoxLayout) -> None:
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, 100)
-        self.slider.setAccessibleName("Threshold for “don’t know”, percent")
+        self.slider.setAccessibleName("Threshold for “don't know”, percent")
         self.slider.setToolTip(_TEACHES_THRESHOLD)
         self.consequence = label("", wrap=True)
         self.show_unknown = button("Show them", "Show the images that would not be answered")
@@ -130,7 +130,7 @@ class ConfidenceView(QWidget):
         row.addWidget(self.show_unknown)
         self._legend = label()
         self._legend.setTextFormat(Qt.TextFormat.RichText)
-        layout.addWidget(label("When should it say “don’t know”?", "title"))
+        layout.addWidget(label("When should it say “don't know”?", "title"))
         layout.addLayout(row)
         layout.addWidget(self.consequence)
         layout.addWidget(self.chart, 1)

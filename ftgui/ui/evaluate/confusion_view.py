@@ -89,7 +89,7 @@ class MatrixView(QTableView):
         self.setFrameShape(QTableView.Shape.NoFrame)
         self.setAcceptDrops(False)
         self.setShowGrid(False)
-        self.setAccessibleName("Confusion matrix: rows are true classes, columns the model’s answers")
+        self.setAccessibleName("Confusion matrix: rows are true classes, columns the model's answers")
         self.setToolTip("A click on a cell shows its images")
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)

@@ -257,7 +257,7 @@ class EvaluatePage(QWidget):
     @Slot()
     def _show_unknown(self) -> None:
         threshold = self._workspace.recipe.threshold
-        self.browser.ask(Query(surest=threshold, order="confidence"), f"Below {threshold:.0%}: “don’t know”")
+        self.browser.ask(Query(surest=threshold, order="confidence"), f"Below {threshold:.0%}: “don't know”")
 
     @Slot(float)
     def _threshold_chosen(self, threshold: float) -> None:

@@ -15,11 +15,11 @@ from ftgui.ui.toolkit.theme import Theme
 
 
 def short_answer(prediction: m.Prediction, threshold: float) -> str:
-    """In a word: the likeliest class, “don’t know” below the threshold, “?” where the head has learned nothing yet."""
+    """In a word: the likeliest class, “don't know” below the threshold, “?” where the head has learned nothing yet."""
     if not prediction.trained:
         return "?"
     probability, name = _likeliest(prediction)
-    return name if probability >= threshold else "don’t know"
+    return name if probability >= threshold else "don't know"
 
 
 def _likeliest(prediction: m.Prediction) -> tuple[float, str]:
@@ -94,7 +94,7 @@ class AnswerView(QWidget):
         elif probability >= threshold:
             self.verdict.setText(name)
         else:
-            self.verdict.setText("Don’t know")
+            self.verdict.setText("Don't know")
             self.caution.setText(
                 f"Most likely “{name}”, but {probability:.0%} is below the threshold of {threshold:.0%} that is set on the "
                 "Evaluate page."

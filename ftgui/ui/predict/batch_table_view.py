@@ -163,7 +163,7 @@ class FilesView(Card):
         self.bar.set_value(event.done / max(event.total, 1))
         shown = f" · the first {MOST_ROWS:,} shown" if event.done > MOST_ROWS else ""
         guesses = "" if event.trained else "guesses: nothing was learned yet · "
-        bad = f" · {self._unreadable:,} can’t be read" if self._unreadable else ""
+        bad = f" · {self._unreadable:,} can't be read" if self._unreadable else ""
         of = f"{event.done:,} of {event.total:,}" if not event.over else plural(event.done, "image")
         stopped = " · stopped" if event.stopped else ""
         whose = self._whose if event.trained else ""

@@ -33,7 +33,7 @@ class SimilarImagesList(ThumbnailItems):
         """Other ones."""
         self.forget()
         for neighbor in event.neighbors:
-            words = f"{neighbor.class_name}\n{neighbor.similarity:.0%} alike"
+            words = f"{neighbor.class_name}\n{neighbor.similarity:.0%} similar"
             item = self.add_picture(root / neighbor.path, words)
             item.setToolTip(as_plain(f"{neighbor.path}\n{neighbor.class_name}\nDouble-click to ask about it."))
             item.setData(Qt.ItemDataRole.UserRole, str(root / neighbor.path))
@@ -63,6 +63,6 @@ class SimilarImagesView(QWidget):
 
     def show_found(self, root: Path, event: m.SimilarImages) -> None:
         """What was found; paths are below `root`."""
-        words = "The training images that are most like it to the model, most alike first."
+        words = "The training images that are most similar to it for the model, the most similar first."
         self.words.setText(words if event.neighbors else "There is no training image to compare with.")
         self.images.show_neighbors(root, event)

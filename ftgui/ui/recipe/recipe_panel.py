@@ -70,19 +70,19 @@ class RecipePanel(Card):
 
     def _make_header(self) -> None:
         """Above the cards, where no number of them pushes it out of sight."""
-        self.plans = button("Plans", "Whole plans to start from; Ctrl+Z brings back what was there")
-        menu = QMenu(self.plans)
+        self.presets = button("Presets", "Whole recipes to start from; Ctrl+Z brings back what was there")
+        menu = QMenu(self.presets)
         menu.setToolTipsVisible(True)
         for number, template in enumerate(TEMPLATES):
             action = menu.addAction(template.title)
             action.setToolTip(template.tip)
             action.setData(number)
         menu.triggered.connect(self._use_plan)
-        self.plans.setMenu(menu)
+        self.presets.setMenu(menu)
         self.add_phase = button(" Phase", "Add a phase, trained after all others, from the best weights so far")
         self.add_phase.setAccessibleName("Add phase")
         self.add_phase.clicked.connect(self._add)
-        self.header.addWidget(self.plans)
+        self.header.addWidget(self.presets)
         self.header.addWidget(self.add_phase)
 
     def _make_area(self, content: QWidget) -> QScrollArea:
@@ -192,7 +192,7 @@ class RecipePanel(Card):
             card.lock(self._why_locked)
         for section in (self.training, self.augmentation):
             section.lock(self._why_locked)
-        for control in (self.add_phase, self.plans):
+        for control in (self.add_phase, self.presets):
             control.setEnabled(not why)
 
     @Slot()

@@ -17,7 +17,7 @@ _AUGMENTATION_TIPS = {
     "none": "every image always looks the same; the model may learn it by heart.",
     "light": "flips and mild crops; for images where place and size matter.",
     "standard": "flips and crops; right for most photographs.",
-    "strong": "colours and erased patches too; for few images and many epochs. Learning takes longer.",
+    "strong": "smaller crops, and colours too; for few images and many epochs. Learning takes longer.",
 }
 _BALANCE_CHOICES = {
     "none": ("as they are", "every image counts the same."),

@@ -119,10 +119,10 @@ def test_a_jpeg_is_never_filled_up_with_grey(cut: int, progressive: bool, subsam
     ("name", "content", "says"),
     [
         ("a.jpg", b"", "The file is empty (0 bytes)."),
-        ("a.NEF", saved("TIFF"), "This is a camera’s raw file, which ftgui can’t read: export it as JPEG."),
-        ("a.cr3", b"\0\0\0\x18ftypcrx " + bytes(100), "a camera’s raw file"),
-        ("a.jpg", b"\0\0\0\x18ftypcrx " + bytes(100), "a camera’s raw file"),
-        ("a.jpg", b"FUJIFILMCCD-RAW 0201", "a camera’s raw file"),
+        ("a.NEF", saved("TIFF"), "This is a camera's raw file, which ftgui can't read: export it as JPEG."),
+        ("a.cr3", b"\0\0\0\x18ftypcrx " + bytes(100), "a camera's raw file"),
+        ("a.jpg", b"\0\0\0\x18ftypcrx " + bytes(100), "a camera's raw file"),
+        ("a.jpg", b"FUJIFILMCCD-RAW 0201", "a camera's raw file"),
         ("a.png", b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>', "a drawing (SVG)"),
         ("a.jpg", b"\xff\x0a" + bytes(40), "a JPEG XL file"),
         ("a.jpg", b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL file"),
@@ -181,7 +181,7 @@ def test_a_folder_of_raw_photos_is_refused_with_what_to_do(tmp_path: Path) -> No
     with pytest.raises(DatasetError) as error:
         scan(raw_photos(tmp_path / "photos"))
     assert str(error.value) == (
-        "There are no images in “photos”, but 6 files that ftgui can’t read (each a camera’s raw file): export it as JPEG."
+        "There are no images in “photos”, but 6 files that ftgui can't read (each a camera's raw file): export it as JPEG."
     )
 
 
@@ -204,7 +204,7 @@ def test_why_there_is_nothing_to_look_at(tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     assert why_no_images([empty]) == "There are no images in “empty”: it is empty."
-    assert "6 files that ftgui can’t read (each a camera’s raw file): export" in why_no_images(
+    assert "6 files that ftgui can't read (each a camera's raw file): export" in why_no_images(
         [raw_photos(tmp_path / "x")]
     )
     (empty / "a.txt").write_text("x", encoding="utf-8")

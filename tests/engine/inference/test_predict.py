@@ -185,7 +185,7 @@ def test_tables_that_cannot_be_written_and_models_that_are_not_there(
     refused = engine.do(m.PredictFiles(5, [str(tmp_path / "photos")]))
     assert isinstance(refused, m.CommandFailed)
     assert refused.message.startswith(
-        "There are no images in “photos”, but 1 file that ftgui can’t read (it is a camera’s"
+        "There are no images in “photos”, but 1 file that ftgui can't read (it is a camera's"
     )
 
 

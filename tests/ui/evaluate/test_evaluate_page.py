@@ -227,7 +227,7 @@ def test_confidence_and_the_threshold(qtbot, page: EvaluatePage, window: MainWin
     assert window.workspace.recipe.threshold == 0.8
     view.show_unknown.click()
     qtbot.waitUntil(lambda: shown_paths(page) == ["val/blue/blue1.jpg"])
-    assert "don’t know" in page.browser.title.text()
+    assert "don't know" in page.browser.title.text()
     window.workspace.undo_stack.undo()
     assert window.workspace.recipe.threshold == 0 and view.slider.value() == 0
     view.bin_chosen.emit(0.9, 1.0)

@@ -128,9 +128,9 @@ def test_below_the_threshold_it_does_not_know(
     window.workspace.recipe_editor.change("", "threshold", 0.8)
     window.workspace.prediction.ask(photo)
     answer(window, fake)
-    assert page.answer.verdict.text() == "Don’t know" and page.answer.caution.isVisible()
+    assert page.answer.verdict.text() == "Don't know" and page.answer.caution.isVisible()
     assert "Most likely “red”, but 70% is below the threshold of 80%" in page.answer.caution.text()
-    assert page.strip.item(0).text() == "don’t know"
+    assert page.strip.item(0).text() == "don't know"
     window.workspace.recipe_editor.change("", "threshold", 0.6)
     window.workspace.prediction.ask(photo)
     answer(window, fake)
@@ -266,7 +266,7 @@ def test_alike(qtbot, page: PredictPage, window: MainWindow, fake: FakeEngine, p
     assert (question.path, question.catalog) == (str(photo), str(window.workspace.project.catalog_path))
     neighbors = [m.SimilarImage("red/red0.jpg", "red", 0.91), m.SimilarImage("blue/blue1.jpg", "blue", 0.5)]
     fake.tell(m.SimilarImages(question.request, neighbors))
-    assert [page.similar.images.item(i).text() for i in range(2)] == ["red\n91% alike", "blue\n50% alike"]
+    assert [page.similar.images.item(i).text() for i in range(2)] == ["red\n91% similar", "blue\n50% similar"]
     qtbot.waitUntil(lambda: not page.similar.images.loading)
     page.similar.images.itemActivated.emit(page.similar.images.item(1))
     assert fake.last(m.Predict).path.endswith("blue1.jpg")
@@ -331,7 +331,7 @@ def test_a_folder_is_a_table_that_can_be_saved(
     view = page.files
     assert view.isVisible() and view.stop.isVisible() and not view.save.isVisible()
     rows_event(fake, question.request, 3000, 3000, 9000)
-    assert view.state.text() == "3,000 of 9,000 · 300 can’t be read"
+    assert view.state.text() == "3,000 of 9,000 · 300 can't be read"
     rows_event(fake, question.request, 3000, 6000, 9000)
     assert view.answers.rowCount() == MOST_ROWS and "the first 5,000 shown" in view.state.text()
     view.stop.click()

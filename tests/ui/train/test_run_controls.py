@@ -236,8 +236,8 @@ def test_finishing_a_phase_and_steering_while_paused(qtbot, opened: MainWindow, 
 @pytest.mark.parametrize(
     ("event", "text"),
     [
-        (m.FrozenFeaturesCached(0, True, 4, 12_000_000, False, "", 1.0), "prefix cached, 4 views, 12 MB"),
-        (m.FrozenFeaturesCached(0, True, 1, 1_300_000, True, "", 1.0), "prefix cached, 1 view, 1.3 MB on disk"),
+        (m.FrozenFeaturesCached(0, True, 4, 12_000_000, False, "", 1.0), "frozen layers cached, 4 views, 12 MB"),
+        (m.FrozenFeaturesCached(0, True, 1, 1_300_000, True, "", 1.0), "frozen layers cached, 1 view, 1.3 MB on disk"),
         (m.FrozenFeaturesCached(0, False, 0, 0, False, "it would not fit", 0), "nothing cached: it would not fit"),
     ],
 )
