@@ -125,7 +125,7 @@ def test_whole_plans_are_one_step(panel: RecipePanel, workspace: Workspace) -> N
     phases = workspace.recipe_editor.recipe.phases
     assert [phase.name for phase in phases] == ["Head", "Last stage", "Everything"]
     assert phases[2].layer_decay == 0.5 and phases[2].lr < phases[1].lr
-    assert all(action.toolTip() for action in panel.plans.menu().actions())
+    assert all(action.toolTip() for action in panel.presets.menu().actions())
     workspace.undo_stack.undo()
     assert workspace.recipe_editor.recipe == Recipe()
 
