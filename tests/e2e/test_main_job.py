@@ -85,7 +85,7 @@ def test_drop_tick_train_watch_ask(run_window, make_dataset: Maker, tmp_path: Pa
         yield lambda: window.train_page.loss.val.size >= 1
         drop(window, question)
         yield lambda: page.answer.verdict.text() not in ("", "…")
-        assert "weights of step" in page.timing.text()
+        assert "weights of step" in page.answer.timing.text()
         click(window.top.train)
         yield lambda: window.workspace.training.paused
         before = window.train_page.loss.steps.size
@@ -112,7 +112,7 @@ def test_drop_tick_train_watch_ask(run_window, make_dataset: Maker, tmp_path: Pa
         assert window.evaluate_page.confusion.matrix.matrix.rowCount() == 3
         drop(window, question)
         yield lambda: page.answer.verdict.text() == "red"
-        assert "answered in" in page.timing.text()
+        assert "answered in" in page.answer.timing.text()
 
     assert run_window(script) == 0
     runs = list((tmp_path / "ftgui-data" / "projects").glob("*/runs/0*"))
