@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, Qt, Signal, Slot
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QDialog,
     QHBoxLayout,
-    QHeaderView,
-    QLineEdit,
-    QTableView,
     QVBoxLayout,
     QWidget,
 )
@@ -23,6 +19,7 @@ from ftgui.ui.model.download_options import DownloadOptions
 from ftgui.ui.model.model_table import file_size
 from ftgui.ui.toolkit.basics import Card, button, label
 from ftgui.ui.toolkit.search_keys import SearchKeys
+from ftgui.ui.toolkit.searched_list import search_field, searched_view
 from ftgui.ui.toolkit.theme import Theme
 
 OFFLINE = (
@@ -61,34 +58,15 @@ class ExampleDialog(QDialog):
     # --- assembly ---------------------------------------------------------------------------------------------------
 
     def _make_search(self, layout: QVBoxLayout) -> None:
-        self.search = QLineEdit()
-        self.search.setPlaceholderText("Search: parts of a name, a licence, or what it teaches")
-        self.search.setClearButtonEnabled(True)
-        self.search.setAccessibleName("Search example sets")
-        self.search.setToolTip("Down goes to the list, Enter takes what is selected there")
+        self.search = search_field("Search: parts of a name, a licence, or what it teaches", "Search example sets")
         self.search.textChanged.connect(self._search)
         layout.addWidget(self.search)
 
     def _make_table(self, layout: QVBoxLayout, theme: Theme) -> None:
         self.model = ExampleTable(theme, self)
-        table = self.table = QTableView()
-        table.setAccessibleName("Example sets")
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        table.setShowGrid(False)
-        table.setTabKeyNavigation(False)
-        table.setWordWrap(False)
-        table.verticalHeader().hide()
-        table.verticalHeader().setDefaultSectionSize(26)
-        table.setModel(self.model)
-        header = table.horizontalHeader()
-        header.setHighlightSections(False)
-        header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((CLASSES, 72), (IMAGES, 80), (SIZE, 124), (LICENCE, 215)):
-            header.resizeSection(column, width)
-        header.setSortIndicatorClearable(True)  # the third click on a header brings the list's own order back
-        header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
-        table.setSortingEnabled(True)
+        table = self.table = searched_view(
+            self.model, "Example sets", NAME, {CLASSES: 72, IMAGES: 80, SIZE: 124, LICENCE: 215}
+        )
         table.doubleClicked.connect(self._double_clicked)
         table.selectionModel().currentRowChanged.connect(self._selected)
         SearchKeys(self.search, table)

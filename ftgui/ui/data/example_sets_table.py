@@ -5,25 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QColor
 
 from ftgui.data import example_sets
 from ftgui.data.example_sets import EXAMPLE_SETS, ExampleSet
 from ftgui.ui.model.model_table import file_size
+from ftgui.ui.toolkit.searched_list import Index, SearchedRows
 from ftgui.ui.toolkit.theme import Theme
 
 NAME, CLASSES, IMAGES, SIZE, LICENCE = range(5)
-
-_Index = QModelIndex | QPersistentModelIndex
-
-_HEADERS = (
-    ("Set", "Name"),
-    ("Classes", "Number of classes"),
-    ("Images", "Number of images"),
-    ("Download", "Size of the download, about"),
-    ("Licence", "Under which its authors give it"),
-)
 
 
 def size_words(example: ExampleSet) -> str:
@@ -31,8 +22,16 @@ def size_words(example: ExampleSet) -> str:
     return "on this computer" if example.is_here else file_size(example.megabytes)
 
 
-class ExampleTable(QAbstractTableModel):
+class ExampleTable(SearchedRows):
     """Rows are `ExampleSet`, in the order of the list until a header is clicked."""
+
+    HEADERS = (
+        ("Set", "Name"),
+        ("Classes", "Number of classes"),
+        ("Images", "Number of images"),
+        ("Download", "Size of the download, about"),
+        ("Licence", "Under which its authors give it"),
+    )
 
     def __init__(self, theme: Theme, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -75,27 +74,12 @@ class ExampleTable(QAbstractTableModel):
 
     # --- Qt's side --------------------------------------------------------------------------------------------------
 
-    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008 - an invalid index is a constant
-        return 0 if parent.isValid() else len(self.rows)
-
-    def columnCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else len(_HEADERS)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return _HEADERS[section][0]
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.ToolTipRole:
-            return _HEADERS[section][1]
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        return None
-
-    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         known, column = self.rows[index.row()], index.column()
         if role == Qt.ItemDataRole.DisplayRole:
             return self._cell(known, column)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return known.teaches if column == NAME else f"{_HEADERS[column][1]}: {self._cell(known, column)}"
+            return known.teaches if column == NAME else f"{self.HEADERS[column][1]}: {self._cell(known, column)}"
         if role == Qt.ItemDataRole.ForegroundRole and column == SIZE:
             colors = self._theme.colors
             return QColor(colors.good if known.name in self._here else colors.muted)

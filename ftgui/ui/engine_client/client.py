@@ -113,7 +113,7 @@ class EngineClient(QObject):
 
     @classmethod
     def of_a_process(cls) -> EngineClient:
-        """With an engine in a process of its own, seen to from a thread of its own; `start` starts it."""
+        """With an engine in a process of its own, seen to from a thread of its own; `start_engine` starts it."""
         thread = QThread()
         thread.setObjectName("engine worker")
         worker = EngineWorker()
@@ -122,7 +122,8 @@ class EngineClient(QObject):
 
     # --- the process ------------------------------------------------------------------------------------------------
 
-    def start(self) -> None:
+    @Slot()
+    def start_engine(self) -> None:
         """In the background; `state_changed` tells how it goes."""
         self._start.emit()
 

@@ -7,17 +7,13 @@ from pathlib import Path
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QPainter, QPalette
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QComboBox,
     QDialog,
     QFileDialog,
     QHBoxLayout,
-    QHeaderView,
-    QLineEdit,
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
-    QTableView,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -34,6 +30,7 @@ from ftgui.ui.model.download_options import DownloadOptions
 from ftgui.ui.model.model_table import FILTERS, INPUT, LICENCE, NAME, PARAMETERS, REASON, WEIGHTS, ModelTable
 from ftgui.ui.toolkit.basics import Card, button, label
 from ftgui.ui.toolkit.search_keys import SearchKeys
+from ftgui.ui.toolkit.searched_list import search_field, searched_view
 from ftgui.ui.toolkit.theme import Theme
 
 WEIGHTS_FILTER = f"Weights ({' '.join('*' + ending for ending in WEIGHTS_ENDINGS)});;All files (*)"
@@ -78,11 +75,7 @@ class ModelChooser(QDialog):
     # --- assembly ---------------------------------------------------------------------------------------------------
 
     def _make_search(self, layout: QVBoxLayout) -> None:
-        self.search = QLineEdit()
-        self.search.setPlaceholderText("Search: parts of a name, a licence or a data set, in any order")
-        self.search.setClearButtonEnabled(True)
-        self.search.setAccessibleName("Search models")
-        self.search.setToolTip("Down goes to the list, Enter takes what is selected there")
+        self.search = search_field("Search: parts of a name, a licence or a data set, in any order", "Search models")
         self.search.textChanged.connect(self._search)
         layout.addWidget(self.search)
         row = QHBoxLayout()
@@ -108,25 +101,10 @@ class ModelChooser(QDialog):
         self.model = ModelTable(
             model_zoo.known_models(), model_zoo.weights_here(), download_settings.recent_models(), theme, self
         )
-        table = self.table = QTableView()
-        table.setAccessibleName("Models")
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        table.setShowGrid(False)
-        table.setTabKeyNavigation(False)
-        table.setWordWrap(False)
-        table.verticalHeader().hide()
-        table.verticalHeader().setDefaultSectionSize(26)
+        table = self.table = searched_view(
+            self.model, "Models", NAME, {PARAMETERS: 96, INPUT: 90, LICENCE: 285, WEIGHTS: 150}
+        )
         table.setItemDelegateForColumn(NAME, _NameDelegate(theme, table))
-        table.setModel(self.model)
-        header = table.horizontalHeader()
-        header.setHighlightSections(False)
-        header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((PARAMETERS, 96), (INPUT, 90), (LICENCE, 285), (WEIGHTS, 150)):
-            header.resizeSection(column, width)
-        header.setSortIndicatorClearable(True)  # the third click on a header brings the groups back
-        header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
-        table.setSortingEnabled(True)
         table.doubleClicked.connect(self._double_clicked)
         table.selectionModel().currentRowChanged.connect(self._selected)
         self.model.modelReset.connect(self._span_headings)

@@ -5,27 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QColor, QFont
 
 from ftgui.base.formatting import count
 from ftgui.data.model_zoo import GOOD_FIRST_CHOICES, SMALL, KnownModel, Source, find
+from ftgui.ui.toolkit.searched_list import Index, SearchedRows
 from ftgui.ui.toolkit.theme import Theme
 
 NAME, PARAMETERS, INPUT, LICENCE, WEIGHTS = range(5)
 
-_HEADERS = (
-    ("Model", "Its name in timm or torchvision; what follows the dot tells how the weights were made"),
-    ("Parameters", "Numbers the model consists of: more can learn finer differences, but cost time, memory and images"),
-    ("Input", "Pixels the model looks at; larger sees finer detail and is slower"),
-    ("Licence", "Of the pretrained weights: what you may do with a model made from them"),
-    ("Weights", "Whether the pretrained weights are already here or will be downloaded once"),
-)
-
 REASON = Qt.ItemDataRole.UserRole
 """Why a model is a good first choice; only of the name's cells."""
-
-_Index = QModelIndex | QPersistentModelIndex
 
 FILTERS: dict[str, tuple[str, str]] = {
     "here": ("on this computer", "Only models that can be used at once, without a download"),
@@ -42,7 +33,7 @@ def file_size(megabytes: int) -> str:
     return f"{megabytes:,} MB" if megabytes < 1000 else f"{megabytes / 1000:.1f} GB"
 
 
-class ModelTable(QAbstractTableModel):
+class ModelTable(SearchedRows):
     """Rows are models and, while nothing is typed or sorted, the headings of the groups they stand in.
 
     Args:
@@ -50,6 +41,17 @@ class ModelTable(QAbstractTableModel):
         here: names of those whose weights need no download.
         recent: names chosen lately, the newest first.
     """
+
+    HEADERS = (
+        ("Model", "Its name in timm or torchvision; what follows the dot tells how the weights were made"),
+        (
+            "Parameters",
+            "Numbers the model consists of: more can learn finer differences, but cost time, memory and images",
+        ),
+        ("Input", "Pixels the model looks at; larger sees finer detail and is slower"),
+        ("Licence", "Of the pretrained weights: what you may do with a model made from them"),
+        ("Weights", "Whether the pretrained weights are already here or will be downloaded once"),
+    )
 
     def __init__(
         self,
@@ -156,27 +158,12 @@ class ModelTable(QAbstractTableModel):
 
     # --- Qt's side --------------------------------------------------------------------------------------------------
 
-    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008 - an invalid index is a constant
-        return 0 if parent.isValid() else len(self.rows)
-
-    def columnCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else len(_HEADERS)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return _HEADERS[section][0]
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.ToolTipRole:
-            return _HEADERS[section][1]
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        return None
-
-    def flags(self, index: _Index) -> Qt.ItemFlag:
+    def flags(self, index: Index) -> Qt.ItemFlag:
         if isinstance(self.rows[index.row()], str):
             return Qt.ItemFlag.NoItemFlags  # the arrow keys pass over it
         return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
 
-    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         row, column = self.rows[index.row()], index.column()
         if isinstance(row, str):
             return self._heading(row, column, role)
@@ -188,7 +175,7 @@ class ModelTable(QAbstractTableModel):
             color = self._color(row, column)
             return QColor(color) if color else None
         if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{row.name}\n{_HEADERS[column][1]}: {self._cell(row, column)}"
+            return f"{row.name}\n{self.HEADERS[column][1]}: {self._cell(row, column)}"
         return None
 
     def _heading(self, title: str, column: int, role: int) -> Any:

@@ -245,7 +245,7 @@ class Workspace(QObject):
             self.evaluation.go_on()
         if state.kind is EngineKind.NOT_STARTED:
             self.message.emit("warning", f"The engine was ended. {what_is_left(run)}".rstrip())
-            self.client.start()
+            self.client.start_engine()
         if state.kind is EngineKind.CRASHED:
             left = what_is_left(run) or "Nothing in the project is lost."
             self.message.emit("error", f"{engine_end.sentence(state)} {left}")

@@ -105,7 +105,7 @@ def main(folder: Path | None = None, sample: bool = False, picture: Path | None 
         QTimer.singleShot(0, photographer.begin)
     window.show()
     # After the first paint, so that starting a process does not delay the window.
-    QTimer.singleShot(0, workspace.client.start)
+    QTimer.singleShot(0, workspace.client.start_engine)
     if sample:
         QTimer.singleShot(0, workspace.open_sample)
     elif folder is not None:

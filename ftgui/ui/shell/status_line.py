@@ -104,7 +104,7 @@ class StatusLine(QWidget):
         self.cancel.clicked.connect(workspace.cancel)
         workspace.progress.downloading.connect(self._downloading)
         workspace.examples.progress.connect(self._preparing)
-        self.restart.clicked.connect(workspace.client.start)
+        self.restart.clicked.connect(workspace.client.start_engine)
         workspace.message.connect(self.say)
         workspace.progress.busy.connect(self._busy)
         workspace.engine_changed.connect(self._engine)

@@ -176,7 +176,7 @@ def test_with_the_real_engine_the_head_costs_less_and_a_range_test_ends_with_a_c
     with qtbot.waitSignal(workspace.project_changed):
         workspace.open_dataset(make_dataset(count=10))
     workspace.model.choose_backbone(Backbone(name="test_efficientnet", weights="none"))
-    workspace.client.start()
+    workspace.client.start_engine()
     qtbot.waitUntil(lambda: workspace.model.loaded is not None and not workspace.checking, timeout=60_000)
     for layers in (["head"], ["everything"]):
         workspace.training_requests.estimate_cost(layers, workspace.recipe, 1600, 400)
