@@ -90,16 +90,21 @@ class EngineWorker(QObject):
         """Killed by this worker, because nothing would come of it."""
         self._train_request = 0
         self._words: deque[str] = deque(maxlen=40)
-        self._log = EngineLog(paths.data_dir() / "logs" / "engine.log")
+        self.log = EngineLog(paths.data_dir() / "logs" / "engine.log")
         self._memory = MemoryWatch()
         self._memory_timer = QTimer(self, interval=MEMORY_MILLISECONDS)
         self._memory_timer.timeout.connect(self._memory.look)
-        self._not_ready = self._timer(READY_MILLISECONDS, self._never_ready)
+        self.not_ready = self._timer(READY_MILLISECONDS, self._never_ready)
 
     def _timer(self, milliseconds: int, slot: Callable[[], None]) -> QTimer:
         timer = QTimer(self, singleShot=True, interval=milliseconds)
         timer.timeout.connect(slot)
         return timer
+
+    @property
+    def process_id(self) -> int:
+        """Of the engine; 0: none runs."""
+        return self._process.processId() if self._process is not None else 0
 
     # --- slots, on the worker's thread ------------------------------------------------------------------------------
 
@@ -112,7 +117,7 @@ class EngineWorker(QObject):
         self._expected_end = self._given_up = False
         self._words.clear()
         try:
-            self._log.begin()
+            self.log.begin()
         except OSError as error:
             self._words.append(f"the engine's log can't be started anew: {error}")
         process = QProcess(self)
@@ -130,7 +135,7 @@ class EngineWorker(QObject):
         self._process = process
         self._set_state(EngineState(EngineKind.STARTING))
         program, *arguments = engine_command()
-        self._not_ready.start()
+        self.not_ready.start()
         self._memory.begin()
         self._memory_timer.start()
         process.start(program, arguments)
@@ -203,7 +208,7 @@ class EngineWorker(QObject):
                 self._give_up(f"the engine speaks protocol {event.protocol}, this window {m.PROTOCOL_VERSION}")
                 return
             if isinstance(event, m.Ready):
-                self._not_ready.stop()
+                self.not_ready.stop()
                 self._set_state(EngineState(EngineKind.READY))  # first, so that who hears "ready" can send at once
             self.arrived.emit(event)
             self._note(event)
@@ -220,7 +225,7 @@ class EngineWorker(QObject):
             return
         data = bytes(self._process.readAllStandardError().data())
         try:
-            self._log.write(data)
+            self.log.write(data)
         except OSError as error:  # a full disk must not keep the engine's end from being noticed
             self._words.append(f"the engine's log can't be written: {error}")
         lines = data.decode("utf-8", "replace").splitlines()
@@ -254,7 +259,7 @@ class EngineWorker(QObject):
 
     def _end(self, exit_code: int, signal: int = 0) -> None:
         process, self._process = self._process, None
-        self._not_ready.stop()
+        self.not_ready.stop()
         self._memory_timer.stop()
         if process is None:
             return

@@ -45,7 +45,7 @@ class ProjectAccess(QObject):
         self._pool = QThreadPool(self)
         self._timer = QTimer(self)
         self._timer.setInterval(LOOK_MILLISECONDS)
-        self._timer.timeout.connect(self._look)
+        self._timer.timeout.connect(self.look)
 
     def opened(self, folder: Path, look_only: bool) -> None:
         """Another project is open; its lock was taken before, unless it is only to be looked at."""
@@ -68,7 +68,7 @@ class ProjectAccess(QObject):
         return self.locks.holds(file.parent)
 
     @Slot()
-    def _look(self) -> None:
+    def look(self) -> None:
         """On a thread of its own: the project may lie on a drive that is gone."""
         if self._looking is None and self._folder is not None:
             folder = self._folder

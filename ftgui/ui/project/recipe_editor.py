@@ -36,7 +36,7 @@ class RecipeEditor(QObject):
 
     def __init__(self, undo_stack: QUndoStack, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._undo_stack = undo_stack
+        self.undo_stack = undo_stack
         self._recipe = Recipe()
         self._selected = _last_enabled(self._recipe)
         self.locked = ""
@@ -67,7 +67,7 @@ class RecipeEditor(QObject):
 
     def take(self, recipe: Recipe) -> None:
         """Another project's recipe. What was edited before can't be undone any more."""
-        self._undo_stack.clear()
+        self.undo_stack.clear()
         self._show(recipe, _last_enabled(recipe))
 
     def replace(self, **changes: object) -> None:
@@ -179,7 +179,7 @@ class RecipeEditor(QObject):
         Nothing is lost by it. Where nothing happened since, the steps are undone (or done again), and the way to the model
         that could not be had stays one press away; edits that were made meanwhile stay, and going back is a step after them.
         """
-        stack, index, wanted = self._undo_stack, self._undo_stack.index(), before.backbone
+        stack, index, wanted = self.undo_stack, self.undo_stack.index(), before.backbone
         if self._recipe.backbone == wanted:
             return
         if (steps := self._steps_to(wanted, range(index - 1, -1, -1), undone=True)) > 0:
@@ -197,7 +197,7 @@ class RecipeEditor(QObject):
     def _steps_to(self, wanted: Backbone, places: range, undone: bool) -> int:
         """How many steps at these places of the undo stack lead to a model, if they change nothing but the model; else 0."""
         for steps, place in enumerate(places, 1):
-            command = self._undo_stack.command(place)
+            command = self.undo_stack.command(place)
             if not isinstance(command, EditRecipe) or not command.changes_model:
                 return 0
             if command.backbone(undone) == wanted:
@@ -222,7 +222,7 @@ class RecipeEditor(QObject):
             self.refused.emit(self.locked)
         elif after != self._recipe:
             before = (self._recipe, self._selected)
-            self._undo_stack.push(EditRecipe(self, before, (after, selected), words, field))
+            self.undo_stack.push(EditRecipe(self, before, (after, selected), words, field))
 
 
 def _for_any_model(phase: Phase) -> Phase:

@@ -31,11 +31,12 @@ class NoteDialog(QDialog):
         self.text.setTabChangesFocus(True)
         layout.addWidget(self.text)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel)
-        buttons.accepted.connect(self._accept)
+        buttons.accepted.connect(self.keep)
         buttons.rejected.connect(self.reject)
         layout.addWidget(buttons)
 
     @Slot()
-    def _accept(self) -> None:
+    def keep(self) -> None:
+        """Tell of the note and close."""
         self.written.emit(self._record, self.text.toPlainText().strip())
         self.accept()

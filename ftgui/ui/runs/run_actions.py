@@ -123,6 +123,11 @@ class Runs(QObject):
             self.refresh()
 
     @property
+    def working(self) -> bool:
+        """Runs are read, or something is done with one, in the background."""
+        return self._reading is not None or bool(self._errands)
+
+    @property
     def training(self) -> Path | None:
         """The run that goes on."""
         return self._workspace.present.training

@@ -57,9 +57,9 @@ class RunsPage(QWidget):
         self._report: Path | None = None
         self.actions_: dict[str, QAction] = {}
         self.buttons: dict[str, QPushButton] = {}
-        self._stack = QStackedLayout(self)
-        self._stack.addWidget(self._make_empty())
-        self._stack.addWidget(self._make_full())
+        self.stack = QStackedLayout(self)
+        self.stack.addWidget(self._make_empty())
+        self.stack.addWidget(self._make_full())
         self._make_actions()
         self.runs.changed.connect(self._runs_changed)
         self.runs.allowed.connect(self._show_actions)
@@ -113,7 +113,7 @@ class RunsPage(QWidget):
         """All are in the context menu and behind "More"; those used most have a button, where there is room for it."""
         one = self._only
         self._action(
-            "use", "Use its model", "", lambda: one(self._use_model), "Predict and evaluate with this run's model"
+            "use", "Use its model", "", lambda: one(self.use_model), "Predict and evaluate with this run's model"
         )
         self._action(
             "best",
@@ -164,12 +164,17 @@ class RunsPage(QWidget):
             menu.addAction(action)
         return menu
 
+    @property
+    def busy(self) -> bool:
+        """Something of a run is read, or done with one, in the background."""
+        return self._detailing is not None or self.runs.working
+
     # --- what is shown ----------------------------------------------------------------------------------------------
 
     @Slot()
     def _runs_changed(self) -> None:
         records = self.runs.records
-        self._stack.setCurrentIndex(1 if records else 0)
+        self.stack.setCurrentIndex(1 if records else 0)
         if not records:
             self._show_empty()
         self.list.show_runs(records, self.runs.present, self.runs.training)
@@ -271,7 +276,8 @@ class RunsPage(QWidget):
         dialog.written.connect(lambda written, note: self.runs.say(written, note=note))
         dialog.show()
 
-    def _use_model(self, record: RunRecord) -> None:
+    def use_model(self, record: RunRecord) -> None:
+        """From now on this run's model answers; where its classes are others, a sentence says so."""
         why = self.runs.other_classes(record)
         if why:
             self._workspace.message.emit("warning", why)

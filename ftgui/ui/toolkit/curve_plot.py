@@ -76,10 +76,10 @@ class CurvePlot(Card):
         self._smooth = smooth
         self._average = 0.0
         self._scale = scale
-        self._legend = label()
-        self._legend.setTextFormat(Qt.TextFormat.RichText)
+        self.legend = label()
+        self.legend.setTextFormat(Qt.TextFormat.RichText)
         self._has_validation = validation
-        self.header.addWidget(self._legend)
+        self.header.addWidget(self.legend)
         self.plot = pg.PlotWidget()
         self.plot.setAcceptDrops(False)
         self.plot.setMenuEnabled(False)
@@ -104,17 +104,17 @@ class CurvePlot(Card):
         self._val_line = self.plot.plot([], [], symbol="o", symbolSize=5)
         self.marks = Marks(self.plot, theme)
         self.body.addWidget(self.plot, 1)
-        self._note = label("", "muted")
-        self._note.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.note = label("", "muted")
+        self.note.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         over = QVBoxLayout(self.plot)
-        over.addWidget(self._note, 0, Qt.AlignmentFlag.AlignCenter)
+        over.addWidget(self.note, 0, Qt.AlignmentFlag.AlignCenter)
         theme.changed.connect(self._recolor)
         self._recolor()
 
     def say(self, text: str) -> None:
         """Over an empty plot, until its first figures."""
-        if text != self._note.text():
-            self._note.setText(text)
+        if text != self.note.text():
+            self.note.setText(text)
 
     # --- data -------------------------------------------------------------------------------------------------------
 
@@ -221,4 +221,4 @@ class CurvePlot(Card):
         train = f'<span style="color:{colors.accent}">━</span> train'
         val = f'&nbsp;&nbsp;<span style="color:{colors.second}">╍</span> validation'
         last = f'&nbsp;&nbsp;<span style="color:{colors.muted}">─</span> last run' if self.has_ghost else ""
-        self._legend.setText(train + val + last if self._has_validation else "")
+        self.legend.setText(train + val + last if self._has_validation else "")

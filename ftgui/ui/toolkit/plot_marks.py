@@ -47,7 +47,7 @@ class Marks(QObject):
         super().__init__(plot)
         self._plot = plot
         self._theme = theme
-        self._marks: list[Mark] = []
+        self.all: list[Mark] = []
         box = plot.getPlotItem().getViewBox()
         box.sigXRangeChanged.connect(self._lay_out)
         box.sigResized.connect(self._lay_out)
@@ -55,11 +55,11 @@ class Marks(QObject):
 
     @property
     def phases(self) -> list[Mark]:
-        return [mark for mark in self._marks if mark.kind == "phase"]
+        return [mark for mark in self.all if mark.kind == "phase"]
 
     @property
     def steering(self) -> list[Mark]:
-        return [mark for mark in self._marks if mark.kind == "steering"]
+        return [mark for mark in self.all if mark.kind == "steering"]
 
     def add(self, kind: str, step: int, text: str) -> None:
         """Another mark, at or after the last one of its kind."""
@@ -69,15 +69,15 @@ class Marks(QObject):
         # Above the curves, so that labels can be read; phases highest, because steering lines cross their labels.
         line.setZValue(20 if kind == "phase" else 10)
         self._plot.addItem(line, ignoreBounds=True)
-        self._marks.append(Mark(kind, step, text, line))
+        self.all.append(Mark(kind, step, text, line))
         self._recolor()
         self._lay_out()
-        words = "; ".join(f"step {mark.step:,}: {mark.text}" for mark in self._marks)
+        words = "; ".join(f"step {mark.step:,}: {mark.text}" for mark in self.all)
         self._plot.setAccessibleDescription(f"Marks at {words}")
 
     def put_before(self, earlier: list[tuple[str, int, str]]) -> None:
         """Marks, as of `add`, of before those added so far, which may be among them."""
-        present = [(mark.kind, mark.step, mark.text) for mark in self._marks]
+        present = [(mark.kind, mark.step, mark.text) for mark in self.all]
         marks = [mark for mark in earlier if mark not in present] + present
         self.clear()
         for kind, step, text in sorted(marks, key=lambda mark: mark[1]):
@@ -85,16 +85,16 @@ class Marks(QObject):
 
     def clear(self) -> None:
         """For a new run."""
-        for mark in self._marks:
+        for mark in self.all:
             self._plot.removeItem(mark.line)
-        self._marks.clear()
+        self.all.clear()
         self._plot.setAccessibleDescription("")
 
     @Slot()
     def _recolor(self) -> None:
         colors = self._theme.colors
         styles = {"phase": (colors.muted, Qt.PenStyle.DotLine), "steering": (colors.text, Qt.PenStyle.DashLine)}
-        for mark in self._marks:
+        for mark in self.all:
             color, style = styles[mark.kind]
             mark.line.setPen(pg.mkPen(color, width=1, style=style))
             mark.line.label.setColor(color)
@@ -104,13 +104,13 @@ class Marks(QObject):
     def _lay_out(self) -> None:
         box = self._plot.getPlotItem().getViewBox()
         (left, right), size = box.viewRange()[0], box.size()
-        if not self._marks or right <= left or size.width() <= 0 or size.height() <= 0:
+        if not self.all or right <= left or size.width() <= 0 or size.height() <= 0:
             return
         per_step = size.width() / (right - left)
         for marks in (self.phases, self.steering):
             self._place([(mark, (mark.step - left) * per_step) for mark in marks], size.width(), size.height())
-        for mark in self._marks:
-            near = [m for m in self._marks if abs(m.step - mark.step) * per_step <= _NEAR]
+        for mark in self.all:
+            near = [m for m in self.all if abs(m.step - mark.step) * per_step <= _NEAR]
             mark.line.setToolTip(as_plain("\n".join(f"Step {m.step:,}: {m.text}" for m in near)))
 
     def _place(self, marks: list[tuple[Mark, float]], width: float, height: float) -> None:

@@ -54,7 +54,7 @@ class RatePlot(pg.PlotWidget):  # type: ignore[misc]
             item.getAxis(side).enableAutoSIPrefix(False)
         item.setLabel("bottom", "learning rate")
         item.setLabel("left", "loss")
-        self._curve = self.plot([], [])
+        self.curve = self.plot([], [])
         self.line = pg.InfiniteLine(
             angle=90,
             movable=True,
@@ -96,7 +96,7 @@ class RatePlot(pg.PlotWidget):  # type: ignore[misc]
         self._draw()
 
     def _draw(self) -> None:
-        self._curve.setData(self._rates, self._losses)
+        self.curve.setData(self._rates, self._losses)
         # Without a curve the numbers would be pyqtgraph's invention.
         self.getPlotItem().getAxis("left").setStyle(showValues=bool(self._rates))
 
@@ -153,7 +153,7 @@ class RatePlot(pg.PlotWidget):  # type: ignore[misc]
             axis.setTextPen(pg.mkPen(colors.muted))
             axis.setStyle(tickLength=0, maxTickLevel=0)
             axis.setGrid(30 if side == "left" else False)
-        self._curve.setPen(pg.mkPen(colors.accent, width=2))
+        self.curve.setPen(pg.mkPen(colors.accent, width=2))
         width = 3 if self.hasFocus() else 2  # which keys it takes should be seen
         self.line.setPen(pg.mkPen(colors.second, width=width, style=Qt.PenStyle.DashLine))
         self.line.setHoverPen(pg.mkPen(colors.text, width=3))

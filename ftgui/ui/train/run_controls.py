@@ -79,10 +79,10 @@ class RunControls(QFrame):
         self._groups_timer.setSingleShot(True)
         self._groups_timer.setInterval(GROUPS_MILLISECONDS)
         self._groups_timer.timeout.connect(self._show_groups)
-        self._patience_timer = QTimer(self)
-        self._patience_timer.setSingleShot(True)
-        self._patience_timer.setInterval(PATIENCE_MILLISECONDS)
-        self._patience_timer.timeout.connect(self._send_patience)
+        self.patience_timer = QTimer(self)
+        self.patience_timer.setSingleShot(True)
+        self.patience_timer.setInterval(PATIENCE_MILLISECONDS)
+        self.patience_timer.timeout.connect(self._send_patience)
         self._connect()
         self._forget()
         self._refresh()
@@ -171,7 +171,7 @@ class RunControls(QFrame):
     @Slot()
     def _patience_changed(self) -> None:
         self._show_note()
-        self._patience_timer.start()
+        self.patience_timer.start()
 
     @Slot()
     def _send_patience(self) -> None:
@@ -222,7 +222,7 @@ class RunControls(QFrame):
         elif isinstance(event, m.Paused | m.Resumed):
             self._show_note()
         elif isinstance(event, m.TrainingFinished) or event is None:
-            self._patience_timer.stop()
+            self.patience_timer.stop()
             self._asked.clear()
             self._show_note()
 
@@ -253,7 +253,7 @@ class RunControls(QFrame):
             self.rate_field.setText(write_power(lr))
 
     def _show_patience(self, epochs: int) -> None:
-        self._patience_timer.stop()
+        self.patience_timer.stop()
         self.patience.show_number(epochs)
 
     @Slot()

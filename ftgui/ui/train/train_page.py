@@ -70,7 +70,7 @@ class TrainPage(QWidget):
             grid.setColumnStretch(number, 1)
         self.accuracy.plot.setXLink(self.loss.plot)
         self.lr.plot.setXLink(self.loss.plot)
-        self._dirty: set[CurvePlot] = set()
+        self.dirty: set[CurvePlot] = set()
         self._turn = 0
         self._first_step = self._last_step = 0
         self._recalling: Task | None = None
@@ -260,12 +260,12 @@ class TrainPage(QWidget):
                 self.accuracy.add_step(step, accuracy)
                 self.lr.add_step(step, lr)
             self._last_step = event.step[-1]
-            self._dirty = set(self.plots)
+            self.dirty = set(self.plots)
         elif isinstance(event, m.EpochFinished):
             self.loss.add_validation(event.step, event.val_loss)
             self.accuracy.add_validation(event.step, event.val_accuracy)
             self._show_epoch(event)
-            self._dirty |= {self.loss, self.accuracy}
+            self.dirty |= {self.loss, self.accuracy}
         elif isinstance(event, m.Paused):
             self._mark(event.step, "paused")
             self.figures.setText("Paused. The model can be asked about images meanwhile.")
@@ -339,7 +339,7 @@ class TrainPage(QWidget):
 
     def _end(self) -> None:
         self._timer.stop()
-        self._dirty.clear()
+        self.dirty.clear()
         for plot in self.plots:
             plot.say("")
             plot.redraw()
@@ -361,7 +361,7 @@ class TrainPage(QWidget):
     def _redraw(self) -> None:
         plot = self.plots[self._turn]
         self._turn = (self._turn + 1) % len(self.plots)
-        if plot in self._dirty:
-            self._dirty.discard(plot)
+        if plot in self.dirty:
+            self.dirty.discard(plot)
             plot.redraw()
             self._follow()

@@ -191,7 +191,7 @@ def test_progress_cancel_and_what_is_said_then(
     assert isinstance(fake.sent[-1], m.CancelRequest)
     sentence = "DTD was cancelled. What is downloaded already is kept, to go on from."
     fake.tell(m.CommandFailed(command.request, sentence))
-    assert status.text.text() == sentence and status._severity == "info"
+    assert status.text.text() == sentence and status.severity == "info"
     assert not status.cancel.isVisible() and not status.bar.isVisible() and not status.left.text()
     assert window.workspace.project is None
 
@@ -224,7 +224,7 @@ def test_a_failure_is_an_error_and_another_can_be_chosen(
     assert "Describable Textures is still on its way" in window.status.text.text()
     assert fake.last(m.DownloadExampleSet) == command
     fake.tell(m.CommandFailed(command.request, "No network."))
-    assert window.status.text.text() == "No network." and window.status._severity == "error"
+    assert window.status.text.text() == "No network." and window.status.severity == "error"
     window.workspace.open_example(known("MNIST"))
     assert fake.last(m.DownloadExampleSet).name == "MNIST"
 

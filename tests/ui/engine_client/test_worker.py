@@ -86,7 +86,7 @@ def test_a_crash_has_its_exit_code_and_last_words(qtbot, owner: Owner) -> None:
 def test_kill_minus_nine_is_a_crash(qtbot, owner: Owner) -> None:
     owner.start.emit()
     qtbot.waitUntil(lambda: owner.kinds[-1:] == [EngineKind.READY])
-    os.kill(owner.worker._process.processId(), signal.SIGKILL)
+    os.kill(owner.worker.process_id, signal.SIGKILL)
     qtbot.waitUntil(lambda: owner.kinds[-1:] == [EngineKind.CRASHED])
     assert owner.states[-1].signal == signal.SIGKILL
     assert "killed from outside" in engine_end.sentence(owner.states[-1])
@@ -162,11 +162,11 @@ def test_an_engine_of_another_version_is_a_crash_with_words(qtbot, owner: Owner)
 
 @pytest.mark.parametrize("owner", [WAIT], indirect=True)
 def test_a_log_that_can_not_be_written_hides_no_crash(qtbot, owner: Owner) -> None:
-    owner.worker._log.path = paths.data_dir() / "logs" / "engine.log"
+    owner.worker.log.path = paths.data_dir() / "logs" / "engine.log"
     (paths.data_dir() / "logs").write_text("a file where the folder should be", encoding="utf-8")
     owner.start.emit()
     qtbot.waitUntil(lambda: owner.kinds[-1:] == [EngineKind.READY])
-    os.kill(owner.worker._process.processId(), getattr(signal, "SIGKILL", signal.SIGTERM))
+    os.kill(owner.worker.process_id, getattr(signal, "SIGKILL", signal.SIGTERM))
     qtbot.waitUntil(lambda: owner.kinds[-1:] == [EngineKind.CRASHED])
 
 
@@ -206,7 +206,7 @@ SILENT = "import sys, time; time.sleep(3600)"
 
 def test_an_engine_that_never_gets_ready_is_given_up(qtbot, owner: Owner, monkeypatch) -> None:
     monkeypatch.setattr(worker, "engine_command", lambda: [sys.executable, "-c", SILENT])
-    owner.worker._not_ready.setInterval(200)
+    owner.worker.not_ready.setInterval(200)
     owner.start.emit()
     qtbot.waitUntil(lambda: owner.kinds[-1:] == [EngineKind.CRASHED], timeout=20_000)
     assert "did not begin to answer" in owner.states[-1].last_words

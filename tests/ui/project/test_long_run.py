@@ -126,8 +126,7 @@ def test_pressed_again_it_begins_at_once(measured: MainWindow, fake: FakeEngine)
 
 def test_what_can_not_be_told_keeps_nobody_from_training(measured: MainWindow, fake: FakeEngine) -> None:
     measured.train_or_pause()
-    (request,) = measured.workspace.long_run._waiting
-    fake.tell(m.CommandFailed(request, "It could not be measured."))
+    fake.fail(m.EstimateCost, "It could not be measured.")
     assert len(trained(fake)) == 1
 
 

@@ -149,7 +149,7 @@ def test_choosing_a_model_is_a_step_and_empties_nothing(plan: RecipeEditor) -> N
     ticked = plan.recipe
     plan.choose_backbone(Backbone(name="resnet18"))
     plan.change_phase(0, epochs=7)
-    stack = plan._undo_stack
+    stack = plan.undo_stack
     assert [stack.text(at) for at in range(stack.count())][1] == "Choose resnet18"
     stack.undo()
     stack.undo()
@@ -161,7 +161,7 @@ def test_choosing_a_model_is_a_step_and_empties_nothing(plan: RecipeEditor) -> N
 
 
 def test_going_back_from_a_model_that_can_not_be_had_loses_no_step(plan: RecipeEditor) -> None:
-    stack = plan._undo_stack
+    stack = plan.undo_stack
     plan.tick(["stage 3"], "Tick")
     before = plan.recipe
     plan.choose_backbone(Backbone(name="resnet18"))
@@ -183,7 +183,7 @@ def test_going_back_from_a_model_that_can_not_be_had_loses_no_step(plan: RecipeE
 
 
 def test_going_back_keeps_edits_made_meanwhile(plan: RecipeEditor) -> None:
-    stack = plan._undo_stack
+    stack = plan.undo_stack
     plan.tick(["stage 3"], "Tick")
     before = plan.recipe
     plan.choose_backbone(Backbone(name="resnet18"))

@@ -141,7 +141,7 @@ def test_taken_over_the_first_window_only_looks(qtbot, window, fake, second: Wor
     saved = recipe_file.load(second.project.recipe_path)
     assert (saved.training.batch_size, saved.seed) == (7, 0)
     with qtbot.waitSignal(first.access.taken_over):
-        first.access._look()
+        first.access.look()
     assert window.look_only.isVisible() and "taken this project over" in window.status.text.text()
     assert not window.top.train.isEnabled() and not window.recipe.cards[0].fields["epochs"].editor.isEnabled()
     assert not first.undo_stack.canUndo()

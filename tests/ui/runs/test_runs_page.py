@@ -65,7 +65,7 @@ def opened(qtbot, window: MainWindow, fake: FakeEngine, dataset: Path) -> RunsPa
 
 
 def settled(qtbot, page: RunsPage) -> None:
-    qtbot.waitUntil(lambda: page._detailing is None and page.runs._reading is None and not page.runs._errands)
+    qtbot.waitUntil(lambda: not page.busy)
 
 
 def select(qtbot, page: RunsPage, *numbers: int) -> None:
@@ -142,7 +142,7 @@ def test_it_is_sorted_by_a_click_and_found_by_typing(qtbot, page: RunsPage) -> N
 def test_without_runs_it_says_what_to_do(qtbot, window: MainWindow, fake: FakeEngine, dataset: Path) -> None:
     window.show_page(RUNS)
     page = window.runs_page
-    assert page.empty_title.text() == "No dataset is open" and page._stack.currentIndex() == 0
+    assert page.empty_title.text() == "No dataset is open" and page.stack.currentIndex() == 0
     opened(qtbot, window, fake, dataset)
     assert page.empty_title.text() == "No runs yet" and "press Train" in page.empty_text.text()
 
@@ -254,7 +254,7 @@ def test_a_note(qtbot, page: RunsPage) -> None:
     dialog = page.findChild(NoteDialog)
     assert not dialog.isModal()
     dialog.text.setPlainText("tried\nmore")
-    dialog._accept()
+    dialog.keep()
     qtbot.waitUntil(lambda: "Note" in differences(page))
     assert differences(page)["Note"] == ["tried\nmore"]
     page.list.search.setText("tried")
@@ -391,7 +391,7 @@ def test_a_model_for_other_classes_is_refused_in_a_sentence(
     page = opened(qtbot, window, fake, dataset)
     loads = sum(isinstance(command, m.LoadModel) for command in fake.sent)
     select(qtbot, page, 4)
-    page._use_model(page.list.chosen()[0])
+    page.use_model(page.list.chosen()[0])
     said = window.status.text.text()
     assert said == (
         "Run 4's model is for other classes: it knows “ants”, which the data has no more and it has never seen “red”."

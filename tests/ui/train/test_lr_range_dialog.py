@@ -205,5 +205,5 @@ def test_the_plot_follows_the_theme(qtbot, dialog, opened: MainWindow, fake: Fak
         opened.theme.choose(scheme)
         colors = opened.theme.colors
         assert dialog.plot.backgroundBrush().color() == QColor(colors.card)
-        assert dialog.plot._curve.opts["pen"].color() == QColor(colors.accent)
+        assert dialog.plot.curve.opts["pen"].color() == QColor(colors.accent)
         assert dialog.plot.line.pen.color() == QColor(colors.second)

@@ -130,7 +130,7 @@ def test_a_continued_run_shows_its_curves_from_the_beginning(qtbot, opened: Main
     assert page.loss.steps.y.tolist() == [2.0] * 5 + [0.5] * 2
     assert page.lr.steps.y.tolist() == pytest.approx([2.0] * 5 + [500.0] * 2), "in thousandths, once"
     assert (page.accuracy.val.x.tolist(), page.accuracy.val.y.tolist()) == ([4], [0.3])
-    shown = [(mark.kind, mark.step, mark.text) for mark in page.loss.marks._marks]
+    shown = [(mark.kind, mark.step, mark.text) for mark in page.loss.marks.all]
     assert shown == [("phase", 0, "Head"), ("steering", 5, "rate 2e-3")], "each once"
     left, right = page.loss.plot.getPlotItem().getViewBox().viewRange()[0]
     assert left <= 0 < 7 <= right
@@ -201,20 +201,20 @@ def test_early_stop_is_sent_once_and_follows_the_engine(qtbot, opened: MainWindo
     bar = opened.train_page.steer
     assert bar.patience.value() == Recipe().training.early_stop
     asked = lambda: [c for c in fake.sent if isinstance(c, m.ChangeEarlyStop)]  # noqa: E731
-    bar._patience_timer.setInterval(60_000)
+    bar.patience_timer.setInterval(60_000)
     for _ in range(2):
         bar.patience.stepUp()
-        assert bar._patience_timer.remainingTime() > 10_000, (
+        assert bar.patience_timer.remainingTime() > 10_000, (
             "it waits for the last click, and not the value's milliseconds"
         )
     assert not asked()
-    bar._patience_timer.timeout.emit()
+    bar.patience_timer.timeout.emit()
     assert [command.epochs for command in asked()] == [7]
     run_adjusted(opened, "early-stop", "early stop after 6")
     assert bar.patience.value() == 6
     run_adjusted(opened, "early-stop", "early stop off")
     assert bar.patience.text() == "never"
-    assert not bar._patience_timer.isActive() and len(asked()) == 1, "what the engine says is not sent back to it"
+    assert not bar.patience_timer.isActive() and len(asked()) == 1, "what the engine says is not sent back to it"
 
 
 def test_finishing_a_phase_and_steering_while_paused(qtbot, opened: MainWindow, fake: FakeEngine) -> None:
@@ -267,7 +267,7 @@ def test_a_crashed_run_is_offered_and_continued(qtbot, opened: MainWindow, fake:
     assert not page.banner.isVisible() and page.steer.patience.value() == 9
     steps(fake, 1241)
     assert "Run 1 continued" in opened.status.text.text()
-    qtbot.waitUntil(lambda: not page._dirty)
+    qtbot.waitUntil(lambda: not page.dirty)
     assert page.loss.plot.viewRange()[0][0] > 1200, "no gap from 0"
     assert not page.loss.has_ghost
 
@@ -351,14 +351,14 @@ def test_the_last_run_stays_as_a_ghost(qtbot, opened: MainWindow, fake: FakeEngi
     loss = opened.train_page.loss
     run = train(opened, fake)
     steps(fake, 1, 4)
-    assert "last run" not in loss._legend.text()
+    assert "last run" not in loss.legend.text()
     finish(opened, fake, run)
     train(opened, fake)
     assert loss.has_ghost and loss.ghost.xData.tolist() == [1, 2, 3, 4]
-    assert loss.steps.size == 0 and "last run" in loss._legend.text()
+    assert loss.steps.size == 0 and "last run" in loss.legend.text()
     fake.state(EngineKind.READY)
     open_project(qtbot, opened, fake, make_dataset(name="other"))
-    assert not loss.has_ghost and "last run" not in loss._legend.text()
+    assert not loss.has_ghost and "last run" not in loss.legend.text()
 
 
 def test_a_comparison_from_scratch_leaves_the_project_as_it_was(qtbot, opened, fake: FakeEngine) -> None:
