@@ -158,7 +158,7 @@ def test_more_of_a_stage_that_learns_already_warms_up_for_itself() -> None:
     assert warming == pytest.approx(settled / 5)
     assert [rate.applied for rate in optimizer.rates()] == [settled] * 2, "of the rest of the stage"
     again = optimizer_of(freezer, steps=20)
-    again.restore(optimizer.plain(), {})
+    again.load_state_dict(optimizer.state_dict())
     again.set_rates(10)
     assert {id(p): g["lr"] for g in again.adamw.param_groups for p in g["params"]} == {
         id(p): g["lr"] for g in optimizer.adamw.param_groups for p in g["params"]

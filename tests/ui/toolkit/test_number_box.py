@@ -260,7 +260,7 @@ def test_train_waits_for_a_number_that_was_not_understood(
     qtbot, window: MainWindow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained: list[Recipe] = []
-    monkeypatch.setattr(window.workspace, "train", lambda: trained.append(window.workspace.recipe))
+    monkeypatch.setattr(window.workspace.training, "start", lambda: trained.append(window.workspace.recipe))
     field = window.recipe.training.fields["training.weight_decay"]
     type_keys(qtbot, field.editor, "1.500", None)
     window.train_or_pause()  # by its key: the field has not lost the keyboard
