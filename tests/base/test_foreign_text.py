@@ -44,6 +44,7 @@ UNSEEN = [*map(chr, range(32)), *map(chr, range(0x7F, 0xA0)), *"\u202a\u202b\u20
 # --- terminals and logs ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_nothing_steers_a_terminal(text: str) -> None:
     assert not any(sign in visible(text) for sign in UNSEEN)

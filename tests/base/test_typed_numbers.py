@@ -104,6 +104,7 @@ def test_a_whole_number_is_exact_however_large() -> None:
     assert read_whole(str(2**63 - 1)) == 2**63 - 1
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(
     st.sampled_from(LOCALES),

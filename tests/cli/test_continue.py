@@ -17,6 +17,8 @@ from ftgui.protocol import messages as m
 from ftgui.runs.run_folders import CHECKPOINT_FILE, read_result
 from tests.conftest import Maker
 
+pytestmark = pytest.mark.slow
+
 RECIPE = """
 [dataset]
 folder = "{folder}"

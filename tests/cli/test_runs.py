@@ -123,6 +123,7 @@ def test_tensorboard_files(project: Path, tmp_path: Path, capsys: pytest.Capture
     assert len(list((tmp_path / "tb").glob("000?-*/events.out.tfevents.*"))) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["runs", "PROJECT", "--json"], ["report", "PROJECT/runs/0002-head-last-stage"]])
 def test_neither_torch_nor_qt_is_imported(project: Path, tmp_path: Path, arguments: list[str]) -> None:
     given = [word.replace("PROJECT", str(project)) for word in arguments]
@@ -136,6 +137,7 @@ def test_neither_torch_nor_qt_is_imported(project: Path, tmp_path: Path, argumen
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_whoever_reads_may_have_had_enough(project: Path) -> None:
     for number in range(10, 200):
         make_run(project / "runs", number)

@@ -22,6 +22,8 @@ from ftgui.data.metrics import (
     reliability,
 )
 
+pytestmark = pytest.mark.slow
+
 NAMES = ["ant", "bee", "cat", "dog"]
 
 said = st.lists(

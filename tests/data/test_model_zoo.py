@@ -118,6 +118,7 @@ def test_other_places_are_respected(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert weights_here() == {"tf_efficientnet_lite0", "torchvision/resnet18", "resnet18.a1_in1k"}
 
 
+@pytest.mark.slow
 def test_the_engine_looks_in_the_same_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import subprocess
 

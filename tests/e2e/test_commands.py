@@ -25,6 +25,8 @@ from ftgui.runs.model_folder import read_about
 from tests.conftest import Maker, picture
 from tests.engine.conftest import Engine, engine, train_command
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 __all__ = ["engine", "train_command"]  # fixtures
 

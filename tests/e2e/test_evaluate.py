@@ -21,7 +21,7 @@ from tests.e2e.driver import click, drop, is_ready
 
 Steps = Iterator[Callable[[], bool]]
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
 
 
 def click_cell(window: MainWindow, label: str, answer: str) -> None:

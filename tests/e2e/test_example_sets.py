@@ -21,6 +21,8 @@ from ftgui.ui.shell.main_window import MainWindow
 from tests.engine.mirror import Mirror, serving
 from tests.engine.tiny_sets import TEXTURES, textures
 
+pytestmark = pytest.mark.slow
+
 Steps = Iterator[Callable[[], bool]]
 
 ENGINE = """

@@ -19,6 +19,8 @@ from ftgui.protocol import messages as m
 from ftgui.runs.run_folders import new_run_folder, open_run, read_result
 from tests.conftest import Maker
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 RECIPE = """
 [dataset]

@@ -26,7 +26,7 @@ from tests.e2e.driver import Watchdog, click, drop, is_ready
 ROOT = Path(__file__).resolve().parents[2]
 Steps = Iterator[Callable[[], bool]]
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
 
 
 def click_tick(window: MainWindow, name: str) -> None:

@@ -14,6 +14,8 @@ from ftgui.runs.model_folder import DESCRIPTION_FILE, ModelError, read_about
 from tests.conftest import Maker
 from tests.engine.conftest import TINY, Engine
 
+pytestmark = pytest.mark.slow
+
 
 def test_views_without_end_are_refused(engine: Engine, make_dataset: Maker) -> None:
     image = next(make_dataset(count=1).rglob("*.jpg"))

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 BLOCKS = """
 import json, psutil, torch
 from ftgui.engine import malloc as memory

@@ -71,6 +71,7 @@ def test_a_containers_limit_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert memory_limits.of_this_computer() == expected or memory_limits.of_this_computer() >= whole
 
 
+@pytest.mark.slow
 def test_a_training_that_can_not_fit_is_refused_before_it_begins(
     engine, make_dataset: Maker, train_command: Callable[..., m.Train], monkeypatch: pytest.MonkeyPatch
 ) -> None:

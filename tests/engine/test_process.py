@@ -18,6 +18,8 @@ from ftgui.protocol import codec
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Backbone
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

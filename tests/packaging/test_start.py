@@ -122,6 +122,7 @@ def test_ci_runs_the_readmes_command() -> None:
     assert command in script and command in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_an_installed_wheel_works_outside_the_checkout(tmp_path: Path) -> None:
     """Built with hatchling, unpacked elsewhere: its resources are inside, and the command runs."""
     build = [

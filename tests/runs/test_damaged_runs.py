@@ -74,6 +74,7 @@ def test_values_of_any_kind_in_place_of_others(data: st.DataObject) -> None:
         read_everything(folder)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(name=st.sampled_from(["format", *About.__struct_fields__]), value=ODD, missing=st.booleans())
 def test_what_a_model_says_of_itself_is_understood_or_a_sentence(name: str, value: Any, missing: bool) -> None:
@@ -90,6 +91,7 @@ def test_what_a_model_says_of_itself_is_understood_or_a_sentence(name: str, valu
         read_everything(folder)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(name=st.sampled_from(ProcessMark.__struct_fields__), value=ODD, file=st.sampled_from([LOCK_FILE, RUNNING_FILE]))
 def test_who_uses_a_project_may_be_anything(name: str, value: Any, file: str) -> None:

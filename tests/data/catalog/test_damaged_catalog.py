@@ -18,6 +18,8 @@ from ftgui.protocol import recipe_file
 from tests.conftest import picture
 from tests.engine.conftest import TINY, Engine
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:

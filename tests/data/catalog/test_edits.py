@@ -122,6 +122,7 @@ def _do(catalog: Catalog, what: str, chosen: list[int], name: str, split: str) -
             return edits.exclude(catalog, chosen, what == "exclude")
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 @given(actions)
 def test_any_sequence_of_edits_is_undone_and_redone_exactly(make_dataset: Maker, tmp_path: Path, steps) -> None:

@@ -123,6 +123,7 @@ def test_cancelling_keeps_what_was_known(scenes: Path) -> None:
         assert found(catalog, "duplicate") == {"3.jpg", "again.jpg"}
 
 
+@pytest.mark.slow
 def test_pictures_that_only_resemble_each_other_are_not_accused(shared: Path) -> None:
     """Hand signs before one wall, by one person: alike but for the fingers."""
     for name in ("hymenoptera", "sign-digits"):

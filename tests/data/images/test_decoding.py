@@ -167,6 +167,7 @@ def test_first_frame_of_an_animation() -> None:
     assert load_rgb(stream.getvalue()).getpixel((0, 0)) == (255, 0, 0)
 
 
+@pytest.mark.slow
 def test_draft_keeps_the_short_side(tmp_path: Path) -> None:
     path = saved(picture((90, 90, 90), 4, (1600, 1200)), tmp_path / "large.jpg")
     image = load_rgb(path, 256)

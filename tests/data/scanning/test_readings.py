@@ -238,6 +238,7 @@ LAYOUTS: list[Callable[[str, str, int], str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(LAYOUTS)))
 @settings(max_examples=8, deadline=None)
 @given(
@@ -351,6 +352,7 @@ def test_validation_of_other_classes_is_said_and_drawn_instead(make_dataset: Mak
 ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     st.permutations(list(range(12))),

@@ -325,6 +325,7 @@ KILLED = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
 def test_killed_in_the_middle_there_is_no_set_and_the_next_time_makes_it(mirror: Mirror, noisy: TinySet) -> None:
     script = [sys.executable, "-c", textwrap.dedent(KILLED), mirror.address, md5(noisy.files[TEXTURES])]

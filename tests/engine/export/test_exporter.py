@@ -31,6 +31,8 @@ from ftgui.runs.run_folders import catalog_beside
 from tests.conftest import Maker, picture
 from tests.engine.conftest import Engine
 
+pytestmark = pytest.mark.slow
+
 Trained = Callable[..., m.Train]
 
 

@@ -21,6 +21,8 @@ from ftgui.runs.model_card import RunFacts
 from ftgui.runs.model_folder import About
 from tests.made_runs import make_run
 
+pytestmark = pytest.mark.slow
+
 DOCSTRING = '"""\nimport os; os.system("x")\n"""'
 BREAKS = [
     DOCSTRING,

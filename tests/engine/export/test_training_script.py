@@ -26,6 +26,8 @@ from tests.conftest import Maker
 from tests.engine.conftest import Engine
 from tests.engine.export.test_exporter import export, load
 
+pytestmark = pytest.mark.slow
+
 TWO = [
     Phase(name="Head", train=["head"], epochs=2, lr=1e-2),
     Phase(name="More", train=["last stage", "stem", "head"], epochs=3, lr=3e-3, layer_decay=0.5),

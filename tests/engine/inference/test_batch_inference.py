@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from ftgui.data.catalog import edits
 from ftgui.data.catalog.catalog import Catalog
 from ftgui.data.catalog.query import LIKELY_WRONG, Query
@@ -15,6 +17,8 @@ from ftgui.protocol.recipe import Phase
 from ftgui.runs.predictions import read_predictions
 from tests.conftest import Maker
 from tests.engine.conftest import Engine
+
+pytestmark = pytest.mark.slow
 
 
 def evaluated(engine: Engine) -> list[m.EvaluatedImages]:

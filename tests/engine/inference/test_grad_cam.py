@@ -100,6 +100,7 @@ def test_tokens_lie_where_they_are_in_the_picture(model: Tokens, corner: tuple[i
     torch.testing.assert_close(heat, wanted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["test_vit", "test_efficientnet", "swin_tiny_patch4_window7_224", "vit_tiny_patch16_224"]
 )
@@ -114,6 +115,7 @@ def test_a_layer_is_found_for_every_kind_of_model(name: str) -> None:
     assert heat.target == probabilities.index(max(probabilities))
 
 
+@pytest.mark.slow
 def test_torchvision_transformers_too() -> None:
     torch.manual_seed(0)
     model = torchvision.models.vit_b_32(num_classes=3).eval()
@@ -190,6 +192,7 @@ def test_what_the_model_sees_of_a_picture(tmp_path: Path) -> None:
         assert center_view(decode(tmp_path / "seen.png", preprocessing), 100)[3:-3, 3:-3].max() == 0
 
 
+@pytest.mark.slow
 def test_how_long_it_takes_with_the_packaged_model(engine: Engine, tmp_path: Path) -> None:
     """Printed, not asserted: run with -s. The goal is 300 ms on a CPU."""
     file = tmp_path / "photo.jpg"

@@ -31,6 +31,8 @@ from ftgui.runs.model_folder import MODEL_FORMAT, ModelError, read_about
 from tests.conftest import Maker, picture
 from tests.engine.conftest import TINY, Engine
 
+pytestmark = pytest.mark.slow
+
 Train = Callable[..., m.Train]
 
 

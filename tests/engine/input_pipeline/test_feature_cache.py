@@ -19,6 +19,8 @@ from ftgui.protocol.recipe import Backbone, Phase
 from tests.conftest import Maker
 from tests.engine.conftest import Engine
 
+pytestmark = pytest.mark.slow
+
 HEAD = [Phase(name="Head", train=["head"], epochs=4, lr=1e-2)]
 
 

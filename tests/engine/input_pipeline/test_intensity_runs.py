@@ -215,6 +215,7 @@ def test_timms_models_say_their_crop_mode() -> None:
     assert from_timm(config).crop_mode == "squash"
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The default weight initialization:FutureWarning")
 @pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
 def test_torchvisions_inceptions_see_what_their_weights_were_made_of(

@@ -17,6 +17,8 @@ from ftgui.protocol import messages as m
 from tests.engine.conftest import Engine
 from tests.mutants import bad_files, make_mutants
 
+pytestmark = pytest.mark.slow
+
 COUNT = 1000
 
 

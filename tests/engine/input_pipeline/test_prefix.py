@@ -15,6 +15,8 @@ from ftgui.engine.model.layer_tree import build_tree
 from ftgui.engine.model.outputs import as_logits
 from ftgui.protocol.recipe import Backbone
 
+pytestmark = pytest.mark.slow
+
 TORCHVISION = [
     "resnet18",
     "mobilenet_v3_small",

@@ -48,6 +48,7 @@ def test_loading_in_order_checks_every_shape() -> None:
         load_in_order(model, {"a": torch.ones(3, 2)})
 
 
+@pytest.mark.slow
 def test_pretrained_model_names_imagenet_pictures(shared: Path, engine) -> None:
     """The proof that weights and preprocessing are right: 89 of 100 with timm's own preprocessing."""
     engine.do(m.LoadModel(1, Backbone(), [], ["head"], device="cpu"))
@@ -79,6 +80,7 @@ def test_new_head_has_the_classes_and_the_seed_decides_it() -> None:
     assert torch.equal(one, same) and not torch.equal(one, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["torchvision/resnet18", "torchvision/squeezenet1_1", "vgg11"])
 def test_other_libraries_heads_are_replaced(name: str) -> None:
     built = build(Backbone(name=name, weights="none"), ["a", "b", "c"])
@@ -188,6 +190,7 @@ print("alive")
 """
 
 
+@pytest.mark.slow
 def test_a_stem_of_such_convolutions_does_not_end_the_process() -> None:
     """Six steps, because memory is damaged before it shows; in a process of its own, which may die."""
     code = STEM.format(name="mobileone_s0")

@@ -29,6 +29,7 @@ FAMILIES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The default weight initialization:FutureWarning")
 @pytest.mark.parametrize("name", FAMILIES)
 def test_tree_of(name: str) -> None:

@@ -413,6 +413,7 @@ OBJECTS: dict[str, tuple[Callable[[], Any], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", OBJECTS)
 @pytest.mark.parametrize("how", ["torch", "old", "pickle"])
 def test_the_class_of_what_would_have_to_be_run_is_named(tmp_path: Path, what: str, how: str) -> None:
@@ -443,6 +444,7 @@ def test_names_of_weights_files() -> None:
         assert not is_weights_name(name)
 
 
+@pytest.mark.slow
 def test_the_model_a_file_is_named_after() -> None:
     assert named_in("resnet50-0676ba61.pth") == "resnet50"
     assert named_in("best_resnet18_epoch3.pth") == "resnet18"

@@ -17,6 +17,8 @@ from ftgui.runs.run_folders import read_result
 from tests.conftest import Maker
 from tests.engine.conftest import Engine
 
+pytestmark = pytest.mark.slow
+
 Train = Callable[..., m.Train]
 
 

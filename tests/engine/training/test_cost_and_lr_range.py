@@ -19,6 +19,8 @@ from ftgui.protocol.recipe import Augmentation, Phase, Recipe, Training
 from tests.conftest import Maker
 from tests.engine.conftest import TINY, Engine
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def loaded(engine: Engine) -> Engine:

@@ -116,6 +116,7 @@ def test_what_is_missing_is_a_sentence(stopped: tuple[Path, Path], tmp_path: Pat
         checkpoints.load(copy)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(way=st.sampled_from(WAYS), value=ODD)
 def test_values_of_any_kind_are_understood_or_a_sentence(

@@ -31,6 +31,8 @@ from ftgui.runs.run_folders import CHECKPOINT_FILE, open_run, read_checkpoint
 from tests.conftest import Maker
 from tests.engine.conftest import Engine
 
+pytestmark = pytest.mark.slow
+
 PHASES = [
     Phase(name="Head", train=["head"], epochs=2, lr=1e-2),
     Phase(name="Stages", train=["stage 3", "stage 4", "neck", "head"], epochs=3, lr=3e-3, layer_decay=0.5),

@@ -22,6 +22,8 @@ from ftgui.protocol.recipe import Phase
 from tests.conftest import Maker
 from tests.engine.conftest import Engine
 
+pytestmark = pytest.mark.slow
+
 HEAD = [Phase(name="Head", train=["head"], epochs=6, lr=1e-2)]
 
 

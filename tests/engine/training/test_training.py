@@ -35,6 +35,8 @@ from ftgui.runs.model_in_use import validation_key
 from ftgui.runs.run_folders import CHECKPOINT_FILE, open_run, read_result
 from tests.conftest import Maker
 
+pytestmark = pytest.mark.slow
+
 TWO_PHASES = [
     Phase(name="Head", train=["head"], epochs=2, lr=1e-2),
     Phase(name="Last stage", train=["last stage", "head"], epochs=2, lr=1e-3),

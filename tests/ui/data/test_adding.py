@@ -25,6 +25,8 @@ from tests.ui.data.test_data_page import counts
 from tests.ui.fake_engine import FakeEngine
 from tests.ui.shell.test_main_window import open_project
 
+pytestmark = pytest.mark.slow
+
 MANY = 3000
 
 

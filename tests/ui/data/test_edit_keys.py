@@ -14,6 +14,8 @@ from tests.conftest import Maker
 from tests.ui.fake_engine import FakeEngine
 from tests.ui.shell.test_main_window import open_project
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def page(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> DataPage:

@@ -23,6 +23,8 @@ from tests.conftest import picture
 from tests.ui.fake_engine import FakeEngine
 from tests.ui.shell.test_main_window import open_project
 
+pytestmark = pytest.mark.slow
+
 
 def known(name: str) -> ExampleSet:
     found = find(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PySide6.QtGui import QImage
 
 from ftgui.protocol import messages as m
@@ -18,6 +19,8 @@ from tests.conftest import Maker, plain
 from tests.deep_images import make_microscopy
 from tests.ui.fake_engine import FakeEngine
 from tests.ui.shell.test_main_window import open_project
+
+pytestmark = pytest.mark.slow
 
 
 def brightness(image: QImage) -> float:

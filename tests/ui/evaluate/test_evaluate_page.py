@@ -24,6 +24,8 @@ from tests.conftest import Maker, plain
 from tests.ui.fake_engine import FakeEngine
 from tests.ui.shell.test_main_window import drop, finish, hover, open_project, start_training, urls
 
+pytestmark = pytest.mark.slow
+
 
 def shown_paths(page: EvaluatePage) -> list[str]:
     images = page.browser.grid.images

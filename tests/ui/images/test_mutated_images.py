@@ -20,7 +20,7 @@ from tests.ui.shell.test_main_window import open_project
 
 COUNT = 300
 
-pytestmark = pytest.mark.filterwarnings(r"ignore::UserWarning:PIL\.*")
+pytestmark = [pytest.mark.filterwarnings(r"ignore::UserWarning:PIL\.*"), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,8 @@ from tests.conftest import Maker
 from tests.ui.fake_engine import FakeEngine
 from tests.ui.shell.test_main_window import open_project
 
+pytestmark = pytest.mark.slow
+
 
 def questions(fake: FakeEngine) -> list[m.EstimateCost]:
     return [command for command in fake.sent if isinstance(command, m.EstimateCost)]

@@ -14,6 +14,8 @@ from ftgui.ui.model.layer_panel import LayerPanel
 from ftgui.ui.model.layer_tree import PENDING, LayerTreeModel
 from tests.ui.fake_engine import loaded
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def panel(qtbot, theme) -> LayerPanel:

@@ -24,6 +24,8 @@ from ftgui.ui.toolkit.theme import Theme
 from tests.ui.fake_engine import FakeEngine
 from tests.ui.shell.test_main_window import open_project
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def no_weights_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,8 @@ from tests.ui.fake_engine import UNITS, FakeEngine, loaded
 from tests.ui.model.test_layer_tree import index_of
 from tests.ui.shell.test_main_window import open_project
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def panel(qtbot, theme) -> LayerPanel:

@@ -23,6 +23,8 @@ from tests.conftest import Maker, picture
 from tests.ui.fake_engine import FakeEngine
 from tests.ui.shell.test_main_window import drop, hover, open_project, urls
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def page(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> PredictPage:

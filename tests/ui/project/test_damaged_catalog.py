@@ -20,6 +20,8 @@ from ftgui.ui.shell.questions import Choice
 from tests.conftest import Maker
 from tests.ui.shell.test_main_window import open_project
 
+pytestmark = pytest.mark.slow
+
 
 def cut(file: Path) -> None:
     file.write_bytes(file.read_bytes()[:9000])

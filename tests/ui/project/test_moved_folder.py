@@ -20,6 +20,8 @@ from tests.made_runs import make_run
 from tests.ui.fake_engine import FakeEngine
 from tests.ui.shell.test_main_window import open_project
 
+pytestmark = pytest.mark.slow
+
 State = tuple[list[tuple[str, str, str]], int, int]
 
 

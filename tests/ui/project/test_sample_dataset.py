@@ -12,6 +12,8 @@ from ftgui.data.scanning.folder_scan import scan
 from ftgui.data.scanning.found import FoundImage
 from ftgui.ui.project import sample_dataset
 
+pytestmark = pytest.mark.slow
+
 
 def test_six_classes_or_more_of_fifty_or_more() -> None:
     chosen = sample_dataset.code_points()

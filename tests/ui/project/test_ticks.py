@@ -20,6 +20,8 @@ from tests.ui.model.test_layer_tree import click_tick, state
 from tests.ui.shell.test_main_window import open_project
 from tests.ui.train.test_run_controls import begin, steps
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def opened(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> MainWindow:

@@ -30,6 +30,8 @@ from tests.made_runs import make_run
 from tests.ui.fake_engine import FakeEngine
 from tests.ui.shell.test_main_window import open_project, start_training
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def second(qapp) -> Iterator[Workspace]:

@@ -16,6 +16,8 @@ from tests.conftest import Maker, picture
 from tests.ui.fake_engine import FakeEngine
 from tests.ui.shell.test_main_window import open_project
 
+pytestmark = pytest.mark.slow
+
 
 def png(color: Qt.GlobalColor) -> bytes:
     image = QImage(224, 224, QImage.Format.Format_RGB32)

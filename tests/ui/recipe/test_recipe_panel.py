@@ -19,6 +19,8 @@ from tests.conftest import Maker
 from tests.ui.fake_engine import FakeEngine
 from tests.ui.shell.test_main_window import finish, open_project, start_training
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def panel(window: MainWindow) -> RecipePanel:

@@ -29,6 +29,8 @@ from tests.conftest import Maker, plain
 from tests.made_runs import make_run
 from tests.ui.fake_engine import FakeEngine
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def dataset(make_dataset: Maker) -> Path:

@@ -22,6 +22,8 @@ from ftgui.ui.shell.main_window import DATA, EVALUATE, PREDICT, TRAIN, MainWindo
 from tests.conftest import Maker, leave_checkpoint, picture, plain
 from tests.ui.fake_engine import FakeEngine
 
+pytestmark = pytest.mark.slow
+
 
 def urls(*paths: Path) -> QMimeData:
     mime = QMimeData()

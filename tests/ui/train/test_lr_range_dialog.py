@@ -176,6 +176,7 @@ def test_a_refusal_is_said_in_the_dialog_only(qtbot, dialog, opened: MainWindow,
     assert said[-2:] == ["trying learning rates", ""]
 
 
+@pytest.mark.slow
 def test_a_change_that_matters_makes_the_curve_void(qtbot, dialog, opened: MainWindow, fake: FakeEngine) -> None:
     finish(qtbot, dialog, fake)
     plan = opened.workspace.recipe_editor
@@ -199,6 +200,7 @@ def test_there_is_one_dialog_and_it_goes_with_the_project(qtbot, dialog, opened:
     qtbot.waitUntil(lambda: not opened.workspace.checking)
 
 
+@pytest.mark.slow
 def test_the_plot_follows_the_theme(qtbot, dialog, opened: MainWindow, fake: FakeEngine) -> None:
     finish(qtbot, dialog, fake)
     for scheme in ("dark", "light"):

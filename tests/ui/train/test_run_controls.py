@@ -157,6 +157,7 @@ def test_curves_that_are_lost_are_said_to_be(qtbot, opened: MainWindow, fake: Fa
 # --- the steer bar --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_rate_is_what_the_engine_says(qtbot, opened: MainWindow, fake: FakeEngine) -> None:
     train(opened, fake)
     bar = opened.train_page.steer
@@ -182,6 +183,7 @@ def test_the_rate_is_what_the_engine_says(qtbot, opened: MainWindow, fake: FakeE
     assert len(fake.sent) == sent and "“a lot” is no number" in bar.note.full
 
 
+@pytest.mark.slow
 def test_what_was_refused_is_no_longer_asked_for(qtbot, opened: MainWindow, fake: FakeEngine) -> None:
     train(opened, fake)
     bar = opened.train_page.steer
@@ -251,6 +253,7 @@ def test_the_prefix_is_told(opened: MainWindow, fake: FakeEngine, event: m.Froze
 # --- advice ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_crashed_run_is_offered_and_continued(qtbot, opened: MainWindow, fake: FakeEngine) -> None:
     run = train(opened, fake)
     page = opened.train_page
@@ -272,6 +275,7 @@ def test_a_crashed_run_is_offered_and_continued(qtbot, opened: MainWindow, fake:
     assert not page.loss.has_ghost
 
 
+@pytest.mark.slow
 def test_a_run_that_can_not_be_continued_is_not_offered_again(qtbot, opened: MainWindow, fake: FakeEngine) -> None:
     run = train(opened, fake)
     leave_checkpoint(run, opened.workspace.recipe)
@@ -289,6 +293,7 @@ def test_a_run_that_can_not_be_continued_is_not_offered_again(qtbot, opened: Mai
     assert not banner.isVisible()
 
 
+@pytest.mark.slow
 def test_advice_can_be_dismissed(qtbot, opened: MainWindow, fake: FakeEngine) -> None:
     run = train(opened, fake)
     leave_checkpoint(run, opened.workspace.recipe)
@@ -301,6 +306,7 @@ def test_advice_can_be_dismissed(qtbot, opened: MainWindow, fake: FakeEngine) ->
     assert opened.train_page.steer.go_on.text() == "Continue run 1", "it still can be continued"
 
 
+@pytest.mark.slow
 def test_after_an_explosion_a_lower_rate_is_offered(qtbot, opened: MainWindow, fake: FakeEngine) -> None:
     opened.workspace.recipe_editor.change_phase(0, enabled=False)  # phases are counted without it by the engine
     run = train(opened, fake)
@@ -320,6 +326,7 @@ def test_after_an_explosion_a_lower_rate_is_offered(qtbot, opened: MainWindow, f
     assert not page.banner.isVisible()
 
 
+@pytest.mark.slow
 def test_a_model_that_the_disk_did_not_take_can_be_saved_again_or_elsewhere(
     qtbot, opened: MainWindow, fake: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -347,6 +354,7 @@ def test_a_model_that_the_disk_did_not_take_can_be_saved_again_or_elsewhere(
 # --- comparison -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_last_run_stays_as_a_ghost(qtbot, opened: MainWindow, fake: FakeEngine, make_dataset: Maker) -> None:
     loss = opened.train_page.loss
     run = train(opened, fake)
@@ -361,6 +369,7 @@ def test_the_last_run_stays_as_a_ghost(qtbot, opened: MainWindow, fake: FakeEngi
     assert not loss.has_ghost and "last run" not in loss.legend.text()
 
 
+@pytest.mark.slow
 def test_a_comparison_from_scratch_leaves_the_project_as_it_was(qtbot, opened, fake: FakeEngine) -> None:
     workspace, page = opened.workspace, opened.train_page
     pretrained = train(opened, fake)
