@@ -59,7 +59,7 @@ def script(name: str, code: Mapping[str, str], values: Mapping[str, object]) -> 
     Raises:
         EngineError: a value is none that can be written, or the check failed.
     """
-    text = resources.files(ftgui).joinpath("engine", "templates", f"{name}.txt").read_text(encoding="utf-8")
+    text = resources.files(ftgui).joinpath("engine", "export", "templates", f"{name}.txt").read_text(encoding="utf-8")
     filled = _filled(text, code, {place: _written(value) for place, value in values.items()})
     expected = _filled(text, code, {place: _written(_blank(value)) for place, value in values.items()})
     try:
