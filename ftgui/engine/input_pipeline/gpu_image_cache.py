@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from ftgui.data.images.preprocessing import Pixels, Preprocessing
@@ -12,6 +13,10 @@ from ftgui.engine.input_pipeline.augmentation import View
 
 _GRAY = (0.299, 0.587, 0.114)
 """ITU-R 601-2, as Pillow's conversion to grey."""
+
+_AT_ONCE = 64
+"""Images that are cut out together. On the way to a batch there are some 4 MB an image of indices and neighbours, which
+must not be what a large batch has no memory for: it can be trained in parts, but it comes whole."""
 
 
 class GpuImageCache:
@@ -32,9 +37,9 @@ class GpuImageCache:
         self._starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
         self._pixels = torch.empty(int(counts.sum()), 3, dtype=torch.uint8, device=device)
         for start, count, image in zip(self._starts, counts, images, strict=True):
-            self._pixels[start : start + count] = torch.from_numpy(np.ascontiguousarray(image).reshape(-1, 3)).to(
-                device
-            )
+            # PyTorch warns of arrays that are read-only, as decoded images are.
+            rows = np.require(image, requirements=("C", "W")).reshape(-1, 3)
+            self._pixels[start : start + count] = torch.from_numpy(rows).to(device)
 
     @property
     def bytes(self) -> int:
@@ -50,7 +55,16 @@ class GpuImageCache:
         Returns:
             (N, 3, S, S) float32, normalised, channels-last.
         """
-        size, chosen = self._preprocessing.size, np.asarray(positions)
+        size = self._preprocessing.size
+        images = torch.empty(len(positions), size, size, 3, device=self._device)
+        for start in range(0, len(positions), _AT_ONCE):
+            some = slice(start, start + _AT_ONCE)
+            images[some] = self._cut_out(np.asarray(positions[some]), views[some])
+        return images.permute(0, 3, 1, 2)
+
+    def _cut_out(self, chosen: npt.NDArray[np.int64], views: Sequence[View | None]) -> torch.Tensor:
+        """(N, S, S, 3) float32, normalised, of the chosen images."""
+        size = self._preprocessing.size
         heights, widths = self._heights[chosen], self._widths[chosen]
         boxes = np.array(
             [self._box(view, height, width) for view, height, width in zip(views, heights, widths, strict=True)]
@@ -64,7 +78,7 @@ class GpuImageCache:
         images = self._color(images, views)
         mean = torch.tensor(self._preprocessing.mean, device=self._device) * 255
         std = torch.tensor(self._preprocessing.std, device=self._device) * 255
-        return images.sub_(mean).div_(std).permute(0, 3, 1, 2)
+        return images.sub_(mean).div_(std)
 
     def _box(self, view: View | None, height: int, width: int) -> tuple[float, float, float, float]:
         if view is not None:

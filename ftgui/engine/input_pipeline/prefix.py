@@ -8,7 +8,8 @@ whose values the rest uses are the *frontier*; their values for every image are 
 from __future__ import annotations
 
 import operator
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -307,7 +308,7 @@ def _check(model: nn.Module, prefix: fx.GraphModule, rest: Rest, probes: torch.T
     """
     order = [2, 0]
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(), _whole_float32():
             values, again = prefix(probes), prefix(probes)
             whole = as_logits(model(probes[order])).float()
             parts = rest([value[order] for value in values]).float()
@@ -319,6 +320,17 @@ def _check(model: nn.Module, prefix: fx.GraphModule, rest: Rest, probes: torch.T
     if whole.shape != parts.shape or float((whole - parts).abs().max()) > TOLERANCE * max(largest, 1e-3):
         raise NoPrefix("the cut model does not give what the whole model gives")
     return list(values)
+
+
+@contextmanager
+def _whole_float32() -> Iterator[None]:
+    """CUDA's convolutions in float32: TF32, their default, keeps ten bits, and is as far off as the check allows."""
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
 
 
 def _product(shape: tuple[int, ...]) -> int:

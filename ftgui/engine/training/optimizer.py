@@ -148,8 +148,13 @@ class PhaseOptimizer:
         for name, parameter in self.named:
             quantities = state["state"].get(name)
             if quantities:
-                # AdamW keeps its step count on the CPU unless it is fused.
                 self.adamw.state[parameter] = {
-                    quantity: value.to(parameter.device) if self._fused or quantity != "step" else value
-                    for quantity, value in quantities.items()
+                    quantity: self._placed(quantity, value, parameter) for quantity, value in quantities.items()
                 }
+
+    def _placed(self, quantity: str, value: torch.Tensor, parameter: nn.Parameter) -> torch.Tensor:
+        """One of AdamW's quantities, read from a checkpoint, where AdamW wants it."""
+        if quantity == "step":  # kept on the CPU unless AdamW is fused
+            return value.to(parameter.device) if self._fused else value
+        # A file has its numbers row by row, the model's may lie channels-last: fused kernels refuse a mixture.
+        return torch.empty_like(parameter, requires_grad=False).copy_(value)

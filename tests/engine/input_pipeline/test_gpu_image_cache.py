@@ -21,7 +21,9 @@ def smooth(height: int, width: int, seed: int) -> np.ndarray:
     random = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width]
     waves = [np.sin(x / random.uniform(9, 30) + y / random.uniform(9, 30) + random.uniform(0, 6)) for _ in range(3)]
-    return (np.stack(waves, -1) * 100 + 127).astype(np.uint8)
+    pixels = (np.stack(waves, -1) * 100 + 127).astype(np.uint8)
+    pixels.setflags(write=False)  # as decoded ones are
+    return pixels
 
 
 IMAGES = [smooth(72, 96, 0), smooth(110, 72, 1), smooth(72, 72, 2)]

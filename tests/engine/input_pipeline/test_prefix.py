@@ -87,6 +87,18 @@ def test_both_parts_give_the_whole_models_logits(name: str) -> None:
         assert [tuple(value.shape[1:]) for value in values] == cut.shapes
 
 
+def test_the_check_does_not_round_as_training_on_a_gpu_may() -> None:
+    """TF32, which CUDA takes for convolutions by itself, is off by more than the check allows."""
+    built, freezer, images = ready("test_efficientnet")
+    freezer.set_trainable(freezer.resolve(["head"]))
+    stem, seen = built.model.get_submodule("conv_stem"), []
+    stem.register_forward_hook(lambda *_: seen.append(torch.backends.cudnn.allow_tf32))
+    before = torch.backends.cudnn.allow_tf32
+    cut_model(built.model, freezer, images[:3])
+    assert seen[-1] is False, "the whole model, in the check"
+    assert torch.backends.cudnn.allow_tf32 == before
+
+
 @pytest.mark.filterwarnings("ignore:The default weight initialization of GoogleNet:FutureWarning")
 def test_heads_that_exist_only_while_it_trains_are_left_out() -> None:
     """GoogLeNet's auxiliary ones: the graphs of both modes differ, and the training one serves for both."""

@@ -218,3 +218,26 @@ def test_a_parameter_nothing_depends_on_is_left_alone() -> None:
         optimizer.step()
     assert torch.equal(stem, before), "not even weight decay"
     assert stem not in optimizer.adamw.state and head in optimizer.adamw.state
+
+
+def test_what_a_checkpoint_gives_back_lies_in_memory_as_the_weights_do() -> None:
+    """In a file all numbers lie row by row, in a model channels last: AdamW's fused kernels refuse a mixture."""
+    freezer = freezer_of(train=("everything",))
+    freezer.model.to(memory_format=torch.channels_last)
+    optimizer = optimizer_of(freezer)
+    for parameter in optimizer.parameters:
+        assert parameter.grad is not None
+        parameter.grad.fill_(0.5)
+    optimizer.step()
+    state = optimizer.state_dict()
+    from_file = {
+        name: {quantity: value.clone(memory_format=torch.contiguous_format) for quantity, value in quantities.items()}
+        for name, quantities in state["state"].items()
+    }
+    again = optimizer_of(freezer)
+    again.load_state_dict({**state, "state": from_file})
+    for parameter in again.parameters:
+        for quantity in ("exp_avg", "exp_avg_sq"):
+            value = again.adamw.state[parameter][quantity]
+            assert value.stride() == parameter.stride() and not value.requires_grad
+            assert torch.equal(value, optimizer.adamw.state[parameter][quantity])
