@@ -88,8 +88,8 @@ class Catalog(CatalogReader):
             db.execute("DELETE FROM findings WHERE kind IN (SELECT value FROM json_each(?))", (json.dumps(kinds),))
             db.executemany(
                 """INSERT OR IGNORE INTO findings (image, kind, detail, other)
-                SELECT ?1, ?2, ?3, ?4 WHERE EXISTS (SELECT 1 FROM images WHERE id = ?1)""",
-                found,
+                SELECT :image, :kind, :detail, :other WHERE EXISTS (SELECT 1 FROM images WHERE id = :image)""",
+                (dict(zip(("image", "kind", "detail", "other"), finding, strict=True)) for finding in found),
             )
 
     def forget_answers(self, by: str = "") -> None:
@@ -105,8 +105,8 @@ class Catalog(CatalogReader):
         """What a model says: path, class, its probability, and how much the label surprises it."""
         with self.transaction() as db:
             db.executemany(
-                "UPDATE images SET prediction = ?2, confidence = ?3, loss = ?4, judged_class = class_name WHERE path = ?1",
-                said,
+                "UPDATE images SET prediction = ?, confidence = ?, loss = ?, judged_class = class_name WHERE path = ?",
+                ((prediction, confidence, loss, path) for path, prediction, confidence, loss in said),
             )
 
     def keep_intensity_survey(self, seen: IntensitySurvey | None) -> None:

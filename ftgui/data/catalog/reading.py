@@ -231,19 +231,20 @@ class CatalogReader:
         """Path, class and split of every image that can be used, ordered by path; of these splits only, if any are given."""
         rows = self._db.execute(
             """SELECT path, class_name, split FROM images WHERE usable
-            AND (?2 = 0 OR split IN (SELECT value FROM json_each(?1))) ORDER BY path""",
-            (json.dumps(list(splits)), len(splits)),
+            AND (:all OR split IN (SELECT value FROM json_each(:splits))) ORDER BY path""",
+            {"splits": json.dumps(list(splits)), "all": not splits},
         )
         return rows.fetchall()
 
     def answers(self, split: str = "") -> Answers:
         """What the model said of the images that can be used; of one split, or all."""
-        where = "usable AND (?1 = '' OR split = ?1)"
+        where = "usable AND (:split = '' OR split = :split)"
         said = self._db.execute(
-            f"SELECT class_name, prediction, confidence FROM images WHERE {where} AND prediction IS NOT NULL", (split,)
+            f"SELECT class_name, prediction, confidence FROM images WHERE {where} AND prediction IS NOT NULL",
+            {"split": split},
         ).fetchall()
         count = self._db.execute(
-            f"SELECT count(*) FROM images WHERE {where} AND prediction IS NULL", (split,)
+            f"SELECT count(*) FROM images WHERE {where} AND prediction IS NULL", {"split": split}
         ).fetchone()[0]
         return answers_from(said, count)
 
