@@ -49,6 +49,8 @@ def test_a_run_is_done_and_its_frozen_part_unchanged(
     assert finished(engine).reason == "done", finished(engine).message
     assert all(event.frozen_unchanged for event in engine.of(m.PhaseFinished))
     assert engine.of(m.TrainingStarted)[0].device == "cuda:0" and where(engine) == "cuda"
+    if phases[0] is HEAD[0]:
+        assert engine.of(m.FrozenFeaturesCached)[0].cached
 
 
 def test_compiled_training_is_done(
@@ -98,7 +100,7 @@ def test_a_batch_too_large_for_the_memory_is_processed_in_parts(
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
     assert finished(engine).reason == "done", finished(engine)
-    assert any("images at a time" in event.text for event in engine.of(m.Log)), engine.of(m.Log)
+    assert any("images at a time" in event.message for event in engine.of(m.Log)), engine.of(m.Log)
 
 
 @pytest.mark.parametrize("layer", ["no such layer", "head"])

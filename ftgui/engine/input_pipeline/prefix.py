@@ -23,7 +23,7 @@ from ftgui.engine.model.freezing import Freezer
 from ftgui.engine.model.outputs import as_logits
 
 TOLERANCE = 1e-3
-"""Of the check that a cut model gives the same logits, relative to the largest; float32 stays below 1e-5, bf16 does not."""
+"""Of the check that a cut model gives the same logits, relative to the largest; float32 stays below 1e-5."""
 
 _PROBES = 3
 """Images in the check. Not 2, so that the batch size is told apart from other small numbers."""
@@ -65,7 +65,8 @@ class Rest:
 
 
 def cut_model(model: nn.Module, freezer: Freezer, probes: torch.Tensor) -> Cut:
-    """Cut a model as it is frozen now. Leaves it in eval mode.
+    """Cut a model as it is frozen now. Leaves it in eval mode. What the frontier's values are kept as follows from the
+    autocast that this is called in; the check is made in float32 all the same.
 
     Args:
         model: on its device.
@@ -88,7 +89,10 @@ def cut_model(model: nn.Module, freezer: Freezer, probes: torch.Tensor) -> Cut:
         model.eval()
         for name in [name for name in vars(model) if name.startswith(TRACED_CONSTANT)]:
             delattr(model, name)  # torch.fx leaves them on the model it traced
-    values = _check(model, prefix, rest, probes)
+    with _whole_float32(probes.device):
+        _check(model, prefix, rest, probes)
+    with torch.inference_mode():
+        values = prefix(probes)
     shapes = [tuple(value.shape[1:]) for value in values]
     return Cut(prefix, rest, shapes, [value.dtype for value in values])
 
@@ -299,7 +303,7 @@ class _Root(nn.Module):
 # --- proof ----------------------------------------------------------------------------------------------------------
 
 
-def _check(model: nn.Module, prefix: fx.GraphModule, rest: Rest, probes: torch.Tensor) -> list[torch.Tensor]:
+def _check(model: nn.Module, prefix: fx.GraphModule, rest: Rest, probes: torch.Tensor) -> None:
     """Run both parts and the whole on the same images, in batches of another order and number, so that models in
     which one image has a say in another's logits are found out.
 
@@ -308,7 +312,7 @@ def _check(model: nn.Module, prefix: fx.GraphModule, rest: Rest, probes: torch.T
     """
     order = [2, 0]
     try:
-        with torch.inference_mode(), _whole_float32():
+        with torch.inference_mode():
             values, again = prefix(probes), prefix(probes)
             whole = as_logits(model(probes[order])).float()
             parts = rest([value[order] for value in values]).float()
@@ -319,16 +323,17 @@ def _check(model: nn.Module, prefix: fx.GraphModule, rest: Rest, probes: torch.T
     largest = float(whole.abs().max())
     if whole.shape != parts.shape or float((whole - parts).abs().max()) > TOLERANCE * max(largest, 1e-3):
         raise NoPrefix("the cut model does not give what the whole model gives")
-    return list(values)
 
 
 @contextmanager
-def _whole_float32() -> Iterator[None]:
-    """CUDA's convolutions in float32: TF32, their default, keeps ten bits, and is as far off as the check allows."""
+def _whole_float32(device: torch.device) -> Iterator[None]:
+    """No bf16, and no TF32, which CUDA takes for convolutions by itself: with either, two ways to compute the same thing
+    differ by more than two different things may."""
     before = torch.backends.cudnn.allow_tf32
     torch.backends.cudnn.allow_tf32 = False
     try:
-        yield
+        with torch.autocast(device.type, enabled=False):
+            yield
     finally:
         torch.backends.cudnn.allow_tf32 = before
 

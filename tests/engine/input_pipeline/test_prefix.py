@@ -87,16 +87,28 @@ def test_both_parts_give_the_whole_models_logits(name: str) -> None:
         assert [tuple(value.shape[1:]) for value in values] == cut.shapes
 
 
-def test_the_check_does_not_round_as_training_on_a_gpu_may() -> None:
-    """TF32, which CUDA takes for convolutions by itself, is off by more than the check allows."""
+def test_the_check_does_not_round_as_training_on_a_gpu_does() -> None:
+    """What is kept is bf16 there; the check in bf16 or TF32 is off by more than it allows."""
     built, freezer, images = ready("test_efficientnet")
     freezer.set_trainable(freezer.resolve(["head"]))
-    stem, seen = built.model.get_submodule("conv_stem"), []
-    stem.register_forward_hook(lambda *_: seen.append(torch.backends.cudnn.allow_tf32))
+    stem, precisions = built.model.get_submodule("conv_stem"), []
+    stem.register_forward_hook(lambda _, __, out: precisions.append((out.dtype, torch.backends.cudnn.allow_tf32)))
     before = torch.backends.cudnn.allow_tf32
-    cut_model(built.model, freezer, images[:3])
-    assert seen[-1] is False, "the whole model, in the check"
-    assert torch.backends.cudnn.allow_tf32 == before
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        cut = cut_model(built.model, freezer, images[:3])
+    assert (torch.float32, False) in precisions, "the whole model, in the check"
+    assert cut.dtypes == [torch.bfloat16] and torch.backends.cudnn.allow_tf32 == before
+
+
+@pytest.mark.parametrize("name", ["test_efficientnet", "test_resnet", "torchvision/mobilenet_v3_small"])
+def test_in_bf16_it_is_cut_as_well(name: str) -> None:
+    built, freezer, images = ready(name)
+    freezer.set_trainable(freezer.resolve(["head"]))
+    with torch.autocast("cpu", dtype=torch.bfloat16), torch.inference_mode():
+        cut = cut_model(built.model, freezer, images[:3])
+        whole = as_logits(built.model(images)).float()
+        parts = cut.rest(cut.prefix(images)).float()
+    assert float((whole - parts).abs().max()) < 0.1 * float(whole.abs().max())
 
 
 @pytest.mark.filterwarnings("ignore:The default weight initialization of GoogleNet:FutureWarning")
