@@ -53,6 +53,7 @@ def test_a_planted_wrong_label_is_found_relabelled_and_gone_after_the_next_train
         next(action for action in window.recipe.presets.menu().actions() if action.text() == "Head only").trigger()
         yield is_ready(window)
         workspace.recipe_editor.change_phase(0, epochs=6)
+        workspace.recipe_editor.change("augmentation", "preset", "none")  # one view of each image, not eight
         click(window.top.train)
         yield lambda: workspace.engine.busy
         yield lambda: workspace.engine.kind is EngineKind.READY

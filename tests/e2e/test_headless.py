@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from ftgui.cli import main
 from ftgui.data.project import Project
 from ftgui.protocol import codec, recipe_file
 from ftgui.protocol import messages as m
@@ -95,12 +96,13 @@ def test_ctrl_c_keeps_the_best_so_far(make_dataset: Maker, tmp_path: Path) -> No
     ],
 )
 def test_what_can_not_be_trained_is_a_sentence_and_status_1(
-    make_dataset: Maker, tmp_path: Path, text, sentence
+    make_dataset: Maker, tmp_path: Path, capsys: pytest.CaptureFixture[str], text, sentence
 ) -> None:
     make_dataset(count=3)
     (tmp_path / "recipe.toml").write_text(text, encoding="utf-8")
-    status, out, err = finish(ftgui("train", tmp_path / "recipe.toml"))
-    assert status == 1 and sentence in out + err and "Traceback" not in err
+    assert main.main(["train", str(tmp_path / "recipe.toml")]) == 1
+    out, err = capsys.readouterr()
+    assert sentence in out + err and "Traceback" not in err
 
 
 def test_version_and_help() -> None:

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -61,27 +60,25 @@ class Child:
         return status
 
 
-@pytest.fixture
-def child() -> Iterator[Child]:
-    made = Child()
-    yield made
-    made.process.kill()
-    made.end()
-
-
-def test_it_answers_and_leaves_when_told(child: Child) -> None:
-    child.send(m.Hello(), m.LoadModel(1, Backbone(weights="none"), ["a", "b"], ["head"], device="cpu"))
+def test_it_answers_and_leaves_when_told() -> None:
+    """Without Qt, as on a GPU machine; a library's prints do not reach the message pipe, and another protocol is refused
+    in words."""
+    child = Child(
+        "sys.modules['PySide6'] = sys.modules['pyqtgraph'] = None; from ftgui.engine import devices; "
+        "known = devices.available; devices.available = lambda: (print('Downloading…'), known())[1]"
+    )
+    child.send(
+        m.Hello(protocol=99), m.Hello(), m.LoadModel(1, Backbone(weights="none"), ["a", "b"], ["head"], device="cpu")
+    )
     ready = child.wait_for(m.Ready)
     assert ready.protocol == m.PROTOCOL_VERSION and ready.devices[-1].id == "cpu"
     assert ready.models[0] == "tf_efficientnet_lite0" and "torchvision/resnet18" in ready.models
+    assert "protocol 99" in child.wait_for(m.CommandFailed).message
     assert child.wait_for(m.ModelLoaded).trainable_parameters == 2562
     child.send(m.Shutdown())
     assert child.process.wait(20) == 0
-
-
-def test_it_leaves_when_its_input_closes(child: Child) -> None:
-    child.wait_for(m.Ready)
-    assert child.end() == 0
+    assert "Downloading" in child.process.stderr.read().decode()
+    child.end()
 
 
 def test_it_leaves_even_while_it_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,17 +109,6 @@ def test_it_leaves_even_while_a_library_holds_the_interpreter() -> None:
     assert child.end() == -signal.SIGKILL
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
-def test_its_guard_leaves_with_it(child: Child) -> None:
-    child.wait_for(m.Ready)
-    guards = psutil.Process(child.process.pid).children()
-    assert any("guard.py" in word for word in guards[0].cmdline())
-    child.process.kill()
-    child.process.wait()
-    psutil.wait_procs(guards, timeout=20)
-    assert not [guard for guard in guards if guard.is_running() and guard.status() != psutil.STATUS_ZOMBIE]
-
-
 def test_it_leaves_when_its_output_is_closed() -> None:
     """By a library that closes what is not its own; the window would wait for ever for an answer."""
     lose = (
@@ -139,51 +125,35 @@ def test_it_leaves_when_its_output_is_closed() -> None:
     child.end()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="niceness and SIGKILL")
+def test_it_starts_where_the_priority_is_low_already_and_its_guard_leaves_with_it() -> None:
+    child = Child("import os; os.nice(10)")
+    assert isinstance(child.wait_for(m.Ready), m.Ready)
+    guards = psutil.Process(child.process.pid).children()
+    assert any("guard.py" in word for word in guards[0].cmdline())
+    child.process.kill()
+    child.end()
+    psutil.wait_procs(guards, timeout=20)
+    assert not [guard for guard in guards if guard.is_running() and guard.status() != psutil.STATUS_ZOMBIE]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="niceness")
-def test_it_starts_where_the_priority_is_low_already() -> None:
-    low = "import os; os.nice(10)"
-    deny = (
-        "import psutil; error = psutil.AccessDenied(); psutil.Process.nice = lambda self, *value: {0: 10}[len(value)]"
-    )
-    deny = deny.replace("{0: 10}[len(value)]", "(_ for _ in ()).throw(error) if value else 10")
-    for code in (low, deny):
-        child = Child(code)
-        assert isinstance(child.wait_for(m.Ready), m.Ready)
-        child.end()
-
-
-def test_prints_do_not_reach_the_message_pipe() -> None:
+def test_it_leaves_when_its_input_closes_and_starts_where_the_priority_is_not_to_be_changed() -> None:
     child = Child(
-        "import builtins; from ftgui.engine import devices; w = devices.available; "
-        "devices.available = lambda: (print('Downloading…'), w())[1]"
+        "import psutil; error = psutil.AccessDenied(); "
+        "psutil.Process.nice = lambda self, *value: (_ for _ in ()).throw(error) if value else 10"
     )
     assert isinstance(child.wait_for(m.Ready), m.Ready)
-    child.process.stdin.close()
-    assert "Downloading" in child.process.stderr.read().decode()
-    child.process.wait(20)
-    child.end()
+    assert child.end() == 0
 
 
-def test_another_protocol_is_refused_in_words(child: Child) -> None:
-    child.send(m.Hello(protocol=99))
-    child.wait_for(m.Ready)
-    assert "protocol 99" in child.wait_for(m.CommandFailed).message
-
-
-def test_noise_on_its_input_ends_it(child: Child) -> None:
+def test_noise_on_its_input_ends_it() -> None:
+    child = Child()
     child.wait_for(m.Ready)
     child.process.stdin.write(b"GET / HTTP/1.1\r\n\r\n")
     child.process.stdin.flush()
     assert child.process.wait(20) == 0
-
-
-def test_the_engine_needs_no_qt() -> None:
-    """It must run where there is no PySide6, e.g. on a GPU machine."""
-    code = (
-        "import sys; sys.modules['PySide6'] = None; sys.modules['pyqtgraph'] = None\n"
-        "import ftgui.cli.main, ftgui.engine.session, ftgui.engine.process, ftgui.protocol.event_text\n"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, env=dict(os.environ, PYTHONPATH=str(ROOT)))
+    child.end()
 
 
 def test_questions_that_wait_are_bounded_and_what_stops_is_not(monkeypatch: pytest.MonkeyPatch) -> None:

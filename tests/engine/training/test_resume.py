@@ -266,16 +266,22 @@ def dataset(make_dataset: Maker) -> Path:
     return make_dataset(count=10)
 
 
+_WHOLE_RUN: dict[str, torch.Tensor] = {}
+"""Trained once: where its images lie has no part in the weights."""
+
+
 @pytest.fixture
 def whole_run(dataset: Path, train_command, every_step) -> dict[str, torch.Tensor]:
     """The same run undisturbed."""
-    train = command(train_command, dataset)
-    engine = Engine()
-    engine.on_event = run_adjusted(engine, kill_at=-1)
-    engine.do(train)
-    (end,) = engine.of(m.TrainingFinished)
-    assert end.reason == "done", end.message
-    return weights(train.run_folder)
+    if not _WHOLE_RUN:
+        train = command(train_command, dataset)
+        engine = Engine()
+        engine.on_event = run_adjusted(engine, kill_at=-1)
+        engine.do(train)
+        (end,) = engine.of(m.TrainingFinished)
+        assert end.reason == "done", end.message
+        _WHOLE_RUN.update(weights(train.run_folder))
+    return _WHOLE_RUN
 
 
 def stopped_run(engine: Engine, train: m.Train) -> None:
