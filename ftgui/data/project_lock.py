@@ -8,6 +8,8 @@ import threading
 import time
 from pathlib import Path
 
+import msgspec
+
 from ftgui.base.process_identity import ProcessMark, encode, own_mark, read_mark
 
 log = logging.getLogger(__name__)
@@ -73,6 +75,7 @@ class ProjectLocks:
                 found = read_mark(path)
                 mine = found is not None and found.token == self._token(folder)
                 if mine:
+                    self._held[folder] = msgspec.structs.replace(self._held[folder])  # see `give_back`
                     return None
                 if found is not None and found.alive and not by_force:
                     if self._doing == TERMINAL == found.doing:
@@ -88,15 +91,25 @@ class ProjectLocks:
         found = read_mark(folder / LOCK_FILE)
         return bool(token) and found is not None and found.token == token
 
-    def keep_only(self, folder: Path | None) -> None:
-        """Give all others back."""
+    def others(self, folder: Path | None) -> dict[Path, ProcessMark]:
+        """All that are held but this one, for `give_back`. Waits for no disk, so not for the lock either."""
+        return {held: mark for held, mark in self._held.copy().items() if held != folder}
+
+    def give_back(self, held: dict[Path, ProcessMark]) -> None:
+        """Others may write to these, unless they were taken again since `others` named them."""
         with self._lock:
-            others = [held for held in self._held if held != folder]
-            for held in others:
-                mark, path = self._held.pop(held), held / LOCK_FILE
+            for folder, mark in held.items():
+                if self._held.get(folder) is not mark:
+                    continue
+                del self._held[folder]
+                path = folder / LOCK_FILE
                 found = read_mark(path)
                 if found is not None and found.token == mark.token:
                     _remove(path)
+
+    def keep_only(self, folder: Path | None) -> None:
+        """Give all others back."""
+        self.give_back(self.others(folder))
 
     def _token(self, folder: Path) -> str:
         held = self._held.get(folder)

@@ -28,6 +28,7 @@ def fake(qapp: QApplication) -> FakeEngine:
 @pytest.fixture
 def workspace(fake: FakeEngine) -> Iterator[Workspace]:
     made = Workspace(EngineClient(fake))
+    fake.disk_works = lambda: made.errands.working
     yield made
     made.close()
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 import msgspec
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QObject, Signal, Slot
 
 from ftgui.protocol import messages as m
 from ftgui.protocol.layer_names import LayerNames
@@ -59,7 +62,9 @@ class FakeEngine(QObject):
 
     def __init__(self) -> None:
         super().__init__()
-        self.sent: list[m.Command] = []
+        self._sent: list[m.Command] = []
+        self.disk_works: Callable[[], bool] = lambda: False
+        """Whether the window has asked the disk for something short, which is waited for: commands may come after it."""
         self.killed = 0
         self.started = 0
 
@@ -69,7 +74,7 @@ class FakeEngine(QObject):
 
     @Slot(object)
     def send(self, command: m.Command) -> None:
-        self.sent.append(command)
+        self._sent.append(command)
 
     @Slot()
     def kill(self) -> None:
@@ -81,11 +86,28 @@ class FakeEngine(QObject):
 
     # --- what the test plays ----------------------------------------------------------------------------------------
 
+    @property
+    def sent(self) -> list[m.Command]:
+        """All commands so far."""
+        self.settle()
+        return self._sent
+
+    def settle(self) -> None:
+        """Until the disk has done what the window asked it for, and the window knows."""
+        deadline = time.monotonic() + 10
+        while self.disk_works() and time.monotonic() < deadline:
+            QCoreApplication.processEvents()
+            time.sleep(0.002)
+
     def state(self, kind: EngineKind, **more) -> None:
+        self.settle()
         self.state_changed.emit(EngineState(kind, **more))
+        self.settle()
 
     def tell(self, event: m.Event) -> None:
+        self.settle()
         self.arrived.emit(event)
+        self.settle()
 
     def fail(self, command: m.Command | type, sentence: str) -> None:
         """A command, or the last one of a kind, can't be done."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal, Slot
@@ -289,21 +290,24 @@ class PredictPage(QWidget):
             return
         if self.pages.currentIndex() == COMPARE:
             self.others.show_now(self._answer if self._answer.trained else None)
-            self.others.show_runs(self._runs())
+            project = self._workspace.project
+            if project is not None:
+                self._workspace.errands.do(partial(finished_runs, project), self._show_runs)
             self.others.ask()
         elif self.pages.currentIndex() == SIMILAR and self._workspace.project is not None:
             self.similar.clear("Looking at the training images…")
             catalog = self._workspace.project.catalog_path
             self._workspace.inference_requests.find_similar(catalog, asked.path, asked.content, NEIGHBORS)
 
-    def _runs(self) -> list[tuple[str, Path]]:
+    def _show_runs(self, finished: list[Path]) -> None:
         """Those with a model, newest first, without the present one."""
-        project = self._workspace.project
-        return [
-            (f"Run {run_number(run)}: {run.name.partition('-')[2]}", run / BEST_FOLDER)
-            for run in (finished_runs(project) if project else [])
-            if run != self._workspace.model.run
-        ]
+        self.others.show_runs(
+            [
+                (f"Run {run_number(run)}: {run.name.partition('-')[2]}", run / BEST_FOLDER)
+                for run in finished
+                if run != self._workspace.model.run
+            ]
+        )
 
     @Slot(list)
     def _compare(self, models: list[str]) -> None:

@@ -51,7 +51,13 @@ class ProjectAccess(QObject):
         """Another project is open; its lock was taken before, unless it is only to be looked at."""
         self._forget_look()
         self._folder = folder
-        self.locks.keep_only(None if look_only else folder)
+        others = self.locks.others(None if look_only else folder)
+        if others:
+
+            def give_back(_job: Job) -> None:
+                self.locks.give_back(others)
+
+            Task(give_back, self).start(self._pool)
         self.look_only = look_only
         self._timer.stop() if look_only else self._timer.start()
         self.changed.emit()

@@ -102,6 +102,8 @@ class Evaluation(QObject):
         self._evaluating_folder = False
         self._ended: tuple[Path, m.Evaluation | None] | None = None
         """The run that ended last in this window, and its figures; the disk may not have taken them."""
+        self._figures: dict[Path, m.Evaluation | None] = {}
+        """That runs ended with, as far as they were read with the answers."""
         self.shown: EvaluationResult | None = None
         self.split = "val"
         """Whose figures are shown; empty: of all images."""
@@ -149,20 +151,21 @@ class Evaluation(QObject):
             self._show(None)
             return
         split = "" if self.folder else self.split
-        self._counting = Task(partial(_count, catalog.path, split), self)
+        project = self._dataset.project
+        runs = project.runs_folder if project is not None else None
+        self._counting = Task(partial(_count, catalog.path, split, runs, self._model.run), self)
         self._counting.done.connect(self._counted)
         self._counting.failed.connect(self._trouble)
         self._counting.start(self._pool)
 
     @Slot(object)
-    def _counted(self, outcome: tuple[Answers, str]) -> None:
+    def _counted(self, outcome: tuple[Answers, Path | None, dict[Path, m.Evaluation | None]]) -> None:
         if self.sender() is not self._counting:
             return
         self._counting = None
-        answers, run = outcome
-        project = self._dataset.project
+        answers, run, self._figures = outcome
         if self.folder is None:
-            self.run = project.runs_folder / run if project and run else None
+            self.run = run
         if len(answers.labels):
             self._show(EvaluationResult(answers.class_names, answers.confusion(), answers))
         else:
@@ -179,10 +182,10 @@ class Evaluation(QObject):
         return EvaluationResult(evaluation.class_names, confusion, None, evaluation.loss)
 
     def figures_of(self, run: Path) -> m.Evaluation | None:
-        """That a run ended with."""
+        """That a run ended with, of the run in use or the one whose answers are shown."""
         if self._ended is not None and self._ended[0] == run:
             return self._ended[1]
-        return read_evaluation(run)
+        return self._figures.get(run)
 
     @Slot(object)
     def _training_event(self, event: object) -> None:
@@ -368,10 +371,15 @@ class Evaluation(QObject):
         return f"Run {number}" + (f" ({known.figure})" if known and figure else "") if number else ""
 
 
-def _count(catalog_path: Path, split: str, job: Job) -> tuple[Answers, str]:
+def _count(
+    catalog_path: Path, split: str, runs_folder: Path | None, in_use: Path | None, job: Job
+) -> tuple[Answers, Path | None, dict[Path, m.Evaluation | None]]:
+    """What the model said, which run's model that was, and the figures that this run and the one in use ended with."""
     job.progress(0)
     with CatalogReader(catalog_path) as catalog:
-        return catalog.answers(split), catalog.evaluated_by
+        answers, name = catalog.answers(split), catalog.evaluated_by
+    run = runs_folder / name if runs_folder is not None and name else None
+    return answers, run, {known: read_evaluation(known) for known in (run, in_use) if known is not None}
 
 
 def _scan(project: Project, folder: Path, names: tuple[str, ...], job: Job) -> tuple[Path, Path, list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -10,6 +11,7 @@ from ftgui.data.project import Project
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Backbone, Recipe
 from ftgui.runs.model_folder import BEST_FOLDER
+from ftgui.runs.model_in_use import TrainedRun, read_trained_run
 from ftgui.ui.engine_client import download_settings
 from ftgui.ui.engine_client.client import EngineClient, Failure
 from ftgui.ui.engine_client.training_requests import TrainingRequests
@@ -22,6 +24,7 @@ from ftgui.ui.project.model_in_use import ModelInUse
 from ftgui.ui.project.progress import ProgressReports
 from ftgui.ui.project.recipe_editor import RecipeEditor
 from ftgui.ui.project.ticks import Ticks
+from ftgui.ui.toolkit.errands import Errands
 
 
 class ProjectModel(QObject):
@@ -38,6 +41,7 @@ class ProjectModel(QObject):
         training_requests: give way to a model that is to be loaded.
         present: the run in use.
         progress: says that a model is loading.
+        errands: read what a run's folder says.
         parent: owner.
     """
 
@@ -66,12 +70,13 @@ class ProjectModel(QObject):
         training_requests: TrainingRequests,
         present: ModelInUse,
         progress: ProgressReports,
+        errands: Errands,
         parent: QObject,
     ) -> None:
         super().__init__(parent)
         self._client, self._dataset, self._access, self._recipe_editor = client, dataset, access, recipe_editor
         self._intensity, self._ticks, self._long_run = intensity, ticks, long_run
-        self._training_requests, self._progress = training_requests, progress
+        self._training_requests, self._progress, self._errands = training_requests, progress, errands
         self.present = present
         """Which run's model it is."""
         self.loaded: m.ModelLoaded | None = None
@@ -89,6 +94,8 @@ class ProjectModel(QObject):
         self.problem = ""
         """Why there is none, in a sentence; empty: there is, or will be."""
         self._loaded_classes: list[str] | None = None
+        self._loads = 0
+        """How often one was asked for."""
         self._cancelling = False
         """The person does not want the weights any more, so that they do not come is no error."""
         self._recipe_before: Recipe | None = None
@@ -123,15 +130,28 @@ class ProjectModel(QObject):
         self.problem = ""
         self._cancelling = False
         self._training_requests.stop_side_work()
-        classes = self._dataset.contents.class_names if self._dataset.contents else []
-        trained = self.present.to_load(self._recipe_editor.recipe.backbone) if self._dataset.project else None
-        self._loaded_classes = classes
+        self._loaded_classes = self._dataset.contents.class_names if self._dataset.contents else []
         self._progress.busy.emit("loading the model", 0, 0)
         self._client.forget(self.request)
+        self.request = 0
+        self._loads += 1
+        self._progress.loading = True
+        self.readiness_changed.emit()  # nothing can be begun until it is there
+        self.present.look(partial(self._ask_for_model, self._loads, self._dataset.project))
+
+    def _ask_for_model(self, load: int, project: Project | None) -> None:
+        """The folders of the runs have been looked at."""
+        if load != self._loads or (self._dataset.project is not None and self._dataset.project is not project):
+            return
+        if self._client.state.kind is not EngineKind.READY:
+            self.load_wanted = True
+            return
+        trained = self.present.to_load(self._recipe_editor.recipe.backbone) if self._dataset.project else None
+        self._loaded_classes = self._dataset.contents.class_names if self._dataset.contents else []
         command = m.LoadModel(
             request=0,
             backbone=self._recipe_editor.recipe.backbone,
-            class_names=classes,
+            class_names=self._loaded_classes,
             train=self._recipe_editor.ticks,
             device=self._recipe_editor.recipe.device,
             seed=self._recipe_editor.recipe.seed,
@@ -140,8 +160,9 @@ class ProjectModel(QObject):
             intensity=self._intensity.range,
         )
         self.request = self._client.request(command, self._load_answered, self._load_failed)
-        self._progress.loading = True
-        self.readiness_changed.emit()  # nothing can be begun until it is there
+        if self._cancelling:
+            self._client.cancel(self.request)
+        self.readiness_changed.emit()
 
     def _load_answered(self, event: m.ModelLoaded | m.Progress) -> None:
         if isinstance(event, m.ModelLoaded):
@@ -255,12 +276,12 @@ class ProjectModel(QObject):
         if not self._going_back:
             self.load()
 
-    def choose_run(self, run_folder: Path | None) -> None:
+    def choose_run(self, run: TrainedRun | None) -> None:
         """The next model that is loaded is to be this run's, or with None the best finished one's. See `use_run`.
 
         Only where the project may be written to, which is seen to before: the choice is the project's.
         """
-        self.present.choose(run_folder)
+        self.present.choose(run)
         self._use_asked = True
 
     def use_run(self, run_folder: Path | None) -> None:
@@ -268,8 +289,13 @@ class ProjectModel(QObject):
         best finished one's."""
         if self._access.look_only:
             self.said.emit("warning", LOOK_ONLY)
-            return
-        self.choose_run(run_folder)
+        elif run_folder is None:
+            self._use(None)
+        else:
+            self._errands.do(partial(read_trained_run, run_folder), self._use)
+
+    def _use(self, run: TrainedRun | None) -> None:
+        self.choose_run(run)
         self.load()
 
     def choose_device(self, device: str) -> None:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from ftgui.data.catalog.errors import CatalogError
+from ftgui.data.catalog.reading import CatalogReader
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Backbone
 from ftgui.runs.dataset_diff import renamed_since
@@ -26,8 +32,19 @@ from ftgui.ui.engine_client.worker import EngineState
 from ftgui.ui.project.access import ProjectAccess
 from ftgui.ui.project.dataset import OpenDataset
 from ftgui.ui.project.recipe_editor import RecipeEditor
+from ftgui.ui.toolkit.errands import Errands
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What the folders of runs said when they were looked at last."""
+
+    gone: frozenset[Path] = frozenset()
+    """Those without a model."""
+    names: dict[Path, list[str]] = field(default_factory=dict)
+    """What the classes of a run are called now, of those that were renamed since."""
 
 
 class ModelInUse(QObject):
@@ -40,6 +57,7 @@ class ModelInUse(QObject):
         dataset: whose project has the runs.
         access: to that project.
         recipe_editor: whose recipe names the backbone.
+        errands: read and write in that project.
         parent: owner.
     """
 
@@ -52,10 +70,16 @@ class ModelInUse(QObject):
     """Severity, sentence."""
 
     def __init__(
-        self, dataset: OpenDataset, access: ProjectAccess, recipe_editor: RecipeEditor, parent: QObject
+        self,
+        dataset: OpenDataset,
+        access: ProjectAccess,
+        recipe_editor: RecipeEditor,
+        errands: Errands,
+        parent: QObject,
     ) -> None:
         super().__init__(parent)
-        self._dataset, self._access, self._recipe_editor = dataset, access, recipe_editor
+        self._dataset, self._access, self._recipe_editor, self._errands = dataset, access, recipe_editor, errands
+        self._seen = _Seen()
         self._chosen = self._chosen_before = ""
         """Name of the folder of the run the person chose."""
         self._asked: TrainedRun | None = None
@@ -94,15 +118,39 @@ class ModelInUse(QObject):
 
     # --- choosing ---------------------------------------------------------------------------------------------------
 
-    def choose(self, run_folder: Path | None) -> None:
+    def choose(self, run: TrainedRun | None) -> None:
         """The person wants this run to be in use from now on, or, with None, the best finished one; load the model next.
 
         It is remembered for the project as soon as the engine has it.
+
+        Args:
+            run: as its folder says now, for another program may have trained it meanwhile.
         """
-        self._chosen_before, self._chosen = self._chosen, run_folder.name if run_folder else ""
-        if run_folder is not None:
-            self._unloadable.discard(run_folder)
-            self.runs[run_folder] = read_trained_run(run_folder)  # another program may have trained it meanwhile
+        self._chosen_before, self._chosen = self._chosen, run.folder.name if run else ""
+        if run is not None:
+            self._unloadable.discard(run.folder)
+            self.runs[run.folder] = run
+
+    def look(self, then: Callable[[], None]) -> None:
+        """See which models are there, and what their classes are called now: before one is to be loaded.
+
+        Args:
+            then: called when that is known; at once where there are no runs.
+        """
+        project, contents = self._dataset.project, self._dataset.contents
+        if project is None or contents is None or not self.runs:
+            then()
+            return
+
+        def seen(outcome: _Seen) -> None:
+            self._seen = outcome
+            then()
+
+        def not_seen(_why: str) -> None:
+            then()  # who loads a model says what is wrong with it
+
+        look = partial(_look, project.catalog_path, list(self.runs), contents.class_names)
+        self._errands.do(look, seen, not_seen, kept=True)
 
     @property
     def wanted(self) -> Path | None:
@@ -143,10 +191,10 @@ class ModelInUse(QObject):
         if project is None or self._chosen == self._chosen_before or self._access.look_only:
             return  # the project's choice is the other window's, if one took it over meanwhile
         self._chosen_before = self._chosen
-        try:
-            write_choice(project, self._chosen)
-        except OSError as error:
-            self.said.emit("warning", f"Which run is in use could not be saved: {error}")
+        self._errands.do(partial(write_choice, project, self._chosen), failed=self._choice_not_kept, kept=True)
+
+    def _choice_not_kept(self, why: str) -> None:
+        self.said.emit("warning", f"Which run is in use could not be saved: {why}")
 
     def _pick(self, backbone: Backbone) -> TrainedRun | None:
         there = [run for run in self.runs.values() if run.folder not in self._unloadable and self._is_there(run)]
@@ -155,7 +203,7 @@ class ModelInUse(QObject):
         return run_in_use(fitting, self._chosen, backbone) or run_in_use(there, self._chosen, backbone)
 
     def _is_there(self, run: TrainedRun) -> bool:
-        return run.folder == self._in_memory or has_model(run.folder)
+        return run.folder == self._in_memory or run.folder not in self._seen.gone
 
     def _fits(self, run: TrainedRun) -> bool:
         """It knows the classes of now, perhaps under other names."""
@@ -165,19 +213,8 @@ class ModelInUse(QObject):
         return sorted(self.names_now(run.folder)) == sorted(contents.class_names)
 
     def names_now(self, run: Path) -> list[str]:
-        """What a run's classes are called now, if some were renamed since; empty: as then, or other ones."""
-        try:
-            then = read_about(run / BEST_FOLDER).class_names
-            if (
-                self._dataset.catalog is None
-                or self._dataset.contents is None
-                or then == self._dataset.contents.class_names
-            ):
-                return []
-            return renamed_since(run, self._dataset.catalog)
-        except (ModelError, OSError, ValueError) as error:
-            log.info("the classes of %s are not known: %s", run.name, error)  # loading it says what is wrong
-            return []
+        """What a run's classes are called now, if some were renamed before the last `look`; empty: as then, or other ones."""
+        return self._seen.names.get(run, [])
 
     def _set(self, run: TrainedRun | None) -> None:
         if run != self.run:
@@ -191,6 +228,7 @@ class ModelInUse(QObject):
         self.runs = {run.folder: run for run in trained.runs}
         self._chosen = self._chosen_before = trained.chosen
         self._unloadable.clear()
+        self._seen = _Seen()
         self._in_memory = None
 
     def ended(self, event: m.TrainingFinished, trained: Backbone) -> Verdict:
@@ -226,12 +264,28 @@ class ModelInUse(QObject):
         said = compare(new, now, before, self._chosen)
         return Verdict(said.sentence, None) if event.unsaved else said  # what is in memory only can't be loaded again
 
-    def saved(self, folder: Path) -> None:
-        """A model that the disk did not take at first lies in this folder now. Where that is its run's own, the run is done
-        only now: compare `wanted` with `folder`."""
+    def saved(self, folder: Path, then: Callable[[], None]) -> None:
+        """A model that the disk did not take at first lies in this folder now.
+
+        Args:
+            folder: of the model.
+            then: called when it is known what that means: where it is its run's own folder, the run is done only now.
+                Compare `wanted` with `folder`.
+        """
         run = run_folder_of(folder)
         if run in self.runs:
-            self.runs[run] = read_trained_run(run)
+            self._read_again(run, then)
+        else:
+            then()
+
+    def _read_again(self, run: Path, then: Callable[[], None] = lambda: None) -> None:
+        def read(found: tuple[TrainedRun, bool]) -> None:
+            self.runs[run], there = found
+            gone = self._seen.gone - {run} if there else self._seen.gone | {run}
+            self._seen = replace(self._seen, gone=gone)
+            then()
+
+        self._errands.do(lambda: (read_trained_run(run), has_model(run)), read)
 
     @Slot()
     def project_changed(self) -> None:
@@ -257,4 +311,33 @@ class ModelInUse(QObject):
         """With nothing learned. A run that was to be continued may have lost the end it had."""
         folder, self.training = self.training, None
         if folder in self.runs:
-            self.runs[folder] = read_trained_run(folder)
+            self._read_again(folder)
+
+
+def _look(catalog_path: Path, runs: Iterable[Path], class_names: Sequence[str]) -> _Seen:
+    """Reads small files, and of runs with other classes their samples and the catalog."""
+    gone, names = set(), {}
+    for run in runs:
+        if not has_model(run):
+            gone.add(run)
+        elif now := class_names_now(run, catalog_path, class_names):
+            names[run] = now
+    return _Seen(frozenset(gone), names)
+
+
+def class_names_now(run: Path, catalog_path: Path, class_names: Sequence[str]) -> list[str]:
+    """What a run's classes are called now, if some were renamed since; empty: as then, or other ones. Reads files.
+
+    Args:
+        run: its folder.
+        catalog_path: of the same project.
+        class_names: of the dataset now.
+    """
+    try:
+        if read_about(run / BEST_FOLDER).class_names == list(class_names):
+            return []
+        with CatalogReader(catalog_path) as catalog:
+            return renamed_since(run, catalog)
+    except (ModelError, CatalogError, sqlite3.Error, OSError, ValueError) as error:
+        log.info("the classes of %s are not known: %s", run.name, error)  # loading it says what is wrong
+        return []

@@ -61,10 +61,8 @@ class Stopping(QObject):
             self._kill()
 
 
-def what_is_left(run_folder: Path | None) -> str:
-    """What a run has on disk whose engine is gone, in sentences; empty where there was no run. Reads small files."""
-    if run_folder is None:
-        return ""
+def what_is_left(run_folder: Path) -> str:
+    """What a run has on disk whose engine is gone, in sentences. Reads small files."""
     number, run = run_number(run_folder), continuable(run_folder)
     model = (
         f"The best weights of run {number} so far are in its folder."

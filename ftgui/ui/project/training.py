@@ -7,11 +7,12 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from ftgui.data.project import Project
 from ftgui.protocol import messages as m
-from ftgui.protocol import recipe as recipes
 from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import Recipe
-from ftgui.runs.run_folders import OpenRun, discard_run, new_run_folder, open_run, run_name
+from ftgui.runs.record import RECIPE_FILE
+from ftgui.runs.run_folders import OpenRun, discard_run, new_run_folder, run_name
 from ftgui.ui.engine_client.client import EngineClient, Failure
 from ftgui.ui.engine_client.training_requests import TrainingRequests
 from ftgui.ui.engine_client.worker import EngineKind
@@ -21,6 +22,7 @@ from ftgui.ui.project.model import ProjectModel
 from ftgui.ui.project.progress import ProgressReports
 from ftgui.ui.project.readiness import Readiness
 from ftgui.ui.project.recipe_editor import RecipeEditor
+from ftgui.ui.toolkit.errands import Errands
 
 
 class ProjectTraining(QObject):
@@ -35,9 +37,12 @@ class ProjectTraining(QObject):
         progress: says that one begins.
         long_run: asks before one that takes long.
         training_requests: give way to one.
+        errands: make the run's folder, and read that of a run that goes on.
         parent: owner.
     """
 
+    preparing_changed = Signal()
+    """`preparing`."""
     event_arrived = Signal(object)
     """A `messages.TrainingEvent`, in order; None: the training did not begin, or the engine ended."""
     learned = Signal()
@@ -60,13 +65,16 @@ class ProjectTraining(QObject):
         progress: ProgressReports,
         long_run: LongRun,
         training_requests: TrainingRequests,
+        errands: Errands,
         parent: QObject,
     ) -> None:
         super().__init__(parent)
         self._client, self._dataset, self._recipe_editor, self._model = client, dataset, recipe_editor, model
         self._readiness, self._progress, self._long_run = readiness, progress, long_run
-        self._training_requests = training_requests
+        self._training_requests, self._errands = training_requests, errands
         self._request = 0
+        self._wish: object | None = None
+        """The newest, whose folder is still being made or read."""
         self.recipe = recipe_editor.recipe
         """Of the run that goes on or went last: a comparison or a continued run has its own."""
         self.paused = False
@@ -116,31 +124,78 @@ class ProjectTraining(QObject):
         self.start(offer.way.recipe, anyway=True)
 
     def _start_new(self, recipe: Recipe) -> None:
-        if self._dataset.project is None or not self._can_start():
+        project = self._dataset.project
+        if project is None or not self._can_start():
             return
-        try:
-            run_folder = new_run_folder(self._dataset.project, run_name(recipe))
-        except OSError as error:
-            self.said.emit("error", f"No folder for the run could be made: {error}")
+        wish = self._wish_to_train()
+        self._errands.do(
+            partial(new_run_folder, project, run_name(recipe)),
+            partial(self._folder_made, wish, project, recipe),
+            partial(self._not_ready, wish, "No folder for the run could be made"),
+            kept=True,  # a folder that is not wanted any more has to go
+        )
+
+    def _folder_made(self, wish: object, project: Project, recipe: Recipe, run_folder: Path) -> None:
+        if not self._still_wanted(wish, project):
+            self._errands.do(partial(discard_run, run_folder))
             return
         self._run_folder = run_folder
-        self._begin(m.Train(0, recipe, str(self._dataset.project.catalog_path), str(run_folder)), recipe)
-
-    def open_run(self) -> OpenRun | None:
-        """The project's newest run, if it can go on from a checkpoint."""
-        return open_run(self._dataset.project) if self._dataset.project and not self._client.state.busy else None
+        self._begin(m.Train(0, recipe, str(project.catalog_path), str(run_folder)), recipe)
 
     def continue_run(self, run: OpenRun) -> None:
         """Go on with a run exactly where its checkpoint is; its own recipe counts, not the present one."""
-        if self._dataset.project is None or not self._can_start():
+        project = self._dataset.project
+        if project is None or not self._can_start():
             return
-        try:
-            recipe = recipe_file.load(run.folder / "recipe.toml")
-        except recipes.RecipeError as error:
-            self.said.emit("error", f"Run {run.number} can't be continued: {error}")
-            return
-        self._run_folder = None  # what it has learned is never thrown away, however little comes of going on
-        self._begin(m.Continue(0, str(self._dataset.project.catalog_path), str(run.folder)), recipe)
+        wish = self._wish_to_train()
+        self._errands.do(
+            partial(recipe_file.load, run.folder / RECIPE_FILE),
+            partial(self._recipe_read, wish, project, run),
+            partial(self._not_ready, wish, f"Run {run.number} can't be continued"),
+        )
+
+    def _recipe_read(self, wish: object, project: Project, run: OpenRun, recipe: Recipe) -> None:
+        if self._still_wanted(wish, project):
+            self._run_folder = None  # what it has learned is never thrown away, however little comes of going on
+            self._begin(m.Continue(0, str(project.catalog_path), str(run.folder)), recipe)
+
+    @property
+    def preparing(self) -> bool:
+        """A training was asked for; its folder is being made, or the recipe of a run that goes on is being read."""
+        return self._wish is not None
+
+    def _set_wish(self, wish: object | None) -> None:
+        self._wish = wish
+        self.preparing_changed.emit()
+
+    def _wish_to_train(self) -> object:
+        wish = object()
+        self._progress.busy.emit("preparing", 0, 0)
+        self._set_wish(wish)
+        return wish
+
+    def _still_wanted(self, wish: object, project: Project) -> bool:
+        """On a slow drive another project may be open by now, or the engine gone."""
+        if wish is not self._wish:
+            return False
+        self._set_wish(None)
+        wanted = self._dataset.project is project and self._can_start()
+        if not wanted:
+            self._progress.nothing()
+        return wanted
+
+    def _not_ready(self, wish: object, what: str, why: str) -> None:
+        if wish is self._wish:
+            self._set_wish(None)
+            self._progress.nothing()
+            self.said.emit("error", f"{what}: {why}")
+
+    @Slot()
+    def project_changed(self) -> None:
+        """Another dataset is open, or none: what was asked for was of the one before."""
+        if self.preparing:
+            self._set_wish(None)
+            self._progress.nothing()
 
     @property
     def comparing(self) -> bool:
@@ -151,6 +206,7 @@ class ProjectTraining(QObject):
         return (
             not self._readiness.obstacles()
             and self._client.state.kind is EngineKind.READY
+            and not self.preparing
             and not self._progress.training_asked
         )
 
@@ -239,7 +295,7 @@ class ProjectTraining(QObject):
 
     def _discard_run(self) -> None:
         if self._run_folder is not None:
-            discard_run(self._run_folder)
+            self._errands.do(partial(discard_run, self._run_folder))
             self._run_folder = None
 
     def save_model(self, folder: Path | None) -> None:
@@ -248,7 +304,9 @@ class ProjectTraining(QObject):
 
     def _model_saved(self, event: m.ModelSaved) -> None:
         self.model_saved.emit(Path(event.folder))
-        self._model.present.saved(Path(event.folder))
+        self._model.present.saved(Path(event.folder), self._load_if_another_is_wanted)
+        self.said.emit("info", f"The model is in {event.folder}.")
+
+    def _load_if_another_is_wanted(self) -> None:
         if self._model.present.wanted != self._model.present.folder:
             self._model.load()
-        self.said.emit("info", f"The model is in {event.folder}.")

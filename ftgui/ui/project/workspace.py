@@ -43,6 +43,7 @@ from ftgui.ui.project.recipe_saver import RecipeSaver
 from ftgui.ui.project.stopping import Stopping, what_is_left
 from ftgui.ui.project.ticks import Ticks
 from ftgui.ui.project.training import ProjectTraining
+from ftgui.ui.toolkit.errands import Errands
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,8 @@ class Workspace(QObject):
         super().__init__(parent)
         self.client = client or EngineClient.of_a_process()
         self.client.setParent(self)
+        self.errands = Errands(self)
+        """With the files of the open project."""
         self.undo_stack = QUndoStack(self)
         self.access = ProjectAccess(self)
         self.saver = RecipeSaver(self, self.access.may_write)
@@ -96,7 +99,7 @@ class Workspace(QObject):
     def _make_parts(self) -> None:
         client, dataset, access, recipe_editor = self.client, self.dataset, self.access, self.recipe_editor
         self.progress = ProgressReports(client, dataset, self.examples, self)
-        self.present = ModelInUse(dataset, access, recipe_editor, self)
+        self.present = ModelInUse(dataset, access, recipe_editor, self.errands, self)
         self.intensity = DatasetIntensity(recipe_editor, dataset, self)
         self.model = ProjectModel(
             client=client,
@@ -109,6 +112,7 @@ class Workspace(QObject):
             training_requests=self.training_requests,
             present=self.present,
             progress=self.progress,
+            errands=self.errands,
             parent=self,
         )
         self.readiness = Readiness(
@@ -129,13 +133,17 @@ class Workspace(QObject):
             progress=self.progress,
             long_run=self.long_run,
             training_requests=self.training_requests,
+            errands=self.errands,
             parent=self,
         )
         self.prediction = Predictions(client, self.model, recipe_editor, self.intensity, self)
         # Before others hear of it: they ask which run is in use.
         self.training.event_arrived.connect(self.present.training_event)
         self.engine_changed.connect(self.present.engine_changed)
+        self.project_changed.connect(self.errands.forget)
+        self.project_changed.connect(self.training.project_changed)
         self.project_changed.connect(self.present.project_changed)
+        self.training.preparing_changed.connect(self.recipe_changed)
         self.evaluation = Evaluation(
             client=client,
             dataset=dataset,
@@ -219,6 +227,7 @@ class Workspace(QObject):
         """Stop everything that runs; blocks for at most some seconds. Nothing may be called afterwards."""
         self.client.close()
         self.saver.close()
+        self.errands.close()
         self.evaluation.close()
         self.dataset_editor.close()
         self.dataset.close()
@@ -244,11 +253,21 @@ class Workspace(QObject):
             self.model.load_if_classes_changed(anyway=self.model.load_wanted)
             self.evaluation.go_on()
         if state.kind is EngineKind.NOT_STARTED:
-            self.message.emit("warning", f"The engine was ended. {what_is_left(run)}".rstrip())
+            self._say_what_is_left("warning", "The engine was ended.", run, "")
             self.client.start_engine()
         if state.kind is EngineKind.CRASHED:
-            left = what_is_left(run) or "Nothing in the project is lost."
-            self.message.emit("error", f"{engine_end.sentence(state)} {left}")
+            self._say_what_is_left("error", engine_end.sentence(state), run, "Nothing in the project is lost.")
+
+    def _say_what_is_left(self, severity: str, sentence: str, run: Path | None, otherwise: str) -> None:
+        """Of a run that was going on when the engine ended."""
+
+        def say(left: str) -> None:
+            self.message.emit(severity, f"{sentence} {left or otherwise}".rstrip())
+
+        if run is None:
+            say("")
+        else:
+            self.errands.do(partial(what_is_left, run), say)
 
     @Slot(m.Log)
     def _logged(self, event: m.Log) -> None:

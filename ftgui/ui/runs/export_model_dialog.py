@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QUrl, Slot
@@ -20,9 +21,8 @@ from PySide6.QtWidgets import (
 from ftgui.base.formatting import plural
 from ftgui.base.typed_numbers import divided, times
 from ftgui.protocol import messages as m
-from ftgui.runs.model_in_use import TrainedRun, read_trained_run
+from ftgui.runs.model_in_use import TrainedRun
 from ftgui.runs.record import folder_title
-from ftgui.runs.run_folders import finished_runs
 from ftgui.ui.project.workspace import Workspace
 from ftgui.ui.toolkit.basics import Bar, button, label
 from ftgui.ui.toolkit.number_box import NumberBox
@@ -45,11 +45,14 @@ class ExportModelDialog(QDialog):
     Args:
         workspace: whose engine does it.
         run_folder: of the run, or a finished model's folder.
+        runs: to choose from; that one is among them.
         theme: for colours.
         parent: owner.
     """
 
-    def __init__(self, workspace: Workspace, run_folder: Path, theme: Theme, parent: QWidget) -> None:
+    def __init__(
+        self, workspace: Workspace, run_folder: Path, runs: Sequence[TrainedRun], theme: Theme, parent: QWidget
+    ) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Export model")
@@ -62,7 +65,7 @@ class ExportModelDialog(QDialog):
         """This dialog has asked for an export."""
         self._layout = QVBoxLayout(self)
         self._layout.addWidget(label("Whose model", "title"))
-        self.run = self._run_box()
+        self.run = self._run_box(runs)
         self._layout.addWidget(self.run)
         self._layout.addWidget(
             label(
@@ -94,18 +97,14 @@ class ExportModelDialog(QDialog):
 
     # --- parts ------------------------------------------------------------------------------------------------------
 
-    def _run_box(self) -> QComboBox:
-        """Every run with a model, the newest first."""
-        present, project = self._workspace.present, self._workspace.project
+    def _run_box(self, runs: Sequence[TrainedRun]) -> QComboBox:
+        """Those that can be chosen."""
+        present = self._workspace.present
         box = QComboBox()
         box.setAccessibleName("Run whose model is exported")
-        folders = finished_runs(project) if project is not None else []
-        if self._run_folder not in folders:
-            folders = [self._run_folder, *folders]
-        for folder in folders:
-            run = present.runs.get(folder) or read_trained_run(folder)
-            box.addItem(_title(run, in_use=folder == present.folder), folder)
-        box.setCurrentIndex(folders.index(self._run_folder))
+        for run in runs:
+            box.addItem(_title(run, in_use=run.folder == present.folder), run.folder)
+        box.setCurrentIndex([run.folder for run in runs].index(self._run_folder))
         box.setToolTip(present.why)
         box.activated.connect(self._run_chosen)
         return box

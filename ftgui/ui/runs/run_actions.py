@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +17,29 @@ from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import Recipe, RecipeError
 from ftgui.runs.index import list_runs
 from ftgui.runs.model_folder import BEST_FOLDER, ModelError, read_about
+from ftgui.runs.model_in_use import TrainedRun, read_trained_run
 from ftgui.runs.notes import write_words
 from ftgui.runs.record import RECIPE_FILE, RunRecord
 from ftgui.runs.report.report import write_report
-from ftgui.runs.run_folders import continuable
+from ftgui.runs.run_folders import OpenRun, continuable
 from ftgui.runs.tensorboard import TensorBoardError, write_event_files
 from ftgui.ui.engine_client.worker import EngineKind
 from ftgui.ui.project.access import LOOK_ONLY
+from ftgui.ui.project.model_in_use import class_names_now
 from ftgui.ui.project.workspace import Workspace
 from ftgui.ui.toolkit.background_task import Task
+from ftgui.ui.toolkit.errands import Errands
+
+
+@dataclass(frozen=True)
+class SeenRun:
+    """What using a run's model depends on."""
+
+    other_classes: str
+    """Why it does not fit the classes of now, in a sentence; empty when it does."""
+    recipe: Recipe | None
+    """None: it can't be read."""
+    trained: TrainedRun
 
 
 class Runs(QObject):
@@ -53,8 +69,7 @@ class Runs(QObject):
         self.pool.setMaxThreadCount(1)
         self._reading: Task | None = None
         self._again = False
-        self._errands: dict[QObject, Callable[[Any], None]] = {}
-        """What comes after each, on this thread: a plain function would be called on the pool's."""
+        self._errands = Errands(self)
         workspace.project_changed.connect(self._project_changed)
         workspace.training.event_arrived.connect(self._event)
         workspace.present.changed.connect(self.changed)
@@ -69,6 +84,7 @@ class Runs(QObject):
         if self._reading is not None:
             self._reading.cancel()
         self.pool.waitForDone()
+        self._errands.close()
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -125,7 +141,7 @@ class Runs(QObject):
     @property
     def working(self) -> bool:
         """Runs are read, or something is done with one, in the background."""
-        return self._reading is not None or bool(self._errands)
+        return self._reading is not None or self._errands.working
 
     @property
     def training(self) -> Path | None:
@@ -158,29 +174,19 @@ class Runs(QObject):
     def _do(self, work: Callable[[Job], Any], then: Callable[[Any], None]) -> None:
         """On the thread; whatever goes wrong is said."""
 
-        def guarded(job: Job) -> tuple[Any, str]:
+        def guarded() -> tuple[Any, str]:
             try:
-                return work(job), ""
-            except (OSError, TensorBoardError) as error:
-                return None, f"{error}".rstrip(".") + "."
+                return work(Job()), ""
+            except TensorBoardError as error:
+                return None, str(error)
 
-        task = Task(guarded, self)
-        self._errands[task] = then
-        task.done.connect(self._done)
-        task.failed.connect(self._failed)
-        task.start(self.pool)
+        def tell(outcome: tuple[Any, str]) -> None:
+            value, why = outcome
+            self._failed(why) if why else then(value)
 
-    @Slot(object)
-    def _done(self, outcome: tuple[Any, str]) -> None:
-        (value, why), then = outcome, self._errands.pop(self.sender())
-        if why:
-            self._failed(why)
-        else:
-            then(value)
+        self._errands.do(guarded, tell, self._failed)
 
-    @Slot(str)
     def _failed(self, why: str) -> None:
-        self._errands.pop(self.sender(), None)
         self.said.emit("error", f"That did not work: {why}")
         self.refresh()
 
@@ -244,25 +250,16 @@ class Runs(QObject):
             return "The best finished run is in use already, for you have chosen no other."
         return self._why_no_engine()
 
-    def other_classes(self, record: RunRecord) -> str:
-        """Why a run's model does not fit the classes of now, in a sentence; empty when it does. Reads a small file."""
-        contents = self._workspace.contents
-        try:
-            known = read_about(record.path / BEST_FOLDER).class_names
-        except ModelError as error:
-            return str(error)
-        now = contents.class_names if contents else []
-        if sorted(self._workspace.present.names_now(record.path) or known) == sorted(now):
-            return ""
-        gone = [name for name in known if name not in now]
-        new = [name for name in now if name not in known]
-        parts = [f"it knows {few(gone)}, which the data has no more"] if gone else []
-        parts += [f"it has never seen {few(new)}"] if new else []
-        return f"Run {record.number}'s model is for other classes: {' and '.join(parts)}."
+    def look_at(self, record: RunRecord, then: Callable[[SeenRun], None]) -> None:
+        """Read what using a run's model depends on, as it is now."""
+        project, contents = self._workspace.project, self._workspace.contents
+        if project is not None and contents is not None:
+            look = partial(_look_at, record, project.catalog_path, contents.class_names)
+            self._workspace.errands.do(look, then, self._failed)
 
-    def other_backbone(self, record: RunRecord) -> str:
+    def other_backbone(self, record: RunRecord, seen: SeenRun) -> str:
         """What stands in the way of using a run's model with the present recipe, in a sentence; empty: nothing."""
-        recipe = self.recipe_of(record)
+        recipe = seen.recipe
         if recipe is None or recipe.backbone == self._workspace.recipe.backbone:
             return ""
         return (
@@ -270,13 +267,13 @@ class Runs(QObject):
             f"is for {self._workspace.recipe.backbone.name}."
         )
 
-    def use_model(self, record: RunRecord) -> None:
-        """For predicting and evaluating, from now on. Where the backbone is another, `use_recipe` has to go along."""
+    def use_model(self, record: RunRecord, seen: SeenRun) -> None:
+        """For predicting and evaluating, from now on. Where the backbone is another, the recipe goes along."""
         if self._look_only:
             self.said.emit("warning", self._look_only)
-        elif self.other_backbone(record):
-            self._workspace.model.choose_run(record.path)
-            self.use_recipe(record)
+        elif self.other_backbone(record, seen):
+            self._workspace.model.choose_run(seen.trained)
+            self._take_recipe(record, seen.recipe)
         else:
             self._workspace.model.use_run(record.path)
 
@@ -288,19 +285,14 @@ class Runs(QObject):
             return f"The recipe of run {record.number} can't be read."
         return "A training is running." if self._workspace.engine.busy else ""
 
-    def recipe_of(self, record: RunRecord) -> Recipe | None:
-        """None where it can't be read."""
-        try:
-            return recipe_file.load(record.path / RECIPE_FILE)
-        except RecipeError:
-            return None
-
     def use_recipe(self, record: RunRecord) -> None:
         """Make it the present one, as one step of undo; the dataset stays."""
         if self._look_only:
             self.said.emit("warning", self._look_only)
-            return
-        recipe = self.recipe_of(record)
+        else:
+            self._workspace.errands.do(partial(_recipe_of, record), partial(self._take_recipe, record), self._failed)
+
+    def _take_recipe(self, record: RunRecord, recipe: Recipe | None) -> None:
         if recipe is None:
             self.said.emit("error", f"The recipe of run {record.number} can't be read.")
             return
@@ -318,7 +310,9 @@ class Runs(QObject):
 
     def go_on(self, record: RunRecord) -> None:
         """Continue it from its checkpoint, with its own recipe."""
-        run = continuable(record.path)
+        self._workspace.errands.do(partial(continuable, record.path), partial(self._go_on_with, record), self._failed)
+
+    def _go_on_with(self, record: RunRecord, run: OpenRun | None) -> None:
         if run is None:
             self.said.emit("error", f"Run {record.number} can't be continued: its checkpoint is gone.")
             self.refresh()
@@ -345,3 +339,30 @@ class Runs(QObject):
             self.said.emit("info", text)
 
         self._do(lambda job: write_event_files(records, folder, job), tell)
+
+
+def _recipe_of(record: RunRecord) -> Recipe | None:
+    """None where it can't be read."""
+    try:
+        return recipe_file.load(record.path / RECIPE_FILE)
+    except RecipeError:
+        return None
+
+
+def _look_at(record: RunRecord, catalog_path: Path, class_names: list[str]) -> SeenRun:
+    return SeenRun(_other_classes(record, catalog_path, class_names), _recipe_of(record), read_trained_run(record.path))
+
+
+def _other_classes(record: RunRecord, catalog_path: Path, now: list[str]) -> str:
+    """Why a run's model does not fit the classes of now, in a sentence; empty when it does."""
+    try:
+        known = read_about(record.path / BEST_FOLDER).class_names
+    except ModelError as error:
+        return str(error)
+    if sorted(class_names_now(record.path, catalog_path, now) or known) == sorted(now):
+        return ""
+    gone = [name for name in known if name not in now]
+    new = [name for name in now if name not in known]
+    parts = [f"it knows {few(gone)}, which the data has no more"] if gone else []
+    parts += [f"it has never seen {few(new)}"] if new else []
+    return f"Run {record.number}'s model is for other classes: {' and '.join(parts)}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, Qt, QThreadPool, QUrl, Signal, Slot
@@ -25,7 +26,7 @@ from ftgui.runs.report.report import default_name
 from ftgui.ui.project.workspace import Workspace
 from ftgui.ui.runs.compare_datasets_dialog import CompareDialog
 from ftgui.ui.runs.note_dialog import NoteDialog
-from ftgui.ui.runs.run_actions import Runs
+from ftgui.ui.runs.run_actions import Runs, SeenRun
 from ftgui.ui.runs.run_curves import MOST, RunCurves
 from ftgui.ui.runs.run_differences import RunDifferences
 from ftgui.ui.runs.run_list import RunList
@@ -278,18 +279,20 @@ class RunsPage(QWidget):
 
     def use_model(self, record: RunRecord) -> None:
         """From now on this run's model answers; where its classes are others, a sentence says so."""
-        why = self.runs.other_classes(record)
-        if why:
-            self._workspace.message.emit("warning", why)
+        self.runs.look_at(record, partial(self._use_model, record))
+
+    def _use_model(self, record: RunRecord, seen: SeenRun) -> None:
+        if seen.other_classes:
+            self._workspace.message.emit("warning", seen.other_classes)
             return
-        other = self.runs.other_backbone(record)
+        other = self.runs.other_backbone(record, seen)
         if other:
             answer = QMessageBox.question(
                 self, "Use its model", as_plain(f"{other}\nUse its recipe too? Ctrl+Z gives the present one back.")
             )
             if answer is not QMessageBox.StandardButton.Yes:
                 return
-        self.runs.use_model(record)
+        self.runs.use_model(record, seen)
 
     def _use_best(self) -> None:
         self._workspace.model.use_run(None)
@@ -324,7 +327,7 @@ class RunsPage(QWidget):
     def _compare(self) -> None:
         project, chosen = self._workspace.project, sorted(self.list.chosen(), key=lambda record: record.number)
         if project is not None and len(chosen) == 2:
-            dialog = CompareDialog(project, self)
+            dialog = CompareDialog(project, self._workspace.errands, self)
             dialog.show_runs(chosen[0].path, chosen[1].path)
             dialog.show()
 

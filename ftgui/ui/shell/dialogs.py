@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QWidget
 
+from ftgui.data.project import Project
 from ftgui.protocol import messages as m
+from ftgui.runs.model_in_use import TrainedRun, read_trained_run
 from ftgui.runs.run_folders import finished_runs
 from ftgui.ui.data.example_sets_dialog import ExampleDialog
 from ftgui.ui.data.export_dataset_dialog import ExportDialog
@@ -73,24 +77,39 @@ class Dialogs(QObject):
     @Slot()
     def export_model(self) -> None:
         """The model in use, or the newest there is; another run can be chosen in the dialog."""
-        project, present = self._workspace.project, self._workspace.present
-        runs = finished_runs(project) if project is not None else []
-        run = present.folder if present.folder in runs else present.wanted
-        if run is None and not runs:
-            self._workspace.message.emit("warning", "There is no trained model yet; train one first.")
-            return
-        self.export_run(run or runs[0])
+        self.export_run(None)
 
     @Slot(object)
-    def export_run(self, run: Path) -> None:
-        """The model of a run."""
+    def export_run(self, run: Path | None) -> None:
+        """The model of a run; None: of the one in use, or the newest there is."""
+        project = self._workspace.project
+        if project is None:
+            self._workspace.message.emit("warning", "Open a dataset first.")
+            return
+        known = dict(self._workspace.present.runs)
+        self._workspace.errands.do(
+            partial(_trained, project, run, known), partial(self._export_one_of, run), self._say_error
+        )
+
+    @Slot(str)
+    def _say_error(self, sentence: str) -> None:
+        self._workspace.message.emit("error", sentence)
+
+    def _export_one_of(self, run: Path | None, runs: list[TrainedRun]) -> None:
+        """Open the dialog with these to choose from."""
+        present, folders = self._workspace.present, [known.folder for known in runs]
+        wanted = next((folder for folder in (run, present.folder, present.wanted) if folder in folders), None)
+        run = wanted or next(iter(folders), None)
+        if run is None:
+            self._workspace.message.emit("warning", "There is no trained model yet; train one first.")
+            return
         # One at a time: all would hear of the same export.
         for dialog in self._window.findChildren(ExportModelDialog):
             if self._workspace.export_requests.working:
                 dialog.activateWindow()
                 return
             dialog.close()
-        ExportModelDialog(self._workspace, run, self._theme, self._window).show()
+        ExportModelDialog(self._workspace, run, runs, self._theme, self._window).show()
 
     @Slot()
     def export_dataset(self) -> None:
@@ -108,9 +127,23 @@ class Dialogs(QObject):
         if self._workspace.project is None:
             self._workspace.message.emit("warning", "Open a dataset first.")
             return
-        CompareDialog(self._workspace.project, self._window).show()
+        CompareDialog(self._workspace.project, self._workspace.errands, self._window).show()
 
     def close_exports(self) -> None:
         """Before the program ends: what is still being copied is given up."""
         for dialog in self._window.findChildren(ExportDialog):
             dialog.close()
+
+
+def _trained(project: Project, wanted: Path | None, known: Mapping[Path, TrainedRun]) -> list[TrainedRun]:
+    """Every run with a model, the newest first; reads small files.
+
+    Args:
+        project: whose runs.
+        wanted: is among them in any case; None: none in particular.
+        known: what of it was read before.
+    """
+    folders = finished_runs(project)
+    if wanted is not None and wanted not in folders:
+        folders = [wanted, *folders]
+    return [known.get(folder) or read_trained_run(folder) for folder in folders]

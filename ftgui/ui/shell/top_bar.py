@@ -144,6 +144,10 @@ class TopBar(QWidget):
             self.train.setToolTip(
                 "Go on" if workspace.training.paused else "Wait after this step; the model can still be asked"
             )
+        elif workspace.training.preparing:
+            self.train.setText(" Starting…")
+            self.train.setEnabled(False)
+            self.train.setToolTip("Making the run's folder; on a slow drive that takes a while")
         else:
             obstacles = workspace.readiness.obstacles()
             self._train_icon = "play"

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import msgspec
 from PySide6.QtCore import QObject, Signal, Slot
 
+from ftgui.data.project import Project
 from ftgui.protocol import messages as m
 from ftgui.protocol.problem import Severity
 from ftgui.protocol.rates import rate
 from ftgui.protocol.recipe import Recipe
-from ftgui.runs.run_folders import OpenRun, read_run_backbone
+from ftgui.runs.run_folders import OpenRun, open_run, read_run_backbone
 from ftgui.ui.engine_client.worker import EngineKind, EngineState
 from ftgui.ui.project.workspace import Workspace
 
@@ -48,7 +50,8 @@ class Advisor(QObject):
         self._continuing: Path | None = None
         self._phases = workspace.recipe.phases
         self.open_run: OpenRun | None = None
-        """The run that can be continued, if the tree shows its model; kept, for looking takes reading files."""
+        """The run that can be continued, if the tree shows its model; None also while it is being looked for."""
+        self._looks = 0
         workspace.project_changed.connect(self._withdraw)
         workspace.training.event_arrived.connect(self._event)
         workspace.training.model_saved.connect(self._saved)
@@ -82,11 +85,28 @@ class Advisor(QObject):
             self._continuing = self.open_run.folder
             self._workspace.training.continue_run(self.open_run)
 
-    def _find_open_run(self) -> None:
-        run = self._workspace.training.open_run()
-        backbone = read_run_backbone(run.folder) if run else None
-        fits = backbone is not None and backbone.name == self._workspace.recipe.backbone.name
-        self.open_run = run if fits else None
+    def _find_open_run(self, then: Callable[[], None] | None = None) -> None:
+        """Look for it on the disk.
+
+        Args:
+            then: called when `open_run` is what was found, before `changed`.
+        """
+        self.open_run = None
+        project = self._workspace.project
+        self._looks += 1
+        if project is not None and not self._workspace.engine.busy:
+            self._workspace.errands.do(partial(_find, project), partial(self._found, self._looks, project, then))
+
+    def _found(
+        self, look: int, project: Project, then: Callable[[], None] | None, found: tuple[OpenRun, str] | None
+    ) -> None:
+        if look != self._looks or project is not self._workspace.project or self._workspace.engine.busy:
+            return
+        fits = found is not None and found[1] == self._workspace.recipe.backbone.name
+        self.open_run = found[0] if found is not None and fits else None
+        if then is not None:
+            then()
+        self.changed.emit()
 
     # --- what happens -----------------------------------------------------------------------------------------------
 
@@ -116,7 +136,10 @@ class Advisor(QObject):
     @Slot()
     def _look(self) -> None:
         """Is there a run that ended in the middle of something?"""
-        self._find_open_run()
+        self._find_open_run(self._offer_to_continue)
+        self.changed.emit()
+
+    def _offer_to_continue(self) -> None:
         run = self.open_run if self.can_act and self.advice is None else None
         if run is not None and run.crashed and run.folder not in self._dismissed:
             sentence = f"Run {run.number} ended at step {run.step:,} without being finished."
@@ -129,7 +152,6 @@ class Advisor(QObject):
                 run.folder,
             )
             self._workspace.message.emit("warning", f"{sentence} It can be continued on the Train page.")
-        self.changed.emit()
 
     @Slot(EngineState)
     def _engine(self, state: EngineState) -> None:
@@ -214,3 +236,10 @@ class Advisor(QObject):
         phases = list(ran.phases)
         phases[index] = msgspec.structs.replace(phases[index], lr=lr)
         workspace.training.start(msgspec.structs.replace(ran, phases=phases))
+
+
+def _find(project: Project) -> tuple[OpenRun, str] | None:
+    """The run that can be continued, and the name of its backbone; reads files."""
+    run = open_run(project)
+    backbone = read_run_backbone(run.folder) if run is not None else None
+    return None if run is None or backbone is None else (run, backbone.name)

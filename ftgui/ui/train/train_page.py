@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QThreadPool, QTimer, Signal, Slot
@@ -282,8 +283,15 @@ class TrainPage(QWidget):
             self._phase = None
             refusal = self._workspace.training.refusal
             self.headline.setText("The training did not begin." if refusal else "The training ended without finishing.")
-            self.explanation.setText(refusal or what_is_left(self._workspace.training.latest_run))
+            self.explanation.setText(refusal)
+            run = self._workspace.training.latest_run
+            if not refusal and run is not None:
+                self._workspace.errands.do(partial(what_is_left, run), partial(self._say_what_is_left, run))
             self._end()
+
+    def _say_what_is_left(self, run: Path, left: str) -> None:
+        if run == self._workspace.training.latest_run and not self._workspace.engine.busy:
+            self.explanation.setText(left)
 
     def _forget_recalling(self) -> None:
         if self._recalling is not None:

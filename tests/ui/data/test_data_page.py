@@ -599,8 +599,9 @@ def test_a_cleaned_copy_is_exported(qtbot, page: DataPage, window: MainWindow, t
     dialog.close()
 
 
-def test_the_data_of_two_runs_are_compared(page: DataPage, window: MainWindow) -> None:
+def test_the_data_of_two_runs_are_compared(page: DataPage, window: MainWindow, fake: FakeEngine) -> None:
     window.dialogs.compare_datasets()
+    fake.settle()
     (dialog,) = window.findChildren(CompareDialog)
     assert "no run yet" in dialog.summary.text()
     dialog.close()
@@ -608,7 +609,8 @@ def test_the_data_of_two_runs_are_compared(page: DataPage, window: MainWindow) -
     for label_ in ("x", "y"):
         folder = new_run_folder(window.workspace.project, "head")
         (folder / "samples.csv").write_text(f"path,class_name,split\na.jpg,{label_},train\n", encoding="utf-8")
-    again = CompareDialog(window.workspace.project, window)
+    again = CompareDialog(window.workspace.project, window.workspace.errands, window)
+    fake.settle()
     assert again.summary.text() == "1 relabelled." and again.tree.topLevelItem(0).child(0).text(0) == "a.jpg"
     again.close()
 

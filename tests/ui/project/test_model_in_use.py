@@ -177,6 +177,7 @@ def test_nothing_but_a_run_that_diverged_is_no_model(
     open_project(qtbot, window, fake, dataset)
     assert weights(fake) == "" and window.status.model.text() == "" and not window.workspace.model.is_trained
     window.dialogs.export_model()
+    fake.settle()
     dialog = window.findChild(ExportModelDialog)
     assert dialog.run.count() == 1 and "87.6 %, exploded" in dialog.run.currentText()
 
@@ -213,6 +214,7 @@ def test_the_export_dialog_names_the_run_and_takes_another(
     opened: MainWindow, fake: FakeEngine, project: Project, tmp_path: Path
 ) -> None:
     opened.dialogs.export_model()
+    fake.settle()
     dialog = opened.findChild(ExportModelDialog)
     texts = [dialog.run.itemText(place) for place in range(dialog.run.count())]
     assert [text.split(" · ")[0] for text in texts] == ["Run 2", "Run 1"]

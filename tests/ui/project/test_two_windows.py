@@ -17,12 +17,13 @@ from ftgui.data.project_lock import TERMINAL, ProjectHeld, ProjectLocks
 from ftgui.protocol import messages as m
 from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import Backbone
+from ftgui.runs.model_in_use import TrainedRun
 from ftgui.ui.engine_client.client import EngineClient
 from ftgui.ui.engine_client.worker import EngineKind
 from ftgui.ui.project.access import LOOK_ONLY, Entry
 from ftgui.ui.project.dataset_opening import Wish
 from ftgui.ui.project.workspace import Workspace
-from ftgui.ui.runs.run_actions import Runs
+from ftgui.ui.runs.run_actions import Runs, SeenRun
 from ftgui.ui.shell.main_window import MainWindow
 from ftgui.ui.shell.questions import Choice
 from tests.conftest import Maker
@@ -106,7 +107,7 @@ def test_who_only_looks_is_told_so_whatever_is_tried(
         lambda: runs.say(record, note="a note"),
         lambda: runs.say(record, name="a name"),
         lambda: runs.trash([record]),
-        lambda: runs.use_model(record),
+        lambda: runs.use_model(record, SeenRun("", None, TrainedRun(record.path, "done"))),
         lambda: second.model.use_run(record.path),
         lambda: second.model.use_run(None),
         lambda: runs.use_recipe(record),

@@ -44,9 +44,10 @@ def run(opened: MainWindow) -> Path:
 
 
 @pytest.fixture
-def dialog(opened: MainWindow, run: Path) -> ExportModelDialog:
+def dialog(opened: MainWindow, fake: FakeEngine, run: Path) -> ExportModelDialog:
     opened.workspace.recipe_editor.change("", "threshold", 0.4)
     opened.dialogs.export_model()
+    fake.settle()
     found = opened.findChild(ExportModelDialog)
     assert found is not None
     return found
@@ -69,10 +70,11 @@ def sent(fake: FakeEngine) -> list[m.Export]:
     return [command for command in fake.sent if isinstance(command, m.Export)]
 
 
-def test_without_a_trained_model_it_says_so(opened: MainWindow) -> None:
+def test_without_a_trained_model_it_says_so(opened: MainWindow, fake: FakeEngine) -> None:
     said: list[str] = []
     opened.status.say = lambda _kind, text: said.append(text)  # type: ignore[method-assign]
     opened.dialogs.export_model()
+    fake.settle()
     assert opened.findChild(ExportModelDialog) is None and said == ["There is no trained model yet; train one first."]
 
 

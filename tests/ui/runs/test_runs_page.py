@@ -357,6 +357,7 @@ def test_a_model_of_another_backbone_takes_its_recipe_along(
     select(qtbot, page, 4)
     asked = answer(monkeypatch, yes=False)
     page.buttons["use"].click()
+    fake.settle()
     assert "Run 4 trained resnet18" in asked[0] and "present recipe is for tf_efficientnet_lite0" in asked[0]
     assert sum(isinstance(command, m.LoadModel) for command in fake.sent) == loads
     answer(monkeypatch, yes=True)
@@ -394,6 +395,7 @@ def test_a_model_for_other_classes_is_refused_in_a_sentence(
     loads = sum(isinstance(command, m.LoadModel) for command in fake.sent)
     select(qtbot, page, 4)
     page.use_model(page.list.chosen()[0])
+    fake.settle()
     said = window.status.text.text()
     assert said == (
         "Run 4's model is for other classes: it knows “ants”, which the data has no more and it has never seen “red”."
@@ -401,10 +403,13 @@ def test_a_model_for_other_classes_is_refused_in_a_sentence(
     assert sum(isinstance(command, m.LoadModel) for command in fake.sent) == loads
 
 
-def test_its_recipe_becomes_the_present_one_as_one_step(qtbot, page: RunsPage, window: MainWindow) -> None:
+def test_its_recipe_becomes_the_present_one_as_one_step(
+    qtbot, page: RunsPage, window: MainWindow, fake: FakeEngine
+) -> None:
     workspace, before = window.workspace, window.workspace.recipe
     select(qtbot, page, 2)
     page.buttons["recipe"].click()
+    fake.settle()
     assert (workspace.recipe.seed, workspace.recipe.training.batch_size) == (4, 64)
     assert workspace.recipe.dataset == before.dataset, "what is here now"
     workspace.saver.wait()
@@ -508,10 +513,11 @@ def test_event_files(
     assert len(list((tmp_path / "tb").glob("*/events*"))) == 2
 
 
-def test_comparing_data_begins_with_the_two(qtbot, page: RunsPage) -> None:
+def test_comparing_data_begins_with_the_two(qtbot, page: RunsPage, fake: FakeEngine) -> None:
     assert not page.actions_["data"].isEnabled()
     select(qtbot, page, 1, 2)
     page.actions_["data"].trigger()
+    fake.settle()
     dialog = page.findChild(CompareDialog)
     assert (dialog.before.currentText(), dialog.after.currentText()) == ("1 · head", "2 · head-last-stage")
 
