@@ -37,10 +37,6 @@ class Catalog(CatalogReader):
 
     read_only: ClassVar[bool] = False
 
-    def only_look(self) -> None:
-        """From now on nothing is written through this connection; who tries gets `sqlite3.OperationalError`."""
-        self._db.execute("PRAGMA query_only = ON")
-
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All or nothing, and nobody else writes meanwhile."""

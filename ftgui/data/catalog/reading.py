@@ -142,6 +142,7 @@ class CatalogReader:
             self.complete,
             self.evaluated_by,
             self.intensity_survey(),
+            self.example(),
         )
 
     def content_identity(self) -> str:

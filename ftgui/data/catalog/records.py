@@ -119,6 +119,8 @@ class Contents:
     """Name of the folder of the run whose model said what the images are; empty: nobody knows."""
     intensity: IntensitySurvey | None = None
     """What was seen of images with more than 8 bits; None: there are none, or nobody has looked yet."""
+    example: Path | None = None
+    """An image the model will not learn from, to watch it by: the first usable validation image."""
 
     @property
     def summary(self) -> str:

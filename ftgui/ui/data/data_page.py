@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal, Slot
@@ -19,6 +21,7 @@ from PySide6.QtWidgets import (
 from ftgui.base.formatting import plural
 from ftgui.data.catalog.problem_kinds import EXCLUDE_COPIES, EXCLUDE_TRAIN, KINDS
 from ftgui.data.catalog.query import Query
+from ftgui.data.catalog.reading import CatalogReader
 from ftgui.data.catalog.records import Contents, reference
 from ftgui.data.catalog.split import Splitting
 from ftgui.protocol.recipe import Intensity
@@ -207,7 +210,8 @@ class DataPage(QWidget):
 
     @Slot()
     def _project_changed(self) -> None:
-        self.browser.show_catalog(self._workspace.catalog)
+        contents = self._workspace.contents
+        self.browser.show_catalog(self._workspace.catalog, contents.root if contents else Path())
         self.bar.blockSignals(True)
         self.bar.clear()
         self.bar.blockSignals(False)
@@ -287,11 +291,12 @@ class DataPage(QWidget):
     @Slot(str, str)
     def _show_file(self, kind: str, path: str) -> None:
         """One of the files named in the list of problems."""
-        catalog = self._workspace.catalog
-        if catalog is None:
-            return
-        self.bar.choose_kind(kind)
-        id_ = catalog.id_of(path)
+        project = self._workspace.project
+        if project is not None:
+            self.bar.choose_kind(kind)
+            self._workspace.errands.do(partial(_id_of, project.catalog_path, path), self._show_image, self._say_error)
+
+    def _show_image(self, id_: int | None) -> None:
         if id_ is not None:
             self.browser.open_viewer(id_)
 
@@ -305,14 +310,13 @@ class DataPage(QWidget):
 
     @Slot()
     def _edit_split(self) -> None:
-        contents, catalog = self._workspace.contents, self._workspace.catalog
-        if contents is None or catalog is None:
+        contents = self._workspace.contents
+        if contents is None:
             return
         if self._workspace.engine.busy:
             self._workspace.message.emit("warning", "A training is running; the split can be changed after it.")
             return
-        example = catalog.example()
-        path = reference(example, catalog.root) if example else ""
+        path = reference(contents.example, contents.root) if contents.example else ""
         editor = SplitEditor(contents.splitting, path, contents.split_from_folders, self)
         editor.chosen.connect(self._split_chosen)
         self._workspace.project_changed.connect(editor.close)
@@ -348,15 +352,27 @@ class DataPage(QWidget):
     @Slot()
     def _fix(self) -> None:
         """What the banner's button says."""
-        catalog, kind = self._workspace.catalog, KINDS.get(self.bar.kind)
-        if catalog is None or kind is None:
-            return
-        if kind.action == EXCLUDE_COPIES:
-            ids = catalog.copies(self.bar.kind)
-        else:
-            split = "train" if kind.action == EXCLUDE_TRAIN else ""
-            ids = catalog.find(Query(kind=self.bar.kind, split=split, excluded=False))
-        self._dataset_editor.exclude(ids)
+        project, kind = self._workspace.project, KINDS.get(self.bar.kind)
+        if project is not None and kind is not None:
+            find = partial(_to_exclude, project.catalog_path, self.bar.kind, kind.action)
+            self._workspace.errands.do(find, self._dataset_editor.exclude, self._say_error)
+
+    @Slot(str)
+    def _say_error(self, sentence: str) -> None:
+        self._workspace.message.emit("error", sentence)
+
+
+def _id_of(catalog_path: Path, path: str) -> int | None:
+    with CatalogReader(catalog_path) as catalog:
+        return catalog.id_of(path)
+
+
+def _to_exclude(catalog_path: Path, kind: str, action: str) -> Sequence[int]:
+    """The images that a problem's button leaves out."""
+    with CatalogReader(catalog_path) as catalog:
+        if action == EXCLUDE_COPIES:
+            return catalog.copies(kind)
+        return catalog.find(Query(kind=kind, split="train" if action == EXCLUDE_TRAIN else "", excluded=False))
 
 
 def _titled(text: str, right: QWidget) -> QHBoxLayout:

@@ -146,7 +146,7 @@ class EvaluatePage(QWidget):
     def _set_changed(self) -> None:
         """Other images are evaluated."""
         evaluation = self._evaluation
-        self.browser.show_catalog(evaluation.catalog, editable=evaluation.folder is None)
+        self.browser.show_catalog(evaluation.catalog, evaluation.root, editable=evaluation.folder is None)
         self.summary.show_images(evaluation.split, evaluation.folder.path.name if evaluation.folder else "")
         self.show_errors()
 

@@ -87,7 +87,7 @@ class EvaluatedImageBrowser(ImageBrowser):
 
     @Slot()
     def _why_clicked(self) -> None:
-        catalog, chosen = self._evaluation.catalog, self.chosen()
-        rows = catalog.rows(chosen[:1]) if catalog else []
-        if catalog is not None and rows:
-            self.why_wanted.emit(catalog.root / rows[0].path)
+        (place, *_) = self.grid.images.places(self.chosen()[:1]) or [-1]
+        row = self.grid.images.row(place) if place >= 0 else None
+        if row is not None:
+            self.why_wanted.emit(self._evaluation.root / row.path)

@@ -50,6 +50,7 @@ class ImageBrowser(QWidget):
         self._reader: CatalogReader | None = None
         self._finding: Task | None = None
         self._catalog: CatalogReader | None = None
+        self._root = Path()
         self._editable = True
         self._looking = -1
         """Id of the image that the viewer shows."""
@@ -111,21 +112,22 @@ class ImageBrowser(QWidget):
         """Images are being looked up for what is asked for."""
         return self._finding is not None
 
-    def show_catalog(self, catalog: CatalogReader | None, editable: bool = True) -> None:
+    def show_catalog(self, catalog: CatalogReader | None, root: Path, editable: bool = True) -> None:
         """Of these images from now on; `browse` says which.
 
         Args:
             catalog: stays open until another is shown; used on the main thread.
+            root: the folder in which its images lie.
             editable: it is the open dataset's. Others are only looked at.
         """
         self._stop_finding()
-        self._catalog = catalog
+        self._catalog, self._root = catalog, root
         self._editable = editable
         self.grid.editable = editable
         self.grid.setDragEnabled(editable)
         self.edit.setVisible(editable)
         self.grid.thumbnails.forget()
-        self.grid.show_images(None, array("q"))
+        self.grid.show_images(None, root, array("q"))
         self.viewer.hide()
         self._show_selected()
 
@@ -179,7 +181,7 @@ class ImageBrowser(QWidget):
         if self.sender() is not self._finding or self._catalog is None:
             return
         self._finding = None
-        self.grid.show_images(self._catalog, ids)
+        self.grid.show_images(self._catalog, self._root, ids)
         self.nothing.setVisible(not ids)
         self._show_selected()
         if self.viewer.isVisible():
@@ -229,9 +231,7 @@ class ImageBrowser(QWidget):
             self._place = places[0]
         place = f"{places[0] + 1:,} of {len(self.grid.images.ids):,}" if places else ""
         self.viewer.setGeometry(self.rect())
-        self.viewer.show_image(
-            catalog.root / detail.row.path, detail, place, _KEYS if self._editable else _KEYS_LOOKING
-        )
+        self.viewer.show_image(self._root / detail.row.path, detail, place, _KEYS if self._editable else _KEYS_LOOKING)
         self.viewer.raise_()
 
     def _look_again(self) -> None:
@@ -270,7 +270,7 @@ class ImageBrowser(QWidget):
     def _ask(self, place: int) -> None:
         row = self.grid.images.row(place)
         if row is not None and self._catalog is not None:
-            self.ask_wanted.emit(self._catalog.root / row.path)
+            self.ask_wanted.emit(self._root / row.path)
 
     @Slot(str)
     def _relabel(self, class_name: str) -> None:
@@ -290,7 +290,9 @@ class ImageBrowser(QWidget):
     def _toggle_excluded(self) -> None:
         chosen = self.chosen()
         if self._catalog is not None and chosen:
-            self._dataset_editor.exclude(chosen, not all(row.excluded for row in self._catalog.rows(chosen)))
+            self._workspace.errands.do(
+                partial(_any_is_in, self._catalog.path, chosen), partial(self._dataset_editor.exclude, chosen)
+            )
 
     @Slot(str)
     def _move(self, split: str) -> None:
@@ -320,8 +322,7 @@ class ImageBrowser(QWidget):
             "To leave images out of training without touching the files, exclude them instead.",
         )
         if answer is QMessageBox.StandardButton.Yes:
-            root, paths = catalog.root, [row.path for row in catalog.rows(chosen)]
-            task = Task(partial(_move_to_trash, root, paths), self)
+            task = Task(partial(_move_to_trash, catalog.path, self._root, chosen), self)
             task.done.connect(self._trashed)
             task.start(self._trash_pool)
 
@@ -334,6 +335,14 @@ class ImageBrowser(QWidget):
         self._workspace.dataset.rescan()
 
 
-def _move_to_trash(root: Path, paths: list[str], _job: Job) -> list[str]:
+def _any_is_in(catalog_path: Path, ids: list[int]) -> bool:
+    """Not all of these images are excluded."""
+    with CatalogReader(catalog_path) as catalog:
+        return not all(row.excluded for row in catalog.rows(ids))
+
+
+def _move_to_trash(catalog_path: Path, root: Path, ids: list[int], _job: Job) -> list[str]:
     """Those that could not be moved."""
+    with CatalogReader(catalog_path) as catalog:
+        paths = [row.path for row in catalog.rows(ids)]
     return [path for path in paths if not QFile.moveToTrash(str(root / path))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 from PySide6.QtCore import (
     QItemSelection,
@@ -147,11 +148,11 @@ class ImageGrid(QListView):
 
     # --- showing ----------------------------------------------------------------------------------------------------
 
-    def show_images(self, catalog: CatalogReader | None, ids: array[int]) -> None:
-        """Show these; what is selected and still shown stays selected."""
+    def show_images(self, catalog: CatalogReader | None, root: Path, ids: array[int]) -> None:
+        """Show these, which lie in the folder `root`; what is selected and still shown stays selected."""
         chosen = self.chosen()
         current = self.images.ids[self.currentIndex().row()] if self.currentIndex().isValid() else 0
-        if self.images.show_images(catalog, ids):
+        if self.images.show_images(catalog, root, ids):
             self.choose(chosen, current)
             self.chosen_changed.emit()
 

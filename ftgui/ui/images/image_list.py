@@ -58,13 +58,12 @@ class ImageListModel(QStringListModel):
         self._waiting: dict[str, int] = {}
         thumbnails.arrived.connect(self._arrived)
 
-    def show_images(self, catalog: CatalogReader | None, ids: array[int]) -> bool:
-        """Show these images of a catalog.
+    def show_images(self, catalog: CatalogReader | None, root: Path, ids: array[int]) -> bool:
+        """Show these images of a catalog, which lie in the folder `root`.
 
         Returns:
             whether they are others than before, or in another order. If not, only what is said of them is read anew.
         """
-        root = catalog.root if catalog else Path()
         self._pages.clear()
         if ids == self.ids and root == self._root:
             self._catalog = catalog

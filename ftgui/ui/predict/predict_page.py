@@ -222,7 +222,7 @@ class PredictPage(QWidget):
             return
         self._answer = event
         self.answer.show_answer(event, threshold, self._workspace.present.words)
-        self.answer.correct_label.setEnabled(self._workspace.catalog is not None)
+        self.answer.correct_label.setEnabled(self._workspace.contents is not None)
         self.image.explain_if_wanted()
         self._show_beside()
 
@@ -317,10 +317,10 @@ class PredictPage(QWidget):
 
     @Slot(m.SimilarImages)
     def _neighbors_found(self, event: m.SimilarImages) -> None:
-        catalog = self._workspace.catalog
-        if catalog is None or self.pages.currentIndex() != SIMILAR:
+        contents = self._workspace.contents
+        if contents is None or self.pages.currentIndex() != SIMILAR:
             return
-        self.similar.show_found(catalog.root, event)
+        self.similar.show_found(contents.root, event)
 
     # --- it should be … ---------------------------------------------------------------------------------------------
 

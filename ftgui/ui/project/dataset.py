@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QThreadPool, Signal, Slot
@@ -28,9 +27,7 @@ from ftgui.ui.project.dataset_scan import DatasetScan
 from ftgui.ui.project.dataset_watch import DatasetWatch
 from ftgui.ui.project.image_checking import ImageChecking
 from ftgui.ui.project.sample_dataset import sample_folder
-
-PATIENCE_FOR_A_LOCK = 1.0
-"""Seconds that an edit waits, on the window's thread, for whoever writes to the catalog; then it is said and not done."""
+from ftgui.ui.toolkit.errands import Errands
 
 
 class OpenDataset(QObject):
@@ -38,6 +35,7 @@ class OpenDataset(QObject):
 
     Args:
         access: says whether this window may write to the project.
+        errands: write to its catalog.
         parent: owner.
         settle: waits until all edits of recipes are on the disk; called on a thread of its own before one is read.
     """
@@ -72,15 +70,15 @@ class OpenDataset(QObject):
     """What is going on, done, total; an empty text: nothing any more."""
 
     def __init__(
-        self, access: ProjectAccess, parent: QObject | None = None, settle: Callable[[], None] = lambda: None
+        self, access: ProjectAccess, errands: Errands, parent: QObject, settle: Callable[[], None] = lambda: None
     ) -> None:
         super().__init__(parent)
-        self._access = access
+        self._access, self._errands = access, errands
         access.taken_over.connect(self._taken_over)
         self._settle = settle
         self.project: Project | None = None
         self.catalog: CatalogReader | None = None
-        """For small questions, on the main thread only; see `writable_catalog`."""
+        """For small questions, on the main thread only. Who writes does it through `errands`, with a connection of its own."""
         self.contents: Contents | None = None
         self.trained = TrainedRuns()
         """The open project's, as they were when it was opened."""
@@ -171,11 +169,6 @@ class OpenDataset(QObject):
         self.progress.emit("", 0, 0)
 
     @property
-    def writable_catalog(self) -> Catalog | None:
-        """`catalog`, for edits; None: nothing is open, or it was opened only to be looked at."""
-        return self.catalog if isinstance(self.catalog, Catalog) else None
-
-    @property
     def look_only(self) -> bool:
         """Another window writes to the project; nothing may be changed here."""
         return self._access.look_only
@@ -186,8 +179,6 @@ class OpenDataset(QObject):
         self.scan.cancel()
         self.image_checking.stop()
         self.watch.let_go()
-        if self.writable_catalog is not None:
-            self.writable_catalog.only_look()
         self.progress.emit("", 0, 0)
         self.changed.emit()
 
@@ -249,8 +240,7 @@ class OpenDataset(QObject):
         wish = self._opener.wish
         self.shown_wish = wish if outcome.look_only else replace(wish, moved=None)  # that is settled
         self._access.opened(outcome.project.folder, outcome.look_only)
-        kind = CatalogReader if outcome.look_only else Catalog
-        self.catalog = kind(outcome.project.catalog_path, patience=PATIENCE_FOR_A_LOCK)
+        self.catalog = CatalogReader(outcome.project.catalog_path)
         self.opened.emit(outcome.recipe)
 
     def _all_known(self, outcome: Outcome) -> None:
@@ -338,27 +328,33 @@ class OpenDataset(QObject):
 
     # --- figures ----------------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def _said(self) -> Iterator[None]:
-        """What the disk does not take is said; nothing depends on it."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            self.went_wrong.emit(f"What the model says could not be saved: {error}.")
-
     def forget_answers(self, by: str) -> None:
         """What a model said earlier no longer counts; what comes next is said by that run's."""
-        if (catalog := self.writable_catalog) is not None and not self.look_only:
-            with self._said():
-                catalog.forget_answers(by)
-            self.refresh()
+        if self.project is not None and not self.look_only:
+            forget = partial(_forget_answers, self.project.catalog_path, by)
+            self._errands.do(forget, self._answers_kept, self._answers_not_kept)
 
-    def record_answers(self, said: Iterable[ImageAnswer]) -> None:
-        """What the model says of some images."""
-        if (catalog := self.writable_catalog) is not None and not self.look_only:
-            with self._said():
-                catalog.record_answers(said)
-            self._refresh.soon()
+    def record_answers(self, said: Iterable[ImageAnswer], last: bool) -> None:
+        """What the model says of some images.
+
+        Args:
+            said: of each.
+            last: nothing more comes.
+        """
+        if self.project is not None and not self.look_only:
+            record = partial(record_in, self.project.catalog_path, list(said))
+            then = self._answers_kept if last else self._more_answers_kept
+            self._errands.do(record, then, self._answers_not_kept)
+
+    def _answers_kept(self, _: None) -> None:
+        self.refresh()
+
+    def _more_answers_kept(self, _: None) -> None:
+        self._refresh.soon()
+
+    def _answers_not_kept(self, why: str) -> None:
+        """Nothing depends on them."""
+        self.went_wrong.emit(f"What the model says could not be saved: {why}")
 
     def edited(self) -> None:
         """The person changed something in the catalog."""
@@ -379,6 +375,17 @@ class OpenDataset(QObject):
 
     @Slot(Contents)
     def _refreshed(self, contents: Contents) -> None:
-        if self.catalog is not None and contents.root == self.catalog.root:
+        if self.contents is not None and contents.root == self.contents.root:
             self.contents = contents
             self.changed.emit()
+
+
+def _forget_answers(catalog_path: Path, by: str) -> None:
+    with Catalog(catalog_path) as catalog:
+        catalog.forget_answers(by)
+
+
+def record_in(catalog_path: Path, said: Sequence[ImageAnswer]) -> None:
+    """What a model says, into a catalog; on a thread of its own."""
+    with Catalog(catalog_path) as catalog:
+        catalog.record_answers(said)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QThreadPool, QTimer, Signal, Slot
+from PySide6.QtCore import QObject, QThreadPool, Signal, Slot
 from PySide6.QtGui import QUndoStack
 
 from ftgui.base.formatting import plural
@@ -18,15 +18,17 @@ from ftgui.data.catalog import edits
 from ftgui.data.catalog.added_images import ADDED_FOLDER, keep_copy
 from ftgui.data.catalog.catalog import Catalog
 from ftgui.data.catalog.edits import Ids, Values
-from ftgui.data.catalog.errors import CatalogError, is_damage
+from ftgui.data.catalog.errors import CatalogDamaged, CatalogError
+from ftgui.data.catalog.reading import CatalogReader
 from ftgui.data.catalog.records import reference
 from ftgui.data.catalog.split import Splitting
-from ftgui.data.images.decoding import ImageError
+from ftgui.data.project import Project
 from ftgui.protocol.recipe import Recipe
 from ftgui.ui.project.access import LOOK_ONLY
 from ftgui.ui.project.dataset import OpenDataset
-from ftgui.ui.project.undo_catalog import EditCatalog, Step, bring_into_step
+from ftgui.ui.project.undo_catalog import CatalogSwap, EditCatalog, Step, bring_into_step, command_of, take_away
 from ftgui.ui.toolkit.background_task import Task
+from ftgui.ui.toolkit.errands import Errands
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,7 @@ class _Added:
 
     catalog_path: Path
     class_name: str
+    files: list[Path]
     ids: Ids
     refused: list[Path]
 
@@ -48,8 +51,8 @@ class _Divided:
     catalog_path: Path
     before: Splitting
     now: Splitting
-    splits: Values
-    """As they were."""
+    splits: Values | None
+    """As they were; None: they were divided so already."""
 
 
 class DatasetEditor(QObject):
@@ -58,6 +61,7 @@ class DatasetEditor(QObject):
     Args:
         collection: told of every change.
         undo_stack: where the steps go.
+        errands: write them.
         parent: owner.
     """
 
@@ -72,10 +76,10 @@ class DatasetEditor(QObject):
     progress = Signal(str, object, object)
     """What is going on, done, total; an empty text: nothing any more."""
 
-    def __init__(self, collection: OpenDataset, undo_stack: QUndoStack, parent: QObject | None = None) -> None:
+    def __init__(self, collection: OpenDataset, undo_stack: QUndoStack, errands: Errands, parent: QObject) -> None:
         super().__init__(parent)
         self._dataset = collection
-        self._undo_stack = undo_stack
+        self._undo_stack, self._errands = undo_stack, errands
         self._former: dict[Splitting, Values] = {}
         self._dividing: Task | None = None
         self._split_wanted: tuple[Path, Splitting] | None = None
@@ -86,7 +90,10 @@ class DatasetEditor(QObject):
         """The newest."""
         self._taught = Path()
         """The copy of an image that is being added because the person knows better than the model."""
+        self._splitting: Splitting | None = None
+        """How the images are divided."""
         collection.opened.connect(self._opened)
+        collection.changed.connect(self._look_at_splitting)
 
     def close(self) -> None:
         """Images that are not in the catalog yet stay out; those that are being written are all written."""
@@ -146,13 +153,15 @@ class DatasetEditor(QObject):
 
     @Slot(object)
     def _added(self, outcome: _Added) -> None:
-        catalog, refused = self._dataset.writable_catalog, outcome.refused
-        if catalog is not None and catalog.path == outcome.catalog_path and outcome.ids:
+        project, refused = self._dataset.project, outcome.refused
+        if project is not None and project.catalog_path == outcome.catalog_path and outcome.ids:
             # Of another dataset than is open by now they are in its catalog, but no step of this one.
             self._dataset.added()
             words = f"Add {plural(len(outcome.ids), 'image')} to {outcome.class_name}"
-            self._did(words, partial(self._remove, catalog, outcome.ids))
-            if catalog.id_of(reference(self._taught, catalog.root)) in outcome.ids:
+            swap = CatalogSwap(outcome.catalog_path, partial(_remove, outcome.ids), adds=True)
+            self._undo_stack.push(EditCatalog(words, swap, self._take))
+            self._did(swap, words)
+            if self._taught in outcome.files and self._taught not in refused:
                 self.taught.emit(outcome.class_name)
         self._adding_over()
         if refused:
@@ -164,37 +173,23 @@ class DatasetEditor(QObject):
         """An image that the model was asked about belongs to this class: one of the dataset is relabelled, any other copied
         into the project, so that it stays, and added. `taught` follows.
         """
-        catalog, project = self._dataset.catalog, self._dataset.project
-        if catalog is None or project is None or not self._may_edit():
-            return
-        if isinstance(source, Path):
-            known = catalog.id_of(reference(source.absolute(), catalog.root))
-            if known is not None:
-                self.relabel([known], class_name)
-                self.taught.emit(class_name)
-                return
-        try:
-            copy = keep_copy(source, project.folder / ADDED_FOLDER)
-        except (ImageError, OSError) as error:
-            self.said.emit("error", f"The image could not be copied into the project: {error}")
-            return
-        known = catalog.id_of(reference(copy, catalog.root))
-        if known is not None:  # taught before, perhaps wrongly
+        project = self._dataset.project
+        if project is not None and self._may_edit():
+            self._errands.do(
+                partial(_find_or_copy, project, source), partial(self._found_or_copied, class_name), self._not_copied
+            )
+
+    def _found_or_copied(self, class_name: str, outcome: tuple[int | None, Path]) -> None:
+        known, file = outcome
+        if known is not None:
             self.relabel([known], class_name)
             self.taught.emit(class_name)
-            return
-        self._taught = copy
-        self.add([copy], class_name)
+        else:
+            self._taught = file
+            self.add([file], class_name)
 
-    def _remove(self, catalog: Catalog, ids: Ids) -> Step:
-        removed = edits.remove_images(catalog, ids)
-        self._dataset.edited()
-        return partial(self._put_back, catalog, ids, removed)
-
-    def _put_back(self, catalog: Catalog, ids: Ids, removed: edits.Removed) -> Step:
-        edits.put_back(catalog, removed)
-        self._dataset.added()
-        return partial(self._remove, catalog, ids)
+    def _not_copied(self, why: str) -> None:
+        self.said.emit("error", f"The image could not be copied into the project: {why}")
 
     # --- classes ----------------------------------------------------------------------------------------------------
 
@@ -227,14 +222,13 @@ class DatasetEditor(QObject):
     def split_as(self, splitting: Splitting) -> None:
         """Bring the catalog to what the recipe says, if it says something new; in the background, for it is about every image.
         Back at an earlier one, images are where they were then."""
-        catalog = self._dataset.catalog
-        if catalog is None or self._dataset.look_only or self._dataset.scanning:
+        project = self._dataset.project
+        if project is None or self._dataset.look_only or self._dataset.scanning:
             return
-        self._split_wanted = (catalog.path, splitting)
-        before = catalog.splitting
-        if self._dividing is not None or before == splitting:
+        self._split_wanted = (project.catalog_path, splitting)
+        if self._dividing is not None or self._splitting == splitting:
             return
-        work = partial(_split, catalog.path, before, splitting, self._former.get(splitting))
+        work = partial(_split, project.catalog_path, splitting, self._former.get(splitting))
         self._dividing = Task(work, self)
         self._dividing.done.connect(self._divided)
         self._dividing.failed.connect(self._not_divided)
@@ -244,15 +238,17 @@ class DatasetEditor(QObject):
     @Slot(object)
     def _divided(self, outcome: _Divided) -> None:
         self._dividing = None
-        catalog = self._dataset.catalog
-        if catalog is not None and catalog.path == outcome.catalog_path:
-            self._former.pop(outcome.now, None)
-            self._former[outcome.before] = outcome.splits
-            self._dataset.edited()
+        project = self._dataset.project
+        if project is not None and project.catalog_path == outcome.catalog_path:
+            self._splitting = outcome.now
+            if outcome.splits is not None:
+                self._former.pop(outcome.now, None)
+                self._former[outcome.before] = outcome.splits
+                self._dataset.edited()
         self.dividing_changed.emit()
-        if catalog is not None and self._split_wanted is not None:
+        if project is not None and self._split_wanted is not None:
             path, newest = self._split_wanted
-            if path == catalog.path and newest is not outcome.now:
+            if path == project.catalog_path and newest is not outcome.now:
                 self.split_as(newest)
 
     @Slot(str)
@@ -264,6 +260,14 @@ class DatasetEditor(QObject):
     @Slot(Recipe)
     def _opened(self, _recipe: Recipe) -> None:
         self._former.clear()
+        self._look_at_splitting()
+
+    @Slot()
+    def _look_at_splitting(self) -> None:
+        """As far as it is known without asking the catalog."""
+        contents = self._dataset.contents
+        if contents is not None and self._dividing is None:
+            self._splitting = contents.splitting
 
     # --- doing it ---------------------------------------------------------------------------------------------------
 
@@ -283,77 +287,101 @@ class DatasetEditor(QObject):
             self._edit(words(plural(len(ids), "image")), do, lambda before: words(plural(before.images, "image")))
 
     def _edit(self, words: str, do: Callable[[Catalog], Values], done: Callable[[Values], str] | None = None) -> None:
-        """One step of undo.
+        """One step of undo, at once; the catalog is written off the window's thread, after what was asked for before.
 
         Args:
             words: what is asked for.
             do: returns what it replaced.
             done: says what was done; called only for edits of images, of which there may be none to change.
         """
-        catalog = self._dataset.writable_catalog
-        if not self._may_edit() or catalog is None:
+        project = self._dataset.project
+        if not self._may_edit() or project is None:
             return
-        replaced = Values()
+        replaced: list[Values] = []
 
-        def back(values: Values) -> Step:
-            """The step that writes these values."""
+        def first(catalog: Catalog) -> Step:
+            replaced.append(do(catalog))
+            return partial(_write_back, replaced[0])
 
-            def step() -> Step:
-                before = edits.write(catalog, values)
+        swap = CatalogSwap(project.catalog_path, first)
+
+        def answer(error: CatalogError | None) -> None:
+            if error is not None:
+                take_away(self._undo_stack, swap)
+                self._failed(words, error)
+            elif done is not None and not replaced[0].images:
+                take_away(self._undo_stack, swap)
+                self.said.emit("info", f"{words}: nothing to change, it is so already.")
+            else:
                 self._dataset.edited()
-                return back(before)
+                self._did(swap, words if done is None else done(replaced[0]))
 
-            return step
+        self._undo_stack.push(EditCatalog(words, swap, self._take))
+        self._errands.do(swap.take, answer)
 
-        def first() -> Step:
-            nonlocal replaced
-            replaced = do(catalog)
-            self._dataset.edited()
-            return back(replaced)
+    def _take(self, swap: CatalogSwap) -> None:
+        """Undo an edit, or do it again."""
+        self._errands.do(swap.take, partial(self._taken, swap))
 
-        undo = self._try(words, first)
-        if undo is None:
+    def _taken(self, swap: CatalogSwap, error: CatalogError | None) -> None:
+        if error is None:
+            self._dataset.added() if swap.adds else self._dataset.edited()
             return
-        if done is None:
-            self._did(words, undo)
-        elif replaced.images:
-            self._did(done(replaced), undo)
-        else:
-            self.said.emit("info", f"{words}: nothing to change, it is so already.")
+        found = command_of(self._undo_stack, swap)
+        if found is not None:
+            self._failed(found[0].text(), error)
+            bring_into_step(self._undo_stack, swap)
 
-    def _try(self, words: str, step: Step) -> Step | None:
-        """Do it; None if that did not work, which is said."""
-        try:
-            return step()
-        except sqlite3.Error as error:  # a full disk, or another program that holds the file for long
-            self._failed(words, error)
-            return None
-
-    def _failed(self, words: str, error: sqlite3.Error) -> None:
-        log.warning("edit failed", exc_info=error)
-        if is_damage(error):
+    def _failed(self, words: str, error: CatalogError) -> None:
+        if isinstance(error, CatalogDamaged):
             self._dataset.trouble.met(error)
         elif "locked" in str(error):
             why = "The project is being written to by another program, or by the search for images. Try again in a moment."
             self.said.emit("error", f"“{words}” was not done. {why}")
         else:
-            self.said.emit("error", f"“{words}” could not be saved: {error}.")
+            self.said.emit("error", f"“{words}” could not be saved. {error}")
 
-    def _step_failed(self, words: str, error: sqlite3.Error) -> None:
-        self._failed(words, error)
-        QTimer.singleShot(0, self, self._bring_into_step)  # the stack is in the middle of the step
-
-    @Slot()
-    def _bring_into_step(self) -> None:
-        bring_into_step(self._undo_stack)
-
-    def _did(self, words: str, undo: Step) -> None:
-        self._undo_stack.push(EditCatalog(words, undo, self._step_failed))
-        self.said.emit("info", f"{words}. Ctrl+Z undoes it.")
-        self.edited.emit(words)
+    def _did(self, swap: CatalogSwap, words: str) -> None:
+        """The newest edit is in the catalog."""
+        found = command_of(self._undo_stack, swap)
+        if found is None:
+            return
+        found[0].setText(words)
+        if found[1] == self._undo_stack.index() - 1:  # else Ctrl+Z means another step by now
+            self._undo_stack.undoTextChanged.emit(words)
+            self.said.emit("info", f"{words}. Ctrl+Z undoes it.")
+            self.edited.emit(words)
 
 
-def _split(catalog_path: Path, before: Splitting, splitting: Splitting, back: Values | None, job: Job) -> _Divided:
+def _write_back(values: Values, catalog: Catalog) -> Step:
+    return partial(_write_back, edits.write(catalog, values))
+
+
+def _remove(ids: Ids, catalog: Catalog) -> Step:
+    return partial(_put_back, ids, edits.remove_images(catalog, ids))
+
+
+def _put_back(ids: Ids, removed: edits.Removed, catalog: Catalog) -> Step:
+    edits.put_back(catalog, removed)
+    return partial(_remove, ids)
+
+
+def _find_or_copy(project: Project, source: Path | bytes) -> tuple[int | None, Path]:
+    """An image that the model was asked about: its id, if the dataset has it, or else a copy in the project.
+
+    Raises:
+        ImageError, OSError: it can't be copied.
+    """
+    with CatalogReader(project.catalog_path) as catalog:
+        if isinstance(source, Path):
+            known = catalog.id_of(reference(source.absolute(), catalog.root))
+            if known is not None:
+                return known, source
+        copy = keep_copy(source, project.folder / ADDED_FOLDER)
+        return catalog.id_of(reference(copy, catalog.root)), copy  # known: taught before, perhaps wrongly
+
+
+def _split(catalog_path: Path, splitting: Splitting, back: Values | None, job: Job) -> _Divided:
     """On a thread of the pool.
 
     Raises:
@@ -362,7 +390,8 @@ def _split(catalog_path: Path, before: Splitting, splitting: Splitting, back: Va
     job.progress(0)
     try:
         with Catalog(catalog_path) as catalog:
-            splits = edits.split_again(catalog, splitting, back)
+            before = catalog.splitting
+            splits = edits.split_again(catalog, splitting, back) if before != splitting else None
     except sqlite3.Error as error:
         log.warning("splitting failed", exc_info=error)
         raise CatalogError(f"“Change split” could not be saved: {error}.") from error
@@ -378,7 +407,7 @@ def _add(catalog_path: Path, files: list[Path], class_name: str, job: Job) -> _A
     try:
         with Catalog(catalog_path) as catalog:
             ids, refused = edits.add_images(catalog, files, class_name, job)
-    except sqlite3.Error as error:  # as in `DatasetEditor._try`
+    except sqlite3.Error as error:  # a full disk, or another program that holds the file for long
         log.warning("adding images failed", exc_info=error)
         raise CatalogError(f"“Add images” could not be saved: {error}.") from error
-    return _Added(catalog_path, class_name, ids, refused)
+    return _Added(catalog_path, class_name, files, ids, refused)

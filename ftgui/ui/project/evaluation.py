@@ -13,7 +13,6 @@ from PySide6.QtCore import QObject, QThreadPool, Signal, Slot
 
 from ftgui.base.formatting import few
 from ftgui.base.job import Job
-from ftgui.data.catalog.catalog import Catalog
 from ftgui.data.catalog.reading import CatalogReader
 from ftgui.data.metrics import Answers, Counts
 from ftgui.data.project import Project, project_place
@@ -24,12 +23,13 @@ from ftgui.runs.run_folders import read_evaluation, run_number
 from ftgui.ui.engine_client.client import EngineClient
 from ftgui.ui.engine_client.training_requests import TrainingRequests
 from ftgui.ui.engine_client.worker import EngineKind
-from ftgui.ui.project.dataset import OpenDataset
+from ftgui.ui.project.dataset import OpenDataset, record_in
 from ftgui.ui.project.model import ProjectModel
 from ftgui.ui.project.progress import ProgressReports
 from ftgui.ui.project.readiness import Readiness
 from ftgui.ui.project.training import ProjectTraining
 from ftgui.ui.toolkit.background_task import Task
+from ftgui.ui.toolkit.errands import Errands
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,9 @@ class Folder:
     """A labelled folder that is not the open dataset."""
 
     path: Path
-    catalog: Catalog
+    catalog: CatalogReader
+    root: Path
+    """In which its images lie; not `path`, where that is an archive."""
 
 
 class Evaluation(QObject):
@@ -68,6 +70,7 @@ class Evaluation(QObject):
         readiness: says what keeps the engine busy.
         progress: says how far it is.
         training_requests: asks the engine.
+        errands: write what it says of a folder.
         parent: owner.
     """
 
@@ -89,11 +92,12 @@ class Evaluation(QObject):
         readiness: Readiness,
         progress: ProgressReports,
         training_requests: TrainingRequests,
+        errands: Errands,
         parent: QObject,
     ) -> None:
         super().__init__(parent)
         self._client, self._dataset, self._model, self._readiness = client, dataset, model, readiness
-        self._progress, self._training_requests = progress, training_requests
+        self._progress, self._training_requests, self._errands = progress, training_requests, errands
         self._pool = QThreadPool(self)
         self._counting: Task | None = None
         self._opening: Task | None = None
@@ -123,6 +127,13 @@ class Evaluation(QObject):
     def catalog(self) -> CatalogReader | None:
         """Of the images that are evaluated; on the main thread only."""
         return self.folder.catalog if self.folder else self._dataset.catalog
+
+    @property
+    def root(self) -> Path:
+        """In which they lie."""
+        if self.folder is not None:
+            return self.folder.root
+        return self._dataset.contents.root if self._dataset.contents is not None else Path()
 
     def choose_split(self, split: str) -> None:
         """Figures of this split's images; empty: of all. Of the open dataset."""
@@ -239,7 +250,7 @@ class Evaluation(QObject):
             self._progress.side_work("looking through the folder", done, total)
 
     @Slot(object)
-    def _opened(self, outcome: tuple[Path, Path, list[str]]) -> None:
+    def _opened(self, outcome: tuple[Path, Path, Path, list[str]]) -> None:
         if self.sender() is not self._opening:
             return
         self._opening = None
@@ -247,7 +258,7 @@ class Evaluation(QObject):
         if self._training_requests.evaluating or self.why_not_now():
             self.said.emit("warning", "The model is busy with something else by now; try again after it.")
             return
-        path, catalog_path, classes = outcome
+        path, catalog_path, root, classes = outcome
         known = self._model.loaded.class_names if self._model.loaded else []
         if not set(classes) & set(known):
             self.said.emit(
@@ -256,8 +267,7 @@ class Evaluation(QObject):
             )
             return
         self._leave_folder()
-        self.folder = Folder(path, Catalog(catalog_path))
-        self.folder.catalog.forget_answers()
+        self.folder = Folder(path, CatalogReader(catalog_path), root)
         self.set_changed.emit()
         self.count()
         self._evaluating_folder = True
@@ -333,8 +343,8 @@ class Evaluation(QObject):
     @Slot()
     def _model_changed(self) -> None:
         """What another run's model said of the images, e.g. one that trained in a terminal, is not what this one says."""
-        run, catalog = self._model.run, self._dataset.catalog
-        if run is not None and catalog is not None and catalog.evaluated_by not in ("", run.name):
+        run, contents = self._model.run, self._dataset.contents
+        if run is not None and contents is not None and contents.evaluated_by not in ("", run.name):
             self.want()
         else:
             self.go_on()
@@ -343,18 +353,21 @@ class Evaluation(QObject):
     def _evaluated(self, event: m.EvaluatedImages) -> None:
         said = list(zip(event.paths, event.predictions, event.confidences, event.losses, strict=True))
         if not self._evaluating_folder:
-            self._dataset.record_answers(said)
+            self._dataset.record_answers(said, last=event.over)
         elif self.folder is not None:
-            self.folder.catalog.record_answers(said)
+            record = partial(record_in, self.folder.catalog.path, said)
+            self._errands.do(record, self._recorded if event.over else None, self._not_recorded)
         if event.over:
             self._progress.side_work_over()
-            if self._evaluating_folder:
-                self._evaluating_folder = False
-                self.count()
-            else:
-                self._dataset.refresh()
+            self._evaluating_folder = False
         else:
             self._progress.side_work("the model looks at all images", event.done, event.total)
+
+    def _recorded(self, _: None) -> None:
+        self.count()
+
+    def _not_recorded(self, why: str) -> None:
+        self.said.emit("error", f"What the model says could not be saved: {why}")
 
     def title(self) -> str:
         """What is evaluated, and which run's model: ``"Run 7 on the validation images"``, ``"Run 7 (96.1 %) on “trip”"``."""
@@ -382,7 +395,7 @@ def _count(
     return answers, run, {known: read_evaluation(known) for known in (run, in_use) if known is not None}
 
 
-def _scan(project: Project, folder: Path, names: tuple[str, ...], job: Job) -> tuple[Path, Path, list[str]]:
+def _scan(project: Project, folder: Path, names: tuple[str, ...], job: Job) -> tuple[Path, Path, Path, list[str]]:
     """Take a folder in as a collection of its own, below the project.
 
     Args:
@@ -392,7 +405,7 @@ def _scan(project: Project, folder: Path, names: tuple[str, ...], job: Job) -> t
         job: progress in images.
 
     Returns:
-        the folder, its catalog, and the names of its classes.
+        the folder, its catalog, where its images lie, and the names of its classes.
     """
     own = Project(project_place(folder, below=project.folder / "evaluations"))
     own.folder.mkdir(parents=True, exist_ok=True)
@@ -401,4 +414,5 @@ def _scan(project: Project, folder: Path, names: tuple[str, ...], job: Job) -> t
     dataset = msgspec.structs.replace(recipe.dataset, val_fraction=0.0)
     own.fill(unpacked(folder, job), msgspec.structs.replace(recipe, dataset=dataset), job, known=names)
     with own.catalog() as catalog:
-        return folder, own.catalog_path, sorted(catalog.counts())
+        catalog.forget_answers()
+        return folder, own.catalog_path, catalog.root, sorted(catalog.counts())

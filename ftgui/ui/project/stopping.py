@@ -1,15 +1,18 @@
-"""Stopping a training that does not stop: after some seconds the person may end the engine. No widgets."""
+"""Stopping a training that does not stop, where the person may end the engine, and what its end leaves. No widgets."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from ftgui.runs.model_folder import has_model
 from ftgui.runs.run_folders import continuable, run_number
+from ftgui.ui.engine_client import engine_end
 from ftgui.ui.engine_client.worker import EngineKind, EngineState
+from ftgui.ui.toolkit.errands import Errands
 
 PATIENCE_MILLISECONDS = 10_000
 """A step of a large model on a CPU takes seconds, and writing its weights does too."""
@@ -59,6 +62,43 @@ class Stopping(QObject):
         """Kill it, if it has been asked long enough; a new one is started."""
         if self.takes_long:
             self._kill()
+
+
+class EngineEnd(QObject):
+    """Says that the engine is gone, and what that leaves.
+
+    Args:
+        errands: look at the disk.
+        parent: owner.
+    """
+
+    said = Signal(str, str)
+    """Severity, sentence."""
+
+    def __init__(self, errands: Errands, parent: QObject) -> None:
+        super().__init__(parent)
+        self._errands = errands
+
+    def say(self, state: EngineState, run: Path | None) -> None:
+        """The engine is in another state; `said` follows if that is its end.
+
+        Args:
+            state: of the engine.
+            run: that was going on.
+        """
+        if state.kind is EngineKind.NOT_STARTED:
+            self._tell("warning", "The engine was ended.", run, "")
+        elif state.kind is EngineKind.CRASHED:
+            self._tell("error", engine_end.sentence(state), run, "Nothing in the project is lost.")
+
+    def _tell(self, severity: str, sentence: str, run: Path | None, otherwise: str) -> None:
+        def tell(left: str) -> None:
+            self.said.emit(severity, f"{sentence} {left or otherwise}".rstrip())
+
+        if run is None:
+            tell("")
+        else:
+            self._errands.do(partial(what_is_left, run), tell)
 
 
 def what_is_left(run_folder: Path) -> str:

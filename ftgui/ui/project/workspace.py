@@ -19,7 +19,6 @@ from ftgui.data.scanning.archive import unpacked
 from ftgui.data.scanning.label_sources import Wanted
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import Recipe
-from ftgui.ui.engine_client import engine_end
 from ftgui.ui.engine_client.client import EngineClient
 from ftgui.ui.engine_client.example_requests import ExampleRequests
 from ftgui.ui.engine_client.export_requests import ExportRequests
@@ -40,7 +39,7 @@ from ftgui.ui.project.progress import ProgressReports
 from ftgui.ui.project.readiness import Readiness
 from ftgui.ui.project.recipe_editor import RecipeEditor
 from ftgui.ui.project.recipe_saver import RecipeSaver
-from ftgui.ui.project.stopping import Stopping, what_is_left
+from ftgui.ui.project.stopping import EngineEnd, Stopping
 from ftgui.ui.project.ticks import Ticks
 from ftgui.ui.project.training import ProjectTraining
 from ftgui.ui.toolkit.errands import Errands
@@ -73,23 +72,24 @@ class Workspace(QObject):
         self.client = client or EngineClient.of_a_process()
         self.client.setParent(self)
         self.errands = Errands(self)
-        """With the files of the open project."""
         self.undo_stack = QUndoStack(self)
         self.access = ProjectAccess(self)
         self.saver = RecipeSaver(self, self.access.may_write)
-        self.dataset = OpenDataset(self.access, self, self.saver.wait)
-        self.dataset_editor = DatasetEditor(self.dataset, self.undo_stack, self)
+        self.dataset = OpenDataset(self.access, self.errands, self, self.saver.wait)
+        self.dataset_editor = DatasetEditor(self.dataset, self.undo_stack, self.errands, self)
         self.recipe_editor = RecipeEditor(self.undo_stack, self)
         self._saved_recipe = self.recipe
         self._was_busy = False
         self._make_requests()
         self._make_parts()
+        self._make_evaluation()
         self._connect_engine()
         self._connect_dataset()
 
     def _make_requests(self) -> None:
         self.long_run = LongRun(self.client, self)
         self.stopping = Stopping(self.client.kill, self)
+        self.engine_end = EngineEnd(self.errands, self)
         self.layer_ticks = Ticks(self.recipe_editor, self.client, self)
         self.training_requests = TrainingRequests(self.client, self)
         self.inference_requests = InferenceRequests(self.client, self)
@@ -137,12 +137,14 @@ class Workspace(QObject):
             parent=self,
         )
         self.prediction = Predictions(client, self.model, recipe_editor, self.intensity, self)
+
+    def _make_evaluation(self) -> None:
+        client, dataset = self.client, self.dataset
         # Before others hear of it: they ask which run is in use.
         self.training.event_arrived.connect(self.present.training_event)
         self.engine_changed.connect(self.present.engine_changed)
-        self.project_changed.connect(self.errands.forget)
-        self.project_changed.connect(self.training.project_changed)
-        self.project_changed.connect(self.present.project_changed)
+        for slot in (self.errands.forget, self.training.project_changed, self.present.project_changed):
+            self.project_changed.connect(slot)
         self.training.preparing_changed.connect(self.recipe_changed)
         self.evaluation = Evaluation(
             client=client,
@@ -152,9 +154,11 @@ class Workspace(QObject):
             readiness=self.readiness,
             progress=self.progress,
             training_requests=self.training_requests,
+            errands=self.errands,
             parent=self,
         )
-        for part in (self.present, self.model, self.training, self.evaluation, self.dataset_editor, self.examples):
+        parts = (self.present, self.model, self.training, self.evaluation, self.dataset_editor, self.examples)
+        for part in (*parts, self.engine_end):
             part.said.connect(self.message)
 
     def _connect_engine(self) -> None:
@@ -185,10 +189,10 @@ class Workspace(QObject):
         editor.progress.connect(self.progress.dataset_progress)
         self.access.changed.connect(self._access_changed)
         self.access.taken_over.connect(self._taken_over)
-        self.examples.ready.connect(self._example_ready)
+        self.examples.ready.connect(self.open_dataset)
         self.saver.failed.connect(self._not_saved)
         self.recipe_editor.changed.connect(self._recipe_changed)
-        self.recipe_editor.refused.connect(self._edit_refused)
+        self.recipe_editor.refused.connect(partial(self.message.emit, "warning"))
         self.project_changed.connect(self.evaluation.project_changed)
         self.catalog_changed.connect(self.evaluation.count)
 
@@ -225,13 +229,9 @@ class Workspace(QObject):
 
     def close(self) -> None:
         """Stop everything that runs; blocks for at most some seconds. Nothing may be called afterwards."""
-        self.client.close()
-        self.saver.close()
-        self.errands.close()
-        self.evaluation.close()
-        self.dataset_editor.close()
-        self.dataset.close()
-        self.access.close()
+        parts = (self.client, self.saver, self.errands, self.evaluation, self.dataset_editor, self.dataset, self.access)
+        for part in parts:
+            part.close()
 
     @Slot(EngineState)
     def _engine_state(self, state: EngineState) -> None:
@@ -252,22 +252,9 @@ class Workspace(QObject):
             self.model.send_ticks()
             self.model.load_if_classes_changed(anyway=self.model.load_wanted)
             self.evaluation.go_on()
+        self.engine_end.say(state, run)
         if state.kind is EngineKind.NOT_STARTED:
-            self._say_what_is_left("warning", "The engine was ended.", run, "")
             self.client.start_engine()
-        if state.kind is EngineKind.CRASHED:
-            self._say_what_is_left("error", engine_end.sentence(state), run, "Nothing in the project is lost.")
-
-    def _say_what_is_left(self, severity: str, sentence: str, run: Path | None, otherwise: str) -> None:
-        """Of a run that was going on when the engine ended."""
-
-        def say(left: str) -> None:
-            self.message.emit(severity, f"{sentence} {left or otherwise}".rstrip())
-
-        if run is None:
-            say("")
-        else:
-            self.errands.do(partial(what_is_left, run), say)
 
     @Slot(m.Log)
     def _logged(self, event: m.Log) -> None:
@@ -326,10 +313,6 @@ class Workspace(QObject):
         if self._may_open():
             self.examples.open(example)
 
-    @Slot(Path)
-    def _example_ready(self, folder: Path) -> None:
-        self.open_dataset(folder)
-
     def _may_open(self) -> bool:
         if self.engine.busy:
             self.message.emit("warning", "A training is running. Stop it before opening another dataset.")
@@ -376,10 +359,6 @@ class Workspace(QObject):
     def _open_failed(self, sentence: str) -> None:
         self.recipe_changed.emit()
         self.message.emit("error", sentence)
-
-    @Slot(str)
-    def _edit_refused(self, why: str) -> None:
-        self.message.emit("warning", why)
 
     @Slot()
     def _access_changed(self) -> None:

@@ -24,7 +24,7 @@ class AugmentationPreview(QWidget):
     """Six views of one image as the augmentation makes them, asked of the engine while the strip can be seen.
 
     Args:
-        workspace: asked for views; its catalog gives the first image.
+        workspace: asked for views; its dataset gives the first image.
     """
 
     def __init__(self, workspace: Workspace, parent: QWidget | None = None) -> None:
@@ -119,8 +119,8 @@ class AugmentationPreview(QWidget):
         self.name.set_full(path.name if path is not None else "")
 
     def _shown_path(self) -> Path | None:
-        catalog = self._workspace.catalog
-        return self._path or (catalog.example() if catalog is not None else None)
+        contents = self._workspace.contents
+        return self._path or (contents.example if contents is not None else None)
 
     @Slot()
     def _choose(self) -> None:

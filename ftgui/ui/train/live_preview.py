@@ -77,9 +77,9 @@ class LivePreview(QWidget):
             self._ask()
 
     def _ask(self) -> None:
-        catalog = self._workspace.catalog
-        if self._chosen is None and catalog is not None and (example := catalog.example()) is not None:
-            self._chosen = Asked(0, str(example), b"", preview=True)
+        contents = self._workspace.contents
+        if self._chosen is None and contents is not None and contents.example is not None:
+            self._chosen = Asked(0, str(contents.example), b"", preview=True)
         if self._chosen is not None:
             self._last = time.monotonic()
             path = Path(self._chosen.path) if self._chosen.path else None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from PySide6.QtCore import QTimer, Signal, Slot
@@ -208,7 +210,10 @@ class RunControls(QFrame):
     def _event(self, event: object) -> None:
         if isinstance(event, m.TrainingStarted):
             self._forget()
-            self._show_patience(self._patience_at_start(event))
+            self._show_patience(self._workspace.training.recipe.training.early_stop)
+            if event.step:  # a run that goes on: what it had been changed to
+                run = Path(event.run_folder)
+                self._workspace.errands.do(partial(read_checkpoint, run), partial(self._patience_of, run))
         elif isinstance(event, m.PhaseStarted):
             self.finish.setEnabled(True)
             self._groups = []  # those of the phase before
@@ -226,11 +231,10 @@ class RunControls(QFrame):
             self._asked.clear()
             self._show_note()
 
-    def _patience_at_start(self, event: m.TrainingStarted) -> int:
-        """The recipe's, but for a continued run what it had been changed to."""
-        plain = read_checkpoint(Path(event.run_folder)) if event.step else None
-        kept = plain.get("early_stop") if plain else None
-        return kept if isinstance(kept, int) else self._workspace.training.recipe.training.early_stop
+    def _patience_of(self, run: Path, checkpoint: dict[str, Any] | None) -> None:
+        kept = (checkpoint or {}).get("early_stop")
+        if isinstance(kept, int) and run == self._workspace.training.latest_run and not self.patience_timer.isActive():
+            self._show_patience(kept)
 
     @Slot(m.RunAdjusted)
     def _run_adjusted(self, event: m.RunAdjusted) -> None:

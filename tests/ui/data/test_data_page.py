@@ -14,6 +14,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialogButtonBox, QInputDialog, QMessageBox, QWidget
 
 from ftgui.data.catalog import edits
+from ftgui.data.catalog.catalog import Catalog
 from ftgui.data.catalog.query import Query
 from ftgui.data.catalog.split import BY_FOLDER, Splitting
 from ftgui.data.project import Project
@@ -205,7 +206,7 @@ def test_edits_in_mid_training_are_kept_and_can_be_undone(
 
 
 def test_a_full_disk_is_said_and_nothing_is_half_done(
-    qtbot, page: DataPage, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+    qtbot, page: DataPage, window: MainWindow, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import sqlite3
 
@@ -217,6 +218,7 @@ def test_a_full_disk_is_said_and_nothing_is_half_done(
     choose(page, 0)
     monkeypatch.setattr("ftgui.data.catalog.edits.relabel", full)
     page.grid.relabel_wanted.emit("red")
+    fake.settle()
     assert "“Relabel 1 image to red” could not be saved" in window.status.text.text()
     assert not window.workspace.undo_stack.canUndo() and counts(page) == {"blue": 10, "red": 10}
 
@@ -656,6 +658,7 @@ def test_after_a_training_the_model_looks_at_all_images_and_wrong_labels_stand_o
     qtbot.waitUntil(lambda: page.grid.images.rowCount() == 2)
     page.bar.clear()
     page.problems.file_chosen.emit("likely-wrong", "blue/blue0.jpg")
+    fake.settle()
     assert "red, 97%" in page.viewer.facts.text()
     QTest.keyClick(page.viewer, Qt.Key.Key_2)
     qtbot.waitUntil(lambda: not suspects())
@@ -714,7 +717,7 @@ def test_the_viewer_goes_on_after_an_edit_took_its_image_out_of_the_filter(qtbot
 
 
 def test_an_undo_that_fails_is_not_turned_round(
-    qtbot, page: DataPage, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+    qtbot, page: DataPage, window: MainWindow, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import sqlite3
 
@@ -730,6 +733,7 @@ def test_an_undo_that_fails_is_not_turned_round(
     with monkeypatch.context() as patch:
         patch.setattr("ftgui.data.catalog.edits.write", locked)
         window.workspace.undo_stack.undo()
+        fake.settle()
     stack = window.workspace.undo_stack
     assert "was not done" in window.status.text.text()
     stack.redo()
@@ -739,12 +743,14 @@ def test_an_undo_that_fails_is_not_turned_round(
     with monkeypatch.context() as patch:
         patch.setattr("ftgui.data.catalog.edits.write", locked)
         stack.undo()
+        fake.settle()
     qtbot.waitUntil(lambda: stack.canUndo() and not stack.canRedo())
     stack.undo()
     qtbot.waitUntil(lambda: counts(page) == {"blue": 10, "red": 10})
     with monkeypatch.context() as patch:
         patch.setattr("ftgui.data.catalog.edits.write", locked)
         stack.redo()
+        fake.settle()
     qtbot.waitUntil(lambda: stack.canRedo() and not stack.canUndo())
     stack.redo()
     qtbot.waitUntil(lambda: counts(page) == {"blue": 9, "red": 11})
@@ -769,8 +775,9 @@ def test_undoing_a_split_gives_every_image_back(qtbot, page: DataPage, window: M
         picture((200, 40, 40), 500 + number).save(root / "red" / f"a{number}.jpg")
     window.workspace.dataset.rescan()
     qtbot.waitUntil(lambda: counts(page)["red"] == 25, timeout=10_000)
-    edits.relabel(catalog, catalog.find(Query(class_name="red", split="val")), "blue")
-    edits.relabel(catalog, catalog.find(Query(class_name="blue", split="train"))[:5], "red")
+    with Catalog(catalog.path) as writable:
+        edits.relabel(writable, catalog.find(Query(class_name="red", split="val")), "blue")
+        edits.relabel(writable, catalog.find(Query(class_name="blue", split="train"))[:5], "red")
     before = sorted(catalog.entries())
     window.workspace.recipe_editor.split(0.4, 0.1, 3, "")
     qtbot.waitUntil(lambda: window.workspace.contents.counts["red"]["val"] == 10)
@@ -786,10 +793,13 @@ def test_a_pattern_that_is_none_is_refused_wherever_the_example_lies(
     catalog = window.workspace.catalog
     extra = tmp_path / "0 first of all.png"
     picture((1, 2, 3), 1).save(extra)
-    added, _ = edits.add_images(catalog, [extra], "red")
-    held_out = catalog.find(Query(split="val"))
-    edits.move(catalog, held_out, "train")
-    edits.move(catalog, added, "val")
+    with Catalog(catalog.path) as writable:
+        added, _ = edits.add_images(writable, [extra], "red")
+        held_out = catalog.find(Query(split="val"))
+        edits.move(writable, held_out, "train")
+        edits.move(writable, added, "val")
+    window.workspace.dataset.refresh()
+    qtbot.waitUntil(lambda: window.workspace.contents.example == extra)
     page.change_split.click()
     (editor,) = page.findChildren(SplitEditor)
     apply = editor.buttons.button(QDialogButtonBox.StandardButton.Apply)

@@ -96,15 +96,17 @@ def test_without_images_the_search_says_so(window: MainWindow) -> None:
 
 
 def test_every_edit_says_what_it_did_to_how_many_and_is_undone_by_a_click(
-    qtbot, page: DataPage, window: MainWindow
+    qtbot, page: DataPage, window: MainWindow, fake: FakeEngine
 ) -> None:
     notice, before = window.notice, labels(window)
     choose(page, 0, 1, 2)
     page.grid.setFocus()
     QTest.keyClick(page.grid, Qt.Key.Key_2)
+    fake.settle()
     assert notice.isVisible() and notice.text.full == "Relabel 3 images to red"
     assert notice.geometry().bottom() < window.pages.height() and notice.geometry().left() > 0
     notice.undo.click()
+    fake.settle()
     assert labels(window) == before and notice.isHidden()
     assert QApplication.focusWidget() is page.grid, "the keyboard stays with the images"
     for wanted, words in (
@@ -114,24 +116,28 @@ def test_every_edit_says_what_it_did_to_how_many_and_is_undone_by_a_click(
         (lambda: window.workspace.dataset_editor.create_class("green"), "New class green"),
     ):
         wanted()
+        fake.settle()
         assert notice.isVisible() and notice.text.full == words
 
 
-def test_only_what_really_changes_counts(qtbot, page: DataPage, window: MainWindow) -> None:
+def test_only_what_really_changes_counts(qtbot, page: DataPage, window: MainWindow, fake: FakeEngine) -> None:
     names = [page.grid.images.row(place).class_name for place in range(20)]
     choose(page, 0, names.index("red"))
     page.grid.relabel_wanted.emit("red")
+    fake.settle()
     assert window.notice.text.full == "Relabel 1 image to red"
     window.notice.hide()
     page.grid.relabel_wanted.emit("red")
+    fake.settle()
     assert "so already" in window.status.text.text() and window.notice.isHidden()
     window.workspace.undo_stack.undo()
     assert not window.workspace.undo_stack.canUndo(), "an edit that changed nothing is no step"
 
 
-def test_the_notice_never_undoes_another_step(qtbot, page: DataPage, window: MainWindow) -> None:
+def test_the_notice_never_undoes_another_step(qtbot, page: DataPage, window: MainWindow, fake: FakeEngine) -> None:
     choose(page, 0)
     page.grid.exclude_wanted.emit(True)
+    fake.settle()
     assert window.notice.isVisible()
     window.workspace.recipe_editor.change_phase(0, name="other")
     assert window.notice.isHidden()
@@ -139,11 +145,14 @@ def test_the_notice_never_undoes_another_step(qtbot, page: DataPage, window: Mai
     assert window.notice.isHidden() and window.workspace.contents is not None
 
 
-def test_the_notice_goes_by_itself_but_not_from_under_the_mouse(qtbot, page: DataPage, window: MainWindow) -> None:
+def test_the_notice_goes_by_itself_but_not_from_under_the_mouse(
+    qtbot, page: DataPage, window: MainWindow, fake: FakeEngine
+) -> None:
     notice = window.notice
     timer = notice.findChild(QTimer)
     choose(page, 0)
     page.grid.exclude_wanted.emit(True)
+    fake.settle()
     assert timer.isActive() and timer.interval() == 8000
     middle = QPointF(5, 5)
     QApplication.sendEvent(notice, QEnterEvent(middle, middle, middle))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from pathlib import Path
 
 import pytest
 
@@ -13,7 +12,7 @@ from ftgui.data.catalog.catalog import Catalog
 from ftgui.data.catalog.query import Query
 from ftgui.data.catalog.reading import CatalogReader
 from ftgui.data.catalog.split import Splitting
-from ftgui.ui.project import dataset
+from ftgui.ui.project import undo_catalog
 from ftgui.ui.shell.main_window import MainWindow
 from tests.conftest import Maker
 from tests.ui.fake_engine import FakeEngine
@@ -83,24 +82,19 @@ def test_a_split_of_a_project_that_is_no_longer_open_touches_no_other(
 def test_an_edit_does_not_wait_for_long_while_another_program_writes(
     qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dataset, "PATIENCE_FOR_A_LOCK", 0.05)
+    monkeypatch.setattr(undo_catalog, "PATIENCE_FOR_A_LOCK", 0.05)
     open_project(qtbot, window, fake, make_dataset(count=6))
     workspace = window.workspace
     ids = list(workspace.catalog.find(Query(class_name="red")))[:2]
     other = sqlite3.connect(workspace.catalog.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     workspace.dataset_editor.relabel(ids, "blue")
+    fake.settle()
     said = window.status.text.text()
     assert "“Relabel 2 images to blue” was not done" in said and "Try again" in said
     assert not workspace.undo_stack.canUndo() and window.notice.isHidden()
     other.execute("ROLLBACK")
     other.close()
     workspace.dataset_editor.relabel(ids, "blue")
+    fake.settle()
     assert workspace.undo_stack.undoText() == "Relabel 2 images to blue"
-
-
-def test_the_window_waits_a_second_at_most(opened: MainWindow) -> None:
-    patience = opened.workspace.catalog.patience
-    assert 0 < patience <= 1
-    with CatalogReader(Path(opened.workspace.catalog.path)) as patient:
-        assert patient.patience > patience

@@ -64,7 +64,7 @@ def test_all_are_browsed_and_every_bad_one_is_named(qtbot, window: MainWindow, f
     canvas = page.viewer.canvas
     for path, item in named.items():
         tree.itemClicked.emit(item, 0)
-        assert page.viewer.isVisible() and page.viewer.name.full == path
+        qtbot.waitUntil(lambda path=path: page.viewer.isVisible() and page.viewer.name.full == path)
         qtbot.waitUntil(lambda: canvas.text != "…")
         assert not canvas.shown and canvas.text.endswith("."), path
         assert escape(canvas.text) in page.viewer.facts.text()

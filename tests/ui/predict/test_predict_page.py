@@ -166,8 +166,10 @@ def test_it_should_be_copies_the_image_into_the_project_and_offers_to_train(
     assert isinstance(fake.last(m.Train), m.Train)
     fake.state(EngineKind.READY)
     window.workspace.undo_stack.undo()
+    fake.settle()
     assert added() == [] and copy.exists()
     window.workspace.undo_stack.redo()
+    fake.settle()
     assert len(added()) == 1
 
 
@@ -177,13 +179,16 @@ def test_taught_twice_is_relabelled(
     window.workspace.prediction.ask(photo)
     answer(window, fake)
     page.should_be("blue")
+    fake.settle()
     catalog = window.workspace.catalog
     qtbot.waitUntil(lambda: len(catalog.usable()) == 13)
     qtbot.waitUntil(lambda: window.workspace.undo_stack.undoText() == "Add 1 image to blue")
     page.should_be("red")
+    fake.settle()
     (name,) = (name for path, name, _ in catalog.usable() if Path(path).is_absolute())
     assert name == "red" and len(catalog.usable()) == 13
     window.workspace.undo_stack.undo()
+    fake.settle()
     (name,) = (name for path, name, _ in catalog.usable() if Path(path).is_absolute())
     assert name == "blue"
 
@@ -211,10 +216,12 @@ def test_an_image_of_the_dataset_is_relabelled_instead(
     window.workspace.prediction.ask(own)
     answer(window, fake)
     page.should_be("blue")
+    fake.settle()
     catalog = window.workspace.catalog
     assert catalog.rows([catalog.id_of("red/red2.jpg")])[0].class_name == "blue"
     assert len(catalog.usable()) == 12 and not (window.workspace.project.folder / "added").exists()
     window.workspace.undo_stack.undo()
+    fake.settle()
     assert catalog.rows([catalog.id_of("red/red2.jpg")])[0].class_name == "red"
 
 
@@ -223,6 +230,7 @@ def test_an_image_that_is_gone_is_told(page: PredictPage, window: MainWindow, fa
     answer(window, fake)
     photo.unlink()
     page.should_be("blue")
+    fake.settle()
     assert "could not be copied into the project" in window.status.text.text()
     assert len(window.workspace.catalog.usable()) == 12 and not window.status.train_again.isVisible()
 

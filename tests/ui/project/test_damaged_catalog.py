@@ -125,6 +125,7 @@ def test_an_edit_that_meets_damage_is_asked_about(qtbot, window, fake, make_data
 
     monkeypatch.setattr(catalogs.Catalog, "transaction", refuse)
     window.workspace.dataset_editor.create_class("new")
+    fake.settle()
     assert question(window) is not None
 
 

@@ -298,6 +298,7 @@ def test_undo_of_labels_outlives_a_chosen_model_and_one_that_fails(qtbot, window
     workspace.saver.wait()
     assert recipe_file.load(workspace.project.recipe_path).backbone == Backbone()
     stack.undo()
+    fake.settle()
     assert {row.class_name for row in catalog.rows(ids)} == {"red"} and not stack.canUndo()
     for _ in range(3):
         stack.redo()
