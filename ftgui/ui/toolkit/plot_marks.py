@@ -62,7 +62,10 @@ class Marks(QObject):
         return [mark for mark in self.all if mark.kind == "steering"]
 
     def add(self, kind: str, step: int, text: str) -> None:
-        """Another mark, at or after the last one of its kind."""
+        """Another mark, at or after the last one of its kind; the same again is none: what a run's folder says of its
+        beginning may be read before the engine tells it."""
+        if any((mark.kind, mark.step, mark.text) == (kind, step, text) for mark in self.all):
+            return
         line = pg.InfiniteLine(pos=step, angle=90, label="", labelOpts={"rotateAxis": None})
         if kind == "steering":
             line.addMarker("<|>", position=0.0, size=9)
