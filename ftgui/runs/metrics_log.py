@@ -91,15 +91,18 @@ def _take_epoch(course: Course, decoder: msgspec.json.Decoder[dict[str, Any]], l
         found = decoder.decode(line)
         names = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
         figures = [_figure(found.get(name)) for name in names]
-        course.epochs.append(Epoch(int(found["epoch"]), int(found["step"]), float(found["time"]), *figures))
-    except (msgspec.DecodeError, KeyError, TypeError, ValueError):
+        epoch, step = int(found["epoch"]), int(found["step"])
+        if max(abs(epoch), abs(step)) >= 2**63:
+            raise OverflowError("no training counts so far")
+        course.epochs.append(Epoch(epoch, step, float(found["time"]), *figures))
+    except (msgspec.DecodeError, KeyError, TypeError, ValueError, OverflowError):
         course.damaged += 1
 
 
 def _time(decoder: msgspec.json.Decoder[dict[str, Any]], line: bytes) -> float:
     try:
         return float(decoder.decode(line)["time"])
-    except (msgspec.DecodeError, KeyError, TypeError, ValueError):
+    except (msgspec.DecodeError, KeyError, TypeError, ValueError, OverflowError):
         return 0.0
 
 
