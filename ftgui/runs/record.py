@@ -186,12 +186,18 @@ def _figures(found: dict[str, Any], result: dict[str, Any], course: Course) -> N
     validated = [epoch for epoch in course.epochs if not math.isnan(epoch.val_accuracy)]
     best = max(validated, key=lambda epoch: (epoch.val_accuracy, -epoch.val_loss), default=None)
     found["seconds"] = _number(result, "seconds", course.last - course.first if course.first else math.nan)
-    found["steps"] = int(_number(result, "steps", course.epochs[-1].step if course.epochs else 0))
-    found["best_epoch"] = int(_number(result, "best_epoch", best.epoch if best else 0))
+    found["steps"] = _count(result, "steps", course.epochs[-1].step if course.epochs else 0)
+    found["best_epoch"] = _count(result, "best_epoch", best.epoch if best else 0)
     found["best_accuracy"] = _number(result, "best_accuracy", best.val_accuracy if best else math.nan)
     evaluation = result.get("evaluation")
     if isinstance(evaluation, dict):
         found["temperature"] = _number(evaluation, "temperature", math.nan)
+
+
+def _count(raw: dict[str, Any], key: str, otherwise: int) -> int:
+    """A whole number that the index can keep; `otherwise` for anything else."""
+    value = _number(raw, key, otherwise)
+    return int(value) if abs(value) < 2**63 else otherwise
 
 
 def _number(raw: dict[str, Any], key: str, otherwise: float) -> float:

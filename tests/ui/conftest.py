@@ -28,7 +28,7 @@ def fake(qapp: QApplication) -> FakeEngine:
 @pytest.fixture
 def workspace(fake: FakeEngine) -> Iterator[Workspace]:
     made = Workspace(EngineClient(fake))
-    fake.disk_works = lambda: made.errands.working
+    fake.disk_works = lambda: made.disk_tasks.working
     yield made
     made.close()
 

@@ -181,7 +181,7 @@ def test_a_folder_made_for_a_project_that_was_closed_goes_again(
         window.workspace.open_dataset(make_dataset(count=6, name="another"))
     assert window.top.train.text() == " Train"
     go_on.set()
-    qtbot.waitUntil(lambda: not window.workspace.errands.working)
+    qtbot.waitUntil(lambda: not window.workspace.disk_tasks.working)
     assert list(runs.iterdir()) == []
     assert not any(isinstance(command, m.Train) for command in fake.sent)
 

@@ -294,7 +294,9 @@ class DataPage(QWidget):
         project = self._workspace.project
         if project is not None:
             self.bar.choose_kind(kind)
-            self._workspace.errands.do(partial(_id_of, project.catalog_path, path), self._show_image, self._say_error)
+            self._workspace.disk_tasks.do(
+                partial(_id_of, project.catalog_path, path), self._show_image, self._say_error
+            )
 
     def _show_image(self, id_: int | None) -> None:
         if id_ is not None:
@@ -355,7 +357,7 @@ class DataPage(QWidget):
         project, kind = self._workspace.project, KINDS.get(self.bar.kind)
         if project is not None and kind is not None:
             find = partial(_to_exclude, project.catalog_path, self.bar.kind, kind.action)
-            self._workspace.errands.do(find, self._dataset_editor.exclude, self._say_error)
+            self._workspace.disk_tasks.do(find, self._dataset_editor.exclude, self._say_error)
 
     @Slot(str)
     def _say_error(self, sentence: str) -> None:

@@ -290,7 +290,7 @@ class ImageBrowser(QWidget):
     def _toggle_excluded(self) -> None:
         chosen = self.chosen()
         if self._catalog is not None and chosen:
-            self._workspace.errands.do(
+            self._workspace.disk_tasks.do(
                 partial(_any_is_in, self._catalog.path, chosen), partial(self._dataset_editor.exclude, chosen)
             )
 

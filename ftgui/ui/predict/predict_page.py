@@ -292,7 +292,7 @@ class PredictPage(QWidget):
             self.others.show_now(self._answer if self._answer.trained else None)
             project = self._workspace.project
             if project is not None:
-                self._workspace.errands.do(partial(finished_runs, project), self._show_runs)
+                self._workspace.disk_tasks.do(partial(finished_runs, project), self._show_runs)
             self.others.ask()
         elif self.pages.currentIndex() == SIMILAR and self._workspace.project is not None:
             self.similar.clear("Looking at the training images…")

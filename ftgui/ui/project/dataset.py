@@ -27,7 +27,7 @@ from ftgui.ui.project.dataset_scan import DatasetScan
 from ftgui.ui.project.dataset_watch import DatasetWatch
 from ftgui.ui.project.image_checking import ImageChecking
 from ftgui.ui.project.sample_dataset import sample_folder
-from ftgui.ui.toolkit.errands import Errands
+from ftgui.ui.toolkit.task_queue import TaskQueue
 
 
 class OpenDataset(QObject):
@@ -35,7 +35,7 @@ class OpenDataset(QObject):
 
     Args:
         access: says whether this window may write to the project.
-        errands: write to its catalog.
+        disk_tasks: write to its catalog.
         parent: owner.
         settle: waits until all edits of recipes are on the disk; called on a thread of its own before one is read.
     """
@@ -70,15 +70,15 @@ class OpenDataset(QObject):
     """What is going on, done, total; an empty text: nothing any more."""
 
     def __init__(
-        self, access: ProjectAccess, errands: Errands, parent: QObject, settle: Callable[[], None] = lambda: None
+        self, access: ProjectAccess, disk_tasks: TaskQueue, parent: QObject, settle: Callable[[], None] = lambda: None
     ) -> None:
         super().__init__(parent)
-        self._access, self._errands = access, errands
+        self._access, self._disk_tasks = access, disk_tasks
         access.taken_over.connect(self._taken_over)
         self._settle = settle
         self.project: Project | None = None
         self.catalog: CatalogReader | None = None
-        """For small questions, on the main thread only. Who writes does it through `errands`, with a connection of its own."""
+        """For small questions, on the main thread only. Who writes does it through `disk_tasks`, with a connection of its own."""
         self.contents: Contents | None = None
         self.trained = TrainedRuns()
         """The open project's, as they were when it was opened."""
@@ -332,7 +332,7 @@ class OpenDataset(QObject):
         """What a model said earlier no longer counts; what comes next is said by that run's."""
         if self.project is not None and not self.look_only:
             forget = partial(_forget_answers, self.project.catalog_path, by)
-            self._errands.do(forget, self._answers_kept, self._answers_not_kept)
+            self._disk_tasks.do(forget, self._answers_kept, self._answers_not_kept)
 
     def record_answers(self, said: Iterable[ImageAnswer], last: bool) -> None:
         """What the model says of some images.
@@ -344,7 +344,7 @@ class OpenDataset(QObject):
         if self.project is not None and not self.look_only:
             record = partial(record_in, self.project.catalog_path, list(said))
             then = self._answers_kept if last else self._more_answers_kept
-            self._errands.do(record, then, self._answers_not_kept)
+            self._disk_tasks.do(record, then, self._answers_not_kept)
 
     def _answers_kept(self, _: None) -> None:
         self.refresh()

@@ -28,7 +28,7 @@ from ftgui.ui.project.access import LOOK_ONLY
 from ftgui.ui.project.dataset import OpenDataset
 from ftgui.ui.project.undo_catalog import CatalogSwap, EditCatalog, Step, bring_into_step, command_of, take_away
 from ftgui.ui.toolkit.background_task import Task
-from ftgui.ui.toolkit.errands import Errands
+from ftgui.ui.toolkit.task_queue import TaskQueue
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class DatasetEditor(QObject):
     Args:
         collection: told of every change.
         undo_stack: where the steps go.
-        errands: write them.
+        disk_tasks: write them.
         parent: owner.
     """
 
@@ -76,10 +76,10 @@ class DatasetEditor(QObject):
     progress = Signal(str, object, object)
     """What is going on, done, total; an empty text: nothing any more."""
 
-    def __init__(self, collection: OpenDataset, undo_stack: QUndoStack, errands: Errands, parent: QObject) -> None:
+    def __init__(self, collection: OpenDataset, undo_stack: QUndoStack, disk_tasks: TaskQueue, parent: QObject) -> None:
         super().__init__(parent)
         self._dataset = collection
-        self._undo_stack, self._errands = undo_stack, errands
+        self._undo_stack, self._disk_tasks = undo_stack, disk_tasks
         self._former: dict[Splitting, Values] = {}
         self._dividing: Task | None = None
         self._split_wanted: tuple[Path, Splitting] | None = None
@@ -175,7 +175,7 @@ class DatasetEditor(QObject):
         """
         project = self._dataset.project
         if project is not None and self._may_edit():
-            self._errands.do(
+            self._disk_tasks.do(
                 partial(_find_or_copy, project, source), partial(self._found_or_copied, class_name), self._not_copied
             )
 
@@ -317,11 +317,11 @@ class DatasetEditor(QObject):
                 self._did(swap, words if done is None else done(replaced[0]))
 
         self._undo_stack.push(EditCatalog(words, swap, self._take))
-        self._errands.do(swap.take, answer)
+        self._disk_tasks.do(swap.take, answer)
 
     def _take(self, swap: CatalogSwap) -> None:
         """Undo an edit, or do it again."""
-        self._errands.do(swap.take, partial(self._taken, swap))
+        self._disk_tasks.do(swap.take, partial(self._taken, swap))
 
     def _taken(self, swap: CatalogSwap, error: CatalogError | None) -> None:
         if error is None:

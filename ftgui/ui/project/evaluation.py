@@ -29,7 +29,7 @@ from ftgui.ui.project.progress import ProgressReports
 from ftgui.ui.project.readiness import Readiness
 from ftgui.ui.project.training import ProjectTraining
 from ftgui.ui.toolkit.background_task import Task
-from ftgui.ui.toolkit.errands import Errands
+from ftgui.ui.toolkit.task_queue import TaskQueue
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class Evaluation(QObject):
         readiness: says what keeps the engine busy.
         progress: says how far it is.
         training_requests: asks the engine.
-        errands: write what it says of a folder.
+        disk_tasks: write what it says of a folder.
         parent: owner.
     """
 
@@ -92,12 +92,12 @@ class Evaluation(QObject):
         readiness: Readiness,
         progress: ProgressReports,
         training_requests: TrainingRequests,
-        errands: Errands,
+        disk_tasks: TaskQueue,
         parent: QObject,
     ) -> None:
         super().__init__(parent)
         self._client, self._dataset, self._model, self._readiness = client, dataset, model, readiness
-        self._progress, self._training_requests, self._errands = progress, training_requests, errands
+        self._progress, self._training_requests, self._disk_tasks = progress, training_requests, disk_tasks
         self._pool = QThreadPool(self)
         self._counting: Task | None = None
         self._opening: Task | None = None
@@ -356,7 +356,7 @@ class Evaluation(QObject):
             self._dataset.record_answers(said, last=event.over)
         elif self.folder is not None:
             record = partial(record_in, self.folder.catalog.path, said)
-            self._errands.do(record, self._recorded if event.over else None, self._not_recorded)
+            self._disk_tasks.do(record, self._recorded if event.over else None, self._not_recorded)
         if event.over:
             self._progress.side_work_over()
             self._evaluating_folder = False

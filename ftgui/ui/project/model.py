@@ -24,7 +24,7 @@ from ftgui.ui.project.model_in_use import ModelInUse
 from ftgui.ui.project.progress import ProgressReports
 from ftgui.ui.project.recipe_editor import RecipeEditor
 from ftgui.ui.project.ticks import Ticks
-from ftgui.ui.toolkit.errands import Errands
+from ftgui.ui.toolkit.task_queue import TaskQueue
 
 
 class ProjectModel(QObject):
@@ -41,7 +41,7 @@ class ProjectModel(QObject):
         training_requests: give way to a model that is to be loaded.
         present: the run in use.
         progress: says that a model is loading.
-        errands: read what a run's folder says.
+        disk_tasks: read what a run's folder says.
         parent: owner.
     """
 
@@ -70,13 +70,13 @@ class ProjectModel(QObject):
         training_requests: TrainingRequests,
         present: ModelInUse,
         progress: ProgressReports,
-        errands: Errands,
+        disk_tasks: TaskQueue,
         parent: QObject,
     ) -> None:
         super().__init__(parent)
         self._client, self._dataset, self._access, self._recipe_editor = client, dataset, access, recipe_editor
         self._intensity, self._ticks, self._long_run = intensity, ticks, long_run
-        self._training_requests, self._progress, self._errands = training_requests, progress, errands
+        self._training_requests, self._progress, self._disk_tasks = training_requests, progress, disk_tasks
         self.present = present
         """Which run's model it is."""
         self.loaded: m.ModelLoaded | None = None
@@ -292,7 +292,7 @@ class ProjectModel(QObject):
         elif run_folder is None:
             self._use(None)
         else:
-            self._errands.do(partial(read_trained_run, run_folder), self._use)
+            self._disk_tasks.do(partial(read_trained_run, run_folder), self._use)
 
     def _use(self, run: TrainedRun | None) -> None:
         self.choose_run(run)

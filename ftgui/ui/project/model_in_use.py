@@ -32,7 +32,7 @@ from ftgui.ui.engine_client.worker import EngineState
 from ftgui.ui.project.access import ProjectAccess
 from ftgui.ui.project.dataset import OpenDataset
 from ftgui.ui.project.recipe_editor import RecipeEditor
-from ftgui.ui.toolkit.errands import Errands
+from ftgui.ui.toolkit.task_queue import TaskQueue
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class ModelInUse(QObject):
         dataset: whose project has the runs.
         access: to that project.
         recipe_editor: whose recipe names the backbone.
-        errands: read and write in that project.
+        disk_tasks: read and write in that project.
         parent: owner.
     """
 
@@ -74,11 +74,11 @@ class ModelInUse(QObject):
         dataset: OpenDataset,
         access: ProjectAccess,
         recipe_editor: RecipeEditor,
-        errands: Errands,
+        disk_tasks: TaskQueue,
         parent: QObject,
     ) -> None:
         super().__init__(parent)
-        self._dataset, self._access, self._recipe_editor, self._errands = dataset, access, recipe_editor, errands
+        self._dataset, self._access, self._recipe_editor, self._disk_tasks = dataset, access, recipe_editor, disk_tasks
         self._seen = _Seen()
         self._chosen = self._chosen_before = ""
         """Name of the folder of the run the person chose."""
@@ -150,7 +150,7 @@ class ModelInUse(QObject):
             then()  # who loads a model says what is wrong with it
 
         look = partial(_look, project.catalog_path, list(self.runs), contents.class_names)
-        self._errands.do(look, seen, not_seen, kept=True)
+        self._disk_tasks.do(look, seen, not_seen, kept=True)
 
     @property
     def wanted(self) -> Path | None:
@@ -191,7 +191,7 @@ class ModelInUse(QObject):
         if project is None or self._chosen == self._chosen_before or self._access.look_only:
             return  # the project's choice is the other window's, if one took it over meanwhile
         self._chosen_before = self._chosen
-        self._errands.do(partial(write_choice, project, self._chosen), failed=self._choice_not_kept, kept=True)
+        self._disk_tasks.do(partial(write_choice, project, self._chosen), failed=self._choice_not_kept, kept=True)
 
     def _choice_not_kept(self, why: str) -> None:
         self.said.emit("warning", f"Which run is in use could not be saved: {why}")
@@ -285,7 +285,7 @@ class ModelInUse(QObject):
             self._seen = replace(self._seen, gone=gone)
             then()
 
-        self._errands.do(lambda: (read_trained_run(run), has_model(run)), read)
+        self._disk_tasks.do(lambda: (read_trained_run(run), has_model(run)), read)
 
     @Slot()
     def project_changed(self) -> None:

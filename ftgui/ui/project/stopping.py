@@ -12,7 +12,7 @@ from ftgui.runs.model_folder import has_model
 from ftgui.runs.run_folders import continuable, run_number
 from ftgui.ui.engine_client import engine_end
 from ftgui.ui.engine_client.worker import EngineKind, EngineState
-from ftgui.ui.toolkit.errands import Errands
+from ftgui.ui.toolkit.task_queue import TaskQueue
 
 PATIENCE_MILLISECONDS = 10_000
 """A step of a large model on a CPU takes seconds, and writing its weights does too."""
@@ -68,16 +68,16 @@ class EngineEnd(QObject):
     """Says that the engine is gone, and what that leaves.
 
     Args:
-        errands: look at the disk.
+        disk_tasks: look at the disk.
         parent: owner.
     """
 
     said = Signal(str, str)
     """Severity, sentence."""
 
-    def __init__(self, errands: Errands, parent: QObject) -> None:
+    def __init__(self, disk_tasks: TaskQueue, parent: QObject) -> None:
         super().__init__(parent)
-        self._errands = errands
+        self._disk_tasks = disk_tasks
 
     def say(self, state: EngineState, run: Path | None) -> None:
         """The engine is in another state; `said` follows if that is its end.
@@ -98,7 +98,7 @@ class EngineEnd(QObject):
         if run is None:
             tell("")
         else:
-            self._errands.do(partial(what_is_left, run), tell)
+            self._disk_tasks.do(partial(what_is_left, run), tell)
 
 
 def what_is_left(run_folder: Path) -> str:

@@ -22,7 +22,7 @@ from ftgui.ui.project.model import ProjectModel
 from ftgui.ui.project.progress import ProgressReports
 from ftgui.ui.project.readiness import Readiness
 from ftgui.ui.project.recipe_editor import RecipeEditor
-from ftgui.ui.toolkit.errands import Errands
+from ftgui.ui.toolkit.task_queue import TaskQueue
 
 
 class ProjectTraining(QObject):
@@ -37,7 +37,7 @@ class ProjectTraining(QObject):
         progress: says that one begins.
         long_run: asks before one that takes long.
         training_requests: give way to one.
-        errands: make the run's folder, and read that of a run that goes on.
+        disk_tasks: make the run's folder, and read that of a run that goes on.
         parent: owner.
     """
 
@@ -65,13 +65,13 @@ class ProjectTraining(QObject):
         progress: ProgressReports,
         long_run: LongRun,
         training_requests: TrainingRequests,
-        errands: Errands,
+        disk_tasks: TaskQueue,
         parent: QObject,
     ) -> None:
         super().__init__(parent)
         self._client, self._dataset, self._recipe_editor, self._model = client, dataset, recipe_editor, model
         self._readiness, self._progress, self._long_run = readiness, progress, long_run
-        self._training_requests, self._errands = training_requests, errands
+        self._training_requests, self._disk_tasks = training_requests, disk_tasks
         self._request = 0
         self._wish: object | None = None
         """The newest, whose folder is still being made or read."""
@@ -128,7 +128,7 @@ class ProjectTraining(QObject):
         if project is None or not self._can_start():
             return
         wish = self._wish_to_train()
-        self._errands.do(
+        self._disk_tasks.do(
             partial(new_run_folder, project, run_name(recipe)),
             partial(self._folder_made, wish, project, recipe),
             partial(self._not_ready, wish, "No folder for the run could be made"),
@@ -137,7 +137,7 @@ class ProjectTraining(QObject):
 
     def _folder_made(self, wish: object, project: Project, recipe: Recipe, run_folder: Path) -> None:
         if not self._still_wanted(wish, project):
-            self._errands.do(partial(discard_run, run_folder))
+            self._disk_tasks.do(partial(discard_run, run_folder))
             return
         self._run_folder = run_folder
         self._begin(m.Train(0, recipe, str(project.catalog_path), str(run_folder)), recipe)
@@ -148,7 +148,7 @@ class ProjectTraining(QObject):
         if project is None or not self._can_start():
             return
         wish = self._wish_to_train()
-        self._errands.do(
+        self._disk_tasks.do(
             partial(recipe_file.load, run.folder / RECIPE_FILE),
             partial(self._recipe_read, wish, project, run),
             partial(self._not_ready, wish, f"Run {run.number} can't be continued"),
@@ -295,7 +295,7 @@ class ProjectTraining(QObject):
 
     def _discard_run(self) -> None:
         if self._run_folder is not None:
-            self._errands.do(partial(discard_run, self._run_folder))
+            self._disk_tasks.do(partial(discard_run, self._run_folder))
             self._run_folder = None
 
     def save_model(self, folder: Path | None) -> None:

@@ -42,7 +42,7 @@ from ftgui.ui.project.recipe_saver import RecipeSaver
 from ftgui.ui.project.stopping import EngineEnd, Stopping
 from ftgui.ui.project.ticks import Ticks
 from ftgui.ui.project.training import ProjectTraining
-from ftgui.ui.toolkit.errands import Errands
+from ftgui.ui.toolkit.task_queue import TaskQueue
 
 log = logging.getLogger(__name__)
 
@@ -71,12 +71,12 @@ class Workspace(QObject):
         super().__init__(parent)
         self.client = client or EngineClient.of_a_process()
         self.client.setParent(self)
-        self.errands = Errands(self)
+        self.disk_tasks = TaskQueue(self)
         self.undo_stack = QUndoStack(self)
         self.access = ProjectAccess(self)
         self.saver = RecipeSaver(self, self.access.may_write)
-        self.dataset = OpenDataset(self.access, self.errands, self, self.saver.wait)
-        self.dataset_editor = DatasetEditor(self.dataset, self.undo_stack, self.errands, self)
+        self.dataset = OpenDataset(self.access, self.disk_tasks, self, self.saver.wait)
+        self.dataset_editor = DatasetEditor(self.dataset, self.undo_stack, self.disk_tasks, self)
         self.recipe_editor = RecipeEditor(self.undo_stack, self)
         self._saved_recipe = self.recipe
         self._was_busy = False
@@ -89,7 +89,7 @@ class Workspace(QObject):
     def _make_requests(self) -> None:
         self.long_run = LongRun(self.client, self)
         self.stopping = Stopping(self.client.kill, self)
-        self.engine_end = EngineEnd(self.errands, self)
+        self.engine_end = EngineEnd(self.disk_tasks, self)
         self.layer_ticks = Ticks(self.recipe_editor, self.client, self)
         self.training_requests = TrainingRequests(self.client, self)
         self.inference_requests = InferenceRequests(self.client, self)
@@ -99,7 +99,7 @@ class Workspace(QObject):
     def _make_parts(self) -> None:
         client, dataset, access, recipe_editor = self.client, self.dataset, self.access, self.recipe_editor
         self.progress = ProgressReports(client, dataset, self.examples, self)
-        self.present = ModelInUse(dataset, access, recipe_editor, self.errands, self)
+        self.present = ModelInUse(dataset, access, recipe_editor, self.disk_tasks, self)
         self.intensity = DatasetIntensity(recipe_editor, dataset, self)
         self.model = ProjectModel(
             client=client,
@@ -112,7 +112,7 @@ class Workspace(QObject):
             training_requests=self.training_requests,
             present=self.present,
             progress=self.progress,
-            errands=self.errands,
+            disk_tasks=self.disk_tasks,
             parent=self,
         )
         self.readiness = Readiness(
@@ -133,7 +133,7 @@ class Workspace(QObject):
             progress=self.progress,
             long_run=self.long_run,
             training_requests=self.training_requests,
-            errands=self.errands,
+            disk_tasks=self.disk_tasks,
             parent=self,
         )
         self.prediction = Predictions(client, self.model, recipe_editor, self.intensity, self)
@@ -143,7 +143,7 @@ class Workspace(QObject):
         # Before others hear of it: they ask which run is in use.
         self.training.event_arrived.connect(self.present.training_event)
         self.engine_changed.connect(self.present.engine_changed)
-        for slot in (self.errands.forget, self.training.project_changed, self.present.project_changed):
+        for slot in (self.disk_tasks.forget, self.training.project_changed, self.present.project_changed):
             self.project_changed.connect(slot)
         self.training.preparing_changed.connect(self.recipe_changed)
         self.evaluation = Evaluation(
@@ -154,7 +154,7 @@ class Workspace(QObject):
             readiness=self.readiness,
             progress=self.progress,
             training_requests=self.training_requests,
-            errands=self.errands,
+            disk_tasks=self.disk_tasks,
             parent=self,
         )
         parts = (self.present, self.model, self.training, self.evaluation, self.dataset_editor, self.examples)
@@ -229,7 +229,15 @@ class Workspace(QObject):
 
     def close(self) -> None:
         """Stop everything that runs; blocks for at most some seconds. Nothing may be called afterwards."""
-        parts = (self.client, self.saver, self.errands, self.evaluation, self.dataset_editor, self.dataset, self.access)
+        parts = (
+            self.client,
+            self.saver,
+            self.disk_tasks,
+            self.evaluation,
+            self.dataset_editor,
+            self.dataset,
+            self.access,
+        )
         for part in parts:
             part.close()
 

@@ -13,7 +13,7 @@ from ftgui.data.project import Project
 from ftgui.runs.dataset_diff import SAMPLES_FILE, Changes, compare_runs
 from ftgui.runs.run_folders import run_number
 from ftgui.ui.toolkit.basics import label
-from ftgui.ui.toolkit.errands import Errands
+from ftgui.ui.toolkit.task_queue import TaskQueue
 
 MOST_LISTED = 2000
 
@@ -23,16 +23,16 @@ class CompareDialog(QDialog):
 
     Args:
         project: whose runs.
-        errands: read their files.
+        disk_tasks: read their files.
         parent: owner.
     """
 
-    def __init__(self, project: Project, errands: Errands, parent: QWidget) -> None:
+    def __init__(self, project: Project, disk_tasks: TaskQueue, parent: QWidget) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Compare data of two runs")
         self.resize(640, 460)
-        self._errands = errands
+        self._disk_tasks = disk_tasks
         self._runs: list[Path] = []
         self._wanted: list[Path] = []
         """To be chosen as soon as the runs are known."""
@@ -53,7 +53,7 @@ class CompareDialog(QDialog):
         self.tree.setAccessibleName("Changes")
         layout.addWidget(self.summary)
         layout.addWidget(self.tree, 1)
-        errands.do(partial(runs_with_data, project), self._listed, self._not_listed)
+        disk_tasks.do(partial(runs_with_data, project), self._listed, self._not_listed)
 
     def _combo(self, name: str) -> QComboBox:
         made = QComboBox()
@@ -95,7 +95,7 @@ class CompareDialog(QDialog):
             return
         self._asked += 1
         before, after = self.before.currentData(), self.after.currentData()
-        self._errands.do(partial(_compare, before, after), partial(self._compared, self._asked))
+        self._disk_tasks.do(partial(_compare, before, after), partial(self._compared, self._asked))
 
     def _compared(self, asked: int, outcome: Changes | str) -> None:
         if self._over or asked != self._asked:

@@ -28,7 +28,7 @@ from ftgui.ui.project.access import LOOK_ONLY
 from ftgui.ui.project.model_in_use import class_names_now
 from ftgui.ui.project.workspace import Workspace
 from ftgui.ui.toolkit.background_task import Task
-from ftgui.ui.toolkit.errands import Errands
+from ftgui.ui.toolkit.task_queue import TaskQueue
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Runs(QObject):
         self.pool.setMaxThreadCount(1)
         self._reading: Task | None = None
         self._again = False
-        self._errands = Errands(self)
+        self._disk_tasks = TaskQueue(self)
         workspace.project_changed.connect(self._project_changed)
         workspace.training.event_arrived.connect(self._event)
         workspace.present.changed.connect(self.changed)
@@ -84,7 +84,7 @@ class Runs(QObject):
         if self._reading is not None:
             self._reading.cancel()
         self.pool.waitForDone()
-        self._errands.close()
+        self._disk_tasks.close()
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -141,7 +141,7 @@ class Runs(QObject):
     @property
     def working(self) -> bool:
         """Runs are read, or something is done with one, in the background."""
-        return self._reading is not None or self._errands.working
+        return self._reading is not None or self._disk_tasks.working
 
     @property
     def training(self) -> Path | None:
@@ -184,7 +184,7 @@ class Runs(QObject):
             value, why = outcome
             self._failed(why) if why else then(value)
 
-        self._errands.do(guarded, tell, self._failed)
+        self._disk_tasks.do(guarded, tell, self._failed)
 
     def _failed(self, why: str) -> None:
         self.said.emit("error", f"That did not work: {why}")
@@ -255,7 +255,7 @@ class Runs(QObject):
         project, contents = self._workspace.project, self._workspace.contents
         if project is not None and contents is not None:
             look = partial(_look_at, record, project.catalog_path, contents.class_names)
-            self._workspace.errands.do(look, then, self._failed)
+            self._workspace.disk_tasks.do(look, then, self._failed)
 
     def other_backbone(self, record: RunRecord, seen: SeenRun) -> str:
         """What stands in the way of using a run's model with the present recipe, in a sentence; empty: nothing."""
@@ -290,7 +290,7 @@ class Runs(QObject):
         if self._look_only:
             self.said.emit("warning", self._look_only)
         else:
-            self._workspace.errands.do(partial(_recipe_of, record), partial(self._take_recipe, record), self._failed)
+            self._workspace.disk_tasks.do(partial(_recipe_of, record), partial(self._take_recipe, record), self._failed)
 
     def _take_recipe(self, record: RunRecord, recipe: Recipe | None) -> None:
         if recipe is None:
@@ -310,7 +310,9 @@ class Runs(QObject):
 
     def go_on(self, record: RunRecord) -> None:
         """Continue it from its checkpoint, with its own recipe."""
-        self._workspace.errands.do(partial(continuable, record.path), partial(self._go_on_with, record), self._failed)
+        self._workspace.disk_tasks.do(
+            partial(continuable, record.path), partial(self._go_on_with, record), self._failed
+        )
 
     def _go_on_with(self, record: RunRecord, run: OpenRun | None) -> None:
         if run is None:

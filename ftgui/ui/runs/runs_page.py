@@ -327,7 +327,7 @@ class RunsPage(QWidget):
     def _compare(self) -> None:
         project, chosen = self._workspace.project, sorted(self.list.chosen(), key=lambda record: record.number)
         if project is not None and len(chosen) == 2:
-            dialog = CompareDialog(project, self._workspace.errands, self)
+            dialog = CompareDialog(project, self._workspace.disk_tasks, self)
             dialog.show_runs(chosen[0].path, chosen[1].path)
             dialog.show()
 

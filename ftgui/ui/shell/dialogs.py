@@ -87,7 +87,7 @@ class Dialogs(QObject):
             self._workspace.message.emit("warning", "Open a dataset first.")
             return
         known = dict(self._workspace.present.runs)
-        self._workspace.errands.do(
+        self._workspace.disk_tasks.do(
             partial(_trained, project, run, known), partial(self._export_one_of, run), self._say_error
         )
 
@@ -127,7 +127,7 @@ class Dialogs(QObject):
         if self._workspace.project is None:
             self._workspace.message.emit("warning", "Open a dataset first.")
             return
-        CompareDialog(self._workspace.project, self._workspace.errands, self._window).show()
+        CompareDialog(self._workspace.project, self._workspace.disk_tasks, self._window).show()
 
     def close_exports(self) -> None:
         """Before the program ends: what is still being copied is given up."""

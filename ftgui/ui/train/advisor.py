@@ -95,7 +95,7 @@ class Advisor(QObject):
         project = self._workspace.project
         self._looks += 1
         if project is not None and not self._workspace.engine.busy:
-            self._workspace.errands.do(partial(_find, project), partial(self._found, self._looks, project, then))
+            self._workspace.disk_tasks.do(partial(_find, project), partial(self._found, self._looks, project, then))
 
     def _found(
         self, look: int, project: Project, then: Callable[[], None] | None, found: tuple[OpenRun, str] | None

@@ -213,7 +213,7 @@ class RunControls(QFrame):
             self._show_patience(self._workspace.training.recipe.training.early_stop)
             if event.step:  # a run that goes on: what it had been changed to
                 run = Path(event.run_folder)
-                self._workspace.errands.do(partial(read_checkpoint, run), partial(self._patience_of, run))
+                self._workspace.disk_tasks.do(partial(read_checkpoint, run), partial(self._patience_of, run))
         elif isinstance(event, m.PhaseStarted):
             self.finish.setEnabled(True)
             self._groups = []  # those of the phase before

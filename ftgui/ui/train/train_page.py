@@ -286,7 +286,7 @@ class TrainPage(QWidget):
             self.explanation.setText(refusal)
             run = self._workspace.training.latest_run
             if not refusal and run is not None:
-                self._workspace.errands.do(partial(what_is_left, run), partial(self._say_what_is_left, run))
+                self._workspace.disk_tasks.do(partial(what_is_left, run), partial(self._say_what_is_left, run))
             self._end()
 
     def _say_what_is_left(self, run: Path, left: str) -> None:

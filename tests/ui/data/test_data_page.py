@@ -611,7 +611,7 @@ def test_the_data_of_two_runs_are_compared(page: DataPage, window: MainWindow, f
     for label_ in ("x", "y"):
         folder = new_run_folder(window.workspace.project, "head")
         (folder / "samples.csv").write_text(f"path,class_name,split\na.jpg,{label_},train\n", encoding="utf-8")
-    again = CompareDialog(window.workspace.project, window.workspace.errands, window)
+    again = CompareDialog(window.workspace.project, window.workspace.disk_tasks, window)
     fake.settle()
     assert again.summary.text() == "1 relabelled." and again.tree.topLevelItem(0).child(0).text(0) == "a.jpg"
     again.close()

@@ -8,19 +8,19 @@ import pytest
 from PySide6.QtCore import QObject
 
 from ftgui.data.catalog.errors import CatalogError
-from ftgui.ui.toolkit.errands import Errands
+from ftgui.ui.toolkit.task_queue import TaskQueue
 
 
 @pytest.fixture
-def errands(qapp):
+def disk_tasks(qapp):
     owner = QObject()
-    made = Errands(owner)
+    made = TaskQueue(owner)
     yield made
     made.close()
     owner.deleteLater()
 
 
-def test_the_order_is_kept_and_answers_come_back_to_the_windows_thread(qtbot, errands: Errands) -> None:
+def test_the_order_is_kept_and_answers_come_back_to_the_windows_thread(qtbot, disk_tasks: TaskQueue) -> None:
     done: list[int] = []
     answers: list[tuple[int, bool, bool]] = []
     main = threading.main_thread()
@@ -30,28 +30,28 @@ def test_the_order_is_kept_and_answers_come_back_to_the_windows_thread(qtbot, er
         return number, threading.current_thread() is main
 
     for number in range(20):
-        errands.do(
+        disk_tasks.do(
             lambda number=number: work(number), lambda said: answers.append((*said, threading.current_thread() is main))
         )
-    qtbot.waitUntil(lambda: not errands.working)
+    qtbot.waitUntil(lambda: not disk_tasks.working)
     assert done == list(range(20))
     assert answers == [(number, False, True) for number in range(20)]
 
 
-def test_what_goes_wrong_is_a_sentence_and_the_next_is_done(qtbot, errands: Errands) -> None:
+def test_what_goes_wrong_is_a_sentence_and_the_next_is_done(qtbot, disk_tasks: TaskQueue) -> None:
     said: list[str] = []
 
     def refuse(error: Exception) -> None:
         raise error
 
-    errands.do(lambda: refuse(OSError("The drive is gone")), failed=said.append)
-    errands.do(lambda: refuse(CatalogError("It is damaged.")), failed=said.append)
-    errands.do(lambda: "written", said.append)
-    qtbot.waitUntil(lambda: not errands.working)
+    disk_tasks.do(lambda: refuse(OSError("The drive is gone")), failed=said.append)
+    disk_tasks.do(lambda: refuse(CatalogError("It is damaged.")), failed=said.append)
+    disk_tasks.do(lambda: "written", said.append)
+    qtbot.waitUntil(lambda: not disk_tasks.working)
     assert said == ["The drive is gone.", "It is damaged.", "written"]
 
 
-def test_what_was_asked_for_a_closed_project_is_done_but_not_told(qtbot, errands: Errands) -> None:
+def test_what_was_asked_for_a_closed_project_is_done_but_not_told(qtbot, disk_tasks: TaskQueue) -> None:
     go_on = threading.Event()
     done: list[str] = []
     told: list[str] = []
@@ -61,11 +61,11 @@ def test_what_was_asked_for_a_closed_project_is_done_but_not_told(qtbot, errands
         done.append(what)
         return what
 
-    errands.do(lambda: work("written"), told.append)
-    errands.do(lambda: work("made"), told.append, kept=True)
-    errands.forget()
-    errands.do(lambda: work("of the next project"), told.append)
+    disk_tasks.do(lambda: work("written"), told.append)
+    disk_tasks.do(lambda: work("made"), told.append, kept=True)
+    disk_tasks.forget()
+    disk_tasks.do(lambda: work("of the next project"), told.append)
     go_on.set()
-    qtbot.waitUntil(lambda: not errands.working)
+    qtbot.waitUntil(lambda: not disk_tasks.working)
     assert done == ["written", "made", "of the next project"]
     assert told == ["made", "of the next project"]

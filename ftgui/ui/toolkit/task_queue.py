@@ -14,7 +14,7 @@ from ftgui.ui.toolkit.background_task import Task
 log = logging.getLogger(__name__)
 
 
-class Errands(QObject):
+class TaskQueue(QObject):
     """One after the other, on one thread: what is written first is there for what is read later.
 
     Args:
