@@ -18,7 +18,7 @@ def decode_object(content: str | bytes) -> dict[str, Any]:
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     if not isinstance(value, dict):
-        raise ValueError("it is no JSON object")
+        raise ValueError("it is not a JSON object")
     return value
 
 
@@ -29,7 +29,7 @@ def text(value: object) -> str:
         ValueError: it is none.
     """
     if not isinstance(value, str):
-        raise ValueError("a text is none")
+        raise ValueError("a value that should be a text is not")
     return value
 
 
@@ -40,7 +40,7 @@ def texts(value: object) -> list[str]:
         ValueError: it is none.
     """
     if not isinstance(value, list):
-        raise ValueError("a list is none")
+        raise ValueError("a value that should be a list is not")
     return [text(one) for one in value]
 
 

@@ -45,7 +45,7 @@ _MOST_QUOTED = 30
 
 
 class NotUnderstood(ValueError):
-    """A text is no number, or could be two; the message is a sentence that says which and what to write."""
+    """A text is not a number, or could be two; the message is a sentence that says which and what to write."""
 
 
 def read_number(text: str) -> float:
@@ -55,7 +55,7 @@ def read_number(text: str) -> float:
     and fifteen hundred in another, so it is refused. An exponent settles it (``1.500e3``): what has one is not grouped.
 
     Raises:
-        NotUnderstood: it is no number, beyond those a computer holds, or could be two.
+        NotUnderstood: it is not a number, beyond those a computer holds, or could be two.
     """
     sign, digits, power = _taken_apart(text)
     separators = _SEPARATOR.findall(digits)
@@ -75,7 +75,7 @@ def read_whole(text: str) -> int:
     are both 4096, and ``8.0`` is refused.
 
     Raises:
-        NotUnderstood: it is no whole number.
+        NotUnderstood: it is not a whole number.
     """
     sign, digits, power = _taken_apart(text)
     separators = _SEPARATOR.findall(digits)
@@ -149,7 +149,7 @@ def _taken_apart(text: str) -> tuple[str, str, str]:
     plain = "".join(str(unicodedata.decimal(sign)) if sign.isdecimal() else sign for sign in plain)
     found = _FORM.fullmatch(plain)
     if found is None:
-        said = f"{_quoted(text)} is no number" if text.strip() else "There is no number here"
+        said = f"{_quoted(text)} is not a number" if text.strip() else "There is not a number here"
         raise NotUnderstood(f"{said}: write digits, e.g. 0.05 or 12.")
     return found["sign"], found["digits"], found["power"] or ""
 
@@ -178,7 +178,7 @@ def _mantissa(text: str, digits: str, separators: list[str]) -> str:
         separators = separators[:-1]
     if separators:
         if ";" in separators or not _grouped(before, separators[0]):
-            raise NotUnderstood(f"{_quoted(text)} is no number: its separators stand in the wrong places.")
+            raise NotUnderstood(f"{_quoted(text)} is not a number: its separators stand in the wrong places.")
         before = before.replace(separators[0], "")
     return f"{before or '0'}.{after or '0'}"
 
@@ -197,7 +197,7 @@ def _value(text: str, mantissa: str, power: str) -> Decimal:
 
 
 def _no_whole(text: str) -> str:
-    return f"{_quoted(text)} is no whole number: write one without decimals, e.g. 12."
+    return f"{_quoted(text)} is not a whole number: write one without decimals, e.g. 12."
 
 
 def _quoted(text: str) -> str:

@@ -174,7 +174,7 @@ def _look(
                 for (_, label), share, index in zip(looked.items, sure.tolist(), best.tolist(), strict=True):
                     yield label, names[index], share
             done += len(looked.items) + len(looked.unreadable)
-            line.show(m.Progress("looking at the images", done, len(images)))
+            line.show(m.Progress("evaluating images", done, len(images)))
     line.clear()
 
 

@@ -14,7 +14,7 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser("example", help="download a well-known set of pictures; without a name: list them")
     parser.add_argument("name", nargs="?", help="e.g. Flowers102")
     parser.add_argument(
-        "folder", nargs="?", type=Path, help="a new folder to copy it to; else it only says where it is"
+        "folder", nargs="?", type=Path, help="a new folder to copy it to (default: only say where it is)"
     )
     parser.set_defaults(do=run)
 

@@ -72,7 +72,7 @@ def _predict(options: argparse.Namespace) -> int:
         sys.stdout.flush()
         done += len(rows)
         unreadable += sum("problem" in row for row in rows)
-        line.show(m.Progress("looking at the images", done, max(total, done)))
+        line.show(m.Progress("evaluating images", done, max(total, done)))
     line.clear()
     if not done:
         say(why_no_images(given))

@@ -165,8 +165,8 @@ def to_continue(run_folder: Path, dataset: Path | None = None) -> Continuation:
     catalog = catalog_beside(run_folder)
     if catalog is None:
         raise RunError(
-            f"{run_folder.name} is not in the runs/ folder of a project with its catalog.sqlite, so which images it "
-            "learns from is not known. Put it back, or train anew."
+            f"{run_folder.name} is not in the runs/ folder of a project with its catalog.sqlite, so it is not known which "
+            "images it learns from. Put it back, or train again."
         )
     try:
         with CatalogReader(catalog) as opened:
@@ -195,10 +195,12 @@ def _why_not_continuable(run_folder: Path) -> str:
     if reason == "done":
         return f"{run_folder.name} is done; there is nothing to continue. Its model is in {run_folder / 'best'}."
     if reason == "exploded":
-        return f"{run_folder.name} diverged, so it is not continued. Train anew at a lower learning rate."
+        return f"{run_folder.name} diverged, so it is not continued. Train again at a lower learning rate."
     if (run_folder / CHECKPOINT_FILE).is_file() and read_checkpoint(run_folder) is None:
-        return f"The checkpoint of {run_folder.name} is damaged, so it can't be continued. Train anew."
+        return f"The checkpoint of {run_folder.name} is damaged, so it can't be continued. Train again."
     if not (run_folder / "recipe.toml").is_file():
         return f"{run_folder} is not a run's folder: there is no recipe.toml in it."
     kept = " Its best weights so far are kept." if has_model(run_folder) else ""
-    return f"{run_folder.name} ended before its first checkpoint, so there is nothing to go on from. Train anew.{kept}"
+    return (
+        f"{run_folder.name} ended before its first checkpoint, so there is nothing to continue from. Train again.{kept}"
+    )

@@ -18,14 +18,14 @@ from ftgui.protocol.messages import Continue, Train
 
 def add_to(commands: Any) -> None:
     """Its part of the command line."""
-    parser = commands.add_parser("train", help="train as a recipe says, or go on with a run, without a window")
+    parser = commands.add_parser("train", help="train as a recipe says, or continue a run, without a window")
     parser.add_argument("recipe", nargs="?", type=Path, help="a recipe.toml")
     parser.add_argument(
         "--continue",
         dest="run_folder",
         type=Path,
         metavar="RUN",
-        help="go on with a run that was stopped or killed, as if nothing had happened; in place of a recipe",
+        help="continue a run that was stopped or killed, as if nothing had happened; instead of a recipe",
     )
     parser.add_argument("--device", default="", help="overrides the recipe's: auto, cpu, mps, cuda, cuda:1 …")
     parser.add_argument("--project", type=Path, help="where catalog and runs/ go (default: the recipe's folder)")

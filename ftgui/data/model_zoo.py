@@ -76,7 +76,7 @@ class KnownModel:
             return "not stated" if self.source is not Source.NONE else "–"
         if self.commercial is False:
             return f"{self.licence} — not for commercial use"
-        return self.licence if self.commercial else f"{self.licence} — terms of its own"
+        return self.licence if self.commercial else f"{self.licence} — its own terms"
 
     @property
     def licence_details(self) -> str:
@@ -200,9 +200,9 @@ GOOD_FIRST_CHOICES = {
     "mobilenetv3_large_100.ra_in1k": "the quickest; for phones and small computers",
     "resnet50.a1_in1k": "the classic everybody compares with",
     "efficientnet_b0.ra_in1k": "small, yet accurate",
-    "convnext_tiny.in12k_ft_in1k": "accurate; wants a GPU or patience",
+    "convnext_tiny.in12k_ft_in1k": "accurate; needs a GPU or patience",
     "vit_small_patch16_224.augreg_in21k_ft_in1k": "a transformer; good with few images",
-    "vit_small_patch14_dinov2.lvd142m": "sees fine detail; wants a GPU",
+    "vit_small_patch14_dinov2.lvd142m": "sees fine detail; needs a GPU",
 }
 """For somebody who does not know what to pick: name and reason."""
 

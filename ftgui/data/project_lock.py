@@ -82,7 +82,7 @@ class ProjectLocks:
                         return found
                     raise ProjectHeld(folder, found)
                 _clear(path, found)
-            raise OSError(f"{path} changes all the time; another program takes this project in use too.")
+            raise OSError(f"{path} keeps changing; another program is using this project too.")
 
     def holds(self, folder: Path) -> bool:
         """This process took it, and no other has taken it over since. Reads a small file."""

@@ -12,12 +12,12 @@ WEIGHTS_ENDINGS = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".pth.tar", "
 _SAVE_WEIGHTS = 'Where it was made, save the weights alone: torch.save(model.state_dict(), "weights.pth").'
 
 OTHER_MODELS = {
-    ".onnx": f"It is an ONNX model, made for answering only; ftgui trains PyTorch models. {_SAVE_WEIGHTS}",
+    ".onnx": f"It is an ONNX model, made for inference only; ftgui trains PyTorch models. {_SAVE_WEIGHTS}",
     ".h5": "It is an HDF5 file, as Keras writes it; ftgui reads PyTorch weights (.safetensors, .pth).",
     ".keras": "It is a Keras model; ftgui reads PyTorch weights (.safetensors, .pth).",
     ".tflite": "It is a TensorFlow Lite model; ftgui reads PyTorch weights (.safetensors, .pth).",
     ".gguf": "It is a GGUF file, made for language models; ftgui reads PyTorch weights of image models.",
-    ".pt2": f"It is an exported torch program, made for answering only. {_SAVE_WEIGHTS}",
+    ".pt2": f"It is an exported torch program, made for inference only. {_SAVE_WEIGHTS}",
 }
 """Endings of models that can't be used, and what to do instead."""
 

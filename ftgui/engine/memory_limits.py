@@ -33,9 +33,9 @@ def sentence(part: int = 0) -> str:
         part: images of a batch that a training still sent through the model at once; 0: it was no training.
     """
     tried = (
-        f" even with {part} images at a time. Tick fewer layers or take a smaller model;"
+        f" even with {part} images at a time. Tick fewer layers or choose a smaller model;"
         if part
-        else ". Take a smaller model;"
+        else ". Choose a smaller model;"
     )
     return f"The device ran out of memory{tried} closing other programs on the device may help too."
 

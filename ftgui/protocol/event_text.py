@@ -53,7 +53,7 @@ class ProgressLine:
         elif isinstance(event, m.TrainingStarted):
             self._phases, self._epochs = event.phases, event.epochs
             self.say(
-                f"training on {event.train_samples:,} images, checking on {event.val_samples:,}, on {event.device}"
+                f"training on {event.train_samples:,} images, validating on {event.val_samples:,}, on {event.device}"
             )
         elif isinstance(event, m.PhaseStarted):
             self._epochs = event.run_epochs

@@ -38,7 +38,7 @@ class RateCheck:
     kind: str
     """``"lr-high"``, ``"lr-low"``, or empty: it suits."""
     sentence: str
-    """E.g. ``"a learning rate of 5e-1 is far above what suits a new head: learning may never settle"``."""
+    """E.g. ``"a learning rate of 5e-1 is far above what suits a new head: training may never converge"``."""
     cure: float
     """The rate to try in its place; where it suits, itself."""
 
@@ -49,7 +49,7 @@ def check_rate(train: Sequence[str], lr: float, scratch: bool) -> RateCheck:
     what = "a model from scratch" if scratch else "a new head" if list(train) == [HEAD] else "pretrained layers"
     said = f"a learning rate of {rate(lr)}"
     if lr > high:
-        harm = "learning may never settle" if what != "pretrained layers" else "it will destroy what they know"
+        harm = "training may never converge" if what != "pretrained layers" else "it will destroy what they know"
         return RateCheck("lr-high", f"{said} is far above what suits {what}: {harm}", _middle(low, high))
     if lr < low:
         text = f"{said} is far below what suits {what}: next to nothing would be learned"

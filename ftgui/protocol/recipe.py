@@ -187,7 +187,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
                     "version",
                     "recipe-version",
                     f"The recipe has version {self.version}; this ftgui reads version {RECIPE_VERSION}.",
-                    "Update ftgui, or write the recipe anew.",
+                    "Update ftgui, or write a new recipe.",
                 )
             )
         if not self.active_phases:
@@ -294,7 +294,7 @@ def why_no_pattern(pattern: str) -> str:
     try:
         re.compile(pattern)
     except (re.error, OverflowError, RecursionError) as error:  # a count beyond 32 bits, a thousand parentheses
-        return f"“{pattern}” is no regular expression: {error}."
+        return f"“{pattern}” is not a regular expression: {error}."
     return ""
 
 

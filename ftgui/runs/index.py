@@ -122,7 +122,7 @@ def _load(runs_folder: Path) -> _Known:
         if not is_damage(error):  # locked, read-only, a full disk: the folders are read instead
             log.info("the index of %s can't be used", runs_folder, exc_info=True)
             return {}
-        log.info("the index of %s is damaged and made anew", runs_folder, exc_info=True)
+        log.info("the index of %s is damaged and made again", runs_folder, exc_info=True)
         try:
             (runs_folder / INDEX_FILE).unlink(missing_ok=True)
         except OSError:  # another program has it open, where that matters

@@ -93,6 +93,6 @@ def _intensity(intensity: Intensity) -> list[tuple[str, str]]:
 
 
 def _split(dataset: Dataset) -> str:
-    test = f", {dataset.test_fraction:.0%} for a last test" if dataset.test_fraction else ""
+    test = f", {dataset.test_fraction:.0%} for a final test" if dataset.test_fraction else ""
     together = f", kept together by {dataset.group_by}" if dataset.group_by else ""
     return f"{dataset.val_fraction:.0%} for validation where folders do not say{test}{together}"

@@ -83,7 +83,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
         """The same in a sentence."""
         if self.running:
             return "It is training at this moment."
-        return self.message or "It has no end: its process was killed, or the computer went away in the middle."
+        return self.message or "It was never finished: its process was killed, or the computer was switched off."
 
 
 def folder_title(folder: Path) -> str:

@@ -67,5 +67,5 @@ def _count(paths: Iterable[str], total: int) -> str:
 
 def _others(why: str) -> OtherImagesError:
     return OtherImagesError(
-        f"The images are not those the run began with: {why}. So it can't be continued. Undo that, or train anew."
+        f"The images are not those the run began with: {why}. So it can't be continued. Undo that, or train again."
     )

@@ -81,7 +81,7 @@ def test_a_name_forges_no_log_entry() -> None:
 def test_cells_come_back(text: str) -> None:
     assert plain_cell(guarded(text)) == text
     if guarded(text)[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        float(text)  # raises for what is no number
+        float(text)  # raises for what is not a number
     file = io.StringIO(newline="")
     TableWriter(file).row([text, "x"])
     assert plain_cell(next(csv.reader(io.StringIO(file.getvalue(), newline="")))[0]) == text

@@ -96,7 +96,7 @@ def test_among_whole_numbers_a_separator_parts_thousands(text: str, number: int)
 
 @pytest.mark.parametrize("text", ["7.5", "8.0", "0,5", "1,234.5", "1.5e0", "1.2", "٧٫٥"])
 def test_a_count_has_no_decimals(text: str) -> None:
-    with pytest.raises(NotUnderstood, match="no whole number"):
+    with pytest.raises(NotUnderstood, match="not a whole number"):
         read_whole(text)
 
 

@@ -110,7 +110,7 @@ def test_what_can_not_be_continued_is_a_sentence(
     capsys.readouterr()
     for folder, sentence in (
         (done, "is done; there is nothing to continue"),
-        (elsewhere, "which images it learns from is not known"),
+        (elsewhere, "not known which images it learns from"),
         (damaged, "The checkpoint of 0001-scratch-head is damaged"),
         (merged, "its classes “blue” and “red” are one now, “blue”"),
         (tmp_path / "empty", "is not a run's folder"),

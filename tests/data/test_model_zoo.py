@@ -70,7 +70,7 @@ def test_licences_are_clear_or_say_that_they_are_not() -> None:
     assert (
         find("torchvision/resnet50").licence_words == "not stated" and find("torchvision/resnet50").commercial is None
     )
-    assert find("vit_small_patch16_dinov3.lvd1689m").licence_words == "dinov3-license — terms of its own"
+    assert find("vit_small_patch16_dinov3.lvd1689m").licence_words == "dinov3-license — its own terms"
     # Whatever names a non-commercial licence gets in another timm, it must not pass as allowed.
     assert all(model.commercial is False for model in model_zoo.known_models() if "NC" in model.licence.split("-"))
 

@@ -119,7 +119,7 @@ def test_predict_streams_and_ends_quietly(run: m.Train, pictures: Path) -> None:
     os.mkfifo(pipe)  # whoever opens it waits for a writer
     process = start("predict", run.run_folder, pictures / "a.png", pipe)
     out, _ = process.communicate(timeout=60)
-    assert process.returncode == 1 and "pipe.png" in out.splitlines()[-1] and "no image file but a pipe" in out
+    assert process.returncode == 1 and "pipe.png" in out.splitlines()[-1] and "not an image file but a pipe" in out
     again = [pictures / "a.png"] * 600
     process = start("predict", run.run_folder, *again)
     assert process.stdout is not None and process.stderr is not None

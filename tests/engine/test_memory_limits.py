@@ -21,7 +21,7 @@ from ftgui.protocol.recipe import Backbone, Phase, Recipe
 from tests.conftest import Maker
 from tests.engine.conftest import TINY
 
-SENTENCE = "The device ran out of memory. Take a smaller model; closing other programs on the device may help too."
+SENTENCE = "The device ran out of memory. Choose a smaller model; closing other programs on the device may help too."
 REFUSED = pytest.raises(EngineError, match=r"million parameters: its weights alone take .* Choose a smaller model\.")
 
 

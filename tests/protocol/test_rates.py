@@ -34,5 +34,7 @@ def test_after_a_rate_set_by_hand_no_more_than_was_planned() -> None:
 
 def test_half_of_one_is_never_called_fine() -> None:
     evaluated = check_rate(["head"], 0.5, False)
-    assert evaluated.sentence == "a learning rate of 5e-1 is far above what suits a new head: learning may never settle"
+    assert (
+        evaluated.sentence == "a learning rate of 5e-1 is far above what suits a new head: training may never converge"
+    )
     assert rate(evaluated.cure) == "2e-3" and suitable_rates(["head"], False)[1] < 0.5

@@ -84,7 +84,7 @@ def _size_problem(name: str, splits: Counter[str]) -> Problem | None:
         )
         return _warning("class-unknown", text, name, "Add training images of it.")
     if usable == 1:
-        text = f"Class “{name}” has one image: it can be learned from but never checked."
+        text = f"Class “{name}” has one image: it can be learned from but never validated."
         return _warning("class-too-small", text, name, more)
     if splits["train"] < MIN_IMAGES_PER_CLASS:
         text = f"Class “{name}” has only {splits['train']} training image{'s' if splits['train'] > 1 else ''}."

@@ -37,7 +37,7 @@ KINDS: dict[str, Kind] = {
     "split": Kind(
         "error",
         "can't be split",
-        "Which images are for checking can't be drawn as the recipe says; new ones are all for training until then.",
+        "The validation images can't be drawn as the recipe says; until then all new images are for training.",
         "Press Change… beside Split, or correct the recipe.",
         noun="dataset",
     ),
@@ -64,7 +64,10 @@ KINDS: dict[str, Kind] = {
         "Save them as JPEG, PNG or TIFF; they are left out until then.",
     ),
     "no-access": Kind(
-        "error", "without permission", "You may not read it.", "Give yourself the right to read it; it is left out."
+        "error",
+        "without permission",
+        "You have no permission to read it.",
+        "Give yourself permission to read it; it is left out.",
     ),
     "io-error": Kind(
         "error",
@@ -83,13 +86,13 @@ KINDS: dict[str, Kind] = {
     "too-large": Kind(
         "error", "too large", "Decoded it would not fit into memory.", "Save it smaller; it is left out."
     ),
-    "folder-unreadable": Kind("error", "can't be read", "You may not list it.", noun="folder"),
+    "folder-unreadable": Kind("error", "can't be read", "You have no permission to list it.", noun="folder"),
     "bad-name": Kind("error", "with unreadable names", "The name is not valid text.", "Rename it.", noun="file"),
     "leak": Kind(
         "warning",
         "in train and val",
-        "The same picture is for training and for checking (val or test): the score then tells what was memorised, not what "
-        "was understood.",
+        "The same picture is used for training and for evaluation (val or test): the score then shows what "
+        "was memorised, not what generalises.",
         "Leave out the copies that are for training.",
         EXCLUDE_TRAIN,
     ),
@@ -103,7 +106,7 @@ KINDS: dict[str, Kind] = {
     "likely-wrong": Kind(
         "warning",
         "probably mislabelled",
-        "The model is sure of something else. Often the label is wrong; if it is right, these are the images to learn from.",
+        "The model is confident of another class. Often the label is wrong; if it is right, these are the images to learn from.",
         "Look at them one by one: relabel what is wrong, keep what is right.",
     ),
     "duplicate": Kind(
@@ -130,14 +133,14 @@ KINDS: dict[str, Kind] = {
         "Add it to the table, or rename it like the others.",
     ),
     "listed-missing": Kind(
-        "warning", "in the table but not there", "The table names a file that is not to be found.", noun="line"
+        "warning", "in the table but not there", "The table names a file that can't be found.", noun="line"
     ),
     "listed-twice": Kind("warning", "listed under two classes", "One of the two is wrong; the first counts."),
     "no-shared-class": Kind(
         "error",
         "of other classes than train",
-        "What is not learned can't be checked: every answer would be a mistake.",
-        "Give both the same names of classes.",
+        "A class that is not learned can't be evaluated: every answer would be a mistake.",
+        "Give both the same class names.",
         noun="split",
     ),
     "table-refused": Kind(
@@ -148,15 +151,15 @@ KINDS: dict[str, Kind] = {
     "imbalance": Kind(
         "warning",
         "far smaller than others",
-        "The model may learn to say the frequent class.",
+        "The model may learn to answer with the most frequent class.",
         "Set Balance in the recipe to “loss” or “sampler”, or add images.",
         noun="class",
     ),
     "class-brightness": Kind(
         "warning",
         "of other brightness",
-        "The model may learn the light instead of the thing: a shortcut that fails elsewhere.",
-        "Add images of it in other light, or set Augmentation to “strong”.",
+        "The model may learn the lighting instead of the object: a shortcut that fails elsewhere.",
+        "Add images of it in different light, or set Augmentation to “strong”.",
         noun="class",
     ),
     "class-size": Kind(
@@ -169,14 +172,14 @@ KINDS: dict[str, Kind] = {
     "tiny": Kind(
         "warning",
         "tiny",
-        "Blown up to what the model sees, little is left to recognise.",
+        "Enlarged to the model's input size, little is left to recognise.",
         "Replace them by larger ones, or leave them out.",
         EXCLUDE,
     ),
     "extreme-aspect": Kind(
         "warning",
         "very long or wide",
-        "The model sees the middle square; most of the picture is cut away.",
+        "The model sees the middle square; most of the image is cropped away.",
         "Crop them, or leave them out.",
         EXCLUDE,
     ),
@@ -191,7 +194,7 @@ KINDS: dict[str, Kind] = {
     "animation": Kind(
         "info",
         "animated",
-        "Only the first frame is looked at, here and in training.",
+        "Only the first frame is used, here and in training.",
         "Leave them out if they are banners or graphics.",
         EXCLUDE,
     ),
@@ -210,12 +213,15 @@ KINDS: dict[str, Kind] = {
         noun="folder",
     ),
     "names-joined": Kind(
-        "info", "with several spellings", "Case, blanks and kinds of accents make no other class.", noun="class"
+        "info",
+        "with several spellings",
+        "Names that differ only in case, blanks or the encoding of accents are one class.",
+        noun="class",
     ),
     "reading": Kind(
         "info",
         "about the classes",
-        "Folders, tables or file names said the classes; this says which, and what was not used.",
+        "Says where the classes come from (folders, a table or file names), and what was not used.",
         "If that is wrong, choose another way to read it.",
         READ_OTHERWISE,
         noun="note",

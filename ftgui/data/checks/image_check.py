@@ -131,7 +131,7 @@ def _check_any(file: Path, path: str, size: int, mtime: float, intensity: Intens
         return check(file, path, size, mtime, intensity)
     except Exception as error:
         log.warning("checking %s failed", path, exc_info=True)
-        why = f"It can't be looked at: {type(error).__name__}: {error}"
+        why = f"It can't be opened: {type(error).__name__}: {error}"
         return Checked(path, size, mtime, problem=why, findings=(("damaged", why),))
 
 

@@ -81,7 +81,7 @@ def one_image() -> Iterator[None]:
         raise ImageError("There is not enough memory to decode this image.", "too-large") from error
     except Exception as error:
         log.warning("an image can't be looked at", exc_info=True)
-        raise ImageError(f"The image can't be looked at: {type(error).__name__}: {error}") from error
+        raise ImageError(f"The image can't be opened: {type(error).__name__}: {error}") from error
 
 
 def is_image_name(path: Path | str) -> bool:
@@ -159,7 +159,7 @@ def reading(source: Path | bytes) -> Iterator[None]:
             if source.is_dir() and not os.access(source, os.R_OK | os.X_OK):
                 raise ImageError("You have no permission to look into this folder.", "no-access")
             kind = "a folder" if source.is_dir() else "a pipe, a socket or a device"
-            raise ImageError(f"This is no image file but {kind}.", "no-file")
+            raise ImageError(f"This is not an image file but {kind}.", "no-file")
         yield
     except FileNotFoundError as error:
         raise ImageError("The file is no longer there.", "missing") from error
@@ -353,7 +353,7 @@ def _unknown(source: Path | bytes) -> ImageError:
         return _other_format(what)
     if odd_tiff:
         return ImageError(odd_tiff, "other-format")
-    return ImageError("This is not an image, or of a kind that can't be read.", "not-an-image")
+    return ImageError("This is not an image, or one of a kind that can't be read.", "not-an-image")
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -78,7 +78,7 @@ class Preprocessing:
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"its preprocessing can't be understood ({type(error).__name__}: {error})") from error
         if made.size < 1 or made.resize < 1 or made.crop_mode not in CROP_MODES or len(mean) != 3 or len(std) != 3:
-            raise ValueError("its preprocessing says what no image can be brought to")
+            raise ValueError("its preprocessing describes an input that no image can be turned into")
         return made
 
 

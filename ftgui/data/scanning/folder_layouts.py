@@ -41,7 +41,7 @@ class FolderPlan:
     loose: tuple[Folder, ...] = ()
     """Whose files, directly in them, are of no class."""
     said: str = ""
-    """What was taken for what, where that is not plain; whole sentences."""
+    """Confusion matrix, where that is not plain; whole sentences."""
     certain: bool = True
     """There is no other way to read them that is nearly as good."""
 

@@ -176,7 +176,7 @@ def _say_unchecked(found: Found) -> None:
         if own and learned and not learned & {fold(name) for name in own}:
             instead = " Validation images are drawn from the training images instead." if split == "val" else ""
             text = f"The {words} images ({listing(own, 3)}) are of other classes than the training images.{instead}"
-            fix = "Give both the same names of classes."
+            fix = "Give both the same class names."
             found.problem(Problem("error", "no-shared-class", text, split, fix))
 
 

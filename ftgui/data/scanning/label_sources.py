@@ -126,7 +126,7 @@ def _still_possible(wanted: Wanted, top: Folder, found: Found) -> Wanted:
     if not gone:
         return wanted
     found.problem(
-        Problem("warning", "table-refused", f"{gone} Where the classes come from was decided anew.", top.name)
+        Problem("warning", "table-refused", f"{gone} Where the classes come from was decided again.", top.name)
     )
     return Wanted()
 

@@ -269,7 +269,7 @@ def name_reading(paths: list[str], pattern: str = "") -> Reading | None:
     """Classes in the names of files, if they seem to be there; of a pattern that was chosen in any case.
 
     Raises:
-        DatasetError: the pattern is no regular expression.
+        DatasetError: the pattern is not a regular expression.
     """
     if why := why_no_pattern(pattern):
         raise DatasetError(f"name_pattern: {why}")

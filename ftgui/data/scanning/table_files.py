@@ -175,9 +175,9 @@ def _json_lines(text: Iterable[str]) -> Iterator[Row]:
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise TableError(f"line {number:,} is no JSON") from error
+            raise TableError(f"line {number:,} is not JSON") from error
         if not isinstance(row, dict):
-            raise TableError(f"line {number:,} is no JSON object")
+            raise TableError(f"line {number:,} is not a JSON object")
         yield row
 
 
@@ -194,7 +194,7 @@ def _json_rows(text: io.TextIOWrapper) -> Iterator[Row]:
         for path, label in content.items():
             yield {"path": path, "label": label}
     else:
-        raise TableError("it is no list of JSON objects")
+        raise TableError("it is not a list of JSON objects")
 
 
 # --- separated values -----------------------------------------------------------------------------------------------

@@ -114,7 +114,10 @@ class Folder:
                 for entry in entries:
                     self._sort_in(entry)
         except PermissionError:
-            message, fix = "No permission to read this folder.", "Give yourself the right to read it, then open again."
+            message, fix = (
+                "No permission to read this folder.",
+                "Give yourself permission to read it, then open it again.",
+            )
             self._unreadable(message, fix)
         except OSError as error:
             self._unreadable(f"This folder can't be read: {error.strerror or error}.", "")
@@ -252,7 +255,7 @@ def status_of(found: Found, relative: str, entry: Entry) -> os.stat_result | Non
         found.problem(Problem("error", "no-access", text, relative, "Replace the file; it is left out."))
         return None
     if not stat.S_ISREG(status.st_mode):  # whoever opens a pipe waits for ever
-        text = "This is no file but a pipe, a socket or a device; it is left out."
+        text = "This is not a file but a pipe, a socket or a device; it is left out."
         found.problem(Problem("warning", "no-file", text, relative, "Remove it."))
         return None
     return status

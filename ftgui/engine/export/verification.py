@@ -158,7 +158,7 @@ def _saying(what: str) -> Iterator[None]:
 
 
 def difference(said: Probabilities, expected: Probabilities) -> float:
-    """The largest in any probability; infinite where one is no number."""
+    """The largest in any probability; infinite where one is not a number."""
     if said.shape != expected.shape:
         raise ProofError(f"It gives {said.shape} probabilities where the program gives {expected.shape}.")
     largest = float(np.abs(said - expected).max())

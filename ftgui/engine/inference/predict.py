@@ -124,7 +124,7 @@ class Predictor:
             if name == m.PRETRAINED_MODEL:
                 if backbone.weights != PRETRAINED:
                     raise EngineError(
-                        "The model did not start from published weights, so there is nothing untouched to ask."
+                        "The model did not start from published weights, so there is no original model to ask."
                     )
                 built = backbones.build(backbone, [], downloader=self._downloader(request))
                 self._others[key] = ComparisonModel(built, 1.0, built.title)
@@ -173,7 +173,7 @@ class Predictor:
         loaded = self._present()
         poll = partial(self._interruptions.poll, Work.SIMILAR_IMAGES, command.request)
         if self._training() is not None:
-            raise EngineError("What the model finds alike is known when the training is over.")
+            raise EngineError("Similar images can be shown when the training is over.")
         with CatalogReader(Path(command.catalog)) as catalog:
             root = catalog.root
             images = {str(root / path): (path, name) for path, name, _ in catalog.usable(["train"])}
@@ -190,10 +190,10 @@ class Predictor:
                     if looked.items:
                         embeddings.add(looked.items, looked.embeddings)
                     done += len(looked.items) + len(looked.unreadable)
-                    what = "looking at the training images"
+                    what = "comparing with the training images"
                     self._emit(m.Progress(what, done, len(missing), request=command.request))
         except StopRequested as stopped:
-            raise EngineError("Stopped before all training images were looked at.") from stopped
+            raise EngineError("Stopped before all training images were compared.") from stopped
         built.model.eval()
         _, own = forward(built.model, built.heads[0], batch)
         asked = str(Path(command.path).absolute()) if command.path else ""

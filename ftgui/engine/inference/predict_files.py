@@ -63,7 +63,7 @@ class FilePredictions:
             OSError: the table can't be written.
         """
         if self._files is not None:
-            raise EngineError("Other files are still being looked at.")
+            raise EngineError("Other files are still being evaluated.")
         self._present()
         self._ended = False
         self._command = command
@@ -119,7 +119,7 @@ class FilePredictions:
                 while not self._ended:
                     if self._present() is not loaded:
                         raise EngineError(
-                            "Another model was loaded meanwhile, so the rest of the files was not looked at."
+                            "Another model was loaded meanwhile, so the remaining files were not evaluated."
                         )
                     with eval_mode(loaded, self._training()):
                         looked = next(looks, None)

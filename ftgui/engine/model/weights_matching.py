@@ -225,7 +225,7 @@ def _as_needed(tensor: torch.Tensor, own: torch.Tensor, name: str, path: Path) -
     if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_floating_point() != own.is_floating_point():
         raise EngineError(
             f"“{path.name}” can't be used as weights: {name} is stored as {str(tensor.dtype).removeprefix('torch.')}, as "
-            "models are that were made small for answering only. Take the weights from before that (float32 or float16)."
+            "in models quantised for inference only. Take the weights from before that (float32 or float16)."
         )
     return tensor.to(own.dtype)
 
@@ -242,8 +242,8 @@ def _refuse_no_numbers(ready: StateDict, path: Path) -> None:
     what = [f"{count:,} {kind}" for count, kind in ((nans, "NaN"), (infinities, "infinite")) if count]
     more = f" and {len(bad) - 1:,} more tensors with such values" if len(bad) > 1 else ""
     raise EngineError(
-        f"“{path.name}” holds values that are no numbers: {' and '.join(what)} of {ready[name].numel():,} in {name}{more}. "
-        "The training that wrote it went astray (its loss diverged); take a checkpoint from before that."
+        f"“{path.name}” holds values that are not numbers: {' and '.join(what)} of {ready[name].numel():,} in {name}{more}. "
+        "The training that wrote it diverged; take a checkpoint from before that."
     )
 
 

@@ -125,7 +125,7 @@ def restore_phase(phase: PhaseState, checkpoint: Checkpoint, device: torch.devic
     """
     if phase.frozen_hash != checkpoint.frozen_hash:
         raise EngineError(
-            "The run can't be continued: the pretrained weights are not the ones it began with. Train anew."
+            "The run can't be continued: the pretrained weights are not the ones it began with. Train again."
         )
     phase.ended = checkpoint.ended
     phase.views = checkpoint.views

@@ -104,7 +104,7 @@ class Profiler:
             if not out_of_memory(error):
                 raise
             self.why_not = (
-                "What training costs could not be measured: a few images at a time take more memory than there is."
+                "The cost of training could not be measured: even a few images at a time need too much memory."
             )
         # Not in the handler: its traceback would keep alive what is to be freed.
         raise EngineError(self.why_not)

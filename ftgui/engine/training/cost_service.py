@@ -71,7 +71,7 @@ class CostService:
     def _measured(self, command: m.EstimateCost, loaded: LoadedModel) -> Profile | None:
         """None: it gave way, and the command is gone on with after what came in."""
         if self._models.in_training:
-            raise EngineError("The cost is known when the training is over.")
+            raise EngineError("The cost can be measured when the training is over.")
         profiler = self.profiler_of(loaded)
         images = command.recipe.training.batch_size if loaded.device.type == "cuda" else CPU_IMAGES
         known = profiler.is_over

@@ -14,7 +14,7 @@ STEPS = 8
 
 
 class TrainingDiverged(Exception):
-    """The loss is no number any more, or far above what guessing would give."""
+    """The loss is not a number any more, or far above what guessing would give."""
 
 
 class DivergenceMonitor:

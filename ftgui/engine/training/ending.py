@@ -52,7 +52,7 @@ def diverged(phase: PhaseState, from_scratch: bool) -> Ending:
     """
     run, settings, peak = phase.run, phase.settings, phase.optimizer.peak
     lower = rate_after_divergence(settings.train, peak, settings.lr, from_scratch)
-    kept = "The best weights before are kept." if run.best.best else "The weights are what they were in the beginning."
+    kept = "The best weights from before are kept." if run.best.best else "The weights are what they were at the start."
     message = (
         f"The loss diverged at step {run.at.step:,}: a learning rate of {rate(peak)} is too high for the "
         f"phase “{settings.name}”. {kept} Try {rate(lower)}."
@@ -64,7 +64,7 @@ def out_of_memory(run: RunState) -> Ending:
     """Memory was not enough, even with few images at a time."""
     if run.at.phase < 0:
         message = (
-            "There was not enough memory to read the images. Close other programs, or take a model with a smaller "
+            "There was not enough memory to read the images. Close other programs, or choose a model with a smaller "
             "input size."
         )
     else:

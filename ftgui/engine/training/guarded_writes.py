@@ -37,7 +37,7 @@ class GuardedWrites:
             write()
         except OSError as error:
             if not self._not_written:
-                gone = "" if self._folder.is_dir() else " The run's folder is gone; it is not made anew."
+                gone = "" if self._folder.is_dir() else " The run's folder is gone; it is not made again."
                 text = f"{self._folder} can't be written, the training goes on: {error}.{gone}"
                 self._emit(m.Log("warning", text))
             self._not_written.add(what)

@@ -63,8 +63,8 @@ class Curve:
         """How to read it, in a sentence."""
         if self.suggestion:
             return (
-                "The loss falls while the rate rises, until the steps are too large. A tenth of the rate at its lowest point "
-                "is fast and leaves room."
+                "The loss falls while the rate rises, until the steps are too large. A tenth of the rate at the lowest point "
+                "is fast and still safe."
             )
         return (
             "The loss did not fall at any rate, so nothing can be suggested: the layers may have learned all they can."
@@ -83,9 +83,7 @@ def suggest(curve: Curve, train: Sequence[str], scratch: bool) -> tuple[float, s
     if not found or within == found:
         return found, curve.why
     said = learning_rates.rate(found)
-    text = (
-        f"{curve.why} Here that is {said}, outside of what suits these layers, so the nearest that does is suggested."
-    )
+    text = f"{curve.why} Here that is {said}, outside of what suits these layers, so the nearest one that does is suggested."
     return within, text
 
 
@@ -123,7 +121,7 @@ def range_test(source: Source, recipe: Recipe, phase: int, tell: Callable[[float
     source.decode()
     source.train_indices = source.images.indices("train")
     if len(set(source.train_targets)) < 2:
-        raise EngineError("There are not two classes with readable training images.")
+        raise EngineError("Fewer than two classes have readable training images.")
     chosen = recipe.phases[phase]
     model_copy = copy.deepcopy(source.model)
     freezer = Freezer(model_copy, source.freezer.tree)

@@ -49,7 +49,7 @@ def check_learnable(source: Source, freezer: Freezer, phases: Sequence[Phase]) -
         EngineError: there are not two classes, or a phase lets nothing learn.
     """
     if len(set(source.train_targets)) < 2:
-        raise EngineError("There are not two classes with readable training images, so there is nothing to tell apart.")
+        raise EngineError("Fewer than two classes have readable training images, so there is nothing to tell apart.")
     for phase in phases:
         check_trainable(freezer.resolve(phase.train))
 

@@ -122,10 +122,8 @@ def reliability_chart(bins: Sequence[Bin]) -> str:
             f'width="{width:.1f}" height="{max(y(0) - y(one.accuracy), 1):.1f}"><title>{tip}</title></rect>'
         )
     parts.append(f'<line class="ideal" x1="{x(0)}" y1="{y(0)}" x2="{x(1)}" y2="{y(1)}"/>')
-    parts.append(f'<text class="tick" x="{x(0.5)}" y="{y(0) + 30}" text-anchor="middle">how sure it is</text>')
-    return _svg(
-        "Reliability: how often it is right against how sure it is", left + side + 16, top + side + bottom, parts
-    )
+    parts.append(f'<text class="tick" x="{x(0.5)}" y="{y(0) + 30}" text-anchor="middle">confidence</text>')
+    return _svg("Reliability diagram: accuracy against confidence", left + side + 16, top + side + bottom, parts)
 
 
 _MOST_LETTERS = 22
@@ -157,7 +155,9 @@ def confusion_chart(names: Sequence[str], confusion: Counts) -> str:
             parts.append(_cell(names, row, column, here, here / int(totals[row]), room, cell))
     side = room + count * cell
     outline = f'<rect class="outline" x="{room}" y="{room}" width="{count * cell}" height="{count * cell}"/>'
-    return _svg("Confusion: rows what it is, columns what the model said", side + 2, side + 2, [outline, *parts])
+    return _svg(
+        "Confusion matrix: rows are true classes, columns the model's answers", side + 2, side + 2, [outline, *parts]
+    )
 
 
 def _cell(names: Sequence[str], row: int, column: int, here: int, share: float, room: int, cell: int) -> str:

@@ -67,14 +67,14 @@ def page(facts: Facts, job: Job) -> str:
     title = f"Run {record.number} · {record.name}"
     sections = [
         _head(facts, title),
-        _section("What is not known", _list(facts.problems)),
+        _section("What is missing", _list(facts.problems)),
         _section("Note", f'<p class="note">{escape(record.note)}</p>' if record.note else ""),
         _section("Validation", _validation(facts)),
         _section("Classes", _classes(facts)),
-        _section("What was taken for what", _confusion(facts)),
+        _section("Confusion matrix", _confusion(facts)),
         _section("Worst errors", _errors(facts, job)),
         _section("Is it calibrated?", _calibration(facts)),
-        _section("How it learned", _curves(facts.history)),
+        _section("Training curves", _curves(facts.history)),
         _section("Recipe", _recipe(facts)),
         _section("Proof that frozen layers did not change", _proofs(facts.proofs)),
         _section("Made with", _environment(facts)),
@@ -174,7 +174,8 @@ def _classes(facts: Facts) -> str:
         rows.append(row)
     header = ["Class", *splits, *(["precision", "recall", "F1", "evaluated"] if found is not None else [])]
     words = (
-        "<p>Precision: of the images called so, the share that are. Recall: of those that are, the share called so. "
+        "<p>Precision: of the images the model puts in the class, the share that belong there. Recall: of "
+        "those that belong there, the share it recognises. "
         "F1: the harmonic mean of both. Worst recall first.</p>"
     )
     return (words if found is not None else "") + _table(header, rows, len(header) - 1)
@@ -192,11 +193,11 @@ def _confusion(facts: Facts) -> str:
     names = facts.class_names
     pairs = metrics.confused_pairs(facts.confusion, _MOST_PAIRS)
     rows = [[escape(names[a]), escape(names[b]), f"{count:,}"] for count, a, b in pairs]
-    often = _table(["It is", "The model said", "times"], rows, 1) if rows else "<p>There is no mistake at all.</p>"
+    often = _table(["It is", "The model said", "times"], rows, 1) if rows else "<p>There are no mistakes.</p>"
     if len(names) > MOST_CLASSES:
         return f"<p>The most frequent mistakes; a table of {plural(len(names), 'class')} could not be read.</p>{often}"
     chart = confusion_chart(names, facts.confusion)
-    words = "<p>Rows: what it is. Columns: what the model said.</p>"
+    words = "<p>Rows: true class. Columns: the model's answer.</p>"
     return f'{words}<div class="beside"><div class="wide">{chart}</div>{often}</div>'
 
 
@@ -214,7 +215,7 @@ def _errors(facts: Facts, job: Job) -> str:
         cards.append(_error(one, facts))
     more = f" The worst {len(shown)} are shown." if len(shown) < len(facts.worst) else ""
     words = (
-        f"<p>{plural(len(facts.worst), 'validation image')} answered wrongly, those first that surprised the model most."
+        f"<p>{plural(len(facts.worst), 'validation image')} answered wrongly, the most surprising to the model first."
         f"{more} Some of them may be labelled wrongly.</p>"
     )
     return f'{words}<div class="errors">{"".join(cards)}</div>'
@@ -257,7 +258,7 @@ def _calibration(facts: Facts) -> str:
     fitted = "" if math.isnan(temperature) else f" A temperature of {temperature:.2f} was fitted to make it so."
     return (
         f"<p>On average its confidence is {percent(error)} away from how often it is right (expected calibration "
-        f"error).{fitted} A bar that ends below the line: surer than it is right. Pale bars are few answers.</p>"
+        f"error).{fitted} A bar that ends below the line: overconfident. Pale bars hold few answers.</p>"
         f'<div class="wide">{reliability_chart(bins)}</div>'
     )
 
@@ -318,7 +319,7 @@ def _proofs(proofs: Sequence[PhaseProof]) -> str:
         hashes = f"<code>{escape(proof.before)}</code><br><code>{escape(proof.after or '–')}</code>"
         rows.append([escape(proof.name), escape(", ".join(proof.layers)), hashes, f"{same}{early}"])
     words = "<p>A hash over every number that was frozen, before and after each phase.</p>"
-    return words + _table(["Phase", "What learned", "Hash before, after", ""], rows)
+    return words + _table(["Phase", "Trainable layers", "Hash before, after", ""], rows)
 
 
 def _environment(facts: Facts) -> str:

@@ -115,7 +115,7 @@ class DataPage(QWidget):
         self.change_split.setObjectName("chip")
         self.change_split.setText("Change…")
         self.change_split.setAccessibleName("Change the split")
-        self.change_split.setToolTip("How many images are for training, for checking, and for a last test")
+        self.change_split.setToolTip("How many images are for training, validation and a final test")
         self.change_split.clicked.connect(self._edit_split)
         side.body.addLayout(_titled("Split", self.change_split))
         self.split_bar = SplitBar(self._theme)
@@ -123,7 +123,7 @@ class DataPage(QWidget):
         self.split = label("", "muted", wrap=True)
         self.split.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         self.split.setToolTip(
-            "The model learns from train images only. Val images tell whether it understood or just memorised;\n"
+            "The model learns from the train images only. The val images show whether it generalises or just memorises;\n"
             "they also decide which weights are kept. Test images stay untouched until you ask for them."
         )
         side.body.addWidget(self.split)

@@ -140,9 +140,7 @@ class ExampleDialog(QDialog):
             return
         size = f"download of about {file_size(example.megabytes)}"
         self.use.setToolTip(
-            "Open it like any folder"
-            if here
-            else f"A {size}, in the background; it can be cancelled and goes on another time"
+            "Open it like any folder" if here else f"A {size}, in the background; it can be cancelled and resumed later"
         )
         self.name.setText(example.title)
         self.teaches.setText(example.teaches)

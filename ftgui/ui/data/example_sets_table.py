@@ -30,7 +30,7 @@ class ExampleTable(SearchedRows):
         ("Classes", "Number of classes"),
         ("Images", "Number of images"),
         ("Download", "Size of the download, about"),
-        ("Licence", "Under which its authors give it"),
+        ("Licence", "The licence its authors chose"),
     )
 
     def __init__(self, theme: Theme, parent: QObject | None = None) -> None:

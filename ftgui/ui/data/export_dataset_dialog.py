@@ -58,7 +58,7 @@ class ExportDialog(QDialog):
         row = QHBoxLayout()
         row.addStretch(1)
         self.go = button("Choose where…", "Asks for the folder or file, then writes", primary=True)
-        self.end = button("Close", "Stops writing, if it goes on")
+        self.end = button("Close", "Stops writing if it is still going on")
         self.go.clicked.connect(self._choose)
         self.end.clicked.connect(self.close)
         row.addWidget(self.go)

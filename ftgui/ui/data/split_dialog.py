@@ -86,8 +86,8 @@ class SplitEditor(QDialog):
         )
         layout.addWidget(
             label(
-                f"{says}The model learns from the train images. The val images tell after every epoch whether it understood "
-                "or just memorised. Test images are kept for one honest look at the very end.",
+                f"{says}The model learns from the train images. The val images show after every epoch whether it "
+                "generalises or just memorises. Test images are kept for one final evaluation.",
                 "muted",
                 wrap=True,
             )
@@ -115,12 +115,12 @@ class SplitEditor(QDialog):
         self.seed.setAccessibleName("Random seed")
         self.seed.setToolTip("Another number, another draw. The same number always gives the same split.")
         self.grouping = QComboBox()
-        self.grouping.addItem("Every image for itself", "")
-        self.grouping.addItem("Images of one folder", BY_FOLDER)
+        self.grouping.addItem("Each image on its own", "")
+        self.grouping.addItem("Images in the same folder", BY_FOLDER)
         self.grouping.addItem("Images whose names match", "pattern")
         self.grouping.setToolTip(
-            "Ten pictures of one ant are no ten ants: if some are for training and some for checking,\n"
-            "the score is too good to be true. Pictures of one thing should stay together."
+            "Ten pictures of one ant are not ten ants: if some are used for training and some for validation,\n"
+            "the score is too good to be true. Pictures of the same thing should stay together."
         )
         self.pattern = QLineEdit()
         self.pattern.setPlaceholderText(r"regular expression, e.g.  (patient\d+)_")

@@ -12,7 +12,7 @@ _FAULTS = {
     "SIGSEGV": "a memory fault",
     "SIGBUS": "a memory fault",
     "SIGABRT": "it aborted",
-    "SIGILL": "a wrong instruction",
+    "SIGILL": "an illegal instruction",
 }
 
 
@@ -30,7 +30,7 @@ def sentence(state: EngineState) -> str:
 
 def _killed(memory: MemoryLeft) -> str:
     """By a signal that no program can give itself; the window's own kills are not crashes."""
-    cure = "Close other programs, or take fewer layers, a smaller batch or a smaller model."
+    cure = "Close other programs, or use fewer layers, a smaller batch or a smaller model."
     left = f"{memory.free / 2**30:.1f} of {memory.total / 2**30:.1f} GB were free shortly before"
     if memory.killed:
         return f"The computer ran out of memory, and its system ended the engine. {cure}"

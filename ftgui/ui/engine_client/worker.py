@@ -119,7 +119,7 @@ class EngineWorker(QObject):
         try:
             self.log.begin()
         except OSError as error:
-            self._words.append(f"the engine's log can't be started anew: {error}")
+            self._words.append(f"a new engine log can't be started: {error}")
         process = QProcess(self)
         environment = QProcessEnvironment.systemEnvironment()
         package_parent = str(Path(ftgui.__file__).resolve().parent.parent)

@@ -28,8 +28,8 @@ NAME, PRECISION, RECALL, F1, SUPPORT = range(5)
 _TITLES = ("Class", "Precision", "Recall", "F1", "Images")
 _TIPS = (
     "",
-    "Of the images the model calls so, the share that really are. Low: it says this class too readily.",
-    "Of the images that really are, the share that the model recognises. Low: it overlooks this class.",
+    "Of the images the model puts in this class, the share that belong there. Low: it says this class too readily.",
+    "Of the images that belong to this class, the share the model recognises. Low: it overlooks this class.",
     "One number for both: their harmonic mean, which is low as soon as one of them is.",
     "How many images are of this class. With few of them, all three numbers say little.",
 )

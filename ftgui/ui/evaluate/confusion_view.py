@@ -182,7 +182,7 @@ class ConfusionPanel(QWidget):
         row.addWidget(self.order)
         row.addStretch(1)
         layout.addLayout(row)
-        text = "Rows: what it is. Columns: what the model said. Click a cell for its images."
+        text = "Rows: true class. Columns: the model's answer. Click a cell to see its images."
         layout.addWidget(label(text, "muted", wrap=True))
         self.numbers.activated.connect(self._show_as)
         self.order.activated.connect(self._show_as)

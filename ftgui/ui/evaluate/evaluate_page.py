@@ -69,7 +69,7 @@ class EvaluatePage(QWidget):
         card = Card()
         self.views = Tabs(
             (
-                ("Matrix", "What is taken for what"),
+                ("Matrix", "Which classes are mistaken for which"),
                 ("Classes", "Precision, recall and F1 of every class"),
                 ("Confidence", "Whether it is calibrated, and when it should rather not answer"),
             )
@@ -174,8 +174,8 @@ class EvaluatePage(QWidget):
     def _show_none(self) -> None:
         folder, split = self._evaluation.folder, self._evaluation.split
         if self._workspace.training_requests.evaluating:
-            headline = "The model is looking at the images"
-            detail = "The figures come as soon as it has seen them."
+            headline = "Evaluating the images"
+            detail = "The figures appear when all of them have been evaluated."
             empty = "…"
         elif folder is not None:
             headline = "Nothing to show here"
@@ -184,12 +184,12 @@ class EvaluatePage(QWidget):
         elif self._workspace.model.is_trained:
             headline = "Nothing to show here"
             detail = f"The model has not looked at any {images_of(split)} yet, or there are none."
-            empty = "“Evaluate images” does it. How many there are for what is set on the Data page."
+            empty = "Press “Evaluate images”. The Data page shows how many there are in each split."
         else:
             headline = "Nothing to evaluate yet"
             detail = "Train first. The figures are of validation images, which the model never learned from."
             empty = (
-                "Here you will see what the model takes for what, how sure it is,\n"
+                "Here you will see which classes the model confuses, how confident it is,\n"
                 "and the images of every mistake, ready to be relabelled."
             )
         self.summary.show_none(headline, detail)

@@ -39,10 +39,10 @@ class EvaluationSummary(Card):
         self.which.activated.connect(self._which_chosen)
         self.folder = button("Other folder…", FOLDER_TIP)
         self.look = button(
-            "Evaluate images", "Let the model look at every image, so that each figure leads to its images"
+            "Evaluate images", "Ask the model about every image, so that each figure leads to its images"
         )
         self.train = button(
-            "Train again", "Train with the labels as they are now: put mistakes right, then see what it is worth"
+            "Train again", "Train with the labels as they are now: correct the mistakes, then see what that gains"
         )
         row.addWidget(self.headline, 1)
         for widget in (self.which, self.folder, self.look, self.train):

@@ -209,7 +209,7 @@ class ImageBrowser(QWidget):
         elif chosen:
             self.selected.set_full(f"{plural(len(chosen), 'image')} selected")
         else:
-            self.selected.set_full("Double-click an image to look at it.")
+            self.selected.set_full("Double-click an image to enlarge it.")
 
     # --- the viewer -------------------------------------------------------------------------------------------------
 

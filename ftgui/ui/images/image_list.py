@@ -119,7 +119,7 @@ class ImageListModel(QStringListModel):
             out = " · excluded" if row.excluded else ""
             said = f"\nThe model says: {row.prediction}" if row.prediction else ""
             return as_plain(
-                f"{row.path}\n{row.class_name} · {row.split}{out}{said}{problem}\nDouble-click to look at it."
+                f"{row.path}\n{row.class_name} · {row.split}{out}{said}{problem}\nDouble-click to enlarge it."
             )
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"{row.class_name}, {row.path}{', excluded' if row.excluded else ''}"

@@ -328,7 +328,7 @@ class LayerPanel(Card):
         self.counts.setText(f"<b>{count(learning)}</b> of {count(total)} parameters {verb}, {percent}")
         rest = "The rest stays as pretrained." if learning < total else "Nothing is frozen."
         counted = (
-            "Asked for; the engine does it as soon as it can." if self._pending else "Counted on the model itself."
+            "Requested; the engine applies it as soon as it can." if self._pending else "Counted on the model itself."
         )
         self.counts.setToolTip(f"{counted} {rest}")
         self.note.setText("" if learning else "Nothing would learn: all layers are frozen. Tick at least the head.")

@@ -30,8 +30,8 @@ _BAR_STEPS = 120
 """Into which a bar of the column is cut: changes that nobody could see are no reason to paint."""
 
 _HEADER_TIPS = {
-    OUTPUT: "Shape of what the layer gives for one image: height × width × channels.",
-    PARAMETERS: "Numbers in the layer and all below it. Ticked ones are changed by training.",
+    OUTPUT: "Shape of the layer's output for one image: height × width × channels.",
+    PARAMETERS: "Parameters of the layer and of everything below it. Training changes those of ticked layers.",
     LEARNING: (
         "How far each step moves a layer's weights, compared with their size; the bar is logarithmic, "
         "from a millionth to a tenth.\n"
@@ -44,7 +44,7 @@ _HEADER_TIPS = {
 _EXPLANATIONS = {
     "stem": "The first layers: edges and colours. Almost never worth changing.",
     "stage": "A stage of the backbone. Early ones see textures, late ones parts of things.",
-    "neck": "Gathers what the last stage saw, just before the head.",
+    "neck": "Combines the last stage's features, just before the head.",
     "head": "The new last layer: turns features into your classes. It starts random, so it learns first.",
 }
 
@@ -196,7 +196,7 @@ class LayerTreeModel(QAbstractItemModel):
             state = {Qt.CheckState.Checked: "learns", Qt.CheckState.Unchecked: "frozen"}.get(
                 self.check_state(number), "learns in part"
             )
-            asked = ", asked for" if self._is_pending(number) else ""
+            asked = ", requested" if self._is_pending(number) else ""
             return f"{node.label}, {state}{asked}, {plural(node.parameters, 'parameter')}"
         return None
 
@@ -257,7 +257,7 @@ class LayerTreeModel(QAbstractItemModel):
             "Ticked layers learn; the others stay exactly as they are." if node.parameters else "Nothing to learn here."
         )
         if self._is_pending(number):
-            lines.append("Asked for; the engine does it as soon as it can.")
+            lines.append("Requested; the engine applies it as soon as it can.")
         return "\n".join(lines)
 
 
@@ -275,7 +275,7 @@ def learning_words(moves: float) -> str:
         percent = "less than 0.0001"
     words = f"moves by {percent} % of its weights per step"
     if moves > TOO_FAST:
-        return f"{words}. Far too much: what it knew is being destroyed."
+        return f"{words}. Far too much: pretrained features are being destroyed."
     return f"{words}. It learns next to nothing." if moves < TOO_SLOW else words
 
 

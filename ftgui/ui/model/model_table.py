@@ -43,10 +43,10 @@ class ModelTable(SearchedRows):
     """
 
     HEADERS = (
-        ("Model", "Its name in timm or torchvision; what follows the dot tells how the weights were made"),
+        ("Model", "Its name in timm or torchvision; what follows the dot says how the weights were trained"),
         (
             "Parameters",
-            "Numbers the model consists of: more can learn finer differences, but cost time, memory and images",
+            "Numbers the model consists of: more can learn finer differences, but need more time, memory and images",
         ),
         ("Input", "Pixels the model looks at; larger sees finer detail and is slower"),
         ("Licence", "Of the pretrained weights: what you may do with a model made from them"),
@@ -121,7 +121,7 @@ class ModelTable(SearchedRows):
         recent = [by_name[name] for name in self._recent if name in by_name]
         good = [by_name[name] for name in GOOD_FIRST_CHOICES if name in by_name]
         if not words:
-            groups = {"Used lately": recent, "Good first choices": good, f"All {len(found):,} models": found}
+            groups = {"Recently used": recent, "Good first choices": good, f"All {len(found):,} models": found}
             rows: list[KnownModel | str] = []
             for title, members in groups.items():
                 rows += [title, *members] if members else []

@@ -54,7 +54,7 @@ class AnswerView(QWidget):
         self.correct_label.setObjectName("secondary")
         self.correct_label.setAccessibleName("Correct its label")
         self.correct_label.setToolTip(
-            "Say what it really is. The image goes into the project under that class (a copy, if it is from elsewhere),\n"
+            "Choose its true class. The image goes into the project under that class (a copy, if it is from elsewhere),\n"
             "so that the next training learns from it. Ctrl+Z undoes it."
         )
         self._classes = QMenu(self)

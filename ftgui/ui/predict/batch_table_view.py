@@ -51,9 +51,9 @@ class FilesView(Card):
         self.state = label("", "muted")
         self.bar = Bar(theme)
         self.bar.setFixedWidth(140)
-        self.stop = button("Stop", "What was answered so far stays and can be saved")
+        self.stop = button("Stop", "The answers so far stay and can be saved")
         self.save = button("Save as CSV…", "All answers as a table: path, answer, probability, problem", primary=True)
-        self.back = button("Back", "To the single image; the table stays, and goes on filling")
+        self.back = button("Back", "To the single image; the table stays and keeps filling")
         top = QHBoxLayout()
         top.addWidget(self.name, 1)
         for widget in (self.state, self.bar, self.stop, self.save, self.back):
@@ -66,7 +66,7 @@ class FilesView(Card):
         self.table.setShowGrid(False)
         self.table.setAcceptDrops(False)
         self.table.setAccessibleName("Answers")
-        self.table.setToolTip("Double-click a file to see it and why the model says so")
+        self.table.setToolTip("Double-click a file to see it and why the model gives this answer")
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
@@ -85,7 +85,7 @@ class FilesView(Card):
     def look_at(self, paths: list[Path]) -> None:
         """Ask about these files and all images in these folders and archives."""
         if self._workspace.inference_requests.looking_at_files or self._opening is not None:
-            self._workspace.message.emit("warning", "Other files are still being looked at; stop that first.")
+            self._workspace.message.emit("warning", "Other files are still being evaluated; stop that first.")
             return
         self.answers.clear()
         self._unreadable = 0

@@ -54,7 +54,7 @@ class ExplainedImage(Card):
         self.strength.setValue(60)
         self.strength.setFixedWidth(90)
         self.strength.setAccessibleName("Strength of the overlay")
-        self.strength.setToolTip("How strongly it covers the picture")
+        self.strength.setToolTip("How strongly the overlay covers the picture")
         self.layer = ElidedLabel()
         self.layer.setObjectName("muted")
         self.layer.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)

@@ -44,8 +44,8 @@ class OtherModels(QScrollArea):
         self.before = ProbabilityBars(theme, rows=3)
         self.before_trouble = label("", "muted", wrap=True)
         self.before_title.setToolTip(
-            "The backbone as it came, with the classes it was published with. What it sees in your image is what your model\n"
-            "started from: the closer, the less there was to learn."
+            "The backbone as it was published, with its original classes. What it sees in your image is what your model\n"
+            "started from: the closer it is, the less there was to learn."
         )
         self.now_title = label("Now", "title")
         self.now = ProbabilityBars(theme, rows=3)

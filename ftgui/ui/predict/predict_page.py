@@ -115,7 +115,7 @@ class PredictPage(QWidget):
             (
                 ("Answer", "What the model says"),
                 ("Compare models", "What the untouched model says of it, and earlier runs"),
-                ("Similar", "Which training images are like it to the model: what it learned from"),
+                ("Similar", "The training images that are most similar to it for the model: what it learned from"),
             )
         )
         right.body.addWidget(self.views)
@@ -295,7 +295,7 @@ class PredictPage(QWidget):
                 self._workspace.disk_tasks.do(partial(finished_runs, project), self._show_runs)
             self.others.ask()
         elif self.pages.currentIndex() == SIMILAR and self._workspace.project is not None:
-            self.similar.clear("Looking at the training images…")
+            self.similar.clear("Comparing with the training images…")
             catalog = self._workspace.project.catalog_path
             self._workspace.inference_requests.find_similar(catalog, asked.path, asked.content, NEIGHBORS)
 
@@ -336,5 +336,5 @@ class PredictPage(QWidget):
     @Slot(str)
     def _taught(self, class_name: str) -> None:
         self._workspace.training_offered.emit(
-            f"It is “{class_name}” in the project now (Ctrl+Z undoes it). The model learns it with the next training."
+            f"It is “{class_name}” in the project now (Ctrl+Z undoes it). The model learns it in the next training."
         )

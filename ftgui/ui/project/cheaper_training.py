@@ -39,7 +39,7 @@ def cheaper_ways(recipe: Recipe, train_images: int) -> list[Way]:
     head = Phase(name="Head", train=[HEAD], epochs=max(phase.epochs for phase in fewer.phases), lr=_head_rate(recipe))
     ways = [
         Way(automatic, "fewer views of each image are computed ahead"),
-        Way(fewer, "fewer epochs: with so many images, each has many more steps"),
+        Way(fewer, "fewer epochs: with so many images, each epoch has many more steps"),
         Way(
             msgspec.structs.replace(fewer, phases=[head]),
             "only the head learns: every image goes through the frozen layers once, and epochs are almost free",

@@ -300,7 +300,7 @@ class OpenDataset(QObject):
             self.trouble.say(error, sentence)
             self.gone.emit(self.shown_wish, error)
         else:
-            self.trouble.say(error, f"The folder could not be looked through to its end: {sentence}")
+            self.trouble.say(error, f"The folder could not be scanned to the end: {sentence}")
 
     # --- checking ---------------------------------------------------------------------------------------------------
 

@@ -311,7 +311,7 @@ class DatasetEditor(QObject):
                 self._failed(words, error)
             elif done is not None and not replaced[0].images:
                 take_away(self._undo_stack, swap)
-                self.said.emit("info", f"{words}: nothing to change, it is so already.")
+                self.said.emit("info", f"{words}: nothing to change; it is like that already.")
             else:
                 self._dataset.edited()
                 self._did(swap, words if done is None else done(replaced[0]))
@@ -336,7 +336,7 @@ class DatasetEditor(QObject):
         if isinstance(error, CatalogDamaged):
             self._dataset.trouble.met(error)
         elif "locked" in str(error):
-            why = "The project is being written to by another program, or by the search for images. Try again in a moment."
+            why = "Another program, or the scan for images, is writing to the project. Try again in a moment."
             self.said.emit("error", f"“{words}” was not done. {why}")
         else:
             self.said.emit("error", f"“{words}” could not be saved. {error}")

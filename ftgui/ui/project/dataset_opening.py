@@ -76,7 +76,7 @@ def wish_to_open(source: Path, only: Sequence[str] = (), wanted: Wanted | None =
         only: names of the class folders in it that count; empty: all.
         wanted: what says the classes, if the person answered that or wants to be asked.
     """
-    doing = "unpacking" if is_archive_name(source) else "looking through"
+    doing = "unpacking" if is_archive_name(source) else "scanning"
     return Wish(partial(unpacked, source), f"{doing} {source.name}", only, wanted, source=source)
 
 

@@ -231,7 +231,7 @@ class Evaluation(QObject):
         """Evaluate the model on a folder of labelled images, or an archive of one: nothing of it is learned."""
         project, why = self._dataset.project, self.why_not_now()
         if not why and self._training_requests.evaluating:
-            why = "The model is still looking at other images; wait until it has seen them."
+            why = "Other images are still being evaluated; wait until that is done."
         if project is None or why:
             self.said.emit("warning", why or "Open a dataset first.")
             return
@@ -247,7 +247,7 @@ class Evaluation(QObject):
     @Slot(object, object)
     def _scanning(self, done: int, total: int) -> None:
         if self.sender() is self._opening:
-            self._progress.side_work("looking through the folder", done, total)
+            self._progress.side_work("scanning the folder", done, total)
 
     @Slot(object)
     def _opened(self, outcome: tuple[Path, Path, Path, list[str]]) -> None:
@@ -256,7 +256,7 @@ class Evaluation(QObject):
         self._opening = None
         self._progress.side_work_over()
         if self._training_requests.evaluating or self.why_not_now():
-            self.said.emit("warning", "The model is busy with something else by now; try again after it.")
+            self.said.emit("warning", "The model is busy with something else now; try again afterwards.")
             return
         path, catalog_path, root, classes = outcome
         known = self._model.loaded.class_names if self._model.loaded else []
@@ -361,7 +361,7 @@ class Evaluation(QObject):
             self._progress.side_work_over()
             self._evaluating_folder = False
         else:
-            self._progress.side_work("the model looks at all images", event.done, event.total)
+            self._progress.side_work("evaluating all images", event.done, event.total)
 
     def _recorded(self, _: None) -> None:
         self.count()

@@ -55,11 +55,11 @@ class Readiness:
         if self._dataset.opening:
             found.append(Problem("info", "opening", "Another dataset is being opened."))
         elif self._dataset.scanning:
-            found.append(Problem("info", "opening", "The folder is still being looked through."))
+            found.append(Problem("info", "opening", "The folder is still being scanned."))
         elif self._dataset_editor.dividing:
             found.append(Problem("info", "splitting", "The images are being divided into train, val and test."))
         elif not self._dataset.contents.complete:
-            text = "The folder was not looked through to its end. Open it again to go on."
+            text = "The folder was not scanned to the end. Open it again to go on."
             found.append(Problem("error", "incomplete", text))
         if not self._client.state.alive:
             found.append(Problem("error", "no-engine", "The engine is not running. Start it again."))

@@ -19,8 +19,8 @@ class Template:
 TEMPLATES = (
     Template(
         "Head only",
-        "Only the new last layer learns, on features the backbone already has.\n"
-        "The fastest, and hard to spoil: right for a first try and for a few dozen images per class.",
+        "Only the new last layer learns, on the features of the pretrained backbone.\n"
+        "The fastest, and hard to get wrong: right for a first try and for a few dozen images per class.",
         (default_phases()[0],),
     ),
     Template(
@@ -31,13 +31,13 @@ TEMPLATES = (
     ),
     Template(
         "Head, last stage, everything",
-        "As the default, then the whole model at a rate lower still, halved with every stage towards the input:\n"
+        "Like the default, then the whole model at an even lower rate, halved with every stage towards the input:\n"
         "edges and colours are the same everywhere and should hardly change. For thousands of images, or unusual ones.",
         (*default_phases(), Phase(name="Everything", train=[EVERYTHING], epochs=8, lr=1e-4, layer_decay=0.5)),
     ),
     Template(
         "Everything at once",
-        "The whole model learns from the first step. Right without pretrained weights, or with very many images;\n"
+        "The whole model learns from the first step. Right without pretrained weights or with very many images;\n"
         "with few, the random head's first steps wash out what the backbone knows.",
         (Phase(name="Everything", train=[EVERYTHING], epochs=12, lr=2e-4),),
     ),

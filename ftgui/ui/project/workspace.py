@@ -300,7 +300,7 @@ class Workspace(QObject):
             folder: the dataset, or an archive of it.
         """
         if self._may_open():
-            what = f"looking through {folder.name}"
+            what = f"scanning {folder.name}"
             self.dataset.open_again(replace(wish, find=partial(unpacked, folder), what=what, moved=project))
             self.recipe_changed.emit()
 
@@ -332,7 +332,7 @@ class Workspace(QObject):
         shown = self.progress.download
         if self.dataset.opening or self.dataset.scanning:
             self.dataset.stop()
-            self.message.emit("info", "Stopped. Open the folder again to go on looking through it.")
+            self.message.emit("info", "Stopped. Open the folder again to go on scanning it.")
             self.recipe_changed.emit()
         elif self.examples.preparing is not None and shown in (0, self.examples.request):
             self.examples.cancel()

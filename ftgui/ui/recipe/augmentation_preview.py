@@ -34,13 +34,13 @@ class AugmentationPreview(QWidget):
         self._asked: tuple[Path, Augmentation, IntensityRange | None] | None = None
         self._request = 0
         self.setAcceptDrops(True)
-        self.setToolTip("What the model will see of this image. Drop another image here to look at that.")
+        self.setToolTip("What the model will see of this image. Drop another image here to see its views.")
         self.name = ElidedLabel()
         self.name.setObjectName("muted")
         self.choose = button("Image…", "Look at another image")
         self.choose.setAccessibleName("Choose the image whose views are shown")
         self.choose.clicked.connect(self._choose)
-        self.again = button("Again", "Other views of the same image, as chance makes them")
+        self.again = button("Again", "Draws other random views of the same image")
         self.again.clicked.connect(self._ask_anew)
         row = QHBoxLayout()
         row.setSpacing(6)

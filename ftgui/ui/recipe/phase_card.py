@@ -29,8 +29,8 @@ _CARD_TIP = (
     "Click to show this phase's layers in the tree above and to edit it.\n"
     "Keys: Up and Down choose a phase, Alt+Up and Alt+Down move it, Delete removes it."
 )
-_SWITCH_TIP = "Whether this phase takes part. One that is off keeps its numbers."
-_NAME_TIP = "What this phase is called, in plots and in the run's folder."
+_SWITCH_TIP = "Whether this phase is part of the training. One that is off keeps its settings."
+_NAME_TIP = "The phase's name, in plots and in the run's folder."
 _LAYERS_TIP = "What learns in this phase. Tick layers in the tree above to change it."
 
 

@@ -20,7 +20,7 @@ from ftgui.ui.toolkit.basics import Card, button
 from ftgui.ui.toolkit.form_fields import ProblemNote
 from ftgui.ui.toolkit.theme import Theme
 
-TRAINING_RUNS = "A training runs: it keeps to the recipe it was started with. Layers can still be ticked."
+TRAINING_RUNS = "A training is running, with the recipe it was started with. Layers can still be ticked."
 _STEPS_UNKNOWN = 20
 """Steps an epoch is drawn with before there is a dataset; only the warm-up's rounding depends on it."""
 

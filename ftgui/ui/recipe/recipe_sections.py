@@ -14,15 +14,15 @@ from ftgui.ui.toolkit.form_fields import AmountField, Choice, ChoiceField, Count
 from ftgui.ui.toolkit.theme import Theme
 
 _AUGMENTATION_TIPS = {
-    "none": "every image always looks the same; the model may learn it by heart.",
+    "none": "every image always looks the same; the model may memorise it.",
     "light": "flips and mild crops; for images where place and size matter.",
     "standard": "flips and crops; right for most photographs.",
     "strong": "smaller crops, and colours too; for few images and many epochs. Learning takes longer.",
 }
 _BALANCE_CHOICES = {
     "none": ("as they are", "every image counts the same."),
-    "loss": ("weigh rare more", "a mistake on a rare class counts more."),
-    "sampler": ("show rare more", "images of rare classes are seen more often; they may be learned by heart."),
+    "loss": ("weight rare classes", "a mistake on a rare class counts more."),
+    "sampler": ("oversample rare classes", "images of rare classes are seen more often; they may be memorised."),
 }
 
 
@@ -74,14 +74,14 @@ class TrainingSection(FormSection):
             "training.balance",
             ChoiceField(
                 "Classes of unequal size",
-                "What to do where one class has far more images than another.",
+                "What to do if one class has far more images than another.",
                 theme,
                 [Choice(value, *_BALANCE_CHOICES[value]) for value in BALANCES],
             ),
         )
         tip = (
-            "Where chance begins: the order of images, crops, the head's first weights.\n"
-            "The same seed repeats a training; another one shows how much was luck."
+            "Seed of all random numbers: order of the images, crops, the head's initial weights.\n"
+            "The same seed repeats a training; another shows how much was luck."
         )
         self.add("seed", CountField("Seed", tip, theme, 0, 2**31 - 1))
 
@@ -102,13 +102,13 @@ class TrainingSection(FormSection):
         )
         tip = (
             "A phase ends after this many epochs without a better validation score: more would only memorise.\n"
-            "Too low: it ends on a bad moment. 0: never."
+            "Too low: it may end at a bad moment. 0: never."
         )
         self.add("training.early_stop", CountField("Stop early after", tip, theme, 0, 999, " epochs", "never"))
 
     def _add_caution(self, theme: Theme) -> None:
         tip = (
-            "Pulls all weights towards 0 a little with every step, against memorising. 0.01 to 0.1 is usual.\n"
+            "Pulls all weights a little towards 0 with every step, against memorising. 0.01 to 0.1 is usual.\n"
             "Too high: it can't learn. 0: off."
         )
         self.add(
@@ -116,7 +116,7 @@ class TrainingSection(FormSection):
             AmountField("Weight decay", tip, theme, 0, 1, step=0.01, decimals=4),
         )
         tip = (
-            "How much doubt is taught: at 10 % an answer of 90 % is sure enough. Helps with few or mislabelled images.\n"
+            "How much doubt is taught: at 10 %, the target of the true class is 90 %. Helps with few or mislabelled images.\n"
             "Too high: answers become vague."
         )
         self.add(
@@ -124,7 +124,7 @@ class TrainingSection(FormSection):
             AmountField("Label smoothing", tip, theme, 0, 50, step=5, decimals=1, unit=" %", scale=100),
         )
         tip = (
-            "Evaluate and keep an average over the last steps in place of the last weights: calmer, often a little better.\n"
+            "Evaluate and keep an average over the last steps in place of the last weights: steadier, often a little better.\n"
             "It should span fewer steps than a phase has, or it lags behind."
         )
         choices = [
@@ -132,7 +132,7 @@ class TrainingSection(FormSection):
         ]
         self.add("training.ema", ChoiceField("Weight average (EMA)", tip, theme, [Choice(0.0, "off"), *choices]))
         tip = (
-            "Let torch.compile make one program of the model. Only on a CUDA device, and only where every epoch goes\n"
+            "Let torch.compile turn the model into one program. Only on a CUDA device, and only where every epoch goes\n"
             "through the whole model. Each phase begins about a minute later and then takes less time: for long trainings."
         )
         self.add(
@@ -160,7 +160,7 @@ class AugmentationSection(FormSection):
         )
         choices = [
             Choice(AUTOMATIC, "automatic", f"{MOST_VIEWS} for a small set, fewer for more than 2,000 images."),
-            Choice(0, "fresh every time", "nothing is kept, every epoch is slower."),
+            Choice(0, "fresh every time", "nothing is cached; every epoch is slower."),
             *(Choice(number, f"{number} per image") for number in _VIEWS),
         ]
         self.add("augmentation.views", ChoiceField("Cached views", tip, theme, choices))

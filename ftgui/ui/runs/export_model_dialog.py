@@ -147,7 +147,7 @@ class ExportModelDialog(QDialog):
         self.show_folder = button("Open folder", "Shows the new folder in the file manager")
         self.show_folder.hide()
         self.go = button("Choose where…", "Asks for a folder; a new one is made in it", primary=True)
-        self.end = button("Close", "Stops writing, if it goes on; nothing is left of it then")
+        self.end = button("Close", "Stops writing if it is still going on; nothing is left of it then")
         self.show_folder.clicked.connect(self._open_folder)
         self.go.clicked.connect(self._choose)
         self.end.clicked.connect(self._cancel_or_close)
@@ -227,7 +227,7 @@ class ExportModelDialog(QDialog):
             largest = max(event.differences.values())
             proof = (
                 f": run on {plural(event.images, 'image')} ({event.on}), alone and in batches; largest difference in "
-                f"probability from the program's answers {largest:.1e}"
+                f"probability from ftgui's answers {largest:.1e}"
             )
         self.results.addWidget(label(f"✓ {name}{proof}.", "", wrap=True))
 

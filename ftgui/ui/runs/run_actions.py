@@ -187,7 +187,7 @@ class Runs(QObject):
         self._disk_tasks.do(guarded, tell, self._failed)
 
     def _failed(self, why: str) -> None:
-        self.said.emit("error", f"That did not work: {why}")
+        self.said.emit("error", f"It did not work: {why}")
         self.refresh()
 
     # --- deleting ---------------------------------------------------------------------------------------------------
@@ -247,7 +247,7 @@ class Runs(QObject):
         if self._look_only:
             return self._look_only
         if not self._workspace.present.chosen:
-            return "The best finished run is in use already, for you have chosen no other."
+            return "The best finished run is in use already, because you have chosen no other."
         return self._why_no_engine()
 
     def look_at(self, record: RunRecord, then: Callable[[SeenRun], None]) -> None:

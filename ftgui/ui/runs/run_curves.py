@@ -135,7 +135,7 @@ class RunCurves(Card):
     def _say(self, drawn: int) -> None:
         records = self._details.records
         if not records:
-            text = "Select runs above to lay their curves over each other."
+            text = "Select runs above to overlay their curves."
         elif not drawn:
             text = "No figures of validation images were kept."
         elif len(records) > MOST:

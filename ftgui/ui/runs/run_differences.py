@@ -78,7 +78,7 @@ class RunDifferences(Card):
 
 def _words(details: Details) -> str:
     if not details.records:
-        return "Select two or more runs to see what differs between them, or one to see what it was told to do."
+        return "Select two or more runs to see what differs between them, or one to see its settings."
     if not details.rows:
-        return "Nothing: the same recipe, data, code and device. What is left is chance."
+        return "Nothing: the same recipe, data, code and device. What differs is chance."
     return ""

@@ -22,15 +22,15 @@ from ftgui.ui.toolkit.theme import Theme
 STAR, NUMBER, NAME, ACCURACY, MODEL, DATA, DURATION, ENDED, STARTED = range(9)
 
 _HEADERS = (
-    ("", "A star for those to remember (S)"),
-    ("Run", "Runs are counted in the order they began"),
-    ("Name", "What you call it; F2 renames"),
+    ("", "Star the runs to remember (S)"),
+    ("Run", "Runs are numbered in the order they began"),
+    ("Name", "Your name for it; F2 renames"),
     ("Accuracy", "Of the best weights, on validation images, which the model never learned from"),
     ("Model", "The backbone it began with"),
     ("Data", "Classes and images, all splits together"),
-    ("Time", "How long it trained, pauses not counted"),
+    ("Time", "How long it trained, without pauses"),
     ("Ended", "Why: done, stopped by you, diverged (the rate was too high), failed, or crashed with the engine"),
-    ("Started", "When"),
+    ("Started", "When it began"),
 )
 
 SHARE = Qt.ItemDataRole.UserRole

@@ -123,18 +123,26 @@ class RunsPage(QWidget):
             self._use_best,
             "The best finished run's model is in use again, also after later trainings",
         )
-        self._action("continue", "Continue", "", lambda: one(self._go_on), "Go on from its checkpoint, as it was")
         self._action(
-            "recipe", "Use its recipe", "", lambda: one(self.runs.use_recipe), "Train again as this run was told"
+            "continue", "Continue", "", lambda: one(self._go_on), "Go on from its checkpoint, exactly as it was"
+        )
+        self._action(
+            "recipe", "Use its recipe", "", lambda: one(self.runs.use_recipe), "Makes this run's recipe the present one"
         )
         self._action("export", "Export…", "", lambda: one(self._export), "Its model for other programs, and scripts")
-        self._action("report", "Report…", "", lambda: one(self._write_report), "One file to be sent to someone")
         self._action(
-            "rename", "Rename", "F2", lambda: one(self.list.edit_name), "Another name for the run; its folder stays"
+            "report", "Report…", "", lambda: one(self._write_report), "One HTML file that can be sent to someone"
+        )
+        self._action(
+            "rename",
+            "Rename",
+            "F2",
+            lambda: one(self.list.edit_name),
+            "Gives the run another name; its folder stays as it is",
         )
         self._action("note", "Note…", "", lambda: one(self._write_note), "What you tried, what came of it")
-        self._action("star", "Star", "S", self._star, "For runs to remember; again takes it away")
-        self._action("data", "Compare data…", "", self._compare, "Which images two runs did not have in common")
+        self._action("star", "Star", "S", self._star, "Marks runs to remember; press again to remove the star")
+        self._action("data", "Compare data…", "", self._compare, "Which images the two runs do not share")
         self._action("tensorboard", "TensorBoard files…", "", self._tensorboard, "The curves, for TensorBoard")
         self._action("trash", "Move to trash…", "Del", self._trash, "The runs' folders, models and curves")
         self.more = button("More", "Everything that can be done with the selected runs")

@@ -76,7 +76,7 @@ class MainMenu(QMenu):
     def _add_colors(self) -> QActionGroup:
         menu = self.addMenu("Colours")
         group = QActionGroup(menu)
-        for choice, text in (("system", "As the system"), ("light", "Light"), ("dark", "Dark")):
+        for choice, text in (("system", "Same as the system"), ("light", "Light"), ("dark", "Dark")):
             action = menu.addAction(text)
             action.setCheckable(True)
             action.setChecked(self._theme.choice == choice)

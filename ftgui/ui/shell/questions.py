@@ -95,10 +95,10 @@ def ask_about_moved(
     runs = f" and {plural(moved.runs, 'run')}" if moved.runs else ""
     text = (
         f"Its images lay in {moved.before}, and are no longer there; the project knows {plural(moved.images, 'image')}{runs}.\n\n"
-        "“Go on” takes labels, exclusions, split and runs along. “Begin anew” makes a new project and leaves that one as it is."
+        "“Go on” takes labels, exclusions, split and runs along. “Start over” makes a new project and leaves that one as it is."
     )
     title = f"This looks like “{moved.before.name}”, moved."
-    return Choice(title, text, {"Go on with it": go_on, "Begin anew": anew}, parent)
+    return Choice(title, text, {"Go on with it": go_on, "Start over": anew}, parent)
 
 
 def ask_about_damage(error: CatalogDamaged, anew: Callable[[], None], parent: QWidget) -> Choice:
@@ -110,7 +110,7 @@ def ask_about_damage(error: CatalogDamaged, anew: Callable[[], None], parent: QW
         parent: the window.
     """
     text = (
-        f"{error.why}\n\n“Make a new one” looks through the images again and keeps the damaged file beside it. Images, runs and "
+        f"{error.why}\n\n“Make a new one” scans the images again and keeps the damaged file beside it. Images, runs and "
         "models are not touched. What was relabelled or excluded in this project is lost; a run's samples.csv says what it "
         "was then."
     )

@@ -167,8 +167,8 @@ class StatusLine(QWidget):
     def _busy(self, what: str, done: int, total: int) -> None:
         """Beside the sentence, never in its place: an error must outlast the next progress report."""
         self.cancel.setVisible(bool(what) and self._looking)
-        self.cancel.setText("Stop looking")
-        self.cancel.setToolTip("What was found so far stays; opening the folder again goes on from there")
+        self.cancel.setText("Stop scanning")
+        self.cancel.setToolTip("What was found so far is kept; open the folder again to go on from there")
         numbers = f" · {done:,} of {total:,}" if total else (f" · {done:,}" if done else "")
         self.left.setText(f"{what}…{numbers}" if what else "")
         self.bar.setVisible(bool(what and total))
@@ -188,7 +188,7 @@ class StatusLine(QWidget):
         if self._looking:
             return
         self.cancel.setText(cancel)
-        self.cancel.setToolTip("What is there now stays; what is downloaded already is kept for later")
+        self.cancel.setToolTip("What is open stays open; what is downloaded already is kept for later")
         self.left.setText(text)
         self.bar.setVisible(bool(total))
         self.bar.set_value(done / total if total else 0)
@@ -210,7 +210,7 @@ class StatusLine(QWidget):
         takes_long = self._workspace.stopping.takes_long
         self.end_engine.setVisible(takes_long)
         if takes_long:
-            self.say("warning", "The engine has not come to a stop yet: a step may take long. Wait, or end the engine.")
+            self.say("warning", "The engine has not stopped yet: a step may take long. Wait, or end the engine.")
 
     @Slot(m.ModelLoaded)
     def _model(self, event: m.ModelLoaded) -> None:

@@ -68,7 +68,7 @@ def look_at(mime: QMimeData, training: bool, place: Place = Place.OPEN) -> Offer
             return Offer(Kind.PIXELS, content=_png(image), title="What is this?", detail="Drop to ask the model")
     if mime.hasUrls():
         return Offer(Kind.REFUSED, title="This is not on your computer", detail="Save it first, then drop the file.")
-    return Offer(Kind.REFUSED, title="Nothing ftgui can use", detail="Drop a folder of images, or one image.")
+    return Offer(Kind.REFUSED, title="Nothing that ftgui can use", detail="Drop a folder of images, or one image.")
 
 
 def _holds_many(path: Path) -> bool:
@@ -83,7 +83,7 @@ def _look_at_several(paths: list[Path], training: bool) -> Offer:
         return Offer(Kind.FILES, paths=tuple(paths), title=f"What are these {len(paths):,} images?", detail=detail)
     if len(parents) > 1 or not all(path.is_dir() for path in paths):
         detail = "Drop a folder of images, several folders that are classes, or images."
-        return Offer(Kind.REFUSED, title="One thing at a time, please", detail=detail)
+        return Offer(Kind.REFUSED, title="Only one at a time", detail=detail)
     names = tuple(sorted(path.name for path in paths))
     if training:
         return _look_at_path(paths[0], training)
@@ -110,7 +110,7 @@ def _ask_about(paths: list[Path]) -> Offer:
 def _evaluate_on(path: Path, training: bool) -> Offer:
     if training:
         return Offer(Kind.REFUSED, path, title="A training is running", detail="Evaluate the model when it is over.")
-    detail = "Its images are not learned from. On the Data page it is opened instead"
+    detail = "The model does not learn from its images. On the Data page it is opened instead"
     return Offer(Kind.EVALUATE, path, title=f"How good is the model on “{path.name}”?", detail=detail)
 
 

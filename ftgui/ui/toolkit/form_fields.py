@@ -286,7 +286,7 @@ def read_rate(text: str) -> float:
     """A learning rate as people type it.
 
     Raises:
-        NotUnderstood: it is no number, could be two, or no training can use it.
+        NotUnderstood: it is not a number, could be two, or no training can use it.
     """
     lr = read_number(text)
     if LOWEST_LR <= lr <= HIGHEST_LR:

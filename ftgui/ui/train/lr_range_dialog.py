@@ -19,8 +19,8 @@ from ftgui.ui.toolkit.theme import Theme
 from ftgui.ui.train.lr_range_plot import HIGHEST, LOWEST, RatePlot
 
 _HOW_TO_READ = (
-    "<b>How to read it.</b> At the left, steps are so small that nothing is learned: the curve is flat. Then it falls: "
-    "the steps are worth something. At its lowest point they begin to be too large, and behind it the loss diverges.<br>"
+    "<b>How to read it.</b> On the left, steps are so small that nothing is learned: the curve is flat. Then it falls: "
+    "the model learns. At its lowest point the steps begin to be too large, and beyond it the loss diverges.<br>"
     "A tenth of the rate at the lowest point is a good choice: still where the curve falls, with room before it breaks, for "
     "a whole phase takes many more steps than this test."
 )
@@ -61,7 +61,7 @@ class RateTestDialog(QDialog):
         self.phases = QComboBox()
         self.phases.setAccessibleName("Phase to test")
         self.phases.setToolTip(
-            "Whose layers learn in the test. Each phase has a rate of its own: a new head bears more."
+            "Whose layers learn in the test. Each phase has a rate of its own: a new head tolerates a higher one."
         )
         self.start = button("Start", "", primary=True)
         caption = label("Phase")
@@ -87,7 +87,7 @@ class RateTestDialog(QDialog):
         layout.addWidget(how)
 
     def _make_bottom(self, layout: QVBoxLayout, theme: Theme) -> None:
-        tip = "Where the line stands. Drag it, type here, or press Left and Right on the plot."
+        tip = "The rate at the line. Drag the line, type here, or press Left and Right on the plot."
         self.field = RateField("Learning rate", tip, theme)
         self.field.editor.setMaximumWidth(110)
         self.field.title.setText("Learning rate")
@@ -159,7 +159,7 @@ class RateTestDialog(QDialog):
         self.start.setAccessibleName("Stop the test" if self._running else "Start the test")
         self.start.setEnabled(self._running or not why)
         self.start.setToolTip(
-            "End the test here" if self._running else why or "Takes some seconds; nothing of the model is changed"
+            "End the test here" if self._running else why or "Takes some seconds; the model is not changed"
         )
         self.phases.setEnabled(not self._running)
         there = self.plot.has_line and self.phase >= 0
@@ -250,7 +250,7 @@ class RateTestDialog(QDialog):
         suggestion = event.suggestion or min(max(present, LOWEST), HIGHEST)
         sentence = event.why
         if self._workspace.engine.busy:
-            sentence = "A training has begun, so the test was ended."
+            sentence = "A training began, so the test was ended."
         elif not event.suggestion:
             sentence += f" The line stands at the phase's present rate, {rate(present)}."
         if self.plot.points:
@@ -277,4 +277,4 @@ class RateTestDialog(QDialog):
         if self._tested is not None and (present != self._tested or self.phase != index):
             self._workspace.training_requests.stop_rate_test()
             self._running = False
-            self._forget("The recipe has changed in a way that matters for the test; start it again.")
+            self._forget("The recipe has changed in a way that affects the test; start it again.")

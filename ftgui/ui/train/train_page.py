@@ -323,7 +323,7 @@ class TrainPage(QWidget):
     @Slot(str)
     def _not_recalled(self, why: str) -> None:
         self._recalling = None
-        self._workspace.message.emit("warning", f"The curves of before can't be shown: {why}")
+        self._workspace.message.emit("warning", f"The earlier curves can't be shown: {why}")
 
     @Slot(m.RunAdjusted)
     def _run_adjusted(self, event: m.RunAdjusted) -> None:
@@ -335,7 +335,7 @@ class TrainPage(QWidget):
 
     def _show_epoch(self, event: m.EpochFinished) -> None:
         if math.isnan(event.val_accuracy):
-            self.figures.setText("No validation images: nothing says whether it understands or memorises.")
+            self.figures.setText("No validation images: nothing shows whether it generalises or memorises.")
             return
         text = f"Epoch {event.epoch}: {percent(event.val_accuracy)} of the validation images are right"
         gap = event.train_accuracy - event.val_accuracy

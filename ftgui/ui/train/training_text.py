@@ -27,7 +27,7 @@ def asked_for(names: list[str]) -> str:
         names: of the layers that should learn.
     """
     return (
-        f"You asked for this: {layers_in_words(names)} should learn. It happens as soon as the present step is over; while "
+        f"You asked for this: {layers_in_words(names)} should learn. It takes effect when the present step is over; while "
         "the frozen part is computed, that takes a while. Until then nothing changes."
     )
 
@@ -40,16 +40,16 @@ def by_ticks(names: list[str], lr: float) -> str:
         lr: peak rate of the phase.
     """
     return (
-        f"As you ticked, {layers_in_words(names)} learn now, at up to {rate(lr)}; what was ticked newly warms up first. "
-        "The recipe keeps what this phase was meant to be."
+        f"As you ticked, {layers_in_words(names)} learn now, at up to {rate(lr)}; newly ticked layers warm up first. "
+        "The recipe keeps this phase as it was planned."
     )
 
 
 def beginning(continued: bool) -> str:
     """Explains the time between Train and the first step."""
     if continued:
-        return "The images and the state of the run are read; then it goes on exactly where it was."
+        return "The images and the state of the run are read; then it goes on exactly where it stopped."
     return (
-        "First every image is read once, to know which can be used and to keep them at hand. Then the frozen part of the "
+        "First every image is read once, to find out which can be used and to keep them in memory. Then the frozen part of the "
         "model runs over them. The curves begin with the first step."
     )

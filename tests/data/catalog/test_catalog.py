@@ -319,7 +319,7 @@ def test_small_classes_are_told(make_dataset: Maker) -> None:
     with opened(root) as catalog:
         (problem,) = catalog.contents().problems
         assert (problem.path, problem.kind) == ("single", "class-too-small")
-        assert "has one image: it can be learned from but never checked" in problem.message
+        assert "has one image: it can be learned from but never validated" in problem.message
 
 
 def test_classes_of_very_different_size_are_told(make_dataset: Maker) -> None:
@@ -557,7 +557,7 @@ def test_a_recipe_says_how_to_split(make_dataset: Maker, tmp_path: Path) -> None
             by_number.setdefault(path[-5], set()).add(split)
         assert all(len(splits) == 1 for splits in by_number.values())
     recipe_file.save(Recipe(dataset=Dataset(folder="pictures", group_by="(")), recipe)
-    with pytest.raises(DatasetError, match=r"^group_by: “\(” is no regular expression: [^“]*$"):
+    with pytest.raises(DatasetError, match=r"^group_by: “\(” is not a regular expression: [^“]*$"):
         prepare(recipe)
 
 

@@ -115,5 +115,5 @@ def test_what_is_in_the_picture(path: str, group_by: str, group: str) -> None:
 
 
 def test_no_regular_expression() -> None:
-    with pytest.raises(SplitError, match="no regular expression"):
+    with pytest.raises(SplitError, match="not a regular expression"):
         assign([Member("a/b", "a")], Splitting(group_by="("))

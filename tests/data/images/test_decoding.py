@@ -199,6 +199,6 @@ def test_heic_is_read_by_its_extra_and_named_without_it(tmp_path: Path, monkeypa
 @pytest.mark.parametrize("ask", [load_rgb, open_image, read_image_file])
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path, ask) -> None:
     os.mkfifo(tmp_path / "x.jpg")
-    with pytest.raises(ImageError, match="no image file but a pipe") as refused:
+    with pytest.raises(ImageError, match="not an image file but a pipe") as refused:
         ask(tmp_path / "x.jpg")
     assert refused.value.kind == "no-file"

@@ -497,7 +497,7 @@ def test_tables_of_many_kinds(tmp_path: Path, name: str, content: list[str], cla
             "object detection",
         ),
         ("labels.csv", ["image,label", *(f"{f},{c}" for f in FLAT for c in ("cat", "dog"))], "under several classes"),
-        ("labels.jsonl", [json.dumps({"file_name": FLAT[0], "label": "cat"}), "{oh"], "line 2 is no JSON"),
+        ("labels.jsonl", [json.dumps({"file_name": FLAT[0], "label": "cat"}), "{oh"], "line 2 is not JSON"),
     ],
 )
 def test_a_table_that_is_refused_is_named_with_the_reason(

@@ -209,7 +209,7 @@ def test_before_and_after(engine: Engine, tmp_path: Path) -> None:
     assert len(now.probabilities) == 2
     engine.do(m.LoadModel(6, TINY, ["a", "b"], ["head"], "cpu"))
     refused = engine.do(m.Predict(7, str(file), model=m.PRETRAINED_MODEL))
-    assert isinstance(refused, m.CommandFailed) and "nothing untouched" in refused.message
+    assert isinstance(refused, m.CommandFailed) and "no original model" in refused.message
 
 
 def test_an_earlier_run_answers_as_it_did(engine: Engine, make_dataset: Maker, train_command: Train) -> None:

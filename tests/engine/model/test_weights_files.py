@@ -263,7 +263,7 @@ def test_the_line_reaches_window_and_terminal(engine, tmp_path: Path, source: We
 def test_values_that_are_no_numbers_are_refused(tmp_path: Path, source: Weights) -> None:
     bad = {name: tensor.clone() for name, tensor in source.items()}
     bad["conv_stem.weight"].view(-1)[:3] = torch.nan
-    with pytest.raises(EngineError, match=r"3 NaN of \d+ in conv_stem.weight\. The training that wrote it went astray"):
+    with pytest.raises(EngineError, match=r"3 NaN of \d+ in conv_stem.weight\. The training that wrote it diverged"):
         said(tmp_path, bad)
     bad["bn1.running_var"][1] = torch.inf
     with pytest.raises(EngineError, match=r"in conv_stem.weight and 1 more tensors with such values"):

@@ -237,7 +237,7 @@ def test_ruined_weights_never_become_the_best(engine: Engine, make_dataset: Make
     )
     engine.do(train)
     (end,) = engine.of(m.TrainingFinished)
-    assert end.reason == "exploded" and end.steps <= 8 and "what they were in the beginning" in end.message
+    assert end.reason == "exploded" and end.steps <= 8 and "what they were at the start" in end.message
     assert not engine.of(m.EpochFinished) and not (Path(train.run_folder) / "best").exists()
     assert not engine.session.models.present.trained
 
@@ -254,7 +254,7 @@ def test_a_first_phase_that_explodes_leaves_the_model_as_it_was(
 ) -> None:
     engine.do(train_command(make_dataset(count=20), [Phase(name="A", train=["everything"], epochs=9, lr=1e18)]))
     (end,) = engine.of(m.TrainingFinished)
-    assert end.reason == "exploded" and "what they were in the beginning" in end.message
+    assert end.reason == "exploded" and "what they were at the start" in end.message
     assert all(bool(value.isfinite().all()) for value in engine.session.models.present.model.state_dict().values())
 
 

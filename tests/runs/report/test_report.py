@@ -130,7 +130,7 @@ def test_half_a_run_has_a_report_that_says_what_is_missing(tmp_path: Path, gone:
     write_report(folder, tmp_path / "report.html")
     text = read(tmp_path / "report.html").text
     expected = {
-        "result.json": "It has no end: its process was killed",
+        "result.json": "It was never finished: its process was killed",
         "metrics.jsonl": "metrics.jsonl is missing, so there are no curves.",
         "recipe.toml": "recipe.toml is missing.",
         "samples.csv": "samples.csv is missing, so its images are not known.",

@@ -389,7 +389,7 @@ def test_the_split_editor_shows_what_a_group_would_be(qtbot, page: DataPage) -> 
     editor.pattern.setText(r"(\w+)/")
     assert "group “" in editor.says.text() and apply.isEnabled()
     editor.pattern.setText("(")
-    assert "no regular expression" in editor.says.text() and not apply.isEnabled()
+    assert "not a regular expression" in editor.says.text() and not apply.isEnabled()
     editor.grouping.setCurrentIndex(1)
     editor.grouping.activated.emit(1)
     assert "stands alone" in editor.says.text() and editor.splitting() == Splitting(0.2, 0.0, 0, BY_FOLDER)
@@ -417,7 +417,7 @@ def test_a_large_folder_shows_its_first_images_while_the_rest_are_searched(
         window.workspace.open_dataset(root)
         qtbot.waitUntil(lambda: window.data_page.grid.images.rowCount() == 10)
         assert not window.top.train.isEnabled()
-        assert any("still being looked through" in p.message for p in window.workspace.readiness.obstacles())
+        assert any("still being scanned" in p.message for p in window.workspace.readiness.obstacles())
         assert "10 images so far" in window.data_page.split.text()
         window.workspace.recipe_editor.change("training", "batch_size", 7)
         window.workspace.recipe_editor.split(0.4, 0.0, 0, "")
@@ -459,7 +459,7 @@ def test_looking_through_a_folder_can_be_stopped_and_gone_on_with(
         qtbot.waitUntil(lambda: not window.workspace.checking)
     assert "Open the folder again to go on" in window.status.text.text()
     assert not window.workspace.contents.complete
-    assert any("not looked through to its end" in problem.message for problem in window.workspace.readiness.obstacles())
+    assert any("not scanned to the end" in problem.message for problem in window.workspace.readiness.obstacles())
     open_project(qtbot, window, fake, root)
     assert window.workspace.contents.complete and counts(window.data_page) == {"blue": 20, "red": 20}
 
@@ -642,7 +642,7 @@ def test_after_a_training_the_model_looks_at_all_images_and_wrong_labels_stand_o
             question.request, paths, ["red", "blue", "blue"], [0.97, 0.9, 0.6], [3.5, 0.1, 1.0], 3, 20, False
         )
     )
-    assert "looks at all images… · 3 of 20" in window.status.left.text()
+    assert "evaluating all images… · 3 of 20" in window.status.left.text()
     fake.tell(m.EvaluatedImages(question.request, [], [], [], [], 3, 20, True))
     assert window.status.left.text() == ""
     tree = page.problems.tree
@@ -808,7 +808,7 @@ def test_a_pattern_that_is_none_is_refused_wherever_the_example_lies(
     assert apply.isEnabled() and "group “0”" in editor.says.text()
     for bad in ("(", "a{99999999999}"):
         editor.pattern.setText(bad)
-        assert not apply.isEnabled() and "no regular expression" in editor.says.text()
+        assert not apply.isEnabled() and "not a regular expression" in editor.says.text()
     editor.close()
 
 
@@ -818,7 +818,7 @@ def test_a_bad_pattern_in_the_recipe_is_said_and_nothing_else(qtbot, page: DataP
     workspace.recipe_editor.split(0.2, 0.0, 0, "(")
     qtbot.waitUntil(lambda: any(group.kind == "split" for group in workspace.contents.groups))
     assert {path: split for path, _, split in workspace.catalog.entries()} == before
-    assert not window.top.train.isEnabled() and "no regular expression" in window.top.train.toolTip()
+    assert not window.top.train.isEnabled() and "not a regular expression" in window.top.train.toolTip()
     undo_action(window).trigger()
     qtbot.waitUntil(lambda: not any(group.kind == "split" for group in workspace.contents.groups))
     assert {path: split for path, _, split in workspace.catalog.entries()} == before

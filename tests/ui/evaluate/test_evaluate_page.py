@@ -422,5 +422,5 @@ def test_another_folder_waits_until_the_images_were_looked_at(
     window.workspace.evaluation.look()
     fake.sent.clear()
     drop(window, urls(other))
-    assert "still looking at other images" in window.status.text.text()
+    assert "Other images are still being evaluated" in window.status.text.text()
     assert not fake.sent and window.workspace.evaluation.folder is None

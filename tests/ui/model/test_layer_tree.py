@@ -92,7 +92,7 @@ def test_what_was_asked_for_is_marked_until_the_engine_has_done_it(panel: LayerP
     panel.show_ticks(frozenset({0}), frozenset({5}))
     assert look("stem") == (Qt.CheckState.Checked, True) and look("head") == (Qt.CheckState.Unchecked, True)
     assert look("stage 1") == (Qt.CheckState.Unchecked, False)
-    assert "asked for" in index_of(panel.model, "stem").data(Qt.ItemDataRole.AccessibleTextRole)
+    assert "requested" in index_of(panel.model, "stem").data(Qt.ItemDataRole.AccessibleTextRole)
     assert "<b>10</b> of 66 parameters will learn" in panel.counts.text()
     panel.show_freezing(m.FreezingChanged(1, [0], ["stem"], 10, 66))
     panel.show_ticks(frozenset({0}), frozenset({0}))

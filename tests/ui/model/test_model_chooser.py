@@ -166,7 +166,7 @@ def test_recent_ones_come_first_next_time(window: MainWindow, chooser: ModelChoo
     for name in ("resnet18.a1_in1k", "torchvision/vgg11", "resnet18.a1_in1k"):
         download_settings.note_recent(name)
     again = ModelChooser(Backbone(), [], window.theme, window)
-    assert again.model.rows[0] == "Used lately"
+    assert again.model.rows[0] == "Recently used"
     assert models(again.model)[:2] == ["resnet18.a1_in1k", "torchvision/vgg11"]
     again.search.setText("vgg")
     assert models(again.model)[0] == "torchvision/vgg11"

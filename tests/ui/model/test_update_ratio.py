@@ -98,7 +98,7 @@ def test_the_scale_is_logarithmic() -> None:
     [
         (1.2e-3, "moves by 0.12 % of its weights per step"),
         (0.0999, "moves by 10 % of its weights per step"),
-        (0.31, "moves by 31 % of its weights per step. Far too much: what it knew is being destroyed."),
+        (0.31, "moves by 31 % of its weights per step. Far too much: pretrained features are being destroyed."),
         (1e-9, "moves by less than 0.0001 % of its weights per step. It learns next to nothing."),
     ],
 )

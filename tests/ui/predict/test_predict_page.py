@@ -395,7 +395,7 @@ def test_a_second_folder_waits_and_a_broken_engine_is_told(
     page.look_at_files([tmp_path])
     fake.sent.clear()
     page.look_at_files([tmp_path])
-    assert not fake.sent and "still being looked at" in window.status.text.text()
+    assert not fake.sent and "still being evaluated" in window.status.text.text()
     fake.state(EngineKind.CRASHED, exit_code=1)
     assert page.files.state.text() == "The engine ended before it answered."
     assert not window.workspace.inference_requests.looking_at_files

@@ -101,7 +101,7 @@ def test_dropped_from_the_new_place_it_is_recognised_and_asked_once(
         workspace.open_dataset(elsewhere)
     said, buttons = answers(window)
     assert "This looks like “pictures”, moved." in said and "20 images and 1 run" in said
-    assert set(buttons) == {"Go on with it", "Begin anew", "Cancel"} and workspace.project != project
+    assert set(buttons) == {"Go on with it", "Start over", "Cancel"} and workspace.project != project
     with qtbot.waitSignal(workspace.dataset.scanned):
         buttons["Go on with it"].click()
     qtbot.waitUntil(lambda: not workspace.checking)
@@ -135,7 +135,7 @@ def test_begun_anew_the_earlier_project_stays_and_nothing_is_asked_again(
     with qtbot.waitSignal(workspace.dataset.recognised):
         workspace.open_dataset(elsewhere)
     with qtbot.waitSignal(workspace.dataset.scanned):
-        answers(window)[1]["Begin anew"].click()
+        answers(window)[1]["Start over"].click()
     assert workspace.project != project and state_of(window)[1:] == (0, 0)
     with project.catalog() as catalog:
         assert sorted(catalog.entries()) == before[0] and catalog.root == folder

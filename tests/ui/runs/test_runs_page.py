@@ -498,7 +498,7 @@ def test_a_report_that_can_not_be_written_is_said(
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "file" / "r.html"), ""))
     select(qtbot, page, 2)
     page.buttons["report"].click()
-    qtbot.waitUntil(lambda: window.status.text.text().startswith("That did not work"))
+    qtbot.waitUntil(lambda: window.status.text.text().startswith("It did not work"))
     assert not page.open_report.isVisible()
 
 

@@ -121,7 +121,7 @@ def test_a_dropped_text_file_is_refused_in_words(window: MainWindow, fake: FakeE
 
 def test_several_things_and_web_links_are_refused(window: MainWindow, tmp_path: Path) -> None:
     hover(window, urls(tmp_path / "a.jpg", tmp_path / "b.txt"))
-    assert "One thing at a time" in window.overlay.text
+    assert "Only one at a time" in window.overlay.text
     mime = QMimeData()
     mime.setUrls([QUrl("https://example.org/cat.jpg")])
     hover(window, mime)
@@ -181,7 +181,7 @@ def test_pasting_pixels_and_files(window: MainWindow, fake: FakeEngine, tmp_path
     assert fake.last(m.Predict).path == str(tmp_path / "a.png")
     QGuiApplication.clipboard().setText("words")
     window.paste()
-    assert "Nothing ftgui can use" in window.status.text.text()
+    assert "Nothing that ftgui can use" in window.status.text.text()
 
 
 def test_a_dropped_weights_file_opens_the_model_chooser(window: MainWindow, fake: FakeEngine, tmp_path: Path) -> None:

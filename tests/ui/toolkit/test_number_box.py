@@ -108,7 +108,7 @@ def test_small_numbers_are_neither_rounded_nor_lost(qtbot, theme: Theme, locale:
     [
         ("1.500", "“1.500” can mean 1.5 or 1500: write one of these."),
         ("1,500", "“1,500” can mean 1.5 or 1500: write one of these."),
-        ("fast", "“fast” is no number: write digits, e.g. 0.05 or 12."),
+        ("fast", "“fast” is not a number: write digits, e.g. 0.05 or 12."),
         ("75", "It can be 0 to 50 %, not 75."),
         ("-1", "It can be 0 to 50 %, not -1."),
     ],
@@ -233,9 +233,9 @@ def test_the_draw_number(qtbot, parent: QWidget, locale: QLocale) -> None:
     got: list[Splitting] = []
     dialog.chosen.connect(got.append)
     type_keys(qtbot, dialog.seed, "7.5", None)
-    assert not apply_of(dialog).isEnabled() and "no whole number" in dialog.says.text()
+    assert not apply_of(dialog).isEnabled() and "not a whole number" in dialog.says.text()
     qtbot.keyClick(dialog.seed.lineEdit(), Qt.Key.Key_Return)
-    assert not apply_of(dialog).isEnabled() and "no whole number" in dialog.says.text() and got == []
+    assert not apply_of(dialog).isEnabled() and "not a whole number" in dialog.says.text() and got == []
     type_keys(qtbot, dialog.seed, "12,345", None)
     apply_of(dialog).click()  # while the number is still being typed
     assert [each.seed for each in got] == [12345]
@@ -279,7 +279,7 @@ def test_steering(qtbot, window: MainWindow, fake: FakeEngine, german: None) -> 
     bar.patience.valueChanged.connect(lambda value: asked.append(int(value)))
     type_keys(qtbot, bar.patience, "1.000")
     type_keys(qtbot, bar.patience, "2.5")
-    assert asked == [1000] and "no whole number" in bar.note.full
+    assert asked == [1000] and "not a whole number" in bar.note.full
     type_keys(qtbot, bar.rate_field, "1.500", None)
     assert bar.note.full == "", "something else is typed now"
     qtbot.keyClick(bar.rate_field, Qt.Key.Key_Return)

@@ -149,7 +149,7 @@ def test_a_training_ends_the_test_first(qtbot, dialog, opened: MainWindow, fake:
     assert kinds.index(m.CancelRequest) < kinds.index(m.Train), "afterwards it would end the training"
     fake.state(EngineKind.TRAINING)
     fake.tell(m.LearningRateFound(request, [], [], 0.0, "Stopped."))
-    qtbot.waitUntil(lambda: "A training has begun" in dialog.verdict.text())
+    qtbot.waitUntil(lambda: "A training began" in dialog.verdict.text())
     assert (
         not dialog.start.isEnabled() and not dialog.use.isEnabled() and not opened.menu.find_learning_rate.isEnabled()
     )

@@ -151,7 +151,7 @@ def test_curves_that_are_lost_are_said_to_be(qtbot, opened: MainWindow, fake: Fa
     opened.train_or_pause()
     with qtbot.waitSignal(opened.workspace.message, check_params_cb=lambda kind, _: kind == "warning") as said:
         begin(opened, fake, step=5)
-    assert "The curves of before can't be shown" in said.args[1]
+    assert "The earlier curves can't be shown" in said.args[1]
 
 
 # --- the steer bar --------------------------------------------------------------------------------------------------
@@ -180,7 +180,7 @@ def test_the_rate_is_what_the_engine_says(qtbot, opened: MainWindow, fake: FakeE
     bar.rate_field.setText("a lot")
     sent = len(fake.sent)
     qtbot.mouseClick(bar.set_rate, Qt.MouseButton.LeftButton)
-    assert len(fake.sent) == sent and "“a lot” is no number" in bar.note.full
+    assert len(fake.sent) == sent and "“a lot” is not a number" in bar.note.full
 
 
 @pytest.mark.slow
