@@ -149,6 +149,7 @@ def test_the_engine_is_killed_at_bad_moments(run_window, make_dataset: Maker) ->
         yield lambda: workspace.project is not None and not workspace.checking
         click(window.status.restart)
         yield is_ready(window)
+        workspace.recipe_editor.change("augmentation", "preset", "none")
         click(window.top.train)
         yield lambda: window.train_page.loss.steps.size >= 1
         os.kill(engine_process().pid, signal.SIGKILL)  # in the middle of training
@@ -266,15 +267,16 @@ def test_no_torch_in_the_window() -> None:
 
 
 def test_the_sample_trains_without_a_display(tmp_path: Path) -> None:
-    """What `packaging/start.py` does where there is no display, on fewer epochs."""
+    """What `packaging/start.py` does where there is no display, with fewer epochs and views."""
     from ftgui.base.job import Job
     from ftgui.data.project import Project
     from ftgui.protocol import recipe_file
-    from ftgui.protocol.recipe import Phase, Recipe
+    from ftgui.protocol.recipe import Augmentation, Phase, Recipe
     from ftgui.ui.project.sample_dataset import sample_folder
 
     project = Project.for_dataset(sample_folder(Job()))
-    recipe_file.save(Recipe(phases=[Phase(name="Head", train=["head"], epochs=1, lr=3e-3)]), project.recipe_path)
+    phases = [Phase(name="Head", train=["head"], epochs=1, lr=3e-3)]
+    recipe_file.save(Recipe(phases=phases, augmentation=Augmentation(preset="none")), project.recipe_path)
     image = tmp_path / "window.png"
     answer = subprocess.run(
         [sys.executable, "-m", "ftgui", "sample", "--picture", str(image)],
