@@ -19,7 +19,7 @@ GIVEN_UP = (
     "looked through",
     "by heart",
     "anew",
-    "not an image file but",
+    "no image file but",
 )
 """From before the field's words were taken: not to come back on the screen."""
 

@@ -354,7 +354,7 @@ class OpenDataset(QObject):
 
     def _answers_not_kept(self, why: str) -> None:
         """Nothing depends on them."""
-        self.went_wrong.emit(f"What the model says could not be saved: {why}")
+        self.went_wrong.emit(f"The model's answers could not be saved: {why}")
 
     def edited(self) -> None:
         """The person changed something in the catalog."""

@@ -367,7 +367,7 @@ class Evaluation(QObject):
         self.count()
 
     def _not_recorded(self, why: str) -> None:
-        self.said.emit("error", f"What the model says could not be saved: {why}")
+        self.said.emit("error", f"The model's answers could not be saved: {why}")
 
     def title(self) -> str:
         """What is evaluated, and which run's model: ``"Run 7 on the validation images"``, ``"Run 7 (96.1 %) on “trip”"``."""

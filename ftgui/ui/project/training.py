@@ -131,7 +131,7 @@ class ProjectTraining(QObject):
         self._disk_tasks.do(
             partial(new_run_folder, project, run_name(recipe)),
             partial(self._folder_made, wish, project, recipe),
-            partial(self._not_ready, wish, "No folder for the run could be made"),
+            partial(self._not_ready, wish, "The run's folder could not be made"),
             kept=True,  # a folder that is not wanted any more has to go
         )
 

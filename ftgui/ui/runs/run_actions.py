@@ -365,6 +365,6 @@ def _other_classes(record: RunRecord, catalog_path: Path, now: list[str]) -> str
         return ""
     gone = [name for name in known if name not in now]
     new = [name for name in now if name not in known]
-    parts = [f"it knows {few(gone)}, which the data has no more"] if gone else []
+    parts = [f"it knows {few(gone)}, which the data no longer has"] if gone else []
     parts += [f"it has never seen {few(new)}"] if new else []
     return f"Run {record.number}'s model is for other classes: {' and '.join(parts)}."

@@ -398,7 +398,7 @@ def test_a_model_for_other_classes_is_refused_in_a_sentence(
     fake.settle()
     said = window.status.text.text()
     assert said == (
-        "Run 4's model is for other classes: it knows “ants”, which the data has no more and it has never seen “red”."
+        "Run 4's model is for other classes: it knows “ants”, which the data no longer has and it has never seen “red”."
     )
     assert sum(isinstance(command, m.LoadModel) for command in fake.sent) == loads
 
