@@ -125,7 +125,7 @@ class EvaluatePage(QWidget):
         summary.pairs.pair_chosen.connect(self._pair_chosen)
         self.views.chosen.connect(self.show_view)
         self.confusion.matrix.cell_chosen.connect(self.show_cell)
-        self.classes.class_chosen.connect(self._class_chosen)
+        self.classes.class_chosen.connect(self.show_mistakes_of)
         self.browser.all_errors.clicked.connect(self.show_errors)
         self.browser.why_wanted.connect(self.why_wanted)
 
@@ -242,7 +242,8 @@ class EvaluatePage(QWidget):
         self.show_cell(class_name, answer)
 
     @Slot(str)
-    def _class_chosen(self, name: str) -> None:
+    def show_mistakes_of(self, name: str) -> None:
+        """The images of a class that the model calls something else, most confident first."""
         self.browser.ask(
             Query(class_name=name, correct=False, order="confidence", descending=True),
             f"“{name}” called something else",

@@ -127,6 +127,7 @@ class MainWindow(QWidget):
 
         page = TrainPage(self.workspace, self.theme)
         page.rate_test_wanted.connect(self.dialogs.find_learning_rate)
+        page.verdicts.mistakes_wanted.connect(self._show_mistakes_of)
         self._replace(TRAIN, self._train_placeholder, page)
         return page
 
@@ -149,6 +150,11 @@ class MainWindow(QWidget):
     @Slot()
     def _complete(self) -> None:
         _ = self.train_page, self.runs_page
+
+    @Slot(str)
+    def _show_mistakes_of(self, class_name: str) -> None:
+        self.show_page(EVALUATE)
+        self.evaluate_page.show_mistakes_of(class_name)
 
     @Slot()
     def _show_training(self) -> None:

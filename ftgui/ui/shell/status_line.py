@@ -251,6 +251,7 @@ class StatusLine(QWidget):
         elif isinstance(event, m.TrainingFinished) or event is None:
             self.bar.hide()
             self.left.clear()
+            self.score.clear()  # the last epoch's figure is not that of the model in use
 
     def _say_where(self, where: str) -> None:
         if not self._workspace.training.paused and self._workspace.engine.kind is EngineKind.TRAINING:

@@ -102,6 +102,7 @@ class CurvePlot(Card):
         self._faint = self.plot.plot([], [])
         self._line = self.plot.plot([], [])
         self._val_line = self.plot.plot([], [], symbol="o", symbolSize=5)
+        self._best = self.plot.plot([], [], pen=None, symbol="o", symbolSize=12)
         self.marks = Marks(self.plot, theme)
         self.body.addWidget(self.plot, 1)
         self.note = label("", "muted")
@@ -132,6 +133,7 @@ class CurvePlot(Card):
             self.val_ghost.setData(self.val.x.copy(), self.val.y.copy())
         for series in (self.steps, self.smoothed, self.val):
             series.clear()
+        self._best.setData([], [])
         self.marks.clear()
         self._average = 0.0
         self._show_legend()
@@ -157,6 +159,18 @@ class CurvePlot(Card):
         """A figure of one epoch."""
         if math.isfinite(value):
             self.val.append(step, value)
+
+    def mark_best(self, step: int, value: float) -> None:
+        """A ring around the epoch whose weights are kept."""
+        if math.isfinite(value):
+            self._best.setData([step], [value])
+            self._show_legend()
+
+    @property
+    def best(self) -> tuple[float, float] | None:
+        """Step and value of the epoch marked as the best."""
+        data = self._best.xData, self._best.yData
+        return None if data[0] is None or not len(data[0]) else (float(data[0][0]), float(data[1][0]))
 
     def put_before(self, steps: list[tuple[int, float]], epochs: list[tuple[int, float]]) -> None:
         """Figures of before those added so far: steps, and epochs for the validation curve."""
@@ -209,6 +223,8 @@ class CurvePlot(Card):
         self._val_line.setPen(pg.mkPen(colors.second, width=2, style=Qt.PenStyle.DashLine))
         self._val_line.setSymbolBrush(colors.second)
         self._val_line.setSymbolPen(None)
+        self._best.setSymbolBrush(None)
+        self._best.setSymbolPen(pg.mkPen(colors.text, width=2))
         self.ghost.setPen(pg.mkPen(colors.muted, width=1))
         self.val_ghost.setPen(pg.mkPen(colors.muted, width=1, style=Qt.PenStyle.DashLine))
         for curve in (self.ghost, self.val_ghost):
@@ -221,4 +237,5 @@ class CurvePlot(Card):
         train = f'<span style="color:{colors.accent}">━</span> train'
         val = f'&nbsp;&nbsp;<span style="color:{colors.second}">╍</span> validation'
         last = f'&nbsp;&nbsp;<span style="color:{colors.muted}">─</span> last run' if self.has_ghost else ""
-        self.legend.setText(train + val + last if self._has_validation else "")
+        best = f'&nbsp;&nbsp;<span style="color:{colors.text}">○</span> best epoch' if self.best else ""
+        self.legend.setText(train + val + best + last if self._has_validation else "")

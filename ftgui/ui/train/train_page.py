@@ -28,6 +28,7 @@ from ftgui.ui.train.advisor import Advisor
 from ftgui.ui.train.live_preview import LivePreview
 from ftgui.ui.train.preparing import Preparing
 from ftgui.ui.train.run_controls import RunControls
+from ftgui.ui.train.verdict_list import VerdictList
 
 REDRAW_MILLISECONDS = 50
 """Between two redraws. Each redraws one plot of the three: all at once kept the main thread for 70 ms (measured on two
@@ -109,13 +110,24 @@ class TrainPage(QWidget):
         self.explanation = label("", "muted", wrap=True)
         self.figures = label("", wrap=True)
         self.preparing = Preparing(self._workspace, self._theme)
-        for widget in (self.headline, self.explanation, self.preparing, self.figures):
+        self.verdicts = VerdictList(self._workspace)
+        self.verdicts.changed.connect(self._show_verdicts)
+        for widget in (self.headline, self.explanation, self.preparing, self.figures, self.verdicts):
             card.body.addWidget(widget)
         card.body.addStretch(1)
-        card.body.addWidget(self.preview)
+        self.preview_place = QWidget()
+        place = QVBoxLayout(self.preview_place)
+        place.setContentsMargins(0, 0, 0, 0)
+        place.addWidget(self.preview)
+        card.body.addWidget(self.preview_place)
         return card
 
     # --- words ------------------------------------------------------------------------------------------------------
+
+    @Slot()
+    def _show_verdicts(self) -> None:
+        """In the place of the preview, which has nothing new to show when the run is over."""
+        self.preview_place.setVisible(not self.verdicts.verdicts)
 
     def _show_idle(self) -> None:
         self.headline.setText("No training is running. Tick layers at the right, then press Train.")
@@ -265,6 +277,9 @@ class TrainPage(QWidget):
         elif isinstance(event, m.EpochFinished):
             self.loss.add_validation(event.step, event.val_loss)
             self.accuracy.add_validation(event.step, event.val_accuracy)
+            if event.best:
+                self.loss.mark_best(event.step, event.val_loss)
+                self.accuracy.mark_best(event.step, event.val_accuracy)
             self._show_epoch(event)
             self.dirty |= {self.loss, self.accuracy}
         elif isinstance(event, m.Paused):
@@ -316,9 +331,18 @@ class TrainPage(QWidget):
             plot.put_before([(row[0], row[column]) for row in history.steps], epochs)
             phases = [("phase", *mark) for mark in history.phases]
             plot.marks.put_before([*phases, *(("steering", *mark) for mark in history.run_adjusted)])
+        self._mark_best_of(history)
         self._first_step = 0
         self._right = 0.0
         self._follow()
+
+    def _mark_best_of(self, history: History) -> None:
+        """The best epoch before the run was interrupted, unless a later one is better."""
+        epochs = [epoch for epoch in history.epochs if not math.isnan(epoch[2])]
+        if epochs and self.accuracy.best is None:
+            step, loss, accuracy = max(epochs, key=lambda epoch: (epoch[2], -epoch[1]))
+            self.loss.mark_best(step, loss)
+            self.accuracy.mark_best(step, accuracy)
 
     @Slot(str)
     def _not_recalled(self, why: str) -> None:
