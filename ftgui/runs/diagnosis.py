@@ -158,8 +158,8 @@ def _memorised(figures: RunFigures) -> Verdict | None:
     if not (train >= KNOWS_ALL and train - val >= GAP and highest <= train - _MARGIN):
         return None
     sentence = (
-        f"{percent(train)} of the training images are right but {percent(val)} of the validation images: it has memorised "
-        "what it learned from. More images, stronger augmentation or fewer trainable layers narrow the gap."
+        f"{percent(train)} of the training images are right but {percent(val)} of the validation images: the model memorised. "
+        "More images, stronger augmentation or fewer trainable layers help."
     )
     present = figures.recipe.augmentation.preset
     stronger = AUGMENTATIONS[AUGMENTATIONS.index(present) + 1 :][:1] if present in AUGMENTATIONS else ()
