@@ -16,7 +16,16 @@ from ftgui.engine.devices import move
 from ftgui.engine.input_pipeline import feature_cache
 from ftgui.engine.input_pipeline.feature_cache import Features, FeatureStore
 from ftgui.engine.input_pipeline.graph_tracing import NoPrefix
-from ftgui.engine.input_pipeline.image_cache import NO_AUGMENTATION, PROGRESS_SECONDS, Batch, Images, Item, Poll, cut
+from ftgui.engine.input_pipeline.image_cache import (
+    NO_AUGMENTATION,
+    PROGRESS_SECONDS,
+    Batch,
+    Images,
+    Item,
+    Lost,
+    Poll,
+    cut,
+)
 from ftgui.engine.input_pipeline.prefix import Cut, Rest, cut_model
 from ftgui.engine.malloc import return_freed_memory
 from ftgui.engine.model.freezing import Freezer
@@ -78,6 +87,8 @@ class Source:
     train_indices: list[int] = field(default_factory=list)
     """Readable ones, once that is known."""
     val_indices: list[int] = field(default_factory=list)
+    lost: Lost | None = None
+    """Told of images that can be read no more; None: such a one is an error."""
 
     @property
     def train_targets(self) -> list[int]:
@@ -127,7 +138,7 @@ class WholeFeed:
         return self._batches([(index, None) for index in chunk] for chunk in chunks)
 
     def _batches(self, chunks: Iterator[Sequence[Item]]) -> Iterator[Batch]:
-        return self._source.images.batches(chunks, self._source.device, self._source.poll)
+        return self._source.images.batches(chunks, self._source.device, self._source.poll, self._source.lost)
 
     def logits(self, inputs: list[torch.Tensor]) -> torch.Tensor:
         """See `Feed`."""

@@ -38,6 +38,9 @@ PROGRESS_SECONDS = 0.1
 Poll = Callable[[], None]
 """Called often; looks for commands and may raise to end the work."""
 
+Lost = Callable[[int, str], None]
+"""Takes the index of a sample that can be read no more, and why."""
+
 Item = tuple[int, int | None]
 """A sample's index and the number of an augmented view of it, None for the plain middle."""
 
@@ -75,6 +78,8 @@ class Images:
         self.seed = seed
         self.unreadable: dict[int, str] = {}
         """Index -> why; such samples are in no batch."""
+        self._lost: dict[int, str] = {}
+        """The same for samples that could be read in the beginning."""
         self.decoded = False
         self._cache: dict[int, Pixels] = {}
         self._resident: GpuImageCache | None = None
@@ -147,8 +152,20 @@ class Images:
         self._resident = GpuImageCache([self._cache[index] for index in indices], self.preprocessing, device)
         self._place = {index: position for position, index in enumerate(indices)}
 
-    def batches(self, chunks: Iterable[Sequence[Item]], device: torch.device, poll: Poll) -> Iterator[Batch]:
-        """One batch of whole images per chunk, in order, prepared some batches ahead."""
+    def batches(
+        self, chunks: Iterable[Sequence[Item]], device: torch.device, poll: Poll, lost: Lost | None = None
+    ) -> Iterator[Batch]:
+        """One batch of whole images per chunk, in order, prepared some batches ahead.
+
+        Args:
+            chunks: what is in each batch.
+            device: of the batches.
+            poll: called before each.
+            lost: told once of each image that can be read no more; such an image is left out. None: it is an error.
+
+        Raises:
+            EngineError: an image can be read no more, and `lost` is None or no other image of its batch can either.
+        """
         if self._resident is not None:
             yield from self._resident_batches(self._resident, chunks, device, poll)
             return
@@ -160,9 +177,25 @@ class Images:
             if not pending:
                 return
             chunk, futures = pending.popleft()
-            views = [self._result(index, future) for (index, _), future in zip(chunk, futures, strict=True)]
+            views = [self._result(index, future, lost) for (index, _), future in zip(chunk, futures, strict=True)]
             poll()
-            yield Batch([to_batch(views, self.preprocessing, device)], self.targets([i for i, _ in chunk], device))
+            indices, there = self._without_lost([index for index, _ in chunk], views)
+            yield Batch([to_batch(there, self.preprocessing, device)], self.targets(indices, device))
+
+    def _without_lost(self, indices: list[int], views: list[Pixels | None]) -> tuple[list[int], list[Pixels]]:
+        """Indices and views of a batch without those that are not there. Of training images another one of the batch takes
+        the place: norms need batches of the planned size. Of others none does: it would count twice."""
+        there = [(index, view) for index, view in zip(indices, views, strict=True) if view is not None]
+        if not there:
+            index = indices[0]
+            raise EngineError(
+                f"{self.samples[index].path.name} and all others of its batch can no longer be read: {self._lost[index]} "
+                "Connect the drive they are on, then continue the run."
+            )
+        rows = there
+        if self.samples[indices[0]].split == "train":
+            rows = [there[row % len(there)] if view is None else (indices[row], view) for row, view in enumerate(views)]
+        return [index for index, _ in rows], [view for _, view in rows]
 
     def _resident_batches(
         self, resident: GpuImageCache, chunks: Iterable[Sequence[Item]], device: torch.device, poll: Poll
@@ -185,11 +218,17 @@ class Images:
         targets = torch.tensor([self.samples[index].target for index in indices])
         return move(targets, device)
 
-    def _result(self, index: int, future: Future[Pixels]) -> Pixels:
+    def _result(self, index: int, future: Future[Pixels], lost: Lost | None) -> Pixels | None:
+        """None: it could be read once, and can't any more."""
         try:
             return future.result()
-        except ImageError as error:  # read once already, so it changed since
-            raise EngineError(f"{self.samples[index].path.name} can no longer be read: {error}") from error
+        except ImageError as error:
+            if lost is None:
+                raise EngineError(f"{self.samples[index].path.name} can no longer be read: {error}") from error
+            if index not in self._lost:
+                self._lost[index] = str(error)
+                lost(index, str(error))
+            return None
 
     def view(self, index: int, number: int | None) -> Pixels:
         """What the model sees of a sample, (S, S, 3) uint8."""

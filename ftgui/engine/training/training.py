@@ -98,7 +98,7 @@ class Training:
         self._time_left = TimeLeft(recipe.active_phases, estimate)
         self._images = Images(samples, description.preprocessing, recipe.augmentation.preset, recipe.seed)
         self._source = Source(
-            model, freezer, self._images, training.batch_size, device, self._poll, self._tell_progress
+            model, freezer, self._images, training.batch_size, device, self._poll, self._tell_progress, lost=self._lost
         )
         self._guarded = GuardedWrites(run_folder, emit)
         self._log = RunFolder(run_folder, partial(self._guarded, "metrics"))
@@ -205,6 +205,11 @@ class Training:
 
     def _tell_progress(self, what: str, done: int, total: int) -> None:
         self._emit(m.Progress(what, done, total))
+
+    def _lost(self, index: int, why: str) -> None:
+        """An image that could be read in the beginning can't be any more."""
+        name = reference(self._images.samples[index].path, self._root)
+        self._emit(m.Log("warning", f"{name} can no longer be read and is left out: {why}"))
 
     def _make_room(self, part: int) -> None:
         """The device ran out of memory: give back what can be given back, and tell."""

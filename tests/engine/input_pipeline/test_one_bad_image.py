@@ -23,10 +23,15 @@ from ftgui.data.images.intensity_survey import survey
 from ftgui.data.images.preprocessing import Preprocessing
 from ftgui.data.project import Project
 from ftgui.data.scanning.given_images import images_below
+from ftgui.engine.errors import EngineError
 from ftgui.engine.inference.batch_inference import run_inference
+from ftgui.engine.input_pipeline import image_cache
 from ftgui.engine.input_pipeline.image_cache import Images
+from ftgui.protocol import messages as m
+from ftgui.protocol.recipe import Phase
 from ftgui.runs.report import report
 from tests.conftest import Maker
+from tests.engine.conftest import Engine
 
 PREPROCESSING = Preprocessing(16, 16, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), "bilinear")
 
@@ -159,3 +164,77 @@ def test_a_given_path_that_may_not_be_looked_at_is_named_and_the_others_found(
     monkeypatch.setattr(Path, "is_dir", refuse)
     locked = noise / "locked" / "x.png"
     assert locked in list(images_below([locked, noise])) and len(list(images_below([locked, noise]))) == 9
+
+
+# --- in the middle of a training ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None of a training's images is kept in memory, as of a set that is larger than it."""
+    monkeypatch.setattr(image_cache, "CACHE_SHARE", 0.0)
+
+
+def images_of(root: Path, split: str) -> Images:
+    paths = sorted(root.rglob("*.png"))
+    images = Images(
+        [Sample(path, path.parent.name, number % 2, split) for number, path in enumerate(paths)], PREPROCESSING
+    )
+    images.decode_all(lambda: None, lambda *_: None)
+    return images
+
+
+@pytest.mark.parametrize(("split", "rows"), [("train", [4, 4]), ("val", [3, 4])])
+def test_one_that_can_be_read_no_more_is_left_out_and_named_once(
+    noise: Path, poison: Poison, no_memory: None, split: str, rows: list[int]
+) -> None:
+    images = images_of(noise, split)
+    poison(images.samples[1].path)
+    lost: list[int] = []
+    for _ in range(2):
+        batches = list(
+            images.batches(
+                [[(n, None) for n in range(4)], [(n, None) for n in range(4, 8)]],
+                torch.device("cpu"),
+                lambda: None,
+                lambda index, why: lost.append(index),
+            )
+        )
+        assert [len(batch.targets) for batch in batches] == rows == [len(batch.inputs[0]) for batch in batches]
+    assert lost == [1]
+    if split == "train":  # another of the batch, with its own label
+        first = batches[0]
+        twin = next(n for n in (0, 2, 3) if torch.equal(first.inputs[0][1], first.inputs[0][n]))
+        assert first.targets[1] == first.targets[twin]
+    images.close()
+
+
+def test_where_a_whole_batch_is_gone_it_is_a_sentence(noise: Path, no_memory: None) -> None:
+    images = images_of(noise, "train")
+    for sample in images.samples:
+        sample.path.unlink()
+    with pytest.raises(
+        EngineError, match=r"4\.png and all others of its batch can no longer be read: .+ continue the run"
+    ):
+        list(images.batches([[(0, None), (1, None)]], torch.device("cpu"), lambda: None, lambda *_: None))
+    images.close()
+
+
+def test_a_training_goes_on_without_an_image_that_is_gone(
+    engine: Engine, make_dataset: Maker, train_command: Callable[..., m.Train], no_memory: None
+) -> None:
+    dataset = make_dataset(count=10)
+    train = train_command(dataset, [Phase(name="All", train=["everything"], epochs=3, lr=1e-3)], views=0)
+
+    def lose(event: m.Event) -> None:
+        if isinstance(event, m.EpochFinished) and event.epoch == 1:
+            for name in ("red", "blue"):
+                (dataset / name / f"{name}3.jpg").unlink()
+
+    engine.on_event = lose
+    engine.do(train)
+    (end,) = engine.of(m.TrainingFinished)
+    assert (end.reason, end.steps) == ("done", 12), end.message
+    warnings = [event.message for event in engine.of(m.Log) if event.level == "warning"]
+    assert sorted(text.split(" ")[0] for text in warnings) == ["blue/blue3.jpg", "red/red3.jpg"]
+    assert all("can no longer be read and is left out: The file is no longer there." in text for text in warnings)
