@@ -229,17 +229,11 @@ class Workspace(QObject):
 
     def close(self) -> None:
         """Stop everything that runs; blocks for at most some seconds. Nothing may be called afterwards."""
-        parts = (
-            self.client,
-            self.saver,
-            self.disk_tasks,
-            self.evaluation,
-            self.dataset_editor,
-            self.dataset,
-            self.access,
-        )
-        for part in parts:
+        # Whoever asks for work with the disk goes before it is waited for, and what it is done with after.
+        for part in (self.client, self.saver, self.disk_tasks, self.evaluation, self.dataset_editor):
             part.close()
+        self.dataset.close()
+        self.access.close()
 
     @Slot(EngineState)
     def _engine_state(self, state: EngineState) -> None:

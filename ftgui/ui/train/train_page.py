@@ -11,8 +11,7 @@ from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from ftgui.base.formatting import clock, percent
 from ftgui.protocol import messages as m
-from ftgui.protocol.rates import check_rate, rate
-from ftgui.protocol.recipe import FROM_SCRATCH, HEAD
+from ftgui.protocol.recipe import FROM_SCRATCH
 from ftgui.runs.metrics_log import History, read_history
 from ftgui.runs.run_folders import run_number
 from ftgui.ui.engine_client.worker import EngineState
@@ -180,30 +179,8 @@ class TrainPage(QWidget):
         elif not ticks.are(train):
             self.explanation.setText(training_text.by_ticks(ticks.asked_names, event.lr))
         else:
-            self.explanation.setText(self._phase_words(event, train))
-
-    def _phase_words(self, event: m.PhaseStarted, train: list[str]) -> str:
-        check = check_rate(train, event.lr, self._workspace.training.recipe.backbone.weights == FROM_SCRATCH)
-        advice = f"{check.sentence[0].upper()}{check.sentence[1:]}." + (
-            f" Try {rate(check.cure)}." if check.kind else ""
-        )
-        if self._from_scratch:
-            text = (
-                "A comparison from scratch: the backbone has never seen a picture, so even its first layers are random. "
-                "What the ticked layers learn now they learn from your images alone."
-            )
-        elif train == [HEAD]:
-            text = (
-                "Only the new head learns. It starts random, so its first steps are wild; the frozen backbone can't be hurt "
-                f"by them. {advice}"
-            )
-        else:
-            text = (
-                "The head makes sense now, so the ticked layers may adjust with it, in small steps: large ones would wash "
-                f"out what they learned from a million images. {advice} It begins from the best weights so far, and they are "
-                "kept if this does not improve on them."
-            )
-        return text
+            from_scratch = self._workspace.training.recipe.backbone.weights == FROM_SCRATCH
+            self.explanation.setText(training_text.phase(train, event.lr, from_scratch, self._from_scratch))
 
     def _show_end(self, event: m.TrainingFinished) -> None:
         words = {"done": "Done.", "stopped": "Stopped.", "exploded": "Training diverged."}
@@ -213,7 +190,8 @@ class TrainPage(QWidget):
         if event.reason in ("failed", "exploded"):
             self.explanation.setText(f"{event.message} {verdict}".rstrip())
         elif self._from_scratch and not math.isnan(event.best_accuracy):
-            self.explanation.setText(self._compare(event.best_accuracy))
+            run = self._workspace.present.run
+            self.explanation.setText(training_text.compared(event.best_accuracy, run.accuracy if run else math.nan))
         elif not event.steps:
             self.explanation.setText("It ended before the first step: nothing has changed.")
         else:
@@ -234,18 +212,6 @@ class TrainPage(QWidget):
     def _from_scratch(self) -> bool:
         """The run is the comparison, not what the project is about."""
         return self._workspace.training.comparing and self._workspace.training.recipe.backbone.weights == FROM_SCRATCH
-
-    def _compare(self, from_scratch: float) -> str:
-        """What pretraining was worth, in the figures of the project's last run with it."""
-        run, said = self._workspace.present.run, f"From scratch: {percent(from_scratch)}"
-        pretrained = run.accuracy if run else math.nan
-        if math.isnan(pretrained):
-            return f"{said}. Press Train to see what the same recipe makes of a pretrained backbone."
-        if pretrained <= from_scratch:
-            text = "Here pretraining made no difference: these images are easy, or unlike those it was made with."
-        else:
-            text = "The difference is what the backbone learned from a million images."
-        return f"{said}; pretrained: {percent(pretrained)}. {text} The pretrained model is loaded again."
 
     # --- events -----------------------------------------------------------------------------------------------------
 

@@ -1,9 +1,12 @@
-"""Sentences of the Train page about what has been asked for and has not happened yet, or is otherwise than the recipe says."""
+"""Sentences of the Train page: what a phase does and why, what has been asked for, what a comparison showed."""
 
 from __future__ import annotations
 
+import math
+
+from ftgui.base.formatting import percent
 from ftgui.protocol.layer_names import OWN
-from ftgui.protocol.rates import rate
+from ftgui.protocol.rates import check_rate, rate
 from ftgui.protocol.recipe import EVERYTHING, HEAD
 
 _NAMED = 3
@@ -53,3 +56,48 @@ def beginning(continued: bool) -> str:
         "First every image is read once, to find out which can be used and to keep them in memory. Then the frozen part of the "
         "model runs over them. The curves begin with the first step."
     )
+
+
+def phase(train: list[str], lr: float, from_scratch: bool, comparing: bool) -> str:
+    """What learns in a phase and why, and whether its rate suits that.
+
+    Args:
+        train: names of the layers that learn.
+        lr: the phase's peak rate.
+        from_scratch: the backbone began with random weights.
+        comparing: the run only shows what pretraining is worth.
+    """
+    check = check_rate(train, lr, from_scratch)
+    advice = f"{check.sentence[0].upper()}{check.sentence[1:]}." + (f" Try {rate(check.cure)}." if check.kind else "")
+    if comparing:
+        return (
+            "A comparison from scratch: the backbone has never seen a picture, so even its first layers are random. What the "
+            "ticked layers learn now they learn from your images alone."
+        )
+    if train == [HEAD]:
+        return (
+            "Only the new head learns. It starts random, so its first steps are wild; the frozen backbone can't be hurt by "
+            f"them. {advice}"
+        )
+    return (
+        "The head makes sense now, so the ticked layers may adjust with it, in small steps: large ones would wash out what "
+        f"they learned from a million images. {advice} It begins from the best weights so far, and they are kept if this does "
+        "not improve on them."
+    )
+
+
+def compared(from_scratch: float, pretrained: float) -> str:
+    """What pretraining was worth.
+
+    Args:
+        from_scratch: validation accuracy, 0 to 1, of a model that began with random weights.
+        pretrained: that of the project's last run that did not; NaN: there is none.
+    """
+    said = f"From scratch: {percent(from_scratch)}"
+    if math.isnan(pretrained):
+        return f"{said}. Press Train to see what the same recipe makes of a pretrained backbone."
+    if pretrained <= from_scratch:
+        text = "Here pretraining made no difference: these images are easy, or unlike those it was made with."
+    else:
+        text = "The difference is what the backbone learned from a million images."
+    return f"{said}; pretrained: {percent(pretrained)}. {text} The pretrained model is loaded again."
