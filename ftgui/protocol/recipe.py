@@ -6,11 +6,11 @@ The same file is autosaved by the window, copied into every run folder and run b
 from __future__ import annotations
 
 import math
-import re
 from typing import Literal
 
 import msgspec
 
+from ftgui.base.patterns import PatternError, compile_pattern
 from ftgui.protocol.problem import Problem
 from ftgui.protocol.rates import HEAD as HEAD
 from ftgui.protocol.rates import check_rate, rate
@@ -292,9 +292,10 @@ def _intensity_problems(intensity: Intensity) -> list[Problem]:
 def why_no_pattern(pattern: str) -> str:
     """Why a pattern of groups can't be used, in a sentence; empty: it can."""
     try:
-        re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as error:  # a count beyond 32 bits, a thousand parentheses
-        return f"“{pattern}” is not a regular expression: {error}."
+        if pattern:
+            compile_pattern(pattern)
+    except PatternError as error:
+        return str(error)
     return ""
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from ftgui.base.patterns import compile_pattern
 from ftgui.data.scanning.names import split_name
 from ftgui.protocol.recipe import why_no_pattern
 
@@ -123,10 +123,7 @@ def group_of(path: str, group_by: str) -> str:
         parts = PurePosixPath(path).parts
         # class/thing/image.jpg or train/class/thing/image.jpg: the folder of a class itself is no group.
         return parts[-2] if len(parts) > 2 + bool(split_name(parts[0]).split) else path
-    match = re.search(group_by, path)
-    if match is None:
-        return path
-    return (match[1] if match.re.groups else match[0]) or path
+    return compile_pattern(group_by).find(path) or path
 
 
 def _assign_groups(members: list[Member], group_by: str, shares: dict[str, float], key: bytes) -> dict[str, str]:

@@ -5,12 +5,12 @@ A `Reading` says what would come of it; nothing here touches the disk but throug
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from ftgui.base.patterns import Pattern, compile_pattern
 from ftgui.data.scanning.file_index import FileIndex
 from ftgui.data.scanning.folder_layouts import FolderPlan, assigned
 from ftgui.data.scanning.found import Columns, DatasetError, summary
@@ -273,7 +273,7 @@ def name_reading(paths: list[str], pattern: str = "") -> Reading | None:
     """
     if why := why_no_pattern(pattern):
         raise DatasetError(f"name_pattern: {why}")
-    match = re.compile(pattern or NAME_PATTERN)
+    match = compile_pattern(pattern or NAME_PATTERN)
     of = {path: (found, "") for path in paths if (found := _class_in(match, path))}
     counts = Counter(name for name, _ in of.values())
     several = sum(count for count in counts.values() if count > 1)
@@ -282,11 +282,8 @@ def name_reading(paths: list[str], pattern: str = "") -> Reading | None:
     return Reading("file names", f"the file names ({listing(sorted(counts), 3)})", of, len(paths), 0.5)
 
 
-def _class_in(pattern: re.Pattern[str], path: str) -> str:
-    found = pattern.fullmatch(path.rpartition("/")[2].rpartition(".")[0])
-    if found is None:
-        return ""
-    return (found[1] if pattern.groups else found[0]).strip(" ._-")
+def _class_in(pattern: Pattern, path: str) -> str:
+    return (pattern.match_all(path.rpartition("/")[2].rpartition(".")[0]) or "").strip(" ._-")
 
 
 def why_refused(refused: Sequence[Refused]) -> str:

@@ -557,7 +557,7 @@ def test_a_recipe_says_how_to_split(make_dataset: Maker, tmp_path: Path) -> None
             by_number.setdefault(path[-5], set()).add(split)
         assert all(len(splits) == 1 for splits in by_number.values())
     recipe_file.save(Recipe(dataset=Dataset(folder="pictures", group_by="(")), recipe)
-    with pytest.raises(DatasetError, match=r"^group_by: “\(” is not a regular expression: [^“]*$"):
+    with pytest.raises(DatasetError, match=r"^group_by: “\(” is not a regular expression that can be used: [^“]*$"):
         prepare(recipe)
 
 
