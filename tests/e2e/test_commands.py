@@ -120,7 +120,7 @@ def test_predict_streams_and_ends_quietly(run: m.Train, pictures: Path) -> None:
     process = start("predict", run.run_folder, pictures / "a.png", pipe)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 1 and "pipe.png" in out.splitlines()[-1] and "not an image file but a pipe" in out
-    again = [pictures / "a.png"] * 600
+    again = [pictures / "a.png"] * 4000
     process = start("predict", run.run_folder, *again)
     assert process.stdout is not None and process.stderr is not None
     assert process.stdout.readline() == "path,answer,probability,problem\n"

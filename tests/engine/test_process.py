@@ -64,7 +64,8 @@ def test_it_answers_and_leaves_when_told() -> None:
     """Without Qt, as on a GPU machine; a library's prints do not reach the message pipe, and another protocol is refused
     in words."""
     child = Child(
-        "sys.modules['PySide6'] = sys.modules['pyqtgraph'] = None; from ftgui.engine import devices; "
+        "sys.modules['PySide6'] = sys.modules['pyqtgraph'] = None; import ftgui.cli.main, ftgui.protocol.event_text; "
+        "from ftgui.engine import devices; "
         "known = devices.available; devices.available = lambda: (print('Downloading…'), known())[1]"
     )
     child.send(
