@@ -149,7 +149,6 @@ def test_the_engine_is_killed_at_bad_moments(run_window, make_dataset: Maker) ->
         yield lambda: workspace.project is not None and not workspace.checking
         click(window.status.restart)
         yield is_ready(window)
-        workspace.recipe_editor.change("augmentation", "preset", "none")
         click(window.top.train)
         yield lambda: window.train_page.loss.steps.size >= 1
         os.kill(engine_process().pid, signal.SIGKILL)  # in the middle of training

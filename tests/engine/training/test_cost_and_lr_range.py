@@ -197,7 +197,7 @@ def test_memory_that_did_not_suffice_once_is_not_tried_again(loaded: Engine, mon
     for request in (3, 4):
         loaded.do(m.EstimateCost(request, ["head"], Recipe(), 100, 50))
     assert [event.request for event in loaded.of(m.CommandFailed)] == [3, 4] and len(passes) == 1
-    assert "more memory than there is" in loaded.of(m.CommandFailed)[0].message
+    assert "need too much memory" in loaded.of(m.CommandFailed)[0].message
     assert [event.message for event in loaded.of(m.Log)] == [loaded.of(m.CommandFailed)[0].message], "told once"
 
 

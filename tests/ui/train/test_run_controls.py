@@ -265,7 +265,9 @@ def test_a_crashed_run_is_offered_and_continued(qtbot, opened: MainWindow, fake:
     assert page.banner.action.text() == "Continue run 1 from step 1,240"
     assert "Run 1 ended at step 1,240" in opened.status.text.text()
     qtbot.mouseClick(page.banner.action, Qt.MouseButton.LeftButton)
-    assert fake.sent[-1].run_folder == str(run) and isinstance(fake.sent[-1], m.Continue)
+    qtbot.waitUntil(lambda: any(isinstance(command, m.Continue) for command in fake.sent))
+    (continued,) = [command for command in fake.sent if isinstance(command, m.Continue)]
+    assert continued.run_folder == str(run)
     begin(opened, fake, step=1240)
     assert not page.banner.isVisible() and page.steer.patience.value() == 9
     steps(fake, 1241)
