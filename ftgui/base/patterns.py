@@ -53,6 +53,8 @@ def compile_pattern(pattern: str) -> Pattern:
 
     if len(pattern) > _MOST_LENGTH:
         raise PatternError(f"A pattern may have {_MOST_LENGTH:,} characters, not {len(pattern):,}.")
+    if re.search(r"(?<!\\)\{\d*,?\d{5,}", pattern):  # RE2 would look for the braces themselves
+        raise PatternError(f"“{pattern}” is not a regular expression that can be used: it counts beyond 1,000.")
     options = re2.Options()
     options.log_errors = False
     try:

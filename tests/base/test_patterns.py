@@ -49,6 +49,8 @@ def test_none_takes_longer_than_the_text_is_long(pattern: str) -> None:
         ("(", "missing"),
         ("[", "missing"),
         ("a{2,1}", "repetition"),
+        ("a{1001}", "repetition"),
+        ("a{99999999999}", "counts beyond 1,000"),
         ("x" * 1001, "may have 1,000 characters, not 1,001"),
         (r"(?=a)b", "looking ahead or behind and referring back are not supported"),
         (r"(a)\1", "referring back are not supported"),
