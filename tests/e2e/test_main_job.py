@@ -144,7 +144,7 @@ def test_the_engine_is_killed_at_bad_moments(run_window, make_dataset: Maker) ->
         yield lambda: bool([p for p in psutil.Process().children() if "--engine" in p.cmdline()])
         os.kill(engine_process().pid, signal.SIGKILL)  # while it imports torch
         yield crashed
-        assert "was killed from outside" in window.status.text.text()
+        yield lambda: "was killed from outside" in window.status.text.text()
         drop(window, dataset)
         yield lambda: workspace.project is not None and not workspace.checking
         click(window.status.restart)
@@ -153,7 +153,8 @@ def test_the_engine_is_killed_at_bad_moments(run_window, make_dataset: Maker) ->
         yield lambda: window.train_page.loss.steps.size >= 1
         os.kill(engine_process().pid, signal.SIGKILL)  # in the middle of training
         yield crashed
-        assert "was killed from outside" in window.status.text.text() and window.status.restart.isVisible()
+        yield lambda: "was killed from outside" in window.status.text.text()
+        assert window.status.restart.isVisible()
         assert window.data_page.grid.images.rowCount() == 24 and window.train_page.loss.steps.size >= 1
         window.workspace.prediction.ask(dataset / "red" / "red0.jpg")
         assert window.predict_page.answer.caution.text() == "The engine is not running."
@@ -170,7 +171,10 @@ def test_the_engine_is_killed_at_bad_moments(run_window, make_dataset: Maker) ->
         assert workspace.engine.kind is EngineKind.STOPPING
         click(window.status.end_engine)
         yield is_ready(window)
+        workspace.recipe_editor.change("training", "early_stop", 0)
+        workspace.recipe_editor.change_phase(0, epochs=5000)  # not over before it is stopped
         click(window.top.train)
+        yield lambda: workspace.engine.busy
         yield lambda: window.train_page.loss.val.size >= 1
         click(window.top.stop)
         yield lambda: workspace.engine.kind is EngineKind.READY

@@ -102,7 +102,9 @@ class CurvePlot(Card):
         self._faint = self.plot.plot([], [])
         self._line = self.plot.plot([], [])
         self._val_line = self.plot.plot([], [], symbol="o", symbolSize=5)
-        self._best = self.plot.plot([], [], pen=None, symbol="o", symbolSize=12)
+        self.best: tuple[float, float] | None = None
+        """Step and value of the epoch marked as the best."""
+        self._best_mark = self.plot.plot([], [], pen=None, symbol="o", symbolSize=12)
         self.marks = Marks(self.plot, theme)
         self.body.addWidget(self.plot, 1)
         self.note = label("", "muted")
@@ -133,7 +135,7 @@ class CurvePlot(Card):
             self.val_ghost.setData(self.val.x.copy(), self.val.y.copy())
         for series in (self.steps, self.smoothed, self.val):
             series.clear()
-        self._best.setData([], [])
+        self.best = None
         self.marks.clear()
         self._average = 0.0
         self._show_legend()
@@ -161,16 +163,9 @@ class CurvePlot(Card):
             self.val.append(step, value)
 
     def mark_best(self, step: int, value: float) -> None:
-        """A ring around the epoch whose weights are kept."""
+        """A ring around the epoch whose weights are kept; drawn at the next `redraw`."""
         if math.isfinite(value):
-            self._best.setData([step], [value])
-            self._show_legend()
-
-    @property
-    def best(self) -> tuple[float, float] | None:
-        """Step and value of the epoch marked as the best."""
-        data = self._best.xData, self._best.yData
-        return None if data[0] is None or not len(data[0]) else (float(data[0][0]), float(data[1][0]))
+            self.best = (step, value)
 
     def put_before(self, steps: list[tuple[int, float]], epochs: list[tuple[int, float]]) -> None:
         """Figures of before those added so far: steps, and epochs for the validation curve."""
@@ -202,6 +197,10 @@ class CurvePlot(Card):
         else:
             self._line.setData(self.steps.x, self.steps.y)
         self._val_line.setData(self.val.x, self.val.y)
+        shown = self._best_mark.xData is not None and len(self._best_mark.xData) > 0
+        self._best_mark.setData(*([[x] for x in self.best] if self.best else ([], [])))
+        if shown != bool(self.best):
+            self._show_legend()
 
     # --- colours ----------------------------------------------------------------------------------------------------
 
@@ -223,8 +222,8 @@ class CurvePlot(Card):
         self._val_line.setPen(pg.mkPen(colors.second, width=2, style=Qt.PenStyle.DashLine))
         self._val_line.setSymbolBrush(colors.second)
         self._val_line.setSymbolPen(None)
-        self._best.setSymbolBrush(None)
-        self._best.setSymbolPen(pg.mkPen(colors.text, width=2))
+        self._best_mark.setSymbolBrush(None)
+        self._best_mark.setSymbolPen(pg.mkPen(colors.text, width=2))
         self.ghost.setPen(pg.mkPen(colors.muted, width=1))
         self.val_ghost.setPen(pg.mkPen(colors.muted, width=1, style=Qt.PenStyle.DashLine))
         for curve in (self.ghost, self.val_ghost):

@@ -309,6 +309,7 @@ class TrainPage(QWidget):
             step, loss, accuracy = max(epochs, key=lambda epoch: (epoch[2], -epoch[1]))
             self.loss.mark_best(step, loss)
             self.accuracy.mark_best(step, accuracy)
+            self.dirty |= {self.loss, self.accuracy}
 
     @Slot(str)
     def _not_recalled(self, why: str) -> None:

@@ -73,6 +73,7 @@ def test_who_only_looks_changes_nothing(qtbot, window, fake, second: Workspace, 
     with CatalogReader(first.project.catalog_path) as catalog:
         assert "new" not in catalog.contents().counts
     first.dataset_editor.create_class("mine")
+    qtbot.waitUntil(lambda: not first.disk_tasks.working)
     with CatalogReader(first.project.catalog_path) as catalog:
         assert "mine" in catalog.contents().counts
 
