@@ -208,7 +208,7 @@ class LayerPanel(Card):
         self.note = label("", "error", wrap=True)
         self.proof = label("", wrap=True)
         self.cost = label("", "muted")
-        self.cost.setAccessibleName("What these ticks cost")
+        self.cost.setAccessibleName("Estimated cost")
         self.cost.setFixedHeight(self.cost.fontMetrics().height() + 2)  # also when empty, or the tree would jump
         self.cost.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         for widget in (self.counts, self.note, self.cost, self.proof):
