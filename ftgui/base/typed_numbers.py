@@ -149,7 +149,7 @@ def _taken_apart(text: str) -> tuple[str, str, str]:
     plain = "".join(str(unicodedata.decimal(sign)) if sign.isdecimal() else sign for sign in plain)
     found = _FORM.fullmatch(plain)
     if found is None:
-        said = f"{_quoted(text)} is not a number" if text.strip() else "There is not a number here"
+        said = f"{_quoted(text)} is not a number" if text.strip() else "There is no number here"
         raise NotUnderstood(f"{said}: write digits, e.g. 0.05 or 12.")
     return found["sign"], found["digits"], found["power"] or ""
 

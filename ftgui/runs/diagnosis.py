@@ -306,7 +306,10 @@ def mcnemar(won: int, lost: int) -> float:
 
 
 def _at_most(successes: int, trials: int, share: float) -> float:
-    """Probability of at most so many successes, each of probability `share` (0 to 1)."""
+    """Probability of at most so many successes, each of probability `share` (0 to 1).
+
+    `scipy.stats.binom.cdf` gives the same, but importing it costs the window a second.
+    """
     if share >= 1:
         return 1.0 if successes >= trials else 0.0
     if share <= 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ from ftgui.runs.model_in_use import TrainedRun
 from ftgui.runs.predictions import read_predictions
 from ftgui.runs.record import RECIPE_FILE
 from ftgui.runs.run_folders import read_evaluation, read_result, run_number
+
+log = logging.getLogger(__name__)
 
 _KINDS = (b'"kind": "epoch"', b'"kind": "prefix"', b'"kind": "phase-end"')
 
@@ -99,5 +102,6 @@ def _right(folder: Path) -> dict[str, bool]:
     """For each validation image that a run's model was asked about, whether it was right; nothing if it was not asked."""
     try:
         return {one.path: one.prediction == one.class_name for one in read_predictions(folder) if one.split == "val"}
-    except (OSError, ValueError):  # the comparison does without
+    except (OSError, ValueError) as error:
+        log.info("the comparison does without the answers in %s: %s", folder, error)
         return {}

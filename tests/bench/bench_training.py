@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
@@ -315,12 +316,16 @@ def main() -> None:
     slow = given.only != "c"
 
     def a(ticks: str, count: int, watch: bool = False) -> tuple[float, int]:
-        return measure("tutorial", where, ticks, str(count), watch=watch) if slow else (float("nan"), 0)
+        return measure("tutorial", where, ticks, str(count), watch=watch) if slow else (math.nan, 0)
 
     def c(ticks: str, count: int, augmentation: str = "none", views: int = 1, watch: bool = False) -> tuple[float, int]:
         return measure("ftgui", where, ticks, str(count), augmentation, str(views), watch=watch)
 
     def line(what: str, ratio: float, goal: str, detail: str) -> None:
+        """Without (a) there is no ratio to it: only the figures of (c) are printed then."""
+        if math.isnan(ratio):
+            print(f"{what:<46} {'':24} {detail.partition('  ')[2]}", flush=True)
+            return
         print(f"{what:<46} {ratio:6.2f}x  {goal and f'(goal {goal})':<16} {detail}", flush=True)
 
     b1, _ = measure("bare", where, "1")
@@ -346,7 +351,7 @@ def main() -> None:
     _, a_memory = a("everything", 1, watch=True)
     line(
         "its peak memory against (a)",
-        c_memory / max(a_memory, 1),
+        c_memory / a_memory if slow else math.nan,
         "< 1",
         f"(a) {a_memory / 2**20:.0f} MB  (c) {c_memory / 2**20:.0f} MB",
     )

@@ -260,7 +260,7 @@ def _set_aside(project: Project) -> None:
     try:
         log.info("the damaged catalog is kept as %s", set_aside(project.catalog_path))
     except FileNotFoundError:
-        pass  # somebody moved it away by hand
+        log.info("the damaged catalog in %s was moved away by hand", project.folder)
     except OSError as error:
         raise DatasetError(
             f"The damaged catalog in {project.folder} can't be kept under another name: {error}."

@@ -20,6 +20,9 @@ SMOOTHING = 0.8
 AXIS_WIDTH = 46
 """Pixels; the same for all plots, so that one step lies at one place in each of them."""
 
+AXIS_HEIGHT = 24
+"""Pixels that the labels of the steps need below a plot."""
+
 
 class Series:
     """Numbers that grow at the end; amortised constant time, no Python list of a million floats."""
@@ -107,10 +110,12 @@ class CurvePlot(Card):
         self._best_mark = self.plot.plot([], [], pen=None, symbol="o", symbolSize=12)
         self.marks = Marks(self.plot, theme)
         self.body.addWidget(self.plot, 1)
-        self.note = label("", "muted")
+        self.note = label("", "muted", wrap=True)
+        self.note.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.note.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         over = QVBoxLayout(self.plot)
-        over.addWidget(self.note, 0, Qt.AlignmentFlag.AlignCenter)
+        over.setContentsMargins(AXIS_WIDTH + 4, 4, 4, AXIS_HEIGHT)
+        over.addWidget(self.note)
         theme.changed.connect(self._recolor)
         self._recolor()
 

@@ -25,10 +25,8 @@ log = logging.getLogger(__name__)
 MOST = 3
 """Verdicts that are shown: more are not read."""
 
+_CHANGES_RECIPE = "Changes the recipe; Ctrl+Z takes it back"
 _TIPS = {
-    Remedy.STRONGER_AUGMENTATION: "Changes the recipe; Ctrl+Z takes it back",
-    Remedy.WITHOUT_PHASE: "Changes the recipe; Ctrl+Z takes it back",
-    Remedy.MORE_EPOCHS: "Changes the recipe; Ctrl+Z takes it back",
     Remedy.MORE_LAYERS: "Adds a phase to the recipe; Ctrl+Z takes it back",
     Remedy.SHOW_CLASS: "Shows its images that are called something else, on the Evaluate page",
 }
@@ -114,7 +112,7 @@ class VerdictList(QWidget):
         line.addWidget(label(verdict.sentence, wrap=True), 1)
         action = None
         if verdict.action:
-            action = button(verdict.action, _TIPS[verdict.remedy])
+            action = button(verdict.action, _TIPS.get(verdict.remedy, _CHANGES_RECIPE))
             action.clicked.connect(lambda: self._do(verdict))
             line.addWidget(action)
         self.buttons.append(action)
@@ -129,10 +127,14 @@ class VerdictList(QWidget):
         same = recipe.phases == figures.recipe.phases
         idle = not self._workspace.engine.busy and not self._workspace.access.look_only
         for verdict, action in zip(self.verdicts, self.buttons, strict=True):
-            if action is not None:
-                stronger = recipe.augmentation.preset != verdict.augmentation
-                fits = {Remedy.SHOW_CLASS: True, Remedy.STRONGER_AUGMENTATION: stronger and idle}
-                action.setEnabled(fits.get(verdict.remedy, same and idle))
+            if action is None:
+                continue
+            if verdict.remedy == Remedy.SHOW_CLASS:
+                action.setEnabled(True)
+            elif verdict.remedy == Remedy.STRONGER_AUGMENTATION:
+                action.setEnabled(idle and recipe.augmentation.preset != verdict.augmentation)
+            else:
+                action.setEnabled(idle and same)
 
     def _do(self, verdict: Verdict) -> None:
         editor = self._workspace.recipe_editor
