@@ -89,7 +89,8 @@ def main(arguments: list[str]) -> int:
     try:
         python = environment()
     except subprocess.CalledProcessError as error:
-        return fail(f"The environment could not be made ({error}). Its last words are above; run again to retry.")
+        why = f"The environment could not be made ({error}). The end of pip's output is above."
+        return fail(f"{why} Run the same command to try again.")
     if not qt_loads(python):
         return 1
     variables = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])))
@@ -101,12 +102,12 @@ def main(arguments: list[str]) -> int:
         command = arguments[1:]
     elif arguments:
         return fail(
-            f"“{arguments[0]}” is not known here. Give nothing, “test”, “run FILE”, or “-- …” for ftgui's own commands."
+            f"“{arguments[0]}” is not a command. Use no argument, “test”, “run FILE”, or “-- …” for ftgui's own commands."
         )
     elif has_display():
         command = ["sample"]
     else:
-        say("No display here: training the sample without a window.")
+        say("There is no display: the sample is trained without a window.")
         command = ["sample", "--picture", "ftgui-sample.png"]
     try:
         return subprocess.call([str(python), "-m", "ftgui", *command], env=variables)
@@ -165,7 +166,7 @@ def make_environment(folder: Path, python: Path, wanted: list[str]) -> None:
     say(f"It goes to {folder} and is made only once.")
     free = shutil.disk_usage(folder.parent).free
     if free < (8 if linux else 3) * 2**30:
-        say(f"Careful: only {free / 2**30:.1f} GB are free there.")
+        say(f"Only {free / 2**30:.1f} GB are free there, which may not be enough.")
     started = time.monotonic()
     if folder.exists():
         shutil.rmtree(folder)  # a run that was interrupted left it half made
@@ -200,9 +201,9 @@ def watch(command: list[str], started: float) -> None:
             if download and large:
                 say(f"{elapsed}  downloading {download[1]}, {download[2]} {download[3]}")
             elif line.startswith("Installing collected packages"):
-                say(f"{elapsed}  unpacking {line.count(',') + 1} packages; this takes a minute or two without a word")
+                say(f"{elapsed}  installing {line.count(',') + 1} packages; nothing is printed for a minute or two")
             elif time.monotonic() - last > 10:
-                say(f"{elapsed}  {collected} packages found")
+                say(f"{elapsed}  {collected} {'package' if collected == 1 else 'packages'} found")
             else:
                 continue
             last = time.monotonic()
@@ -228,14 +229,14 @@ def locked(path: Path) -> Iterator[None]:
                     msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
                     break
                 except OSError:
-                    say("Another start is making the environment; waiting for it.")
+                    say("Another ftgui is already making the environment; waiting for it.")
         else:
             import fcntl
 
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                say("Another start is making the environment; waiting for it.")
+                say("Another ftgui is already making the environment; waiting for it.")
                 fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -252,7 +253,7 @@ def qt_loads(python: Path) -> bool:
     missing = missing_libraries(python)
     if missing and can_install(missing):
         packages = debian_packages(missing)
-        say(f"Qt needs system libraries that are missing here; installing {' '.join(packages)}.")
+        say(f"Qt needs system libraries that are not installed. Installing {' '.join(packages)}.")
         quiet = {"stdout": subprocess.DEVNULL}
         subprocess.call(["apt-get", "update", "-qq"], **quiet)
         subprocess.call(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages], **quiet)
@@ -293,7 +294,7 @@ def missing_libraries(python: Path) -> list[str]:
 
 
 def last_words(text: str) -> str:
-    return (text.strip().splitlines() or ["a part of Qt (it ended without a word)"])[-1]
+    return (text.strip().splitlines() or ["a part of Qt (no reason was given)"])[-1]
 
 
 def not_found(objects: list[Path]) -> list[str]:

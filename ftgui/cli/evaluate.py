@@ -57,6 +57,7 @@ class _Said:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
+    from ftgui.base.formatting import plural
     from ftgui.cli.which_run import run_or_model
     from ftgui.engine.errors import EngineError
     from ftgui.runs.model_folder import model_folder, read_about
@@ -73,14 +74,15 @@ def _evaluate(options: argparse.Namespace) -> int:
     known = set(names)
     unknown = Counter(name for _, name in images if name not in known)
     for name, count in sorted(unknown.items()):
-        say(f"{count:,} images of “{name}”, a class the model does not know, count as mistakes")
+        counts = "counts as a mistake" if count == 1 else "count as mistakes"
+        say(f"{plural(count, 'image')} of “{name}”, a class the model does not know, {counts}")
     if sum(unknown.values()) == len(images):
         raise EngineError(f"There is nothing to evaluate in {where}: no images of the model's classes.")
     said = _Said()
     for label, answer, sure in _look(folder, images, options.device, said, names):
         said.answers.append((label, answer, sure))
     if not said.answers:
-        raise EngineError(f"None of the {len(images):,} images in {where} can be read.")
+        raise EngineError(f"No image in {where} can be read.")
     figures = figures_of(said)
     if options.json:
         write_json({"images_of": where, **figures}, indent=1)
@@ -221,11 +223,11 @@ def _known(value: float) -> float | None:
 
 def _print(where: str, figures: dict[str, Any]) -> None:
     from ftgui.base.foreign_text import visible
-    from ftgui.base.formatting import percent
+    from ftgui.base.formatting import percent, plural
 
     low, high = figures["interval"]
     write(
-        f"{where}: {figures['images']:,} images"
+        f"{where}: {plural(figures['images'], 'image')}"
         + (f", {figures['unreadable']:,} unreadable" * bool(figures["unreadable"]))
     )
     write(

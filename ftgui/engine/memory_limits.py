@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 import torch
 
+from ftgui.base.formatting import plural
 from ftgui.engine.errors import EngineError
 
 _BYTES = 4
@@ -33,7 +34,7 @@ def sentence(part: int = 0) -> str:
         part: images of a batch that a training still sent through the model at once; 0: it was no training.
     """
     tried = (
-        f" even with {part} images at a time. Tick fewer layers or choose a smaller model;"
+        f" even with {plural(part, 'image')} at a time. Tick fewer layers or choose a smaller model;"
         if part
         else ". Choose a smaller model;"
     )

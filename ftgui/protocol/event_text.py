@@ -6,7 +6,7 @@ import time
 from typing import TextIO
 
 from ftgui.base.foreign_text import visible
-from ftgui.base.formatting import clock, megabytes, percent
+from ftgui.base.formatting import clock, megabytes, percent, plural
 from ftgui.protocol import messages as m
 
 
@@ -23,10 +23,9 @@ def prefix(event: m.FrozenFeaturesCached) -> str:
     """E.g. ``"frozen layers cached, 4 views, 12 MB"``, ``"nothing cached: …"``."""
     if not event.cached:
         return f"nothing cached: {event.why}"
-    views = "1 view" if event.views == 1 else f"{event.views} views"
     digits = 0 if event.bytes >= 10e6 else 1
     size = f"{event.bytes / 1e9:,.1f} GB" if event.bytes >= 1e9 else f"{event.bytes / 1e6:,.{digits}f} MB"
-    return f"frozen layers cached, {views}, {size}" + (" on disk" if event.on_disk else "")
+    return f"frozen layers cached, {plural(event.views, 'view')}, {size}" + (" on disk" if event.on_disk else "")
 
 
 class ProgressLine:
@@ -53,12 +52,12 @@ class ProgressLine:
         elif isinstance(event, m.TrainingStarted):
             self._phases, self._epochs = event.phases, event.epochs
             self.say(
-                f"training on {event.train_samples:,} images, validating on {event.val_samples:,}, on {event.device}"
+                f"training on {plural(event.train_samples, 'image')}, validating on {event.val_samples:,}, on {event.device}"
             )
         elif isinstance(event, m.PhaseStarted):
             self._epochs = event.run_epochs
             self.say(
-                f"phase {event.phase + 1} of {len(self._phases)}: {event.name}, up to {event.epochs} epochs, "
+                f"phase {event.phase + 1} of {len(self._phases)}: {event.name}, up to {plural(event.epochs, 'epoch')}, "
                 f"learning rate {event.lr:g}"
             )
         elif isinstance(event, m.FrozenFeaturesCached):

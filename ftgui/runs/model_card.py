@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ftgui.base.foreign_text import markdown, markdown_code, visible
+from ftgui.base.formatting import plural
 from ftgui.data.images.intensity_survey import range_words
 from ftgui.data.metrics import ClassFigures, class_figures_from, interval
 from ftgui.data.model_zoo import known_models
@@ -231,8 +232,9 @@ def _phase(number: int, phase: Phase, facts: RunFacts) -> str:
     layer_decay = (
         f", falling by {phase.layer_decay:g} with every stage towards the input" if phase.layer_decay != 1 else ""
     )
+    epochs = plural(phase.epochs, "epoch")
     text = (
-        f"{number + 1}. “{markdown(phase.name)}”: up to {phase.epochs} epochs at a learning rate of {phase.lr:g}{layer_decay}; "
+        f"{number + 1}. “{markdown(phase.name)}”: up to {epochs} at a learning rate of {phase.lr:g}{layer_decay}; "
         f"what learned: {', '.join(map(markdown, phase.train))}."
     )
     if number < len(facts.phases):

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ftgui.base.files import is_text, shown
+from ftgui.base.formatting import plural
 from ftgui.base.job import Job
 from ftgui.data.images.decoding import is_image_name
 from ftgui.data.images.other_pictures import other_file, other_pictures
@@ -119,7 +120,7 @@ def _take_folders(collector: Collector, decision: Decision) -> None:
             _outside(found, path, entry.name)
     said = [plan.said] if plan.said else []
     if decision.splits:
-        said.append(f"Splits from {decision.split_source}, {len(decision.splits):,} images.")
+        said.append(f"Splits from {decision.split_source}, {plural(len(decision.splits), 'image')}.")
     if said:
         fix = "If that is wrong, choose another way to read the folder."
         found.problem(Problem("info", "reading", " ".join(said), fix=fix))

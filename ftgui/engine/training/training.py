@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from ftgui.base.formatting import plural
 from ftgui.data.catalog.records import Sample, reference
 from ftgui.engine.errors import EngineError
 from ftgui.engine.events import Emit
@@ -217,9 +218,10 @@ class Training:
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
         size = self._recipe.training.batch_size
-        text = f"The device ran out of memory: a batch of {size} now goes through the model {part} images at a time."
+        now = f"{plural(part, 'image')} at a time"
+        text = f"The device ran out of memory: a batch of {size} now goes through the model {now}."
         self._emit(m.Log("warning", f"{text} The steps stay the same, each takes a little longer."))
-        self._reporter.adjusted(self.at.step, "batch", f"{part} images at a time")
+        self._reporter.adjusted(self.at.step, "batch", now)
 
     # --- the end ----------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from ftgui.base.formatting import plural
 from ftgui.data.metrics import Bin, Counts
 
 Point = tuple[float, float]
@@ -114,7 +115,7 @@ def reliability_chart(bins: Sequence[Bin]) -> str:
         if not one.count:
             continue
         width = (one.high - one.low) * side - 2
-        tip = f"{one.count:,} answers, on average {one.confidence:.1%} sure, {one.accuracy:.1%} right"
+        tip = f"{plural(one.count, 'answer')}, on average {one.confidence:.1%} sure, {one.accuracy:.1%} right"
         # With few answers a bar says little, so it is paler.
         weight = min(1.0, 0.35 + one.count / 40)
         parts.append(

@@ -238,7 +238,7 @@ class DataPage(QWidget):
         contents = self._workspace.contents
         assert contents is not None
         if totals[""]:
-            return f"{totals.total():,} images so far; split when all are found"
+            return f"{plural(totals.total(), 'image')} so far; split when all are found"
         parts = [f"{split} {totals[split]:,}" for split in ("train", "val", "test")]
         origin = "split at random, within each class"
         if contents.split_from_folders:

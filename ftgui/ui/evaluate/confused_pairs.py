@@ -63,7 +63,7 @@ class ConfusedPairs(QWidget):
         chip.setObjectName("chip")
         chip.setText(f"{pair}  {count}×".replace("&", "&&"))
         chip.setToolTip(as_plain(f"{plural(count, 'image')} of “{class_name}” called “{answer}”; a click shows them"))
-        chip.setAccessibleName(f"{class_name} called {answer}, {count} times")
+        chip.setAccessibleName(f"{class_name} called {answer}, {plural(count, 'time')}")
         chip.clicked.connect(lambda _checked=False: self.pair_chosen.emit(class_name, answer))
         return chip
 

@@ -6,6 +6,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from ftgui.base.formatting import plural
 from ftgui.protocol.lr_schedule import learning_rate
 from ftgui.ui.toolkit.theme import Theme
 
@@ -42,7 +43,8 @@ class ScheduleView(QWidget):
         self._layer_decay = min(max(layer_decay, 0.0), 1.0)
         self._groups = groups if self._layer_decay < 1 else 1
         self.setAccessibleDescription(
-            f"{steps} steps, warm-up {warmup:.0%}" + (f", layer decay {layer_decay:g}" if self._groups > 1 else "")
+            f"{plural(steps, 'step')}, warm-up {warmup:.0%}"
+            + (f", layer decay {layer_decay:g}" if self._groups > 1 else "")
         )
         self.update()
 

@@ -9,6 +9,7 @@ from PySide6.QtCore import QSize, Qt, Slot
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QToolButton, QWidget
 
+from ftgui.base.formatting import plural
 from ftgui.runs.details import Details
 from ftgui.ui.toolkit.basics import Card, ElidedLabel, label
 from ftgui.ui.toolkit.curve_plot import AXIS_WIDTH
@@ -115,7 +116,7 @@ class RunCurves(Card):
             if points:
                 self._line(number, points)
                 drawn += 1
-        self.plot.setAccessibleName(f"Plot of validation {self.figure.lower()} over epochs, {drawn} runs")
+        self.plot.setAccessibleName(f"Plot of validation {self.figure.lower()} over epochs, {plural(drawn, 'run')}")
         self._say(drawn)
         self._show_legend()
 

@@ -84,7 +84,7 @@ class DropTarget(QObject):
     @Slot(object, object)
     def _counted_so_far(self, done: int, _total: int) -> None:
         if self._offer is not None and self.sender() is self._counting:
-            self._overlay.say(self._offer.title, f"{done:,} images so far…")
+            self._overlay.say(self._offer.title, f"{plural(done, 'image')} so far…")
 
     @Slot(object)
     def _counted(self, outcome: tuple[str, bool]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from PySide6.QtCore import QThreadPool, QTimer, Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
-from ftgui.base.formatting import clock, percent
+from ftgui.base.formatting import clock, percent, plural
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import FROM_SCRATCH
 from ftgui.runs.metrics_log import History, read_history
@@ -206,7 +206,7 @@ class TrainPage(QWidget):
                 text = f"{weights} kept. {verdict}"
             self.explanation.setText(" ".join(text.split()))
         best = "" if math.isnan(event.best_accuracy) else f"Best validation accuracy {percent(event.best_accuracy)} · "
-        self.figures.setText(f"{best}{event.steps:,} steps · {clock(event.seconds)}")
+        self.figures.setText(f"{best}{plural(event.steps, 'step')} · {clock(event.seconds)}")
 
     @property
     def _from_scratch(self) -> bool:
