@@ -100,7 +100,7 @@ def read_mark(path: Path) -> ProcessMark | None:
         return msgspec.json.decode(path.read_bytes(), type=ProcessMark)
     except (FileNotFoundError, NotADirectoryError):  # beside the runs lies their index
         return None
-    except (OSError, msgspec.DecodeError, RecursionError):
+    except (OSError, ValueError, RecursionError):
         log.info("%s can't be read", path, exc_info=True)
         return None
 

@@ -60,7 +60,7 @@ class Decoder(Generic[M]):
             body = bytes(self._buffer[start + _LENGTH.size : end])
             try:
                 messages.append(self._decoder.decode(body))
-            except msgspec.DecodeError as error:
+            except ValueError as error:
                 raise ProtocolError(f"A message could not be understood: {error}") from error
             start = end
         del self._buffer[:start]

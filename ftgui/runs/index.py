@@ -106,7 +106,7 @@ def _decode(row: tuple[str, bytes] | None, state: str, folder: Path) -> RunRecor
         return None
     try:
         record = msgspec.msgpack.decode(row[1], type=RunRecord)
-    except msgspec.DecodeError:
+    except ValueError:
         return None
     return msgspec.structs.replace(record, folder=str(folder))  # the whole project may have been moved
 

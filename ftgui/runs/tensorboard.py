@@ -84,7 +84,7 @@ def _events(record: RunRecord, job: Job) -> Iterator[Any]:
                 job.progress(number)
             try:
                 found = decoder.decode(line)
-            except msgspec.DecodeError:
+            except ValueError:
                 continue  # half a line of a run that goes on, or damaged: the rest can still be drawn
             names = {"step": _STEP, "epoch": _EPOCH}.get(str(found.get("kind", "")))
             if names:

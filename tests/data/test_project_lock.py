@@ -81,7 +81,7 @@ def test_a_process_of_another_computer_counts_as_alive(tmp_path: Path) -> None:
         ProjectLocks(WINDOW).take(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"pid": "x"}'])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"pid": "x"}', b'{"host": "\xff"}'])
 def test_a_damaged_mark_is_in_nobodys_way(tmp_path: Path, content: bytes) -> None:
     (tmp_path / LOCK_FILE).write_bytes(content)
     locks = ProjectLocks(WINDOW)

@@ -41,11 +41,15 @@ def test_nan_survives() -> None:
     assert isinstance(received, m.EpochFinished) and math.isnan(received.val_loss)
 
 
+NO_TEXT = msgspec.msgpack.encode({"type": "Log", "level": "xxxx"}).replace(b"xxxx", b"\xff\xfe\xff\xfe")
+
+
 @pytest.mark.parametrize(
     "noise",
     [
         b"Downloading: 100%|####| 12.3M\n" * 3,
         struct.pack(">I", 3) + b"\xc1\xc1\xc1",
+        struct.pack(">I", len(NO_TEXT)) + NO_TEXT,
         struct.pack(">I", 20) + msgspec.msgpack.encode({"type": "Paused", "nonsense": 1})[:20].ljust(20, b"\0"),
     ],
 )

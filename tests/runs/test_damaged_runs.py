@@ -144,6 +144,16 @@ def test_the_index_of_runs_may_hold_anything(data: st.DataObject) -> None:
             assert len(list_runs(folder.parent)) == 1
 
 
+def test_a_record_in_the_index_whose_text_is_no_text(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "project" / "runs")
+    (right,) = list_runs(folder.parent)
+    with contextlib.closing(sqlite3.connect(folder.parent / INDEX_FILE)) as db:
+        ((record,),) = db.execute("SELECT record FROM runs")
+        db.execute("UPDATE runs SET record = ?", (record.replace(b"efficientnet", b"efficientne\xff"),))
+        db.commit()
+    assert list_runs(folder.parent) == [right]
+
+
 @pytest.mark.parametrize("content", ["[" * 100_000, '{"a":' * 50_000, "", "[1]", "null"])
 @pytest.mark.parametrize(
     "name", ["result.json", "about.json", "environment.json", "best/ftgui.json", "../../in-use.json"]

@@ -35,8 +35,8 @@ def test_tensorboard_reads_the_curves_and_the_recipe(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore")
 def test_half_a_run_gives_what_it_has(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "runs")
-    with (folder / "metrics.jsonl").open("a") as file:
-        file.write('{"kind": "step", "st')
+    with (folder / "metrics.jsonl").open("ab") as file:
+        file.write(b'{"kind": "\xff"}\n{"kind": "step", "st')
     (folder / "recipe.toml").unlink()
     empty = tmp_path / "runs" / "0002-head"
     empty.mkdir()
