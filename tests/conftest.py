@@ -50,19 +50,28 @@ def _own_settings(tmp_path: Path) -> None:
     QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(tmp_path / "settings"))
 
 
-@pytest.fixture(autouse=True)
-def _garbage_on_the_main_thread(request: pytest.FixtureRequest) -> Iterator[None]:
-    """As the window's program has it (`ftgui.ui.shell.garbage`): widgets of an earlier test must not die on a worker thread."""
-    if "qapp" not in request.fixturenames:
-        yield
-        return
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """As the window's program has it (`ftgui.ui.shell.garbage`): widgets of an earlier test must not die on a worker thread.
+
+    Around the whole of a test, not in a fixture: pytest lets go of what the fixtures made only after the last of them is torn
+    down, and widgets that outlive their test are restyled by each later one.
+    """
+    if "qapp" not in getattr(item, "fixturenames", ()):
+        return (yield)
     gc.disable()
-    yield
-    gc.collect()
-    # What lives on is the libraries and what fixtures of a session hold: looking through all of it again after every test
-    # took a quarter of the whole suite's time.
-    gc.freeze()
-    gc.enable()
+    try:
+        return (yield)
+    finally:
+        from PySide6.QtCore import QCoreApplication, QEvent
+
+        # There is no event loop between tests that would delete what was asked to be deleted later.
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        gc.collect()
+        # What lives on is the libraries and what fixtures of a session hold: looking through all of it again after every test
+        # took a quarter of the whole suite's time.
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)

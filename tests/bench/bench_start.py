@@ -22,6 +22,7 @@ CHILD = """
 import sys, time
 started = float(sys.argv[1])
 from PySide6.QtCore import QEvent, QObject, QTimer
+from ftgui.ui.engine_client.client import EngineClient
 from ftgui.ui.shell import app
 from ftgui.ui.shell.main_window import MainWindow
 
@@ -35,7 +36,7 @@ class Watch(QObject):
 application = app.make_application()
 watch = Watch()
 application.installEventFilter(watch)
-app.Workspace.start_engine = lambda self: None  # its start comes after the first paint and is not part of the figure
+EngineClient.start_engine = lambda self: None  # its start comes after the first paint and is not part of the figure
 app.main()
 print([name for name in ("torch", "torchvision", "timm") if name in sys.modules])
 """

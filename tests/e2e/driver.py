@@ -105,3 +105,8 @@ def click(widget) -> None:
 
 def is_ready(window: MainWindow) -> Callable[[], bool]:
     return lambda: window.top.train.isEnabled() and window.workspace.engine.kind is EngineKind.READY
+
+
+def choose_preset(window: MainWindow, name: str) -> None:
+    """From the recipe's menu."""
+    next(action for action in window.recipe.presets.menu().actions() if action.text() == name).trigger()

@@ -17,7 +17,7 @@ from ftgui.ui.engine_client.worker import EngineKind
 from ftgui.ui.predict.predict_page import COMPARE, SIMILAR
 from ftgui.ui.shell.main_window import EVALUATE, MainWindow
 from tests.conftest import Maker, picture, plain
-from tests.e2e.driver import click, drop, is_ready
+from tests.e2e.driver import choose_preset, click, drop, is_ready
 
 Steps = Iterator[Callable[[], bool]]
 
@@ -50,7 +50,7 @@ def test_a_planted_wrong_label_is_found_relabelled_and_gone_after_the_next_train
         page, workspace = window.evaluate_page, window.workspace
         drop(window, dataset)
         yield is_ready(window)
-        next(action for action in window.recipe.presets.menu().actions() if action.text() == "Head only").trigger()
+        choose_preset(window, "Head only")
         yield is_ready(window)
         workspace.recipe_editor.change_phase(0, epochs=6)
         workspace.recipe_editor.change("augmentation", "preset", "none")  # one view of each image, not eight

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import QStyle, QStyleOptionViewItem
 from ftgui.ui.engine_client.worker import EngineKind
 from ftgui.ui.shell.main_window import MainWindow
 from tests.conftest import Maker, picture
-from tests.e2e.driver import Watchdog, click, drop, is_ready
+from tests.e2e.driver import Watchdog, choose_preset, click, drop, is_ready
 
 ROOT = Path(__file__).resolve().parents[2]
 Steps = Iterator[Callable[[], bool]]
@@ -65,7 +65,7 @@ def test_drop_tick_train_watch_ask(run_window, make_dataset: Maker, tmp_path: Pa
         yield lambda: page.answer.verdict.text() not in ("", "…")
         assert page.answer.verdict.text() == "A guess"
 
-        next(action for action in window.recipe.presets.menu().actions() if action.text() == "Head only").trigger()
+        choose_preset(window, "Head only")
         yield lambda: "3.8 k" in window.layers.counts.text()
         click_tick(window, "head")
         yield lambda: "Nothing would learn: all layers are frozen" in window.layers.note.text()
@@ -185,14 +185,16 @@ def test_the_engine_is_killed_at_bad_moments(run_window, make_dataset: Maker) ->
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
 def test_steered_killed_and_continued(run_window, make_dataset: Maker, tmp_path: Path) -> None:
-    dataset = make_dataset(classes=("red", "green", "blue"), count=24)
+    dataset = make_dataset(count=12)
 
     def script(window: MainWindow) -> Steps:
         workspace, page = window.workspace, window.train_page
         yield is_ready(window)
-        workspace.recipe_editor.change(
-            "augmentation", "preset", "none"
-        )  # one view of each image is computed in no time
+        choose_preset(window, "Head only")
+        yield is_ready(window)
+        workspace.recipe_editor.change("augmentation", "preset", "none")  # one view of an image is computed in no time
+        workspace.recipe_editor.change("training", "early_stop", 0)
+        workspace.recipe_editor.change_phase(0, epochs=5000)  # not over before it is finished
         click(window.top.train)
         yield lambda: page.loss.steps.size >= 1 and workspace.model.freezing is not None
         click_tick(window, "stage 7")
@@ -222,6 +224,7 @@ def test_steered_killed_and_continued(run_window, make_dataset: Maker, tmp_path:
         assert page.loss.steps.x.tolist() == list(range(1, page.loss.steps.size + 1))
         assert page.steer.rate_field.text() == "2e-4"
         assert "stage 7" in workspace.model.freezing.layers
+        click(page.steer.finish)
         yield lambda: workspace.engine.kind is EngineKind.READY
         assert page.headline.text() == "Done."
         assert not page.banner.isVisible() and not page.steer.go_on.isVisible()
@@ -232,7 +235,7 @@ def test_steered_killed_and_continued(run_window, make_dataset: Maker, tmp_path:
     done = [line["step"] for line in lines if line["kind"] == "step"]
     assert done == list(range(1, len(done) + 1)), "no step is missing or there twice"
     what = [line["what"] for line in lines if line["kind"] == "run_adjusted"]
-    assert what[:3] == ["layers", "rate", "continued"]
+    assert what[:3] == ["layers", "rate", "continued"] and what[-1] == "finish-phase"
     assert json.loads((run / "result.json").read_text(encoding="utf-8"))["reason"] == "done"
 
 

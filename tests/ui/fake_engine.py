@@ -139,4 +139,13 @@ class FakeEngine(QObject):
         self.tell(m.FreezingChanged(command.request, sorted(units), layers, count, 66))
 
     def last(self, kind: type) -> m.Command:
-        return next(command for command in reversed(self.sent) if isinstance(command, kind))
+        """The last command of a kind; waits for one, as work with the disk may come before it is sent."""
+        deadline = time.monotonic() + 10
+        while True:
+            found = [command for command in self.sent if isinstance(command, kind)]
+            if found or time.monotonic() > deadline:
+                break
+            QCoreApplication.processEvents()
+            time.sleep(0.002)
+        assert found, f"no {kind.__name__} was sent"
+        return found[-1]

@@ -50,8 +50,8 @@ def ready(name: str) -> tuple[BuiltBackbone, Freezer, torch.Tensor]:
     torch.manual_seed(0)
     built = build(Backbone(name=name, weights="none"), ["a", "b", "c"], seed=0)
     model = built.model.to(memory_format=torch.channels_last)
-    size = built.preprocessing.size
-    images = torch.randn(5, 3, size, size).to(memory_format=torch.channels_last)
+    size = min(built.preprocessing.size, 224)
+    images = torch.randn(4, 3, size, size).to(memory_format=torch.channels_last)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = 1.0
@@ -82,8 +82,8 @@ def test_both_parts_give_the_whole_models_logits(name: str) -> None:
         cut = cut_model(model, freezer, images[:3])
         with torch.inference_mode():
             # Rows in another order and number than the prefix saw: each is for itself.
-            values = [value[[4, 1, 0]] for value in cut.prefix(images)]
-            torch.testing.assert_close(cut.rest(values), whole[[4, 1, 0]], rtol=0, atol=1e-5)
+            values = [value[[3, 0]] for value in cut.prefix(images)]
+            torch.testing.assert_close(cut.rest(values), whole[[3, 0]], rtol=0, atol=1e-5)
         assert [tuple(value.shape[1:]) for value in values] == cut.shapes
 
 

@@ -52,8 +52,8 @@ def profiler(engine: Engine) -> Profiler:
 
 def test_the_frozen_part_costs_what_is_left_with_norms_folded(loaded: Engine, monkeypatch) -> None:
     whole = ask(loaded, ["head"])
-    profiler(loaded).profile.folded /= 2
-    assert ask(loaded, ["head"]).prefix_seconds < 0.8 * whole.prefix_seconds
+    profiler(loaded).profile.folded *= 100  # by far more than reading the images adds
+    assert ask(loaded, ["head"]).prefix_seconds > 5 * whole.prefix_seconds
 
     def untraceable(*_: object) -> None:
         raise NoPrefix("it is what it is")

@@ -190,7 +190,7 @@ def test_progress_cancel_and_what_is_said_then(
     qtbot.waitUntil(lambda: status.left.text() == "unpacking Textures · 1,200 of 5,640")
     assert status.cancel.isVisible() and status.bar.value == pytest.approx(1200 / 5640)
     status.cancel.click()
-    assert isinstance(fake.sent[-1], m.CancelRequest)
+    assert fake.last(m.CancelRequest)
     sentence = "DTD was cancelled. What is downloaded already is kept, to go on from."
     fake.tell(m.CommandFailed(command.request, sentence))
     assert status.text.text() == sentence and status.severity == "info"
@@ -247,7 +247,7 @@ def test_it_can_be_wanted_and_cancelled_while_the_engine_starts(
     on_its_way(dialog, fake)
     assert window.status.cancel.isVisible()
     window.status.cancel.click()
-    assert isinstance(fake.sent[-1], m.CancelRequest)
+    assert fake.last(m.CancelRequest)
 
 
 def test_not_while_training(window: MainWindow, fake: FakeEngine, dialog: ExampleDialog) -> None:

@@ -271,7 +271,7 @@ def test_a_download_shows_megabytes_and_can_be_cancelled(
     assert "still loading" in workspace.readiness.obstacles()[-1].message
     assert status.cancel.isVisible() and abs(status.bar.value - 12 / 98) < 1e-6
     status.cancel.click()
-    assert isinstance(fake.sent[-1], m.CancelRequest)
+    assert fake.last(m.CancelRequest)
     why = "The download was cancelled; the model before stays."
     fake.tell(m.CommandFailed(fake.last(m.LoadModel).request, why))
     assert not status.cancel.isVisible() and status.text.text() == why

@@ -345,7 +345,7 @@ def test_a_folder_is_a_table_that_can_be_saved(
     rows_event(fake, question.request, 3000, 6000, 9000)
     assert view.answers.rowCount() == MOST_ROWS and "the first 5,000 shown" in view.state.text()
     view.stop.click()
-    assert isinstance(fake.sent[-1], m.CancelRequest)
+    assert fake.last(m.CancelRequest)
     rows_event(fake, question.request, 0, 6000, 9000, over=True, stopped=True)
     assert "6,000 images · stopped" in view.state.text() and view.save.isVisible()
     assert view.answers.index(0, 1).data() == "It is damaged." and view.answers.index(1, 2).data() == "80.0 %"

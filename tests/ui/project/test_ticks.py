@@ -41,7 +41,7 @@ def test_a_second_click_takes_back_what_the_engine_has_not_answered(qtbot, opene
     assert ticked(opened) == ["head"]
     click_tick(qtbot, opened.layers, "stem")
     assert ticked(opened) == ["stem", "head"] and opened.workspace.layer_ticks.pending
-    first = fake.sent[-1]
+    first = fake.last(m.SetTrainable)
     click_tick(qtbot, opened.layers, "stem")
     assert ticked(opened) == ["head"] and not opened.workspace.layer_ticks.pending
     assert [c.layers for c in fake.sent if isinstance(c, m.SetTrainable)][-2:] == [["stem", "head"], ["head"]]
@@ -58,7 +58,7 @@ def test_what_is_refused_is_no_longer_shown(qtbot, opened, fake: FakeEngine) -> 
     fake.tell(m.FreezingChanged(0, [5], ["head"], 6, 66))
     click_tick(qtbot, opened.layers, "head")
     assert ticked(opened) == []
-    fake.tell(m.CommandFailed(fake.sent[-1].request, "Nothing would learn."))
+    fake.fail(m.SetTrainable, "Nothing would learn.")
     assert ticked(opened) == ["head"]
 
 

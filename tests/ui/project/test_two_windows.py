@@ -212,11 +212,11 @@ def test_closing_while_it_trains_asks_once_and_stops(qtbot, window, fake: FakeEn
     answers = question_of(window)
     assert set(answers) == {"Stop and close", "Keep training"}
     answers["Keep training"].click()
-    assert window.isVisible() and not isinstance(fake.sent[-1], m.CancelRequest)
+    assert window.isVisible() and not any(isinstance(command, m.CancelRequest) for command in fake.sent)
     qtbot.waitUntil(lambda: not window.findChildren(Choice))
     window.close()
     question_of(window)["Stop and close"].click()
-    assert isinstance(fake.sent[-1], m.CancelRequest) and window.isVisible()
+    assert fake.last(m.CancelRequest) and window.isVisible()
     fake.state(EngineKind.STOPPING)
     fake.tell(m.TrainingFinished(str(training), "stopped", "Stopped.", 1, math.nan, 2, 1.0, None))
     fake.state(EngineKind.READY)
@@ -225,6 +225,6 @@ def test_closing_while_it_trains_asks_once_and_stops(qtbot, window, fake: FakeEn
 
 def test_asked_twice_by_ctrl_c_the_window_does_not_wait(window, fake: FakeEngine, training: Path) -> None:
     window.closing.stop_and_close()
-    assert window.isVisible() and isinstance(fake.sent[-1], m.CancelRequest)
+    assert window.isVisible() and fake.last(m.CancelRequest)
     window.closing.stop_and_close()
     assert not window.isVisible()

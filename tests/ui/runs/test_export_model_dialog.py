@@ -117,7 +117,7 @@ def test_all_of_it(
 
 def _stop(fake: FakeEngine, dialog: ExportModelDialog, request: int) -> None:
     dialog.end.click()
-    assert fake.sent[-1] == m.CancelRequest(fake.last(m.Export).request)
+    assert fake.last(m.CancelRequest).request == fake.last(m.Export).request
     play(fake, m.ExportFinished(request, "", stopped=True))
 
 
@@ -157,7 +157,7 @@ def test_it_can_be_begun_only_when_it_can_be_done(dialog: ExportModelDialog, fak
 def test_closing_stops_it(dialog: ExportModelDialog, fake: FakeEngine, tmp_path: Path) -> None:
     dialog.write(tmp_path)
     dialog.reject()
-    assert fake.sent[-1] == m.CancelRequest(fake.last(m.Export).request)
+    assert fake.last(m.CancelRequest).request == fake.last(m.Export).request
 
 
 @pytest.mark.parametrize(("typed", "threshold"), [("7.5", 0.075), ("7,5 %", 0.075), ("never", 0.0), ("99,95", 0.9995)])

@@ -456,6 +456,7 @@ def test_a_run_that_is_about_to_begin_has_not_crashed(
     qtbot, page: RunsPage, window: MainWindow, fake: FakeEngine
 ) -> None:
     window.train_or_pause()
+    assert fake.last(m.Train)  # by now the disk has made its folder
     window.show_page(RUNS)
     qtbot.waitUntil(lambda: column(page, run_table.NUMBER)[0] == "4")
     assert column(page, run_table.ENDED)[0] == "training" and page.runs.training is not None

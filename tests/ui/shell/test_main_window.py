@@ -460,14 +460,14 @@ def test_pause_resume_and_stop(qtbot, window: MainWindow, fake: FakeEngine, make
     open_project(qtbot, window, fake, make_dataset())
     start_training(window, fake)
     window.train_or_pause()
-    assert isinstance(fake.sent[-1], m.Pause)
+    assert fake.last(m.Pause)
     fake.tell(m.Paused(2))
     assert window.top.train.text().strip() == "Resume"
     window.train_or_pause()
-    assert isinstance(fake.sent[-1], m.Resume)
+    assert fake.last(m.Resume)
     fake.tell(m.Resumed(2))
     qtbot.mouseClick(window.top.stop, Qt.MouseButton.LeftButton)
-    assert isinstance(fake.sent[-1], m.CancelRequest) and not fake.killed
+    assert fake.last(m.CancelRequest) and not fake.killed
     fake.state(EngineKind.STOPPING)
     assert window.status.text.text() == "Stopping after this step…" and window.top.stop.text().strip() == "Stopping…"
     assert not window.top.stop.isEnabled()

@@ -169,9 +169,10 @@ def test_the_rate_is_what_the_engine_says(qtbot, opened: MainWindow, fake: FakeE
     qtbot.waitUntil(lambda: bar.rates.full != "")
     assert bar.rate_field.text() == "3,7e-4", "half a typed number is left alone"
     qtbot.keyClick(bar.rate_field, Qt.Key.Key_Return)
-    assert fake.sent[-1] == m.ChangeRate(fake.sent[-1].request, 3.7e-4)
+    asked = fake.last(m.ChangeRate)
+    assert asked.lr == 3.7e-4
     assert "Asked for: rate 3.7e-4" in bar.note.full
-    run_adjusted(opened, "rate", "rate 4e-4", request=fake.sent[-1].request)
+    run_adjusted(opened, "rate", "rate 4e-4", request=asked.request)
     assert not bar.note.isVisible()
     groups = (m.GroupRate("stage 7", 1e-4, 6e-5), m.GroupRate("head", 2e-4, 1.2e-4))
     steps(fake, 11, groups=groups)
@@ -189,10 +190,10 @@ def test_what_was_refused_is_no_longer_asked_for(qtbot, opened: MainWindow, fake
     bar = opened.train_page.steer
     bar.rate_field.setText("2e-4")
     qtbot.keyClick(bar.rate_field, Qt.Key.Key_Return)
-    first = fake.sent[-1]
+    first = fake.last(m.ChangeRate)
     qtbot.mouseClick(bar.finish, Qt.MouseButton.LeftButton)
     assert bar.note.full.startswith("Asked for: rate 2e-4, finish the phase.")
-    fake.tell(m.CommandFailed(fake.sent[-1].request, "Not now."))
+    fake.fail(m.FinishPhase, "Not now.")
     assert bar.note.full.startswith("Asked for: rate 2e-4.") and bar.finish.isEnabled()
     fake.tell(m.CommandFailed(first.request, "Not this."))
     assert not bar.note.isVisible()
@@ -225,9 +226,9 @@ def test_finishing_a_phase_and_steering_while_paused(qtbot, opened: MainWindow, 
     fake.tell(m.Paused(3))
     assert "at the first step after resuming" in bar.note.full
     qtbot.mouseClick(bar.finish, Qt.MouseButton.LeftButton)
-    assert isinstance(fake.sent[-1], m.FinishPhase) and not bar.finish.isEnabled()
+    assert fake.last(m.FinishPhase) and not bar.finish.isEnabled()
     assert bar.note.full.startswith("Asked for: finish the phase. Paused")
-    request = fake.sent[-1].request
+    request = fake.last(m.FinishPhase).request
     fake.tell(m.Resumed(3))
     run_adjusted(opened, "finish-phase", "phase finished", request=request)
     assert not bar.note.isVisible()
@@ -286,7 +287,7 @@ def test_a_run_that_can_not_be_continued_is_not_offered_again(qtbot, opened: Mai
     banner = opened.train_page.banner
     qtbot.mouseClick(banner.action, Qt.MouseButton.LeftButton)
     fake.state(EngineKind.TRAINING)
-    refused = m.CommandFailed(fake.sent[-1].request, "The images are not those the run began with.")
+    refused = m.CommandFailed(fake.last(m.Continue).request, "The images are not those the run began with.")
     fake.tell(refused)
     fake.state(EngineKind.READY)
     assert not banner.isVisible() and "The images are not those" in opened.status.text.text()
