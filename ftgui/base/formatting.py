@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
+from datetime import date
 
 
 def few(names: Sequence[str]) -> str:
@@ -61,6 +63,40 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def day(when: float, now: float | None = None) -> str:
+    """Of a moment, in the past as people say it: ``today, 14:05``, ``yesterday``, ``3 days ago``, ``12 March``,
+    ``12 March 2025``.
+
+    Args:
+        when: seconds since 1970.
+        now: likewise; None: this moment.
+    """
+    then, today = date.fromtimestamp(when), date.fromtimestamp(time.time() if now is None else now)
+    days = (today - then).days
+    if days <= 0:
+        return f"today, {time.strftime('%H:%M', time.localtime(when))}"
+    if days < 7:
+        return "yesterday" if days == 1 else f"{days} days ago"
+    written = f"{then.day} {_MONTHS[then.month - 1]}"
+    return written if then.year == today.year else f"{written} {then.year}"
+
+
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]  # not those of the system's language, in which the rest is not
 
 
 def file_size(amount: int) -> str:

@@ -147,6 +147,19 @@ def diagnose(figures: RunFigures) -> list[Verdict]:
     return [verdict for verdict in found if verdict is not None]
 
 
+def certainty(figures: RunFigures) -> str:
+    """How far the run's figure can be trusted, in a sentence; empty: its validation images were not counted one by one."""
+    total = sum(map(sum, figures.confusion))
+    if not total:
+        return ""
+    right = sum(row[index] for index, row in enumerate(figures.confusion))
+    low, high = interval(right, total)
+    return (
+        f"{right:,} of {plural(total, 'validation image')} {'is' if right == 1 else 'are'} right. Of other images like them "
+        f"{percent(low)} to {percent(high)} would be (95 % interval), or a little less: they also chose the epoch."
+    )
+
+
 # --- one by one -----------------------------------------------------------------------------------------------------
 
 

@@ -20,6 +20,7 @@ from ftgui.runs.diagnosis import (
     Remedy,
     RunFigures,
     Verdict,
+    certainty,
     diagnose,
     mcnemar,
     paired,
@@ -294,3 +295,19 @@ def test_a_damaged_line_is_an_error_that_says_so(tmp_path: Path) -> None:
     (folder / "metrics.jsonl").write_text('{"kind": "epoch", "phase": "x"}\n', encoding="utf-8")
     with pytest.raises(ValueError, match="integer"):
         read_figures(folder, [])
+
+
+@pytest.mark.parametrize(
+    ("confusion", "words"),
+    [
+        (
+            ((60, 3), (2, 64)),
+            "124 of 129 validation images are right. Of other images like them 91.2 % to 98.3 % would be",
+        ),
+        (((1, 0), (1, 0)), "1 of 2 validation images is right. Of other images like them 9.5 % to 90.5 % would be"),
+        ((), ""),
+    ],
+)
+def test_how_far_the_figure_can_be_trusted(confusion: tuple[tuple[int, ...], ...], words: str) -> None:
+    said = certainty(run((HEAD, FLAT), confusion=confusion))
+    assert said.startswith(words) and bool(said) == bool(words)

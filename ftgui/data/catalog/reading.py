@@ -178,6 +178,11 @@ class CatalogReader:
         )
         return rows.fetchall()
 
+    def some_of(self, class_name: str, count: int) -> list[str]:
+        """Paths of so many usable images of a class."""
+        rows = self._db.execute("SELECT path FROM images WHERE class_name = ? AND usable LIMIT ?", (class_name, count))
+        return [path for (path,) in rows]
+
     def id_of(self, path: str) -> int | None:
         """The image with this path."""
         row = self._db.execute("SELECT id FROM images WHERE path = ?", (path,)).fetchone()

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal, Slot
+import msgspec
+from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QInputDialog,
@@ -26,73 +27,69 @@ from ftgui.data.catalog.records import Contents, reference
 from ftgui.data.catalog.split import Splitting
 from ftgui.protocol.recipe import Intensity
 from ftgui.ui.data.class_list import ClassList
-from ftgui.ui.data.filter_bar import BrowseBar
+from ftgui.ui.data.filter_bar import BrowseBar, Filters
 from ftgui.ui.data.intensity_editor import IntensityEditor
 from ftgui.ui.data.problem_banner import ProblemBanner
 from ftgui.ui.data.problem_list import ProblemList
 from ftgui.ui.data.split_dialog import SplitBar, SplitEditor
+from ftgui.ui.data.start_view import StartView
 from ftgui.ui.images.image_browser import ImageBrowser
+from ftgui.ui.project.recent_projects import RecentProjects
 from ftgui.ui.project.workspace import Workspace
-from ftgui.ui.toolkit import icons
-from ftgui.ui.toolkit.basics import Card, IconButton, button, heading, label
+from ftgui.ui.toolkit.basics import Card, IconButton, label
 from ftgui.ui.toolkit.search_keys import SearchKeys, focus_search
 from ftgui.ui.toolkit.theme import Theme
 
 
+class DataView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is looked at on the page."""
+
+    filters: Filters = Filters()
+    chosen: list[int] = []
+    """Ids of the selected images."""
+
+
+_MOST_CHOSEN = 1000
+"""Selected images that are remembered."""
+
+
 class DataPage(QWidget):
-    """Shows the open project's catalog, or how to open one."""
+    """Shows the open project's catalog, or how to open one.
+
+    Args:
+        workspace: whose catalog it is.
+        recent: listed while nothing is open.
+        theme: for colours.
+    """
 
     open_wanted = Signal()
     sample_wanted = Signal()
     examples_wanted = Signal()
     ask_wanted = Signal(Path)
     """The model should say what this image is."""
+    view_changed = Signal()
+    """`view`."""
 
-    def __init__(self, workspace: Workspace, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, workspace: Workspace, recent: RecentProjects, theme: Theme) -> None:
+        super().__init__()
         self._workspace = workspace
         self._dataset_editor = workspace.dataset_editor
         self._theme = theme
+        self._to_choose: list[int] = []
+        """Images to be selected as soon as they are found."""
         self._stack = QStackedLayout(self)
-        self._stack.addWidget(self._make_empty())
+        self._stack.addWidget(self._make_start(recent))
         self._stack.addWidget(self._make_full())
         self._connect()
-        self._recolor()
 
     # --- making -----------------------------------------------------------------------------------------------------
 
-    def _make_empty(self) -> QWidget:
-        card = Card()
-        card.body.addStretch(1)
-        self._empty_icon = label()
-        self._empty_icon.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        title = heading("Drop a folder of images here")
-        title.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        text = label(
-            "One folder per class: “ants” full of ants, “bees” full of bees.\n"
-            "Folders named train, val and test above them are recognised; a zip or tar of all this is unpacked.\n"
-            "Nothing is uploaded, changed or moved.",
-            "muted",
-        )
-        text.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        row = QHBoxLayout()
-        row.addStretch(1)
-        open_button = button("Open folder…", "Choose a folder of images (Ctrl+O)", primary=True)
-        sample_button = button("Try the sample", "Seven kinds of drawings, ready to train on")
-        open_button.clicked.connect(self.open_wanted)
-        sample_button.clicked.connect(self.sample_wanted)
-        examples_button = button("Example sets…", "Well-known sets of photos and digits, downloaded by name")
-        examples_button.clicked.connect(self.examples_wanted)
-        row.addWidget(open_button)
-        row.addWidget(sample_button)
-        row.addWidget(examples_button)
-        row.addStretch(1)
-        for widget in (self._empty_icon, title, text):
-            card.body.addWidget(widget)
-        card.body.addSpacing(8)
-        card.body.addLayout(row)
-        card.body.addStretch(1)
-        return card
+    def _make_start(self, recent: RecentProjects) -> QWidget:
+        self.start = StartView(recent, self._theme)
+        self.start.open_wanted.connect(self.open_wanted)
+        self.start.sample_wanted.connect(self.sample_wanted)
+        self.start.examples_wanted.connect(self.examples_wanted)
+        return self.start
 
     def _make_full(self) -> QWidget:
         page = QWidget()
@@ -170,9 +167,10 @@ class DataPage(QWidget):
         workspace.project_changed.connect(self._project_changed)
         workspace.catalog_changed.connect(self._catalog_changed)
         workspace.intensity.changed.connect(self._show_intensity)
-        self._theme.changed.connect(self._recolor)
         self.bar.changed.connect(self._workspace.dataset.image_checking.make_way)
         self.bar.changed.connect(self._browse)
+        self.bar.changed.connect(self.view_changed)
+        grid.chosen_changed.connect(self.view_changed)
         self.bar.size_chosen.connect(grid.set_size)
         self.classes.chosen.connect(self.bar.choose_class)
         self.classes.renamed.connect(self._dataset_editor.rename_class)
@@ -190,6 +188,16 @@ class DataPage(QWidget):
 
     # --- showing ----------------------------------------------------------------------------------------------------
 
+    @property
+    def view(self) -> DataView:
+        """What is looked at now."""
+        return DataView(self.bar.filters, self.grid.chosen()[:_MOST_CHOSEN])
+
+    def look_at(self, view: DataView) -> None:
+        """The same as another time; images that are gone are not selected."""
+        self._to_choose = view.chosen
+        self.bar.use(view.filters)
+
     def start_search(self) -> None:
         """To the search; an image that is looked at large makes room for it."""
         if self._workspace.contents is None:
@@ -201,12 +209,8 @@ class DataPage(QWidget):
 
     def close_threads(self) -> None:
         """Before the program ends."""
+        self.start.close_threads()
         self.browser.close_threads()
-
-    @Slot()
-    def _recolor(self) -> None:
-        colors = self._theme.colors
-        self._empty_icon.setPixmap(icons.pixmap("images", colors.muted, 48, self.devicePixelRatioF()))
 
     @Slot()
     def _project_changed(self) -> None:
@@ -284,6 +288,9 @@ class DataPage(QWidget):
 
     @Slot(int)
     def _found(self, count: int) -> None:
+        if self._to_choose and count:
+            self.grid.choose(self._to_choose)
+            self._to_choose = []
         contents = self._workspace.contents
         total = sum(splits.total() for splits in contents.counts.values()) + contents.excluded if contents else 0
         self.bar.count.setText(f"{count:,} of {total:,}" if self.bar.narrow else plural(count, "image"))

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QThreadPool, Slot
-from PySide6.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QRadioButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QRadioButton, QVBoxLayout, QWidget
 
 from ftgui.base.formatting import plural
 from ftgui.base.job import Job
@@ -14,6 +14,7 @@ from ftgui.data.catalog.reading import CatalogReader
 from ftgui.data.dataset_export import Exported, export_folders, export_table
 from ftgui.ui.toolkit.background_task import Task
 from ftgui.ui.toolkit.basics import Bar, button, label
+from ftgui.ui.toolkit.file_choice import DATASETS, TABLES, choose_folder, choose_place
 from ftgui.ui.toolkit.theme import Theme
 
 
@@ -68,11 +69,11 @@ class ExportDialog(QDialog):
     @Slot()
     def _choose(self) -> None:
         if self.table.isChecked():
-            path, _ = QFileDialog.getSaveFileName(self, "Export table", "metadata.csv", "CSV (*.csv)")
+            path = choose_place(self, "Export table", TABLES, "metadata.csv", "CSV (*.csv)")
         else:
-            path = QFileDialog.getExistingDirectory(self, "Choose an empty folder")
-        if path:
-            self.write(Path(path))
+            path = choose_folder(self, "Choose an empty folder", DATASETS)
+        if path is not None:
+            self.write(path)
 
     def write(self, target: Path) -> None:
         """In the background."""

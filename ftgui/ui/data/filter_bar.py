@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
 from PySide6.QtCore import QSettings, QTimer, Signal, Slot
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
@@ -22,6 +23,18 @@ _STATES: dict[str, dict[str, bool]] = {
 """Wrong and right: of the model's last word on it."""
 _TYPING = 150
 """Milliseconds after a key before the search begins."""
+
+
+class Filters(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How the bar is set; empty texts: as at first."""
+
+    class_name: str = ""
+    split: str = ""
+    state: str = ""
+    kind: str = ""
+    text: str = ""
+    order: str = ""
+    descending: bool = False
 
 
 class BrowseBar(QWidget):
@@ -96,6 +109,29 @@ class BrowseBar(QWidget):
             order=list(ORDERS)[self.order.currentIndex()],
             descending=self.direction.isChecked(),
         )
+
+    @property
+    def filters(self) -> Filters:
+        """As set now, to be set again another day."""
+        split, state, order = (combo.currentText() for combo in (self.split_filter, self.state_filter, self.order))
+        return Filters(self.class_name, split, state, self.kind, self.search.text(), order, self.direction.isChecked())
+
+    def use(self, filters: Filters) -> None:
+        """Set it so; what there is no longer stays as at first."""
+        blocked = self.blockSignals(True)
+        self.kind = filters.kind
+        self.search.setText(filters.text)
+        self._typing.stop()
+        self.class_filter.setCurrentIndex(max(self.class_filter.findData(filters.class_name), 0))
+        for combo, text in (
+            (self.split_filter, filters.split),
+            (self.state_filter, filters.state),
+            (self.order, filters.order),
+        ):
+            combo.setCurrentIndex(max(combo.findText(text), 0))
+        self.direction.setChecked(filters.descending)
+        self.blockSignals(blocked)
+        self.changed.emit()
 
     @property
     def class_name(self) -> str:

@@ -166,13 +166,13 @@ class _Decoder(QThread):
         store = ThumbnailStore(paths.cache_dir() / "thumbnails.sqlite")
         try:
             while (wish := self._owner.next_wish()) is not None:
-                image = _from_store(store, Path(wish.key), wish.side, wish.intensity)
+                image = stored_thumbnail(store, Path(wish.key), wish.side, wish.intensity)
                 self._owner.decoded.emit(wish.key, wish.generation, image)
         finally:
             store.close()
 
 
-def _from_store(store: ThumbnailStore, file: Path, side: int, intensity: IntensityRange | None) -> QImage:
+def stored_thumbnail(store: ThumbnailStore, file: Path, side: int, intensity: IntensityRange | None) -> QImage:
     """From the disk's store, or decoded and put there; null if it can't be decoded."""
     try:
         with one_image():

@@ -9,7 +9,6 @@ from PySide6.QtGui import QColor, QPainter, QPalette
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
-    QFileDialog,
     QHBoxLayout,
     QStyle,
     QStyledItemDelegate,
@@ -29,6 +28,7 @@ from ftgui.ui.engine_client import download_settings
 from ftgui.ui.model.download_options import DownloadOptions
 from ftgui.ui.model.model_table import FILTERS, INPUT, LICENCE, NAME, PARAMETERS, REASON, WEIGHTS, ModelTable
 from ftgui.ui.toolkit.basics import Card, button, label
+from ftgui.ui.toolkit.file_choice import WEIGHTS_FILES, choose_file
 from ftgui.ui.toolkit.search_keys import SearchKeys
 from ftgui.ui.toolkit.searched_list import search_field, searched_view
 from ftgui.ui.toolkit.theme import Theme
@@ -272,9 +272,9 @@ class ModelChooser(QDialog):
     def _weights_chosen(self, _row: int) -> None:
         self.file_label.clear()
         if self.weights.currentData() == FILE:
-            path, _ = QFileDialog.getOpenFileName(self, "Weights file", "", WEIGHTS_FILTER)
-            if path:
-                self.use_file(path)
+            path = choose_file(self, "Weights file", WEIGHTS_FILES, WEIGHTS_FILTER)
+            if path is not None:
+                self.use_file(str(path))
                 return
             self._set_weights(PRETRAINED)
         self._weights_before = self.weights.currentData()

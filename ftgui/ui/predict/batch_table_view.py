@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QModelIndex, Qt, QThreadPool, Signal, Slot
-from PySide6.QtWidgets import QAbstractItemView, QFileDialog, QHBoxLayout, QHeaderView, QTableView
+from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QHeaderView, QTableView
 
 from ftgui.base.files import replacing
 from ftgui.base.formatting import plural
@@ -20,6 +20,7 @@ from ftgui.ui.predict.batch_table import MOST_ROWS, AnswersModel
 from ftgui.ui.project.workspace import Workspace
 from ftgui.ui.toolkit.background_task import Task
 from ftgui.ui.toolkit.basics import Bar, Card, ElidedLabel, button, label
+from ftgui.ui.toolkit.file_choice import TABLES, choose_place
 from ftgui.ui.toolkit.theme import Theme
 
 
@@ -184,9 +185,9 @@ class FilesView(Card):
 
     @Slot()
     def _choose_file(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, "Save the answers", "answers.csv", "CSV (*.csv)")
-        if path:
-            self.save_to(Path(path))
+        path = choose_place(self, "Save the answers", TABLES, "answers.csv", "CSV (*.csv)")
+        if path is not None:
+            self.save_to(path)
 
     def save_to(self, path: Path) -> None:
         """Copy the table, complete or not at all, in the background."""

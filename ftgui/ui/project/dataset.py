@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QThreadPool, Signal, Slot
 
-from ftgui.data.catalog.catalog import Catalog
 from ftgui.data.catalog.errors import CatalogDamaged
 from ftgui.data.catalog.reading import CatalogReader
-from ftgui.data.catalog.records import Contents, ImageAnswer
+from ftgui.data.catalog.records import Contents
 from ftgui.data.project import Project
 from ftgui.data.scanning.found import ImagesGoneError
 from ftgui.data.scanning.label_sources import Wanted
@@ -26,6 +24,7 @@ from ftgui.ui.project.dataset_opening import DatasetOpener, Outcome, Wish, wish_
 from ftgui.ui.project.dataset_scan import DatasetScan
 from ftgui.ui.project.dataset_watch import DatasetWatch
 from ftgui.ui.project.image_checking import ImageChecking
+from ftgui.ui.project.model_answers import ModelAnswers
 from ftgui.ui.project.sample_dataset import sample_folder
 from ftgui.ui.toolkit.task_queue import TaskQueue
 
@@ -73,7 +72,7 @@ class OpenDataset(QObject):
         self, access: ProjectAccess, disk_tasks: TaskQueue, parent: QObject, settle: Callable[[], None] = lambda: None
     ) -> None:
         super().__init__(parent)
-        self._access, self._disk_tasks = access, disk_tasks
+        self._access = access
         access.taken_over.connect(self._taken_over)
         self._settle = settle
         self.project: Project | None = None
@@ -94,7 +93,8 @@ class OpenDataset(QObject):
         """For images of the open dataset."""
         self.watch = DatasetWatch(lambda: self.opening or self.scanning, self._pool, self)
         """Of the files on disk."""
-        self.image_checking = ImageChecking(self._place_to_check, lambda: self.scanning, self._pool, self)
+        self.image_checking = ImageChecking(self._catalog_to_write, lambda: self.scanning, self._pool, self)
+        self.answers = ModelAnswers(self._catalog_to_write, disk_tasks, self)
         self._refresh = ContentsRefresh(self._pool, self)
         self._connect_parts()
 
@@ -117,6 +117,9 @@ class OpenDataset(QObject):
         self.image_checking.progress.connect(self._check_progress)
         self.image_checking.over.connect(self._checked)
         self.image_checking.failed.connect(self.trouble.say)
+        self.answers.some_kept.connect(self._refresh.soon)
+        self.answers.all_kept.connect(self.refresh)
+        self.answers.failed.connect(self.went_wrong)
         self._refresh.wanted.connect(self.refresh)
         self._refresh.read.connect(self._refreshed)
         self._refresh.failed.connect(self.trouble.say)
@@ -210,13 +213,16 @@ class OpenDataset(QObject):
     def begin_anew(self, wish: Wish) -> None:
         """Give a damaged catalog's project a new one. Nothing may hold the old one open, or Windows does not rename it."""
         if self.project is not None and wish.find is self.shown_wish.find:
-            self.scan.cancel()
-            self.image_checking.cancel()
-            self._refresh.cancel()
-            self._let_go()
-            self.project = None
-            self.closed.emit()
+            self.close_shown()
         self.open_again(wish)
+
+    def close_shown(self) -> None:
+        """Nothing is open afterwards."""
+        for work in (self.scan, self.image_checking, self._refresh):
+            work.cancel()
+        self._let_go()
+        self.project, self.trained = None, TrainedRuns()
+        self.closed.emit()
 
     @Slot(Outcome)
     def _has_begun(self, outcome: Outcome) -> None:
@@ -304,7 +310,7 @@ class OpenDataset(QObject):
 
     # --- checking ---------------------------------------------------------------------------------------------------
 
-    def _place_to_check(self) -> Path | None:
+    def _catalog_to_write(self) -> Path | None:
         return None if self.project is None or self.look_only else self.project.catalog_path
 
     @Slot(str, object, object)
@@ -328,34 +334,6 @@ class OpenDataset(QObject):
 
     # --- figures ----------------------------------------------------------------------------------------------------
 
-    def forget_answers(self, by: str) -> None:
-        """What a model said earlier no longer counts; what comes next is said by that run's."""
-        if self.project is not None and not self.look_only:
-            forget = partial(_forget_answers, self.project.catalog_path, by)
-            self._disk_tasks.do(forget, self._answers_kept, self._answers_not_kept)
-
-    def record_answers(self, said: Iterable[ImageAnswer], last: bool) -> None:
-        """What the model says of some images.
-
-        Args:
-            said: of each.
-            last: nothing more comes.
-        """
-        if self.project is not None and not self.look_only:
-            record = partial(record_in, self.project.catalog_path, list(said))
-            then = self._answers_kept if last else self._more_answers_kept
-            self._disk_tasks.do(record, then, self._answers_not_kept)
-
-    def _answers_kept(self, _: None) -> None:
-        self.refresh()
-
-    def _more_answers_kept(self, _: None) -> None:
-        self._refresh.soon()
-
-    def _answers_not_kept(self, why: str) -> None:
-        """Nothing depends on them."""
-        self.went_wrong.emit(f"The model's answers could not be saved: {why}")
-
     def edited(self) -> None:
         """The person changed something in the catalog."""
         self.image_checking.compare_soon()
@@ -378,14 +356,3 @@ class OpenDataset(QObject):
         if self.contents is not None and contents.root == self.contents.root:
             self.contents = contents
             self.changed.emit()
-
-
-def _forget_answers(catalog_path: Path, by: str) -> None:
-    with Catalog(catalog_path) as catalog:
-        catalog.forget_answers(by)
-
-
-def record_in(catalog_path: Path, said: Sequence[ImageAnswer]) -> None:
-    """What a model says, into a catalog; on a thread of its own."""
-    with Catalog(catalog_path) as catalog:
-        catalog.record_answers(said)

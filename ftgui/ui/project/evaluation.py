@@ -23,8 +23,9 @@ from ftgui.runs.run_folders import read_evaluation, run_number
 from ftgui.ui.engine_client.client import EngineClient
 from ftgui.ui.engine_client.training_requests import TrainingRequests
 from ftgui.ui.engine_client.worker import EngineKind
-from ftgui.ui.project.dataset import OpenDataset, record_in
+from ftgui.ui.project.dataset import OpenDataset
 from ftgui.ui.project.model import ProjectModel
+from ftgui.ui.project.model_answers import record_in
 from ftgui.ui.project.progress import ProgressReports
 from ftgui.ui.project.readiness import Readiness
 from ftgui.ui.project.training import ProjectTraining
@@ -308,7 +309,7 @@ class Evaluation(QObject):
             return
         self._leave_folder()
         run = self._model.run
-        self._dataset.forget_answers(run.name if run else "")
+        self._dataset.answers.forget(run.name if run else "")
         self._training_requests.evaluate(
             m.EvaluateImages(0, str(project.catalog_path), splits, str(run) if run else "")
         )
@@ -319,7 +320,7 @@ class Evaluation(QObject):
         contents = self._dataset.contents
         if contents is None:
             return
-        self._dataset.forget_answers("")
+        self._dataset.answers.forget("")
         counts = contents.counts.values()
         held_out = sum(splits["val"] + splits["test"] for splits in counts)
         if sum(splits.total() for splits in counts) <= EVALUATED_AT_ONCE:
@@ -353,7 +354,7 @@ class Evaluation(QObject):
     def _evaluated(self, event: m.EvaluatedImages) -> None:
         said = list(zip(event.paths, event.predictions, event.confidences, event.losses, strict=True))
         if not self._evaluating_folder:
-            self._dataset.record_answers(said, last=event.over)
+            self._dataset.answers.record(said, last=event.over)
         elif self.folder is not None:
             record = partial(record_in, self.folder.catalog.path, said)
             self._disk_tasks.do(record, self._recorded if event.over else None, self._not_recorded)

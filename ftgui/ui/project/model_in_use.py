@@ -290,6 +290,8 @@ class ModelInUse(QObject):
     @Slot()
     def project_changed(self) -> None:
         """Another dataset is open, or none."""
+        if self._dataset.project is None:
+            self.know(TrainedRuns())
         self._set(None)
 
     @Slot(EngineState)

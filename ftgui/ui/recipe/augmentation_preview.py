@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QPalette, QPixmap, QShowEvent
-from PySide6.QtWidgets import QFileDialog, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from ftgui.data.images.decoding import EXTENSIONS
 from ftgui.data.images.intensity import IntensityRange
@@ -15,6 +15,7 @@ from ftgui.protocol.recipe import Augmentation
 from ftgui.ui.project.workspace import Workspace
 from ftgui.ui.toolkit.basics import ElidedLabel, button, label
 from ftgui.ui.toolkit.drop_offer import Kind, look_at
+from ftgui.ui.toolkit.file_choice import IMAGES, choose_file
 
 COUNT = 6
 _SIDE, _COLUMNS = 100, 3
@@ -125,9 +126,9 @@ class AugmentationPreview(QWidget):
     @Slot()
     def _choose(self) -> None:
         patterns = " ".join(f"*{ending}" for ending in sorted(EXTENSIONS))
-        path, _ = QFileDialog.getOpenFileName(self, "Look at an image", "", f"Images ({patterns});;All files (*)")
-        if path:
-            self.look_at(Path(path))
+        path = choose_file(self, "Look at an image", IMAGES, f"Images ({patterns});;All files (*)")
+        if path is not None:
+            self.look_at(path)
 
     # --- answers ----------------------------------------------------------------------------------------------------
 

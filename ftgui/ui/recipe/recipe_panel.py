@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import QObject, QPoint, Qt, QTimer, Slot
+from PySide6.QtCore import QObject, QPoint, QTimer, Slot
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QFrame, QMenu, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMenu, QVBoxLayout, QWidget
 
 from ftgui.protocol.problem import Problem
 from ftgui.protocol.recipe import EVERYTHING, HEAD, LAST_STAGE, Phase
@@ -16,7 +16,7 @@ from ftgui.ui.recipe.augmentation_preview import AugmentationPreview
 from ftgui.ui.recipe.phase_card import DONE, RUNNING, WAITING, PhaseCard
 from ftgui.ui.recipe.recipe_sections import AugmentationSection, TrainingSection
 from ftgui.ui.toolkit import icons
-from ftgui.ui.toolkit.basics import Card, button
+from ftgui.ui.toolkit.basics import Card, button, scrolled
 from ftgui.ui.toolkit.form_fields import ProblemNote
 from ftgui.ui.toolkit.theme import Theme
 
@@ -57,7 +57,7 @@ class RecipePanel(Card):
         for widget in (self.none_note, self.training, self.augmentation):
             self._column.addWidget(widget)
         self._column.addStretch(1)
-        self.area = self._make_area(self._content)
+        self.area = scrolled(self._content)
         self.body.addWidget(self.area, 1)
         for section in (self.training, self.augmentation):
             section.opened.connect(self._section_opened)
@@ -84,18 +84,6 @@ class RecipePanel(Card):
         self.add_phase.clicked.connect(self._add)
         self.header.addWidget(self.presets)
         self.header.addWidget(self.add_phase)
-
-    def _make_area(self, content: QWidget) -> QScrollArea:
-        area = QScrollArea()
-        area.setWidget(content)
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        # The card behind is what shows, not the window's colour.
-        area.viewport().setAutoFillBackground(False)
-        content.setAutoFillBackground(False)
-        return area
 
     # --- showing ----------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDialog,
-    QFileDialog,
     QHBoxLayout,
     QVBoxLayout,
     QWidget,
@@ -25,6 +24,7 @@ from ftgui.runs.model_in_use import TrainedRun
 from ftgui.runs.record import folder_title
 from ftgui.ui.project.workspace import Workspace
 from ftgui.ui.toolkit.basics import Bar, button, label
+from ftgui.ui.toolkit.file_choice import MODELS, choose_folder
 from ftgui.ui.toolkit.number_box import NumberBox
 from ftgui.ui.toolkit.theme import Theme
 
@@ -166,9 +166,9 @@ class ExportModelDialog(QDialog):
 
     @Slot()
     def _choose(self) -> None:
-        path = QFileDialog.getExistingDirectory(self, "Choose a folder; a new one is made in it")
-        if path:
-            self.write(Path(path))
+        path = choose_folder(self, "Choose a folder; a new one is made in it", MODELS)
+        if path is not None:
+            self.write(path)
 
     def write(self, destination: Path) -> None:
         """In the engine."""

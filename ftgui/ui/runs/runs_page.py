@@ -9,7 +9,6 @@ from pathlib import Path
 from PySide6.QtCore import QPoint, Qt, QThreadPool, QUrl, Signal, Slot
 from PySide6.QtGui import QAction, QDesktopServices, QKeySequence, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
-    QFileDialog,
     QHBoxLayout,
     QMenu,
     QMessageBox,
@@ -32,6 +31,7 @@ from ftgui.ui.runs.run_differences import RunDifferences
 from ftgui.ui.runs.run_list import RunList
 from ftgui.ui.toolkit.background_task import Task
 from ftgui.ui.toolkit.basics import Card, button, heading, label
+from ftgui.ui.toolkit.file_choice import REPORTS, choose_folder, choose_place
 from ftgui.ui.toolkit.plain_text import as_plain
 from ftgui.ui.toolkit.theme import Theme
 
@@ -317,10 +317,10 @@ class RunsPage(QWidget):
         self.export_wanted.emit(record.path)
 
     def _write_report(self, record: RunRecord) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, "Write report", default_name(record.path), "HTML (*.html)")
-        if path:
+        path = choose_place(self, "Write report", REPORTS, default_name(record.path), "HTML (*.html)")
+        if path is not None:
             self.open_report.hide()
-            self.runs.write_report(record, Path(path))
+            self.runs.write_report(record, path)
 
     @Slot(Path)
     def _reported(self, target: Path) -> None:
@@ -341,9 +341,9 @@ class RunsPage(QWidget):
 
     def _tensorboard(self) -> None:
         chosen = self.list.chosen()
-        folder = QFileDialog.getExistingDirectory(self, f"Folder for the curves of {plural(len(chosen), 'run')}")
-        if folder and chosen:
-            self.runs.write_event_files(chosen, Path(folder))
+        folder = choose_folder(self, f"Folder for the curves of {plural(len(chosen), 'run')}", REPORTS)
+        if folder is not None and chosen:
+            self.runs.write_event_files(chosen, folder)
 
     def _trash(self) -> None:
         """Asks with the number."""

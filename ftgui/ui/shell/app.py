@@ -81,7 +81,7 @@ def main(folder: Path | None = None, sample: bool = False, picture: Path | None 
     """Open the window and run until it closes.
 
     Args:
-        folder: a dataset to open.
+        folder: a dataset to open; None: the one that was open when the program ended.
         sample: open the sample instead.
         picture: show no window; train the sample, print the result, save a picture of the window here.
 
@@ -110,6 +110,8 @@ def main(folder: Path | None = None, sample: bool = False, picture: Path | None 
         QTimer.singleShot(0, workspace.open_sample)
     elif folder is not None:
         QTimer.singleShot(0, lambda: workspace.open_dataset(folder))
+    elif picture is None:
+        QTimer.singleShot(0, window.recent.begin)
     status = QApplication.exec()
     garbage.stop()
     if picture is not None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal, Slot
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QWidget
 
 from ftgui.data.images.decoding import EXTENSIONS
 from ftgui.data.scanning.found import ARCHIVES
+from ftgui.ui.toolkit.file_choice import DATASETS, IMAGES, choose_file, choose_files, choose_folder
 
 
 class FileDialogs(QObject):
@@ -31,38 +32,36 @@ class FileDialogs(QObject):
     @Slot()
     def choose_folder(self) -> None:
         """A dataset."""
-        folder = QFileDialog.getExistingDirectory(self._window, "Open a folder of images")
-        if folder:
-            self.dataset_chosen.emit(Path(folder))
+        folder = choose_folder(self._window, "Open a folder of images", DATASETS)
+        if folder is not None:
+            self.dataset_chosen.emit(folder)
 
     @Slot()
     def choose_archive(self) -> None:
         """A dataset in a zip or tar."""
         patterns = " ".join(f"*{ending}" for ending in ARCHIVES)
-        path, _ = QFileDialog.getOpenFileName(self._window, "Open a zip or tar of images", "", f"Archives ({patterns})")
-        if path:
-            self.dataset_chosen.emit(Path(path))
+        path = choose_file(self._window, "Open a zip or tar of images", DATASETS, f"Archives ({patterns})")
+        if path is not None:
+            self.dataset_chosen.emit(path)
 
     @Slot()
     def choose_evaluation_folder(self) -> None:
         """Labelled images that the model is evaluated on."""
-        folder = QFileDialog.getExistingDirectory(self._window, "Evaluate the model on a folder of labelled images")
-        if folder:
-            self.evaluation_folder_chosen.emit(Path(folder))
+        folder = choose_folder(self._window, "Evaluate the model on a folder of labelled images", DATASETS)
+        if folder is not None:
+            self.evaluation_folder_chosen.emit(folder)
 
     @Slot()
     def choose_images(self) -> None:
         """Images that the model is asked about."""
         patterns = " ".join(f"*{ending}" for ending in sorted(EXTENSIONS))
-        paths, _ = QFileDialog.getOpenFileNames(
-            self._window, "Ask about images", "", f"Images ({patterns});;All files (*)"
-        )
+        paths = choose_files(self._window, "Ask about images", IMAGES, f"Images ({patterns});;All files (*)")
         if paths:
-            self.question_chosen.emit([Path(path) for path in paths])
+            self.question_chosen.emit(paths)
 
     @Slot()
     def choose_folder_to_ask(self) -> None:
         """A folder full of images that the model is asked about."""
-        folder = QFileDialog.getExistingDirectory(self._window, "Ask about all images in a folder")
-        if folder:
-            self.question_chosen.emit([Path(folder)])
+        folder = choose_folder(self._window, "Ask about all images in a folder", IMAGES)
+        if folder is not None:
+            self.question_chosen.emit([folder])

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence, QUndoStack
 from PySide6.QtWidgets import QMenu, QWidget
 
+from ftgui.data.recent_projects import RecentProject
 from ftgui.ui.project.undo_catalog import EditCatalog
+from ftgui.ui.toolkit.plain_text import as_plain
 from ftgui.ui.toolkit.theme import Theme
 
 
@@ -22,6 +25,9 @@ class MainMenu(QMenu):
         window: gets the actions.
     """
 
+    recent_chosen = Signal(object)
+    """The `RecentProject` to be opened again."""
+
     def __init__(self, undo_stack: QUndoStack, training: Callable[[], bool], theme: Theme, window: QWidget) -> None:
         super().__init__(window)
         self._undo_stack = undo_stack
@@ -30,6 +36,9 @@ class MainMenu(QMenu):
         self._window = window
         keys = QKeySequence.StandardKey
         self.open_folder = self._add_action("Open folder…", keys.Open)
+        self.recent = self.addMenu("Open recent")
+        self.recent.setToolTipsVisible(True)
+        self.recent.setEnabled(False)
         self.open_archive = self._add_action("Open archive of images…")
         self.read_otherwise = self._add_action("Read the folder another way…")
         self.folder_moved = self._add_action("The folder was moved…")
@@ -37,6 +46,7 @@ class MainMenu(QMenu):
         self.paste = self._add_action("Paste", keys.Paste)
         self.open_sample = self._add_action("Open the sample")
         self.example_sets = self._add_action("Example sets…")
+        self.close_project = self._add_action("Close the dataset", keys.Close)
         self.addSeparator()
         self._add_undo()
         self.addSeparator()
@@ -60,6 +70,18 @@ class MainMenu(QMenu):
             action.setShortcut(shortcut)
         self._window.addAction(action)
         return action
+
+    def show_recent(self, projects: Sequence[tuple[str, RecentProject]]) -> None:
+        """What was open last, and is not now.
+
+        Args:
+            projects: name and project, the newest first.
+        """
+        self.recent.clear()
+        for name, project in projects:
+            action = self.recent.addAction(name.replace("&", "&&"), partial(self.recent_chosen.emit, project))
+            action.setToolTip(as_plain(str(project.dataset)))
+        self.recent.setEnabled(bool(projects))
 
     def _add_undo(self) -> None:
         stack = self._undo_stack

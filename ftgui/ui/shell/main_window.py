@@ -28,6 +28,7 @@ from ftgui.ui.evaluate.evaluate_page import EvaluatePage
 from ftgui.ui.model.layer_panel import LayerPanel
 from ftgui.ui.predict.predict_page import PredictPage
 from ftgui.ui.project.prediction import Asked
+from ftgui.ui.project.recent_projects import RecentProjects
 from ftgui.ui.project.workspace import Workspace
 from ftgui.ui.recipe.recipe_panel import RecipePanel
 from ftgui.ui.shell.closing import Closing
@@ -41,6 +42,7 @@ from ftgui.ui.shell.main_menu import MainMenu
 from ftgui.ui.shell.side_panel import SidePanel
 from ftgui.ui.shell.status_line import StatusLine
 from ftgui.ui.shell.top_bar import TopBar
+from ftgui.ui.shell.view_memory import ViewMemory
 from ftgui.ui.shell.window_geometry import restore_geometry, save_geometry
 from ftgui.ui.shell.workspace_questions import WorkspaceQuestions
 from ftgui.ui.toolkit.drop_offer import Kind, Offer, Place, look_at
@@ -67,6 +69,7 @@ class MainWindow(QWidget):
         self.setWindowTitle("ftgui")
         self.setAcceptDrops(True)
         self.setMinimumSize(900, 560)
+        self.recent = RecentProjects(workspace, self)
         self._make_parts()
         self.menu = MainMenu(workspace.undo_stack, lambda: workspace.engine.busy, theme, self)
         self.top.menu.setMenu(self.menu)
@@ -74,6 +77,8 @@ class MainWindow(QWidget):
         self.dialogs = Dialogs(workspace, theme, self)
         self.questions = WorkspaceQuestions(workspace, self)
         self.closing = Closing(workspace, self)
+        self.view_memory = ViewMemory(self.recent, workspace, self.pages, self.data_page, self)
+        self.view_memory.page_wanted.connect(self.show_page)
         self._connect_menu()
         self._connect_parts()
         self._connect_workspace()
@@ -86,7 +91,7 @@ class MainWindow(QWidget):
 
     def _make_parts(self) -> None:
         self.top = TopBar(self.theme)
-        self.data_page = DataPage(self.workspace, self.theme)
+        self.data_page = DataPage(self.workspace, self.recent, self.theme)
         self.evaluate_page = EvaluatePage(self.workspace, self.theme)
         self.predict_page = PredictPage(self.workspace, self.theme)
         self.pages = QStackedWidget()
@@ -163,6 +168,8 @@ class MainWindow(QWidget):
     def _connect_menu(self) -> None:
         menu, workspace, dialogs, files = self.menu, self.workspace, self.dialogs, self.file_dialogs
         menu.open_folder.triggered.connect(files.choose_folder)
+        menu.recent_chosen.connect(self.recent.open)
+        menu.close_project.triggered.connect(self.recent.close_open)
         menu.open_archive.triggered.connect(files.choose_archive)
         menu.read_otherwise.triggered.connect(workspace.read_otherwise)
         menu.folder_moved.triggered.connect(self.questions.find_moved_folder)
@@ -217,6 +224,7 @@ class MainWindow(QWidget):
         workspace.access.changed.connect(self._refresh)
         workspace.model.devices_known.connect(self._devices)
         workspace.project_changed.connect(self._project_changed)
+        self.recent.changed.connect(self._recent_changed)
         workspace.catalog_changed.connect(self._refresh)
         workspace.recipe_changed.connect(self._recipe_changed)
         workspace.engine_changed.connect(self.menu.show_undo)
@@ -234,6 +242,14 @@ class MainWindow(QWidget):
     def _project_changed(self) -> None:
         self.show_page(DATA)
         self._refresh()
+
+    @Slot()
+    def _recent_changed(self) -> None:
+        project = self.workspace.project
+        open_now = project.folder if project is not None else None
+        self.menu.show_recent(
+            [(each.name, each.recent) for each in self.recent.facts if each.recent.folder != open_now]
+        )
 
     @Slot()
     def _recipe_changed(self) -> None:
@@ -361,6 +377,7 @@ class MainWindow(QWidget):
             event.ignore()
             return
         save_geometry(self)
+        self.view_memory.keep()
         self.drop_target.leave()
         self.dialogs.close_exports()
         self.hide()
@@ -372,6 +389,7 @@ class MainWindow(QWidget):
     def close_threads(self) -> None:
         """Before the program ends."""
         self.drop_target.close_threads()
+        self.recent.close_threads()
         self.data_page.close_threads()
         self.evaluate_page.close_threads()
         self.predict_page.close_threads()

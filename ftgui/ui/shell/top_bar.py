@@ -123,11 +123,10 @@ class TopBar(QWidget):
     def show_state(self, workspace: Workspace) -> None:
         """Texts, and what can be pressed."""
         contents = workspace.contents
-        if contents is not None:
-            name = contents.root.name
-            self.project.setText(self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, 160))
-            self.project.setToolTip(as_plain(str(contents.root)))
-            self.summary.setText(contents.summary)
+        name = contents.root.name if contents is not None else "ftgui"
+        self.project.setText(self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, 160))
+        self.project.setToolTip(as_plain(str(contents.root)) if contents is not None else "")
+        self.summary.setText(contents.summary if contents is not None else "")
         title = workspace.model.loaded.title if workspace.model.loaded else workspace.recipe.backbone.name
         self._title = title
         self._fit()

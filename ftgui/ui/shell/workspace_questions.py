@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Slot
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QWidget
 
 from ftgui.data.catalog.errors import CatalogDamaged
 from ftgui.data.moved_dataset import MovedProject
@@ -27,6 +27,7 @@ from ftgui.ui.shell.questions import (
     ask_about_long_run,
     ask_about_moved,
 )
+from ftgui.ui.toolkit.file_choice import DATASETS, choose_folder
 
 
 class WorkspaceQuestions(QObject):
@@ -103,8 +104,7 @@ class WorkspaceQuestions(QObject):
             self._workspace.find_open_dataset(folder)
 
     def _where_is(self, root: Path) -> Path | None:
-        folder = QFileDialog.getExistingDirectory(self._window, f"Where is “{root.name}” now?")
-        return Path(folder) if folder else None
+        return choose_folder(self._window, f"Where is “{root.name}” now?", DATASETS)
 
     @Slot(LongRunOffer)
     def _ask_about_long_run(self, offer: LongRunOffer) -> None:

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QScrollArea,
     QSizePolicy,
     QToolButton,
     QVBoxLayout,
@@ -39,6 +40,20 @@ class Card(QFrame):
             self.header.addWidget(self.title)
             self.header.addStretch(1)
             self.body.addLayout(self.header)
+
+
+def scrolled(content: QWidget) -> QScrollArea:
+    """Content that may be higher than its place, on whatever is behind it."""
+    area = QScrollArea()
+    area.setWidget(content)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    # The card behind is what shows, not the window's colour.
+    area.viewport().setAutoFillBackground(False)
+    content.setAutoFillBackground(False)
+    return area
 
 
 def label(text: str = "", name: str = "", wrap: bool = False) -> QLabel:

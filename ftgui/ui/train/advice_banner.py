@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Slot
-from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QLabel, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QWidget
 
 from ftgui.protocol.problem import Problem
 from ftgui.ui.toolkit.basics import IconButton, button, label
+from ftgui.ui.toolkit.file_choice import MODELS, choose_folder
 from ftgui.ui.toolkit.form_fields import mark
 from ftgui.ui.toolkit.theme import Theme
 from ftgui.ui.train.advisor import Advisor
@@ -65,9 +66,9 @@ class AdviceBanner(QFrame):
         advice = self._advisor.advice
         if advice is None or advice.save_to is None:
             return
-        parent = QFileDialog.getExistingDirectory(self, "Folder to save the model in")
-        if parent:
-            advice.save_to(new_name(Path(parent), advice.run.name))
+        parent = choose_folder(self, "Folder to save the model in", MODELS)
+        if parent is not None:
+            advice.save_to(new_name(parent, advice.run.name))
 
 
 def new_name(folder: Path, name: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -18,16 +19,14 @@ from ftgui.ui.engine_client.worker import EngineState
 from ftgui.ui.project.stopping import what_is_left
 from ftgui.ui.project.workspace import Workspace
 from ftgui.ui.toolkit.background_task import Task
-from ftgui.ui.toolkit.basics import Card, label
 from ftgui.ui.toolkit.curve_plot import CurvePlot
 from ftgui.ui.toolkit.theme import Theme
 from ftgui.ui.train import training_text
 from ftgui.ui.train.advice_banner import AdviceBanner
 from ftgui.ui.train.advisor import Advisor
-from ftgui.ui.train.live_preview import LivePreview
-from ftgui.ui.train.preparing import Preparing
 from ftgui.ui.train.run_controls import RunControls
-from ftgui.ui.train.verdict_list import VerdictList
+from ftgui.ui.train.verdict_list import SAID_OF
+from ftgui.ui.train.words_card import WordsCard
 
 REDRAW_MILLISECONDS = 50
 """Between two redraws. Each redraws one plot of the three: all at once kept the main thread for 70 ms (measured on two
@@ -64,7 +63,13 @@ class TrainPage(QWidget):
         grid.addWidget(self.loss, 0, 0)
         grid.addWidget(self.accuracy, 0, 1)
         grid.addWidget(self.lr, 1, 0)
-        grid.addWidget(self._make_words(), 1, 1)
+        self.words = WordsCard(workspace, theme)
+        self.headline, self.explanation, self.verdicts = (
+            self.words.headline,
+            self.words.explanation,
+            self.words.verdicts,
+        )
+        grid.addWidget(self.words, 1, 1)
         grid.setRowStretch(0, 3)
         grid.setRowStretch(1, 2)
         for number in range(2):
@@ -94,39 +99,13 @@ class TrainPage(QWidget):
         workspace.training_requests.run_adjusted.connect(self._run_adjusted)
         workspace.engine_changed.connect(self._engine)
         workspace.layer_ticks.changed.connect(self._explain)
+        self._recall_last()
 
     @property
     def plots(self) -> list[CurvePlot]:
         return [self.loss, self.accuracy, self.lr]
 
-    def _make_words(self) -> QWidget:
-        card = Card("What is happening")
-        self.preview = LivePreview(self._workspace, self._theme)
-        self.headline = label("", wrap=True)
-        font = self.headline.font()
-        font.setWeight(font.Weight.DemiBold)
-        self.headline.setFont(font)
-        self.explanation = label("", "muted", wrap=True)
-        self.figures = label("", wrap=True)
-        self.preparing = Preparing(self._workspace, self._theme)
-        self.verdicts = VerdictList(self._workspace)
-        self.verdicts.changed.connect(self._show_verdicts)
-        for widget in (self.headline, self.explanation, self.preparing, self.figures, self.verdicts):
-            card.body.addWidget(widget)
-        card.body.addStretch(1)
-        self.preview_place = QWidget()
-        place = QVBoxLayout(self.preview_place)
-        place.setContentsMargins(0, 0, 0, 0)
-        place.addWidget(self.preview)
-        card.body.addWidget(self.preview_place)
-        return card
-
     # --- words ------------------------------------------------------------------------------------------------------
-
-    @Slot()
-    def _show_verdicts(self) -> None:
-        """In the place of the preview, which has nothing new to show when the run is over."""
-        self.preview_place.setVisible(not self.verdicts.verdicts)
 
     def _show_idle(self) -> None:
         self.headline.setText("No training is running. Tick layers at the right, then press Train.")
@@ -134,7 +113,7 @@ class TrainPage(QWidget):
             "Your images are few compared with the million the backbone has seen. So its layers stay frozen at first and "
             "only a new head learns your classes: minutes instead of days, and nothing it knows is lost."
         )
-        self.figures.clear()
+        self.words.say_figures("")
 
     @Slot()
     def _project_changed(self) -> None:
@@ -144,6 +123,17 @@ class TrainPage(QWidget):
             plot.say("")
         self._first_step = self._last_step = 0
         self._show_idle()
+        self._recall_last()
+
+    def _recall_last(self) -> None:
+        """Where the person left off: the run before this start of the program, until another one begins."""
+        runs = self._workspace.dataset.trained.runs
+        if runs and not self._workspace.engine.busy:
+            self.headline.setText(f"The last training was {runs[-1].words}.")
+            self.explanation.setText("Its curves stay here until the next one begins.")
+            self._recall(runs[-1].folder, sys.maxsize)
+            if runs[-1].reason in SAID_OF:
+                self.verdicts.show_run(runs[-1].folder)
 
     @Slot(EngineState)
     def _engine(self, state: EngineState) -> None:
@@ -158,7 +148,7 @@ class TrainPage(QWidget):
             continued = self._workspace.training.continuing
             self.headline.setText(f"Run {number} {'goes on' if continued else 'begins'}.")
             self.explanation.setText(training_text.beginning(continued))
-            self.figures.clear()
+            self.words.say_figures("")
         self._busy = state.busy
 
     def _show_phase(self, event: m.PhaseStarted) -> None:
@@ -206,7 +196,7 @@ class TrainPage(QWidget):
                 text = f"{weights} kept. {verdict}"
             self.explanation.setText(" ".join(text.split()))
         best = "" if math.isnan(event.best_accuracy) else f"Best validation accuracy {percent(event.best_accuracy)} · "
-        self.figures.setText(f"{best}{plural(event.steps, 'step')} · {clock(event.seconds)}")
+        self.words.say_figures(f"{best}{plural(event.steps, 'step')} · {clock(event.seconds)}")
 
     @property
     def _from_scratch(self) -> bool:
@@ -225,7 +215,7 @@ class TrainPage(QWidget):
             self._follows, self._right = True, 0.0
             self._follow()
             self._phases = event.phases
-            self.figures.clear()
+            self.words.say_figures("")
             self._timer.start()
             if event.step:
                 self._recall(Path(event.run_folder), event.step)
@@ -250,10 +240,10 @@ class TrainPage(QWidget):
             self.dirty |= {self.loss, self.accuracy}
         elif isinstance(event, m.Paused):
             self._mark(event.step, "paused")
-            self.figures.setText("Paused. The model can be asked about images meanwhile.")
+            self.words.say_figures("Paused. The model can be asked about images meanwhile.")
         elif isinstance(event, m.Resumed):
             self._mark(event.step, "resumed")
-            self.figures.clear()
+            self.words.say_figures("")
         elif isinstance(event, m.PhaseFinished):
             self._phase = None
         elif isinstance(event, m.TrainingFinished):
@@ -280,7 +270,7 @@ class TrainPage(QWidget):
             self._recalling = None
 
     def _recall(self, run_folder: Path, step: int) -> None:
-        """A run goes on: its curves up to here are in its folder."""
+        """Show the curves of a run up to a step, which are in its folder."""
         self._recalling = Task(lambda job: read_history(run_folder, step, job), self)
         self._recalling.done.connect(self._recalled)
         self._recalling.failed.connect(self._not_recalled)
@@ -300,7 +290,11 @@ class TrainPage(QWidget):
         self._mark_best_of(history)
         self._first_step = 0
         self._right = 0.0
-        self._follow()
+        if self._workspace.engine.busy:
+            self._follow()
+        elif history.steps:
+            self._follows, self._last_step = True, history.steps[-1][0]
+            self._end()
 
     def _mark_best_of(self, history: History) -> None:
         """The best epoch before the run was interrupted, unless a later one is better."""
@@ -326,7 +320,7 @@ class TrainPage(QWidget):
 
     def _show_epoch(self, event: m.EpochFinished) -> None:
         if math.isnan(event.val_accuracy):
-            self.figures.setText("No validation images: nothing shows whether it generalises or memorises.")
+            self.words.say_figures("No validation images: nothing shows whether it generalises or memorises.")
             return
         text = f"Epoch {event.epoch}: {percent(event.val_accuracy)} of the validation images are right"
         gap = event.train_accuracy - event.val_accuracy
@@ -334,7 +328,7 @@ class TrainPage(QWidget):
             text += f", but {percent(event.train_accuracy)} of the training images: it is beginning to memorise."
         else:
             text += ", the best so far." if event.best else "."
-        self.figures.setText(text)
+        self.words.say_figures(text)
 
     def _end(self) -> None:
         self._timer.stop()

@@ -6,13 +6,14 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QThreadPool, Signal, Slot
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, QThreadPool, Signal, Slot
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from ftgui.data.project import Project
 from ftgui.protocol import messages as m
 from ftgui.protocol.recipe import RecipeError
-from ftgui.runs.diagnosis import Remedy, RunFigures, Verdict, diagnose
+from ftgui.runs.diagnosis import Remedy, RunFigures, Verdict, certainty, diagnose
 from ftgui.runs.diagnosis_input import read_figures
 from ftgui.runs.model_in_use import read_trained_runs
 from ftgui.ui.engine_client.worker import EngineState
@@ -22,8 +23,14 @@ from ftgui.ui.toolkit.basics import button, label
 
 log = logging.getLogger(__name__)
 
+_SIDE_BY_SIDE = 420
+"""Pixels that a sentence and a button need beside each other."""
+
 MOST = 3
 """Verdicts that are shown: more are not read."""
+
+SAID_OF = ("done", "stopped")
+"""Ends of runs that are spoken of; what went wrong is said elsewhere."""
 
 _CHANGES_RECIPE = "Changes the recipe; Ctrl+Z takes it back"
 _TIPS = {
@@ -52,6 +59,8 @@ class VerdictList(QWidget):
         self._rows = QVBoxLayout(self)
         self._rows.setContentsMargins(0, 4, 0, 0)
         self._rows.setSpacing(8)
+        self.certainty = label("", "muted", wrap=True)
+        self._rows.addWidget(self.certainty)
         self.hide()
         workspace.training.event_arrived.connect(self._event)
         workspace.project_changed.connect(self.clear)
@@ -64,7 +73,7 @@ class VerdictList(QWidget):
         if self._reading is not None:
             self._reading.cancel()
             self._reading = None
-        self._show([])
+        self._show([], "")
 
     @Slot(EngineState)
     def _engine(self, state: EngineState) -> None:
@@ -74,26 +83,32 @@ class VerdictList(QWidget):
 
     @Slot(object)
     def _event(self, event: object) -> None:
-        if isinstance(event, m.TrainingFinished) and event.reason in ("done", "stopped") and event.best_epoch:
-            project = self._workspace.project
-            if project is not None and not self._workspace.training.comparing:
-                folder = Path(event.run_folder)
-                self._reading = Task(lambda _job: _read(project, folder), self)
-                self._reading.done.connect(self._read)
-                self._reading.start(self._pool)
+        if not isinstance(event, m.TrainingFinished) or self._workspace.training.comparing:
+            return
+        if event.reason in SAID_OF and event.best_epoch:
+            self.show_run(Path(event.run_folder))
+
+    def show_run(self, folder: Path) -> None:
+        """Say what a run of the open project meant, as soon as it is read."""
+        project = self._workspace.project
+        if project is not None:
+            self._reading = Task(lambda _job: _read(project, folder), self)
+            self._reading.done.connect(self._read)
+            self._reading.start(self._pool)
 
     @Slot(object)
     def _read(self, figures: RunFigures | None) -> None:
         if self.sender() is self._reading:
             self._reading, self._figures = None, figures
-            self._show(diagnose(figures)[:MOST] if figures is not None else [])
+            if figures is not None:
+                self._show(diagnose(figures)[:MOST], certainty(figures))
 
     # --- rows -------------------------------------------------------------------------------------------------------
 
-    def _show(self, verdicts: list[Verdict]) -> None:
-        if not verdicts and not self.verdicts:
-            return
-        while (item := self._rows.takeAt(0)) is not None:
+    def _show(self, verdicts: list[Verdict], certainty: str) -> None:
+        self.certainty.setText(certainty)
+        self.certainty.setVisible(bool(certainty))
+        while (item := self._rows.takeAt(1)) is not None:  # the first is how certain the figure is
             if (row := item.widget()) is not None:
                 row.hide()
                 row.deleteLater()
@@ -101,22 +116,16 @@ class VerdictList(QWidget):
         for verdict in verdicts:
             self._rows.addWidget(self._row(verdict))
         self._enable()
-        self.setVisible(bool(verdicts))
+        self.setVisible(bool(verdicts or certainty))
         self.changed.emit()
 
     def _row(self, verdict: Verdict) -> QWidget:
-        row = QWidget()
-        line = QHBoxLayout(row)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.setSpacing(10)
-        line.addWidget(label(verdict.sentence, wrap=True), 1)
         action = None
         if verdict.action:
             action = button(verdict.action, _TIPS.get(verdict.remedy, _CHANGES_RECIPE))
             action.clicked.connect(lambda: self._do(verdict))
-            line.addWidget(action)
         self.buttons.append(action)
-        return row
+        return _Row(verdict.sentence, action)
 
     @Slot()
     def _enable(self) -> None:
@@ -147,6 +156,24 @@ class VerdictList(QWidget):
             Remedy.MORE_LAYERS: editor.add,
         }
         remedies[verdict.remedy]()
+
+
+class _Row(QWidget):
+    """A sentence, and what can be done beside it, or below where there is too little room for both."""
+
+    def __init__(self, sentence: str, action: QPushButton | None) -> None:
+        super().__init__()
+        self._line = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._line.setContentsMargins(0, 0, 0, 0)
+        self._line.setSpacing(8)
+        self._line.addWidget(label(sentence, wrap=True), 1)
+        if action is not None:
+            self._line.addWidget(action, 0, Qt.AlignmentFlag.AlignLeft)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        wide = self.width() >= _SIDE_BY_SIDE
+        self._line.setDirection(QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom)
 
 
 def _read(project: Project, folder: Path) -> RunFigures | None:

@@ -149,7 +149,7 @@ def test_a_thumbnail_that_can_not_be_made_ends_no_thread(noise: Path, poison: Po
     poison(noise / "red" / "1.png")
     store = thumbnails.ThumbnailStore(tmp_path / "thumbnails.sqlite")
     try:
-        made = [thumbnails._from_store(store, noise / "red" / f"{number}.png", 16, None) for number in range(4)]
+        made = [thumbnails.stored_thumbnail(store, noise / "red" / f"{number}.png", 16, None) for number in range(4)]
     finally:
         store.close()
     assert [image.isNull() for image in made] == [False, True, False, False]

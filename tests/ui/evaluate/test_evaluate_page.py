@@ -324,7 +324,7 @@ def test_a_folder_that_is_not_evaluated_after_all_leaves_the_figures_of_the_data
 def test_a_trained_model_is_never_told_to_train_first(
     qtbot, page: EvaluatePage, window: MainWindow, fake: FakeEngine
 ) -> None:
-    window.workspace.dataset.forget_answers("")
+    window.workspace.dataset.answers.forget("")
     for split in ("", "test", "train"):
         window.workspace.evaluation.choose_split(split)
         qtbot.waitUntil(lambda: page.summary.headline.text() == "Nothing to show here")

@@ -172,10 +172,10 @@ def test_between_train_and_the_first_step_the_page_says_what_is_done(opened, fak
     assert page.headline.text() == "Run 1 begins." and "read once" in page.explanation.text()
     assert page.loss.note.text() == "The curve begins with the first step."
     fake.tell(m.Progress("reading images", 1200, 30000))
-    assert page.preparing.isVisible() and page.preparing.text.text() == "Reading images: 1,200 of 30,000"
-    assert page.preparing.bar.value == pytest.approx(0.04)
+    assert page.words.preparing.isVisible() and page.words.preparing.text.text() == "Reading images: 1,200 of 30,000"
+    assert page.words.preparing.bar.value == pytest.approx(0.04)
     begin(opened, fake)
     fake.tell(m.Progress("computing the frozen part once", 1, 4))
-    assert page.preparing.isVisible() and page.headline.text().startswith("Phase 1")
+    assert page.words.preparing.isVisible() and page.headline.text().startswith("Phase 1")
     steps(fake, 1)
-    assert not page.preparing.isVisible() and page.loss.note.text() == ""
+    assert not page.words.preparing.isVisible() and page.loss.note.text() == ""

@@ -541,9 +541,9 @@ def test_resuming_takes_the_word_paused_back(qtbot, window: MainWindow, fake: Fa
     open_project(qtbot, window, fake, make_dataset())
     start_training(window, fake)
     fake.tell(m.Paused(2))
-    assert "Paused" in window.train_page.figures.text() and "Paused" in window.status.text.text()
+    assert "Paused" in window.train_page.words.figures.text() and "Paused" in window.status.text.text()
     fake.tell(m.Resumed(2))
-    assert "Paused" not in window.train_page.figures.text() + window.status.text.text()
+    assert "Paused" not in window.train_page.words.figures.text() + window.status.text.text()
 
 
 def test_a_crash_is_told_in_words_and_nothing_is_lost(qtbot, window: MainWindow, fake, make_dataset: Maker) -> None:
@@ -586,7 +586,7 @@ def test_no_validation_images_are_told(qtbot, window: MainWindow, fake: FakeEngi
     open_project(qtbot, window, fake, make_dataset())
     start_training(window, fake)
     fake.tell(m.EpochFinished(0, 2, 4, 0.5, 0.9, math.nan, math.nan, True, 1.0, []))
-    assert "No validation images" in window.train_page.figures.text()
+    assert "No validation images" in window.train_page.words.figures.text()
 
 
 # --- data page ------------------------------------------------------------------------------------------------------

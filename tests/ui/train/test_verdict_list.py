@@ -44,12 +44,13 @@ def test_the_first_three_are_said_in_place_of_the_preview(qtbot, opened: MainWin
     page = opened.train_page
     end(opened, fake, train(opened, fake))
     qtbot.waitUntil(lambda: bool(page.verdicts.verdicts))
-    assert page.verdicts.isVisible() and page.preview_place.isHidden()
+    assert page.verdicts.isVisible() and page.words.preview_place.isHidden()
     assert [one.kind for one in page.verdicts.verdicts] == ["memorised", "phase gained nothing", "class drags"]
+    assert page.verdicts.certainty.text().startswith("75 of 100 validation images are right.")
 
     opened.train_or_pause()
     fake.state(EngineKind.TRAINING)
-    assert not page.verdicts.isVisible() and page.preview_place.isVisible()
+    assert not page.verdicts.isVisible() and page.words.preview_place.isVisible()
 
 
 def test_each_button_does_what_it_says_and_can_be_undone(qtbot, opened: MainWindow, fake: FakeEngine) -> None:
@@ -80,7 +81,7 @@ def test_what_a_damaged_folder_does_not_say_is_not_said(qtbot, opened: MainWindo
     fake.tell(m.TrainingFinished(str(run), "done", "A sentence.", 1, 0.75, 20, 9.0, None))
     fake.state(EngineKind.READY)
     qtbot.waitUntil(lambda: "can't be said" in caplog.text)
-    assert opened.train_page.verdicts.verdicts == [] and opened.train_page.preview_place.isVisible()
+    assert opened.train_page.verdicts.verdicts == [] and opened.train_page.words.preview_place.isVisible()
 
 
 def test_the_best_epoch_is_marked_and_the_status_line_forgets_the_last(opened: MainWindow, fake: FakeEngine) -> None:
