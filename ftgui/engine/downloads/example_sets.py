@@ -233,7 +233,7 @@ def _read(example: ExampleSet, root: Path, helpers: _Helpers) -> list[_Picture]:
     root.mkdir(parents=True)
     try:
         with _in_words(example):
-            return list(_READERS[example.name](root))
+            return list(READERS[example.name](root))
     except EngineError:
         raise
     except Exception as error:  # whatever a class raises that does not find what it expects
@@ -282,7 +282,7 @@ def _pets(root: Path) -> Iterator[_Picture]:
 def _signs(root: Path) -> Iterator[_Picture]:
     for split in ("train", "test"):
         for path, label in datasets.GTSRB(root, split=split, download=True)._samples:
-            yield _Picture(split, f"{label:02d} {_SIGNS[label]}", Path(path))
+            yield _Picture(split, f"{label:02d} {SIGNS[label]}", Path(path))
 
 
 def _digits(name: str) -> _Reader:
@@ -306,7 +306,7 @@ def _house_numbers(root: Path) -> Iterator[_Picture]:
 
 
 _THREE = {"train": "train", "val": "val", "test": "test"}
-_READERS: dict[str, _Reader] = {
+READERS: dict[str, _Reader] = {
     "Flowers102": _by_path("Flowers102", _THREE),
     "OxfordIIITPet": _pets,
     "Imagenette": _by_path("Imagenette", {"train": "train", "val": "val"}, size="320px"),
@@ -321,7 +321,7 @@ _READERS: dict[str, _Reader] = {
 }
 
 # torchvision gives numbers only; these are the signs' names in the order of the benchmark's classes.
-_SIGNS = (
+SIGNS = (
     "speed limit 20", "speed limit 30", "speed limit 50", "speed limit 60", "speed limit 70", "speed limit 80",
     "end of speed limit 80", "speed limit 100", "speed limit 120", "no passing", "no passing for lorries",
     "right of way at the next crossing", "priority road", "give way", "stop", "no vehicles", "no lorries", "no entry",

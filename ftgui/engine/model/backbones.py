@@ -105,7 +105,7 @@ def _refuse_too_large(backbone: Backbone) -> None:
     if not parameters:
         try:
             with torch.device("meta"):  # no memory is taken there
-                model, _ = _skeleton(backbone.name)
+                model, _ = skeleton(backbone.name)
         except (*_NOT_BUILT, EngineError) as error:
             log.info("the parameters of %s can't be counted before it is built: %s", backbone.name, error)
             return
@@ -113,7 +113,7 @@ def _refuse_too_large(backbone: Backbone) -> None:
     refuse_too_large(backbone.name, parameters, from_scratch=backbone.weights == FROM_SCRATCH)
 
 
-def _skeleton(name: str) -> tuple[nn.Module, list[str]]:
+def skeleton(name: str) -> tuple[nn.Module, list[str]]:
     """A model with the head its library gives it, and that head's paths."""
     if _is_torchvision(name):
         plain = name.removeprefix(TORCHVISION)
@@ -149,7 +149,7 @@ def _build_timm(backbone: Backbone, classes: int, downloader: Downloader) -> Bui
         known = get_pretrained_cfg(name)
     if known is not None and not known.num_classes and not classes and weights in (PRETRAINED, FROM_SCRATCH):
         raise EngineError(f"“{name}” has no classes of its own. Open a folder of images first; then it gets theirs.")
-    own = _OwnFile.of(backbone)
+    own = OwnFile.of(backbone)
     if download:
         _fetch_timm(name, known, downloader)
     with _naming(name), _offline():  # what timm loads is on this computer now, so it has nobody to ask
@@ -232,11 +232,11 @@ def load_in_order(model: nn.Module, state: StateDict) -> None:
 
 def _build_torchvision(backbone: Backbone, classes: int, downloader: Downloader) -> BuiltBackbone:
     name, weights = backbone.name.removeprefix(TORCHVISION), backbone.weights
-    own = _OwnFile.of(backbone)
+    own = OwnFile.of(backbone)
     enum = torchvision.models.get_model_weights(name)
     best = enum.DEFAULT
     if own is not None:
-        best = _weights_of_size(own, name, list(enum))
+        best = weights_of_size(own, name, list(enum))
     with _naming(name):
         model, heads = _vision_model(name, best.transforms().crop_size[0])
     if weights == PRETRAINED:
@@ -274,7 +274,7 @@ def _vision_model(name: str, size: int) -> tuple[nn.Module, list[str]]:
     return model, heads[-1:]
 
 
-def _weights_of_size(own: _OwnFile, name: str, kinds: list[Any]) -> Any:
+def weights_of_size(own: OwnFile, name: str, kinds: list[Any]) -> Any:
     """Of a model's published kinds of weights, whose images may be of other sizes, the one a file of one's own is like."""
     best = type(kinds[0]).DEFAULT
     sizes = {kind.transforms().crop_size[0]: kind for kind in [*kinds, best]}
@@ -311,7 +311,7 @@ def _replace_head(model: nn.Module, path: str, outputs: int) -> None:
 
 
 @dataclass
-class _OwnFile:
+class OwnFile:
     """Weights in a file that a person has."""
 
     path: Path
@@ -320,7 +320,7 @@ class _OwnFile:
     """Of the model that they are for, as the person says."""
 
     @classmethod
-    def of(cls, backbone: Backbone) -> _OwnFile | None:
+    def of(cls, backbone: Backbone) -> OwnFile | None:
         """The file a recipe names; None where the weights are published ones or none.
 
         Raises:
@@ -354,7 +354,7 @@ class _OwnFile:
         for name in self._other_names():
             try:
                 with torch.device("meta"):
-                    model, heads = _skeleton(name)
+                    model, heads = skeleton(name)
             except (*_NOT_BUILT, EngineError) as error:
                 log.info("%s was not tried for the weights: %s", name, error)
                 continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import QSize, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from ftgui.ui.project.workspace import Workspace
@@ -11,6 +11,12 @@ from ftgui.ui.toolkit.theme import Theme
 from ftgui.ui.train.live_preview import LivePreview
 from ftgui.ui.train.preparing import Preparing
 from ftgui.ui.train.verdict_list import VerdictList
+
+
+class _Words(QWidget):
+    def minimumSizeHint(self) -> QSize:
+        """As high as the words are in the width there is: the hint of a label that wraps is for a narrow one."""
+        return QSize(super().minimumSizeHint().width(), 0)
 
 
 class WordsCard(Card):
@@ -36,7 +42,7 @@ class WordsCard(Card):
         place = QVBoxLayout(self.preview_place)
         place.setContentsMargins(0, 0, 0, 0)
         place.addWidget(self.preview)
-        words = QWidget()
+        words = _Words()
         column = QVBoxLayout(words)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)

@@ -147,9 +147,9 @@ def test_a_set_comes_out_as_a_tree_of_classes(name: str, mirror: Mirror, monkeyp
 
 def test_what_is_listed_can_be_made() -> None:
     names = [known.name for known in EXAMPLE_SETS]
-    assert names == list(examples._READERS) and set(names) == TINY_SETS.keys()
+    assert names == list(examples.READERS) and set(names) == TINY_SETS.keys()
     assert all(hasattr(datasets, name) for name in names)
-    assert len(examples._SIGNS) == find("gtsrb").classes
+    assert len(examples.SIGNS) == find("gtsrb").classes
     for known in EXAMPLE_SETS:
         classes = getattr(getattr(datasets, known.name), "classes", None)
         assert classes is None or len(classes) == known.classes, known.name

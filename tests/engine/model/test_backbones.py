@@ -118,7 +118,7 @@ def test_a_model_without_classes_of_its_own_needs_a_dataset() -> None:
 @pytest.mark.parametrize("name", [name for name in torchvision.models.list_models(torchvision.models) if "vit" in name])
 def test_a_model_is_built_for_the_size_its_images_are_given_in(name: str) -> None:
     with torch.device("meta"):
-        model, heads = backbones._skeleton(f"torchvision/{name}")
+        model, heads = backbones.skeleton(f"torchvision/{name}")
     size = torchvision.models.get_model_weights(name).DEFAULT.transforms().crop_size[0]
     known = find(f"torchvision/{name}")
     assert known is not None and known.input == size
@@ -132,15 +132,15 @@ def test_a_model_is_built_for_the_size_its_images_are_given_in(name: str) -> Non
 def test_own_weights_of_a_vision_transformer_say_its_size(size: int, tmp_path: Path) -> None:
     with torch.device("meta"):
         state = torchvision.models.vit_b_16(image_size=size, num_classes=7).state_dict()
-    own = backbones._OwnFile(tmp_path / "w.pth", {"model": state}, "torchvision/vit_b_16")
+    own = backbones.OwnFile(tmp_path / "w.pth", {"model": state}, "torchvision/vit_b_16")
     kinds = list(torchvision.models.get_model_weights("vit_b_16"))
-    assert backbones._weights_of_size(own, "vit_b_16", kinds).transforms().crop_size == [size]
+    assert backbones.weights_of_size(own, "vit_b_16", kinds).transforms().crop_size == [size]
 
 
 def test_a_model_that_wants_to_know_its_version_takes_tensors() -> None:
     """MNASNet refuses a dictionary that does not say with which version of it the weights were made."""
     with torch.device("meta"):
-        model, _ = backbones._skeleton("torchvision/mnasnet0_5")
+        model, _ = backbones.skeleton("torchvision/mnasnet0_5")
     model = model.to_empty(device="cpu")
     fill(model, {"classifier.1.bias": torch.arange(1000.0)})
     assert model.classifier[1].bias[999] == 999
