@@ -1,12 +1,13 @@
 """How long from the start of the process until the window is on the screen. Prints the median of five.
 
-    python tests/bench/bench_start.py
+    python tests/bench/bench_start.py [--recent 10]
 
-Needs a display, or QT_QPA_PLATFORM=offscreen (then the window is exposed without one).
+With ``--recent`` so many projects stand on the start page, and one more is opened again. Needs a display, or QT_QPA_PLATFORM=offscreen (then the window is exposed without one).
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import statistics
 import subprocess
@@ -42,9 +43,32 @@ print([name for name in ("torch", "torchvision", "timm") if name in sys.modules]
 """
 
 
+def remember(count: int, folder: Path) -> None:
+    """Projects of 60 images each."""
+    from PIL import Image
+
+    from ftgui.data import recent_projects
+    from ftgui.data.project import Project
+
+    for number in range(count):
+        dataset = folder / f"dataset {number}"
+        for label in ("ants", "bees", "flies"):
+            (dataset / label).mkdir(parents=True)
+            for image in range(20):
+                Image.new("RGB", (640, 480), (number * 20, image * 10, 90)).save(dataset / label / f"{image}.jpg")
+        project = Project.for_dataset(dataset)
+        project.take_in(dataset)
+        recent_projects.remember(project.folder, dataset)
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--recent", type=int, default=0, metavar="N", help="projects that were open before")
+    given = parser.parse_args()
     seconds = []
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        os.environ.update(FTGUI_DATA_DIR=folder, FTGUI_CACHE_DIR=folder)
+        remember(given.recent + bool(given.recent), Path(folder))
         for _ in range(RUNS + 1):
             environment = dict(os.environ, PYTHONPATH=str(ROOT), FTGUI_DATA_DIR=folder, FTGUI_CACHE_DIR=folder)
             answer = subprocess.run(
