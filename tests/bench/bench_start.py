@@ -2,7 +2,8 @@
 
     python tests/bench/bench_start.py [--recent 10]
 
-With ``--recent`` so many projects stand on the start page, and one more is opened again. Needs a display, or QT_QPA_PLATFORM=offscreen (then the window is exposed without one).
+With ``--recent`` so many projects stand on the start page, and one more is opened again. Needs a display, or
+QT_QPA_PLATFORM=offscreen (then the window is exposed without one).
 """
 
 from __future__ import annotations
