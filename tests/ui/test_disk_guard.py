@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -196,3 +197,21 @@ def hanging(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 
     monkeypatch.setattr("ftgui.ui.project.training.new_run_folder", slowly)
     return go_on
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names there are always text")
+def test_images_are_asked_about_without_the_windows_thread_touching_them(
+    qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that were chosen in a dialog, and one whose name is no text, so that its bytes are sent instead."""
+    folder = make_dataset(count=8)
+    odd = Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.jpg"))
+    shutil.copy(folder / "red" / "red0.jpg", odd)
+    content = odd.read_bytes()
+    open_project(qtbot, window, fake, folder)
+    with watch([folder], {}, monkeypatch) as guard:
+        window.ask_about([folder / "red" / "red0.jpg", odd])
+        qtbot.waitUntil(lambda: sum(isinstance(each, m.Predict) for each in fake.sent) == 2)
+    assert not guard.met, "\n".join(guard.met)
+    named, sent = [each for each in fake.sent if isinstance(each, m.Predict)]
+    assert named.path == str(folder / "red" / "red0.jpg") and (sent.path, sent.content) == ("", content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -13,6 +14,7 @@ from ftgui.ui.engine_client.client import EngineClient
 from ftgui.ui.project.intensity import DatasetIntensity
 from ftgui.ui.project.model import ProjectModel
 from ftgui.ui.project.recipe_editor import RecipeEditor
+from ftgui.ui.toolkit.task_queue import TaskQueue
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Predictions(QObject):
         model: is asked.
         recipe_editor: whose recipe says how images are augmented.
         intensity: with which they are read.
+        disk_tasks: read images whose names can't be sent.
         parent: owner.
     """
 
@@ -50,18 +53,19 @@ class Predictions(QObject):
         model: ProjectModel,
         recipe_editor: RecipeEditor,
         intensity: DatasetIntensity,
+        disk_tasks: TaskQueue,
         parent: QObject,
     ) -> None:
         super().__init__(parent)
         self._client, self._model = client, model
-        self._recipe_editor, self._intensity = recipe_editor, intensity
+        self._recipe_editor, self._intensity, self._disk_tasks = recipe_editor, intensity, disk_tasks
         self._asked = 0
 
     def ask(self, path: Path | None = None, content: bytes = b"", preview: bool = False) -> None:
         """What is this image? Answered by `answered` or `not_answered`."""
         if path is not None and not is_text(path):
-            content = _read(path)
-            path = None
+            self._disk_tasks.do(partial(_read, path), lambda content: self.ask(content=content, preview=preview))
+            return
         self._asked += 1
         asked = Asked(self._asked, str(path or ""), content, preview)
         if not preview:

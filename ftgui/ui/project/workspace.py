@@ -136,7 +136,7 @@ class Workspace(QObject):
             disk_tasks=self.disk_tasks,
             parent=self,
         )
-        self.prediction = Predictions(client, self.model, recipe_editor, self.intensity, self)
+        self.prediction = Predictions(client, self.model, recipe_editor, self.intensity, self.disk_tasks, self)
 
     def _make_evaluation(self) -> None:
         client, dataset = self.client, self.dataset

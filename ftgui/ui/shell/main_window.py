@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -299,7 +299,10 @@ class MainWindow(QWidget):
     @Slot(list)
     def ask_about(self, paths: list[Path]) -> None:
         """A few images one by one, side by side; more, and folders or archives of them, as a table."""
-        if len(paths) > MOST_SIDE_BY_SIDE or any(path.is_dir() or is_archive_name(path) for path in paths):
+        self.workspace.disk_tasks.do(partial(_are_many, paths), partial(self._ask, paths))
+
+    def _ask(self, paths: list[Path], many: bool) -> None:
+        if many:
             self.show_page(PREDICT)
             self.predict_page.look_at_files(paths)
         else:
@@ -395,3 +398,8 @@ class MainWindow(QWidget):
         self.predict_page.close_threads()
         if "runs_page" in self.__dict__:  # not made for a window that closes at once
             self.runs_page.close_threads()
+
+
+def _are_many(paths: list[Path]) -> bool:
+    """Too many to stand side by side, or among them a folder or an archive."""
+    return len(paths) > MOST_SIDE_BY_SIDE or any(is_archive_name(path) or path.is_dir() for path in paths)

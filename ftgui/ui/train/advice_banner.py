@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Slot
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel
 
 from ftgui.protocol.problem import Problem
 from ftgui.ui.toolkit.basics import IconButton, button, label
 from ftgui.ui.toolkit.file_choice import MODELS, choose_folder
 from ftgui.ui.toolkit.form_fields import mark
+from ftgui.ui.toolkit.task_queue import TaskQueue
 from ftgui.ui.toolkit.theme import Theme
 from ftgui.ui.train.advisor import Advisor
 
 
 class AdviceBanner(QFrame):
-    """Shows an `Advisor`'s advice; hidden when there is none."""
+    """Hidden when there is no advice.
 
-    def __init__(self, advisor: Advisor, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    Args:
+        advisor: whose advice is shown.
+        disk_tasks: look which names a folder has already.
+        theme: for colours.
+    """
+
+    def __init__(self, advisor: Advisor, disk_tasks: TaskQueue, theme: Theme) -> None:
+        super().__init__()
         self._advisor = advisor
+        self._disk_tasks = disk_tasks
         self._theme = theme
         self.setObjectName("card")
         self._icon = QLabel()
@@ -68,7 +77,7 @@ class AdviceBanner(QFrame):
             return
         parent = choose_folder(self, "Folder to save the model in", MODELS)
         if parent is not None:
-            advice.save_to(new_name(parent, advice.run.name))
+            self._disk_tasks.do(partial(new_name, parent, advice.run.name), advice.save_to)
 
 
 def new_name(folder: Path, name: str) -> Path:

@@ -46,7 +46,7 @@ class TrainPage(QWidget):
         self._workspace = workspace
         self._theme = theme
         self.advisor = Advisor(workspace, self)
-        self.banner = AdviceBanner(self.advisor, theme)
+        self.banner = AdviceBanner(self.advisor, workspace.disk_tasks, theme)
         self.steer = RunControls(workspace, self.advisor, theme)
         self.steer.rate_test_wanted.connect(self.rate_test_wanted)
         grid = QGridLayout()
