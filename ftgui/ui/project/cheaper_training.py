@@ -38,11 +38,11 @@ def cheaper_ways(recipe: Recipe, train_images: int) -> list[Way]:
     fewer = msgspec.structs.replace(automatic, phases=[_fewer_epochs(phase, train_images) for phase in recipe.phases])
     head = Phase(name="Head", train=[HEAD], epochs=max(phase.epochs for phase in fewer.phases), lr=_head_rate(recipe))
     ways = [
-        Way(automatic, "fewer views of each image are computed ahead"),
-        Way(fewer, "fewer epochs: with so many images, each epoch has many more steps"),
+        Way(automatic, "Fewer augmented views of each image are computed in advance."),
+        Way(fewer, "Fewer epochs: with so many images each epoch has many more steps, so fewer are needed."),
         Way(
             msgspec.structs.replace(fewer, phases=[head]),
-            "only the head learns: every image goes through the frozen layers once, and epochs are almost free",
+            "Only the head learns: every image goes through the frozen layers once, and then an epoch takes almost no time.",
         ),
     ]
     return [way for number, way in enumerate(ways) if way.recipe not in [recipe, *(w.recipe for w in ways[:number])]]

@@ -148,11 +148,11 @@ def ask_about_long_run(
         cheaper, anyway: take the person's answer.
         parent: the window.
     """
-    text = "That is an estimate for this device, if no phase ends early; a training can be stopped and continued later."
+    text = "These are estimates for this device if no phase ends early. A training can be stopped and continued later."
     answers: dict[str, Callable[[], None]] = {}
     if offer.way is not None:
         time = duration(offer.way_seconds)
-        text = f"Cheaper, about {time}: {offer.way.words}. Ctrl+Z gives the present recipe back.\n\n{text}"
-        answers[f"Train in {time}"] = lambda: cheaper(offer)
+        text = f"It can be done in about {time}. {offer.way.words} Ctrl+Z brings the present recipe back.\n\n{text}"
+        answers[f"Train for about {time}"] = lambda: cheaper(offer)
     answers["Train anyway"] = lambda: anyway(offer)
-    return Choice(f"This training takes about {duration(offer.seconds)}.", text, answers, parent)
+    return Choice(f"This training will take about {duration(offer.seconds)}.", text, answers, parent)

@@ -96,12 +96,12 @@ def test_a_long_one_is_offered_with_a_cheaper_way(qtbot, measured: MainWindow, f
     assert not trained(fake)
     answer_all(fake, lambda recipe: 900.0 if len(recipe.phases) == 1 else 39_000.0)
     title, answers = question(measured)
-    assert title == "This training takes about 11 h 7 min." and list(answers) == [
-        "Train in 15 min",
+    assert title == "This training will take about 11 h 7 min." and list(answers) == [
+        "Train for about 15 min",
         "Train anyway",
         "Cancel",
     ]
-    answers["Train in 15 min"].click()
+    answers["Train for about 15 min"].click()
     (run,) = trained(fake)
     assert [phase.train for phase in run.phases] == [["head"]] and measured.workspace.recipe == run
     measured.workspace.undo_stack.undo()
