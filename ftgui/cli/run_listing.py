@@ -137,7 +137,7 @@ def _row(record: RunRecord) -> tuple[str, ...]:
         str(record.classes or "–"),
         f"{record.images:,}" if record.images else "–",
         "–" if math.isnan(record.seconds) else clock(record.seconds),
-        record.ended,
+        _short(record.ended),
         started,
     )
 
