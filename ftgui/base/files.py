@@ -39,6 +39,20 @@ _PIECE = 2**22
 _NO_FOLDER_FLUSH = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EBADF})
 
 
+def reason(error: Exception) -> str:
+    """Why the system refused, in its words, e.g. ``"No space left on device"``: without the number and the path that the
+    text of an `OSError` has."""
+    return getattr(error, "strerror", None) or str(error).rstrip(".")
+
+
+def refusal(error: OSError) -> str:
+    """What it refused and why, e.g. ``"/media/lab: Read-only file system."``; of a temporary file its folder."""
+    if error.filename is None:
+        return f"{reason(error)}."
+    path = Path(os.fsdecode(error.filename))
+    return f"{path.parent if path.name.startswith('.') else path}: {reason(error)}."
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Write or replace a file.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from ftgui.base.files import reason
 from ftgui.base.job import Job
 from ftgui.base.process_identity import ProcessMark
 from ftgui.data.catalog.reading import CatalogReader
@@ -61,6 +62,7 @@ def prepare(
 
     Raises:
         RecipeError: the recipe can't be used.
+        RunError: nothing can be written to the project's folder.
         DatasetError: its folder can't, or recipe and data together make no training.
         CatalogError: the project's catalog can't be opened.
         ProjectHeld: it is open in a window.
@@ -71,10 +73,14 @@ def prepare(
     if not recipe.dataset.folder:
         raise recipes.RecipeError(f"{recipe_path} names no dataset: set folder under [dataset].")
     folder = project_folder or recipe_path.resolve().parent
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        beside = locks.take(folder) if locks is not None else None
+    except OSError as error:
+        why = f"The run can't be written to {folder}: {reason(error)}."
+        raise RunError(f"{why} Another folder can be named with --project.") from error
     project = Project(folder)
     dataset = unpacked(Path(recipe.dataset.folder), Job())
-    beside = locks.take(folder) if locks is not None else None
     if beside is not None:
         _refuse_other_data(project, recipe, dataset, beside)
     try:
@@ -141,7 +147,7 @@ def note_move(moved: MovedProject) -> None:
         with moved.project.catalog() as catalog:
             catalog.move_to(moved.now)
     except (OSError, sqlite3.Error) as error:
-        raise DatasetError(f"That the images are in {moved.now} now can't be written down: {error}.") from error
+        raise DatasetError(f"That the images are in {moved.now} now can't be written down: {reason(error)}.") from error
 
 
 def to_continue(run_folder: Path, dataset: Path | None = None) -> Continuation:

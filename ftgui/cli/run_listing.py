@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from ftgui.base import paths
+from ftgui.base.files import reason
 from ftgui.base.foreign_text import visible
 from ftgui.base.formatting import clock, percent, plural
 from ftgui.data.project import Project, project_place
@@ -101,7 +102,7 @@ def list_projects(given: Path | None) -> list[Listed]:
     try:
         return [Listed(project, list_runs(project.runs_folder)) for project in find_projects(given)]
     except OSError as error:
-        raise RunsError(f"The runs can't be listed: {error}.") from error
+        raise RunsError(f"The runs can't be listed: {reason(error)}.") from error
 
 
 # --- as a table, as JSON --------------------------------------------------------------------------------------------
@@ -179,7 +180,7 @@ def write_tensorboard(projects: Sequence[Listed], folder: Path) -> str:
     except TensorBoardError as error:
         raise RunsError(str(error)) from error
     except OSError as error:
-        raise RunsError(f"The event files can't be written: {error}.") from error
+        raise RunsError(f"The event files can't be written: {reason(error)}.") from error
     return f"{plural(written, 'run')} written. Look at them with: tensorboard --logdir {folder}"
 
 
@@ -205,7 +206,7 @@ def report(given: str, target: Path | None) -> Path:
     except FileNotFoundError as error:
         raise RunsError(str(error)) from error
     except OSError as error:
-        raise RunsError(f"{target} can't be written: {error}.") from error
+        raise RunsError(f"{target} can't be written: {reason(error)}.") from error
     return target
 
 

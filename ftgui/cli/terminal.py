@@ -13,7 +13,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ftgui.base.files import refusal
 from ftgui.base.foreign_text import json_text, visible
+from ftgui.base.formatting import size
+from ftgui.base.process_limits import address_space_limit
 from ftgui.cli.prepare_training import RunError
 from ftgui.data.catalog.errors import CatalogError, as_catalog_error
 from ftgui.data.scanning.found import DatasetError
@@ -48,8 +51,14 @@ def ends_well(work: Callable[[], int]) -> int:
     except (sqlite3.Error, UnicodeDecodeError) as error:
         say(f"ftgui: {as_catalog_error(error)}")
         return 1
-    except (EngineError, ModelError, RecipeError, DatasetError, CatalogError, RunError, OSError) as error:
+    except (EngineError, ModelError, RecipeError, DatasetError, CatalogError, RunError) as error:
         say(f"ftgui: {error}")
+        return 1
+    except OSError as error:
+        say(f"ftgui: {refusal(error)}")
+        return 1
+    except ImportError as error:
+        say(f"ftgui: {_not_loaded(error)}")
         return 1
     except (RuntimeError, MemoryError) as error:
         from ftgui.engine import memory_limits  # imports torch, as whatever raised this has
@@ -59,6 +68,15 @@ def ends_well(work: Callable[[], int]) -> int:
         say(f"ftgui: {memory_limits.sentence()}")
         return 1
     return status
+
+
+def _not_loaded(error: ImportError) -> str:
+    """PyTorch, mostly, which maps gigabytes before it does anything."""
+    limit = address_space_limit()
+    may = (
+        "" if limit is None else f" This process may use {size(limit)} of memory (ulimit -v), which may be too little."
+    )
+    return f"A library can't be loaded: {error}.{may}"
 
 
 def say(text: str) -> None:

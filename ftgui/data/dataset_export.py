@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ftgui.base.files import replacing
+from ftgui.base.files import reason, replacing
 from ftgui.base.foreign_text import TableWriter
 from ftgui.base.job import Job
 from ftgui.base.paths import safe_name
@@ -57,7 +57,7 @@ def export_folders(catalog: CatalogReader, target: Path, link: bool, job: Job) -
             if not file.exists():
                 _copy(sample.path, file)
     except OSError as error:
-        raise DatasetError(f"Writing to “{target}” failed: {error.strerror or error}.") from error
+        raise DatasetError(f"Writing to “{target}” failed: {reason(error)}.") from error
     job.progress(len(samples), len(samples))
     return Exported(len(samples), copied)
 
@@ -115,5 +115,5 @@ def export_table(catalog: CatalogReader, target: Path) -> Exported:
             for sample in samples:
                 table.row((reference(sample.path, root), sample.class_name, sample.split))
     except OSError as error:
-        raise DatasetError(f"“{target.name}” can't be written: {error.strerror or error}.") from error
+        raise DatasetError(f"“{target.name}” can't be written: {reason(error)}.") from error
     return Exported(len(samples), 0)

@@ -8,6 +8,7 @@ import psutil
 import torch
 
 from ftgui.base.formatting import plural
+from ftgui.base.process_limits import address_space_limit
 from ftgui.engine.errors import EngineError
 
 _BYTES = 4
@@ -23,7 +24,9 @@ def out_of_memory(error: BaseException) -> bool:
         return True
     text = str(error).lower()
     # The CPU's allocator says "can't allocate memory" on Linux and macOS, "not enough memory" on Windows.
-    words = ("out of memory", "can't allocate memory", "not enough memory")
+    words = ["out of memory", "can't allocate memory", "not enough memory"]
+    if address_space_limit() is not None:
+        words.append("could not create a primitive")  # all that oneDNN says when it may map no more
     return isinstance(error, RuntimeError) and any(word in text for word in words)
 
 

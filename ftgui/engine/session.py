@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from ftgui.base.files import refusal
 from ftgui.data.catalog.errors import CatalogError, as_catalog_error
 from ftgui.data.images.decoding import ImageError
 from ftgui.engine import memory_limits
@@ -138,16 +139,17 @@ class Session:
         except BrokenPipeError:
             raise  # there is nobody to tell
         except (sqlite3.Error, UnicodeDecodeError) as error:
-            log.warning("command %s failed", type(command).__name__, exc_info=True)
+            log.info("command %s failed", type(command).__name__, exc_info=True)
             self._refuse(command, str(as_catalog_error(error)))
         except OSError as error:
-            log.warning("command %s failed", type(command).__name__, exc_info=True)
-            self._refuse(command, f"A file can't be read or written: {error}.")
+            log.info("command %s failed", type(command).__name__, exc_info=True)
+            self._refuse(command, f"A file can't be read or written. {refusal(error)}")
         except Exception as error:
-            log.exception("command %s failed", type(command).__name__)
             if memory_limits.out_of_memory(error):  # may come anywhere
+                log.info("command %s ran out of memory", type(command).__name__, exc_info=True)
                 self._refuse(command, memory_limits.sentence())
             else:
+                log.exception("command %s failed", type(command).__name__)
                 self._refuse(command, f"Unexpected {type(error).__name__}: {error}. Details are in the log.")
 
     def _refuse(self, command: m.Command, sentence: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ftgui.base.files import write_atomically
+from ftgui.base.files import reason, write_atomically
 from ftgui.protocol.recipe import FROM_SCRATCH, PRETRAINED, RECIPE_VERSION, Recipe, RecipeError
 from ftgui.protocol.recipe_text import UnreadableText, parse, whole_path
 
@@ -73,7 +73,7 @@ def load(path: Path) -> Recipe:
     except FileNotFoundError as error:
         raise RecipeError(f"There is no recipe at {path}.") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path} can't be read: {error}") from error
+        raise RecipeError(f"{path} can't be read: {reason(error)}") from error
     base = path.resolve().parent
     dataset, backbone = recipe.dataset, recipe.backbone
     try:

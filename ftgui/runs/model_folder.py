@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from ftgui.base.files import reason
 from ftgui.base.json_files import decode_object
 
 MODEL_FORMAT = 1
@@ -73,7 +74,7 @@ def read_about(folder: Path) -> About:
             raise ModelError(f"The folder {folder} is not there.") from error
         raise ModelError(f"{folder} is not a model made by ftgui: it has no {DESCRIPTION_FILE}.") from error
     except OSError as error:
-        raise ModelError(f"{path} can't be read: {error}.") from error
+        raise ModelError(f"{path} can't be read: {reason(error)}.") from error
     try:
         # The version first: what a newer one says may have another shape.
         written = decode_object(raw).get("format")

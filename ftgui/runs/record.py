@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from ftgui.base.files import reason
 from ftgui.base.json_files import decode_object, number
 from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import RecipeError
@@ -157,7 +158,7 @@ def _course(folder: Path, problems: list[str]) -> Course:
         problems.append("metrics.jsonl is missing, so there are no curves.")
         return Course()
     except OSError as error:
-        problems.append(f"metrics.jsonl can't be read, so there are no curves: {error}.")
+        problems.append(f"metrics.jsonl can't be read, so there are no curves: {reason(error)}.")
         return Course()
     if course.damaged:
         problems.append(f"metrics.jsonl is damaged: {course.damaged:,} of its lines can't be read.")

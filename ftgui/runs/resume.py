@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+from ftgui.base.files import reason
 from ftgui.data.catalog.reading import CatalogReader
 from ftgui.data.catalog.records import Sample, reference
 from ftgui.data.scanning.names import listing
@@ -30,7 +31,7 @@ def samples_of(run_folder: Path, catalog: CatalogReader) -> tuple[list[str], lis
     try:
         began = read_samples(run_folder)
     except (OSError, ValueError) as error:
-        raise _others(f"its list of images, {SAMPLES_FILE}, can't be read: {error}") from error
+        raise _others(f"its list of images, {SAMPLES_FILE}, can't be read: {reason(error)}") from error
     known = {path: (name, split) for path, name, split in catalog.entries()}
     if gone := [path for path in began if path not in known]:
         raise _others(f"{_count(gone, len(began))} no longer in the dataset")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ftgui.base.files import reason
 from ftgui.base.process_identity import ProcessMark, encode, live_mark, own_mark
 
 log = logging.getLogger(__name__)
@@ -21,15 +22,15 @@ def marked_as_running(run_folder: Path) -> Iterator[None]:
     path = run_folder / RUNNING_FILE
     try:
         path.write_bytes(encode(own_mark("training")))
-    except OSError:
-        log.warning("%s can't be written", path, exc_info=True)
+    except OSError as error:
+        log.warning("%s can't be written: %s", path, reason(error))
     try:
         yield
     finally:
         try:
             path.unlink(missing_ok=True)
-        except OSError:
-            log.warning("%s can't be removed", path, exc_info=True)
+        except OSError as error:
+            log.warning("%s can't be removed: %s", path, reason(error))
 
 
 def running_process(run_folder: Path) -> ProcessMark | None:

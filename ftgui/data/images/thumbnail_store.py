@@ -41,7 +41,7 @@ class ThumbnailStore:
                 path.unlink(missing_ok=True)
                 self._db = self._open(path)
             except (OSError, sqlite3.Error):
-                log.warning("thumbnails can't be kept in %s", path, exc_info=True)
+                log.info("thumbnails can't be kept in %s", path, exc_info=True)
 
     @staticmethod
     def _open(path: Path) -> sqlite3.Connection:

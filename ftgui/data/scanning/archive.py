@@ -23,7 +23,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from ftgui.base import paths
-from ftgui.base.files import slug
+from ftgui.base.files import reason, slug
 from ftgui.base.job import Job
 from ftgui.data.images.decoding import is_image_name
 from ftgui.data.scanning.found import ARCHIVES, TABLE_EXTENSIONS, DatasetError
@@ -142,7 +142,7 @@ def _reading(archive: Path) -> Iterator[None]:
     except _BROKEN as error:
         raise DatasetError(f"“{archive.name}” is damaged or of a kind that can't be unpacked: {error}.") from error
     except OSError as error:
-        raise DatasetError(f"“{archive.name}” can't be unpacked: {error.strerror or error}.") from error
+        raise DatasetError(f"“{archive.name}” can't be unpacked: {reason(error)}.") from error
 
 
 def _name(archive: Path) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from ftgui.base.files import reason
 from ftgui.data.scanning.file_index import FileIndex
 from ftgui.data.scanning.found import DatasetError
 from ftgui.data.scanning.names import fold, split_of
@@ -57,7 +58,7 @@ def read(table: Table, index: FileIndex) -> Labels:
                 for written, names, split in zip(files, classes, splits, strict=True):
                     _enter(labels, table, index, written, names, split)
     except OSError as error:
-        raise DatasetError(f"“{table.file.name}” can't be read: {error.strerror or error}.") from error
+        raise DatasetError(f"“{table.file.name}” can't be read: {reason(error)}.") from error
     except TableError as error:
         raise DatasetError(f"“{table.file.name}” can't be used: {error}.") from error
     return labels

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ftgui.base.files import reason
 from ftgui.data.images.decoding import is_image_name
 from ftgui.data.scanning.file_index import FileIndex
 from ftgui.data.scanning.found import Columns, DatasetError
@@ -112,7 +113,7 @@ def understand(file: Path, name: str, index: FileIndex) -> Table | Refused | Non
     try:
         rows = list(itertools.islice(rows_of(file, lambda cell: index.find(cell, near) is not None), _TRIED))
     except OSError as error:
-        return Refused(file, f"“{file.name}” can't be read: {error.strerror or error}.")
+        return Refused(file, f"“{file.name}” can't be read: {reason(error)}.")
     except TableError as error:
         return Refused(file, f"“{file.name}” can't be used: {error}.")
     if not rows:

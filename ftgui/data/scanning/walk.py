@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from ftgui.base.files import is_text, shown
+from ftgui.base.files import is_text, reason, shown
 from ftgui.base.job import Job
 from ftgui.data.images.decoding import is_image_name
 from ftgui.data.scanning.found import Collector, DatasetError, Found
@@ -120,7 +120,7 @@ class Folder:
             )
             self._unreadable(message, fix)
         except OSError as error:
-            self._unreadable(f"This folder can't be read: {error.strerror or error}.", "")
+            self._unreadable(f"This folder can't be read: {reason(error)}.", "")
         self._folders.sort(key=lambda folder: folder.name)
         self._files.sort(key=lambda entry: entry.name)
 
@@ -194,7 +194,7 @@ def open_folder(path: Path, found: Found | None = None) -> Folder:
     except PermissionError as error:
         raise DatasetError(f"You have no permission to read the folder “{path.name}”.") from error
     except OSError as error:
-        raise DatasetError(f"The folder “{path.name}” can't be read: {error.strerror or error}.") from error
+        raise DatasetError(f"The folder “{path.name}” can't be read: {reason(error)}.") from error
     return Folder(str(path), "", found if found is not None else Found(path))
 
 
@@ -251,7 +251,7 @@ def status_of(found: Found, relative: str, entry: Entry) -> os.stat_result | Non
         # A link to what is not there may lead to a drive that is not mounted today.
         if not isinstance(error, FileNotFoundError) or entry.is_symlink():
             found.not_seen.add(relative)
-        text = f"The file can't be read: {error.strerror or error}."
+        text = f"The file can't be read: {reason(error)}."
         found.problem(Problem("error", "no-access", text, relative, "Replace the file; it is left out."))
         return None
     if not stat.S_ISREG(status.st_mode):  # whoever opens a pipe waits for ever

@@ -25,6 +25,7 @@ from PIL import Image
 from torchvision import datasets
 
 from ftgui.base import paths
+from ftgui.base.files import reason
 from ftgui.base.job import Job
 from ftgui.data import example_sets
 from ftgui.data.example_sets import ExampleSet
@@ -109,7 +110,7 @@ def copy(folder: Path, target: Path, report: Report) -> None:
             target.rmdir()
         (scratch / "copy").rename(target)
     except OSError as error:
-        raise EngineError(f"{target} could not be written: {error.strerror or error}.") from error
+        raise EngineError(f"{target} could not be written: {reason(error)}.") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -136,7 +137,7 @@ def _in_words(example: ExampleSet) -> Iterator[None]:
     except DatasetError as error:
         raise EngineError(f"{example.title} can't be unpacked: {error}") from error
     except OSError as error:
-        raise EngineError(f"{example.title} could not be written: {error.strerror or error}.") from error
+        raise EngineError(f"{example.title} could not be written: {reason(error)}.") from error
 
 
 def _give_name(tree: Path, folder: Path) -> None:
@@ -144,7 +145,7 @@ def _give_name(tree: Path, folder: Path) -> None:
         tree.rename(folder)
     except OSError as error:
         if not folder.is_dir():  # else another window was faster
-            raise EngineError(f"{folder} could not be made: {error.strerror or error}.") from error
+            raise EngineError(f"{folder} could not be made: {reason(error)}.") from error
 
 
 # --- what torchvision asks for --------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import msgspec
 import torch
 
 import ftgui
-from ftgui.base.files import settle, slug, unfinished_folder, write_atomically
+from ftgui.base.files import reason, settle, slug, unfinished_folder, write_atomically
 from ftgui.data.catalog.errors import CatalogError
 from ftgui.data.catalog.reading import CatalogReader
 from ftgui.engine.errors import EngineError
@@ -148,7 +148,7 @@ class Exporter:
             self._emit(m.ExportFinished(command.request, "", stopped=True))
             return
         except OSError as error:
-            raise EngineError(f"The model can't be written to {destination}: {error.strerror or error}.") from error
+            raise EngineError(f"The model can't be written to {destination}: {reason(error)}.") from error
         self._emit(m.ExportFinished(command.request, str(folder) if folder else "", stopped=False))
 
     def _write_all(self, source: _Source, work: Path) -> bool:

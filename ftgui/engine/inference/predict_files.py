@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import TextIO
 
+from ftgui.base.files import reason
 from ftgui.base.foreign_text import TableWriter
 from ftgui.base.job import Job
 from ftgui.data.scanning.given_images import count_given, images_below, why_no_images
@@ -97,7 +98,7 @@ class FilePredictions:
                 raise  # there is nobody to tell
             except OSError as error:
                 self._files = None
-                raise EngineError(f"The table can't be written: {error}") from error
+                raise EngineError(f"The table can't be written: {reason(error)}") from error
             except BaseException:
                 self._files = None
                 raise

@@ -18,6 +18,7 @@ from typing import IO, Any
 import safetensors.torch
 import torch
 
+from ftgui.base.files import reason
 from ftgui.data.weights_kinds import is_safetensors, why_no_weights
 from ftgui.engine.errors import EngineError
 from ftgui.engine.memory_limits import out_of_memory
@@ -150,7 +151,7 @@ def _why_not_read(path: Path) -> str:
             return _holds_objects(path.name, foreign)
         return f"“{path.name}” can't be used as weights. {why_no_weights(path)}"
     except OSError as error:
-        return f"“{path.name}” can't be read: {error.strerror or error}."
+        return f"“{path.name}” can't be read: {reason(error)}."
 
 
 def _holds_objects(name: str, foreign: list[str]) -> str:

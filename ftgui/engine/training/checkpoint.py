@@ -23,7 +23,7 @@ import safetensors
 import safetensors.torch
 import torch
 
-from ftgui.base.files import write_atomically
+from ftgui.base.files import reason, write_atomically
 from ftgui.base.json_files import decode_object
 from ftgui.engine.errors import EngineError
 from ftgui.engine.memory_limits import out_of_memory
@@ -199,7 +199,7 @@ def load(run_folder: Path) -> Checkpoint:
             raise EngineError(f"The checkpoint of {run_folder.name} was written by another version of ftgui.")
         plain = msgspec.convert(decode_object(metadata["plain"]), _Plain)
     except (OSError, safetensors.SafetensorError, msgspec.ValidationError, ValueError, KeyError) as error:
-        raise EngineError(f"The checkpoint of {run_folder.name} can't be read: {error}") from error
+        raise EngineError(f"The checkpoint of {run_folder.name} can't be read: {reason(error)}") from error
     with restoring():
         return _joined(plain, tensors)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from ftgui.base.files import reason
 from ftgui.engine.events import Emit
 from ftgui.protocol import messages as m
 
@@ -38,7 +39,7 @@ class GuardedWrites:
         except OSError as error:
             if not self._not_written:
                 gone = "" if self._folder.is_dir() else " The run's folder is gone; it is not made again."
-                text = f"{self._folder} can't be written, the training goes on: {error}.{gone}"
+                text = f"{self._folder} can't be written, the training goes on: {reason(error)}.{gone}"
                 self._emit(m.Log("warning", text))
             self._not_written.add(what)
         else:

@@ -19,7 +19,7 @@ import torch
 import torchvision
 
 import ftgui
-from ftgui.base.files import write_atomically
+from ftgui.base.files import reason, write_atomically
 from ftgui.data.catalog.records import Sample, reference
 from ftgui.engine.errors import EngineError
 from ftgui.protocol import recipe_file
@@ -91,7 +91,7 @@ class RunFolder:
             for name, content in self._start.items():
                 write_atomically(self.folder / name, content)
         except OSError as error:
-            raise EngineError(f"{self.folder} can't be written: {error}.") from error
+            raise EngineError(f"{self.folder} can't be written: {reason(error)}.") from error
 
     def complete(self) -> None:
         """Write what `write_start` wrote once more where it is missing: somebody may have emptied the folder.

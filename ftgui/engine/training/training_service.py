@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from ftgui.base.files import reason
 from ftgui.data.catalog.reading import CatalogReader
 from ftgui.data.catalog.records import Sample
 from ftgui.data.images.intensity_survey import resolved
@@ -129,7 +130,9 @@ class TrainingService:
             else:
                 outcome.write_again()
         except OSError as error:
-            raise EngineError(f"The model can't be written to {folder}: {error}. It is still in memory.") from error
+            raise EngineError(
+                f"The model can't be written to {folder}: {reason(error)}. It is still in memory."
+            ) from error
         self._unsaved = None
         self._emit(m.ModelSaved(command.request, str(folder)))
 

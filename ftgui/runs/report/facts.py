@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from ftgui.base.files import reason
 from ftgui.base.job import Job
 from ftgui.base.json_files import text, texts
 from ftgui.data.catalog.errors import CatalogError
@@ -97,7 +98,7 @@ def gather(folder: Path, job: Job) -> Facts:
     except FileNotFoundError:
         facts.history = None  # likewise
     except (OSError, ValueError, KeyError) as error:
-        facts.problems.append(f"The curves are not whole: metrics.jsonl can't be read to its end ({error}).")
+        facts.problems.append(f"The curves are not whole: metrics.jsonl can't be read to its end ({reason(error)}).")
     return facts
 
 

@@ -14,6 +14,7 @@ from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, QThread, QTim
 
 import ftgui
 from ftgui.base import paths
+from ftgui.base.files import reason
 from ftgui.protocol import codec
 from ftgui.protocol import messages as m
 from ftgui.protocol.questions import QUESTIONS, REFUSAL
@@ -119,7 +120,7 @@ class EngineWorker(QObject):
         try:
             self.log.begin()
         except OSError as error:
-            self._words.append(f"a new engine log can't be started: {error}")
+            self._words.append(f"a new engine log can't be started: {reason(error)}")
         process = QProcess(self)
         environment = QProcessEnvironment.systemEnvironment()
         package_parent = str(Path(ftgui.__file__).resolve().parent.parent)
@@ -227,7 +228,7 @@ class EngineWorker(QObject):
         try:
             self.log.write(data)
         except OSError as error:  # a full disk must not keep the engine's end from being noticed
-            self._words.append(f"the engine's log can't be written: {error}")
+            self._words.append(f"the engine's log can't be written: {reason(error)}")
         lines = data.decode("utf-8", "replace").splitlines()
         self._words.extend(line[:_WORDS] for line in lines[-(self._words.maxlen or 1) :] if line.strip())
 

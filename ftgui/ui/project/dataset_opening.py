@@ -10,6 +10,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QThreadPool, Signal, Slot
 
+from ftgui.base.files import reason
 from ftgui.base.job import Job
 from ftgui.data.catalog.errors import set_aside
 from ftgui.data.catalog.records import Contents
@@ -212,7 +213,7 @@ def _work(
     except ProjectHeld as held:
         return held
     except OSError as error:
-        raise DatasetError(f"The project in {project.folder} can't be written: {error}.") from error
+        raise DatasetError(f"The project in {project.folder} can't be written: {reason(error)}.") from error
     if wish.anew:
         _set_aside(project)
     if moved is not None:
@@ -263,7 +264,7 @@ def _set_aside(project: Project) -> None:
         log.info("the damaged catalog in %s was moved away by hand", project.folder)
     except OSError as error:
         raise DatasetError(
-            f"The damaged catalog in {project.folder} can't be kept under another name: {error}."
+            f"The damaged catalog in {project.folder} can't be kept under another name: {reason(error)}."
         ) from error
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QThreadPool, Signal
 
+from ftgui.base.files import reason
 from ftgui.protocol import recipe_file
 from ftgui.protocol.recipe import Recipe
 
@@ -78,4 +79,4 @@ class RecipeSaver(QObject):
             except OSError as error:
                 log.warning("the recipe can't be saved", exc_info=True)
                 refused[path] = recipe
-                self.failed.emit(f"The recipe could not be saved: {error}")
+                self.failed.emit(f"The recipe could not be saved: {reason(error)}")

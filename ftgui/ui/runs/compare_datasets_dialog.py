@@ -8,6 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QSignalBlocker, Qt, Slot
 from PySide6.QtWidgets import QComboBox, QDialog, QFormLayout, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
+from ftgui.base.files import reason
 from ftgui.base.formatting import plural
 from ftgui.data.project import Project
 from ftgui.runs.dataset_diff import SAMPLES_FILE, Changes, compare_runs
@@ -142,4 +143,4 @@ def _compare(before: Path, after: Path) -> Changes | str:
     try:
         return compare_runs(before, after)
     except (OSError, ValueError) as error:
-        return f"These runs can't be compared: {error}."
+        return f"These runs can't be compared: {reason(error)}."

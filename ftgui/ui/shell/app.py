@@ -15,16 +15,18 @@ from types import TracebackType
 
 from PySide6.QtCore import QCoreApplication, QEvent, QTimer
 from PySide6.QtGui import QFont
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QMessageBox
 
 import ftgui
 from ftgui.base import paths
-from ftgui.base.foreign_text import LogFormatter
+from ftgui.base.files import refusal
+from ftgui.base.foreign_text import LogFormatter, visible
 from ftgui.data.catalog.errors import CatalogError
 from ftgui.ui.project.workspace import Workspace
 from ftgui.ui.shell.garbage import MainThreadGarbage
 from ftgui.ui.shell.main_window import MainWindow
 from ftgui.ui.shell.screenshot import Photographer
+from ftgui.ui.toolkit.plain_text import as_plain
 from ftgui.ui.toolkit.theme import Theme
 
 log = logging.getLogger(__name__)
@@ -90,7 +92,10 @@ def main(folder: Path | None = None, sample: bool = False, picture: Path | None 
     """
     if picture is not None:
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    _log_to_file()
+    try:
+        _log_to_file()
+    except OSError as error:
+        return _say_no_place(error, aloud=picture is None)
     workspace, window = build()
     garbage = MainThreadGarbage(window)
     # Ctrl-C in the terminal closes the window; the timer lets Python look for it while Qt waits for events.
@@ -123,15 +128,37 @@ def main(folder: Path | None = None, sample: bool = False, picture: Path | None 
     return status
 
 
+def _say_no_place(error: OSError, aloud: bool) -> int:
+    """The program's own folder can't be written, so nothing would be kept.
+
+    Args:
+        error: says why.
+        aloud: in a window, too; who starts it with a double click sees no terminal.
+
+    Returns:
+        the exit status.
+    """
+    text = f"ftgui can't write to its own folder. {refusal(error)} Set FTGUI_DATA_DIR to a folder that it may write to."
+    sys.stderr.write(f"ftgui: {visible(text)}\n")
+    if aloud:
+        make_application()
+        QMessageBox.critical(None, "ftgui", as_plain(text))
+    return 1
+
+
 def _nothing() -> None:
     """Running any Python code is enough for a waiting signal to be handled."""
 
 
 def _log_to_file() -> None:
-    """What is logged goes to the terminal and to ``logs/window.log``, kept below a megabyte."""
+    """What is logged goes to the terminal and to ``logs/window.log``, kept below a megabyte.
+
+    Raises:
+        OSError: it can't be written there.
+    """
     folder = paths.data_dir() / "logs"
     folder.mkdir(parents=True, exist_ok=True)
-    file = RotatingFileHandler(folder / "window.log", maxBytes=500_000, backupCount=1, encoding="utf-8", delay=True)
+    file = RotatingFileHandler(folder / "window.log", maxBytes=500_000, backupCount=1, encoding="utf-8")
     terminal = logging.StreamHandler()
     for handler in (file, terminal):
         handler.setFormatter(LogFormatter())

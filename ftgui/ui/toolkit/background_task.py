@@ -9,6 +9,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QRunnable, QThreadPool, Signal
 
+from ftgui.base.files import refusal
 from ftgui.base.job import Cancelled, Job
 from ftgui.data.catalog.errors import CatalogError, as_catalog_error
 from ftgui.data.images.decoding import ImageError
@@ -64,6 +65,10 @@ class Task(QObject):
         except (sqlite3.Error, UnicodeDecodeError) as error:
             log.warning("background work failed", exc_info=True)
             self._fail(as_catalog_error(error))
+        except OSError as error:
+            log.warning("background work failed", exc_info=True)
+            self.error = error
+            self._tell(self.failed, refusal(error))
         except Exception as error:
             log.exception("background work failed")
             self._tell(self.failed, f"Unexpected {type(error).__name__}: {error}")

@@ -8,6 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QThreadPool, Signal, Slot
 
+from ftgui.base.files import refusal
 from ftgui.base.job import Job
 from ftgui.ui.toolkit.background_task import Task
 
@@ -57,7 +58,7 @@ class TaskQueue(QObject):
             try:
                 return work(), ""
             except OSError as error:
-                return None, f"{error}".rstrip(".") + "."
+                return None, refusal(error)
 
         task = Task(guarded, self)
         self._answers[task] = (then, failed)

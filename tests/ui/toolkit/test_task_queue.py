@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, QThreadPool
 
 from ftgui.data.catalog.errors import CatalogError
+from ftgui.ui.toolkit.background_task import Task
 from ftgui.ui.toolkit.task_queue import TaskQueue
 
 
@@ -69,3 +71,14 @@ def test_what_was_asked_for_a_closed_project_is_done_but_not_told(qtbot, disk_ta
     qtbot.waitUntil(lambda: not disk_tasks.working)
     assert done == ["written", "made", "of the next project"]
     assert told == ["made", "of the next project"]
+
+
+def test_what_the_system_refuses_is_a_sentence_and_nothing_unexpected(qtbot, qapp, tmp_path: Path) -> None:
+    def read(_job: object) -> bytes:
+        return (tmp_path / "gone.txt").read_bytes()
+
+    pool = QThreadPool()
+    task = Task(read, qapp)
+    with qtbot.waitSignal(task.failed) as failed:
+        task.start(pool)
+    assert failed.args == [f"{tmp_path / 'gone.txt'}: No such file or directory."]
