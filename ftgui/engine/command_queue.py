@@ -6,9 +6,12 @@ import queue
 import threading
 
 from ftgui.protocol import messages as m
+from ftgui.protocol.codec import ProtocolError
 from ftgui.protocol.questions import QUESTIONS
 
 MOST_COMMANDS = 500
+MOST_OF_ALL = 20 * MOST_COMMANDS
+"""Commands that steer, stop and end included, which nobody presses so often: who sends more is no window of ours."""
 MOST_BYTES = 256 * 2**20
 """Of the images that questions carry with them."""
 
@@ -22,12 +25,18 @@ class CommandQueue:
         self._lock = threading.Lock()
 
     def put(self, command: m.Command) -> bool:
-        """Add a command; False: a question that is not taken, because too much waits already."""
+        """Add a command; False: a question that is not taken, because too much waits already.
+
+        Raises:
+            ProtocolError: more wait than any window sends.
+        """
         size = size_of(command)
         with self._lock:
             full = self._commands.qsize() >= MOST_COMMANDS or self._bytes + size > MOST_BYTES
             if full and isinstance(command, QUESTIONS):
                 return False
+            if self._commands.qsize() >= MOST_OF_ALL and not isinstance(command, m.Shutdown):
+                raise ProtocolError(f"{MOST_OF_ALL:,} commands wait already")
             self._bytes += size
         self._commands.put(command)
         return True

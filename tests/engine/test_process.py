@@ -165,6 +165,13 @@ def test_questions_that_wait_are_bounded_and_what_stops_is_not(monkeypatch: pyte
     assert commands.put(m.CancelRequest(1)) and commands.put(m.Shutdown())
     assert [type(commands.get(False)) for _ in range(5)] == [*[m.Predict] * 3, m.CancelRequest, m.Shutdown]
     assert commands.get(False) is None
+    monkeypatch.setattr(command_queue, "MOST_OF_ALL", 4)
+    for number in range(4):
+        assert commands.put(m.CancelRequest(number))
+    with pytest.raises(codec.ProtocolError, match="commands wait already"):
+        commands.put(m.CancelRequest(5))
+    assert commands.put(m.Shutdown()), "the end is always heard"
+    assert [type(commands.get(False)) for _ in range(5)] == [*[m.CancelRequest] * 4, m.Shutdown]
     monkeypatch.setattr(command_queue, "MOST_BYTES", 10)
     assert not commands.put(m.Predict(9, content=bytes(11))) and commands.put(m.Predict(9, content=bytes(10)))
     commands.get(True)

@@ -75,6 +75,7 @@ class CostService:
         profiler = self.profiler_of(loaded)
         images = command.recipe.training.batch_size if loaded.device.type == "cuda" else CPU_IMAGES
         known = profiler.is_over
+        self._emit(m.MeasuringCost(command.request, going_on=True))
         try:
             return profiler.measure(
                 loaded.model,
@@ -85,6 +86,7 @@ class CostService:
                 lambda: self._interruptions.poll(Work.MEASUREMENT, command.request),
             )
         except GaveWay:
+            self._emit(m.MeasuringCost(command.request, going_on=False))
             self._interruptions.postpone(command)
             return None
         except StopRequested as stop:

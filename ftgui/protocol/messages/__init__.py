@@ -45,6 +45,7 @@ from ftgui.protocol.messages.model import (
     FreezingChanged,
     LayerNode,
     LoadModel,
+    MeasuringCost,
     ModelLoaded,
     SetTrainable,
 )
@@ -127,6 +128,7 @@ __all__ = [
     "LearningRateTried",
     "LoadModel",
     "Log",
+    "MeasuringCost",
     "Message",
     "ModelLoaded",
     "ModelSaved",
@@ -206,6 +208,7 @@ Event = (
     | LearningRateTried
     | LearningRateFound
     | EvaluatedImages
+    | MeasuringCost
     | CostEstimate
     | AugmentedViews
     | ExampleSetReady
@@ -231,4 +234,4 @@ def is_last(event: Event) -> bool:
     """Whether an event is the last that carries its request's number."""
     if isinstance(event, EvaluatedImages | PredictedFiles):
         return event.over
-    return not isinstance(event, Progress | LearningRateTried | Exported)
+    return not isinstance(event, Progress | LearningRateTried | Exported | MeasuringCost)

@@ -99,6 +99,14 @@ class FreezingChanged(Message, frozen=True):
     total_parameters: int
 
 
+class MeasuringCost(Message, frozen=True):
+    """A model that was not measured yet is measured now for an `EstimateCost`, or that gives way to something else. Should the
+    engine end meanwhile, it is known what it was doing."""
+
+    request: int
+    going_on: bool
+
+
 class CostEstimate(Message, frozen=True):
     """What training some layers costs on this device."""
 

@@ -66,6 +66,7 @@ class EngineClient(QObject):
     ready = Signal(m.Ready)
     progress = Signal(m.Progress)
     freezing_changed = Signal(m.FreezingChanged)
+    measuring_cost = Signal(m.MeasuringCost)
     cost_estimated = Signal(m.CostEstimate)
     """Whoever asked."""
     run_adjusted = Signal(m.RunAdjusted)
@@ -94,6 +95,7 @@ class EngineClient(QObject):
             m.Ready: self.ready,
             m.Progress: self.progress,
             m.FreezingChanged: self.freezing_changed,
+            m.MeasuringCost: self.measuring_cost,
             m.CostEstimate: self.cost_estimated,
             m.RunAdjusted: self.run_adjusted,
             m.FrozenFeaturesCached: self.features_cached,

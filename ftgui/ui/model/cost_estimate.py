@@ -53,6 +53,7 @@ class CostEstimator(QObject):
             signal.connect(self._something_changed)
         # Later, so that what it says comes after the general sentence about an engine that ended.
         workspace.engine_changed.connect(self._engine_changed, Qt.ConnectionType.QueuedConnection)
+        workspace.client.measuring_cost.connect(self._measuring)
         workspace.training_requests.cost_estimated.connect(self._known)
         workspace.training_requests.cost_refused.connect(self._refused)
 
@@ -97,7 +98,6 @@ class CostEstimator(QObject):
                     "The engine ended when it measured what an epoch of this model costs, so that is not tried again by itself."
                 )
                 return
-            self._guard.begins(self._subject())
             self.measuring.emit()
         workspace.training_requests.estimate_cost(layers, recipe, train, val)
 
@@ -134,6 +134,14 @@ class CostEstimator(QObject):
     def _rows(self) -> list[int]:
         known = self._workspace.model.freezing or self._workspace.model.loaded
         return known.trainable if known else []
+
+    @Slot(m.MeasuringCost)
+    def _measuring(self, event: m.MeasuringCost) -> None:
+        """Only from now on is an end of the engine blamed on it: until then it does what was asked for before."""
+        if event.going_on:
+            self._guard.begins(self._subject())
+        else:
+            self._guard.over()
 
     @Slot(m.CostEstimate)
     def _known(self, cost: m.CostEstimate) -> None:

@@ -177,6 +177,8 @@ def test_a_measurement_gives_way_to_what_a_person_asks_and_is_gone_on_with(
     ask(loaded, ["head"])
     order = [type(event) for event in loaded.events if isinstance(event, m.Prediction | m.CostEstimate)]
     assert order == [m.Prediction, m.CostEstimate]
+    told = [event.going_on for event in loaded.of(m.MeasuringCost)]
+    assert told == [True, False, True], "so that an end of the engine in between is not blamed on it"
     # A warm-up and one round, the interrupted one, then a warm-up and the two that were missing: nothing twice.
     assert len(passes) == 3 + 1 + 2
 

@@ -121,6 +121,7 @@ def test_in_a_training_only_a_measured_model_is_asked(qtbot, opened, fake: FakeE
 
 
 def test_what_ended_the_engine_is_not_measured_again_by_itself(qtbot, opened, fake: FakeEngine) -> None:
+    fake.tell(m.MeasuringCost(questions(fake)[-1].request, True))
     fake.state(EngineKind.CRASHED, exit_code=-1)
     qtbot.waitUntil(lambda: "while it measured" in opened.status.text.text())
     fake.become_ready()
@@ -147,10 +148,22 @@ def test_an_end_in_a_training_or_by_the_person_is_not_blamed_on_the_cost(qtbot, 
     qtbot.wait(20)
     fake.become_ready()
     qtbot.waitUntil(lambda: len(questions(fake)) == 2)
+    fake.tell(m.MeasuringCost(questions(fake)[-1].request, True))
     fake.state(EngineKind.NOT_STARTED)
     qtbot.wait(20)
     fake.become_ready()
     qtbot.waitUntil(lambda: len(questions(fake)) == 3)
+
+
+def test_an_end_while_the_engine_did_something_else_is_not_blamed_on_it(qtbot, opened, fake: FakeEngine) -> None:
+    """Asked for, but not begun; and begun, but giving way to what was asked for aloud."""
+    for number, told in enumerate([(), (True, False)], 2):
+        for going_on in told:
+            fake.tell(m.MeasuringCost(questions(fake)[-1].request, going_on))
+        fake.state(EngineKind.CRASHED, exit_code=-1)
+        qtbot.wait(20)
+        fake.become_ready()
+        qtbot.waitUntil(lambda number=number: len(questions(fake)) == number)
 
 
 def test_words_for_amounts() -> None:
