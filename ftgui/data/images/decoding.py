@@ -20,7 +20,6 @@ from typing import Any, NamedTuple
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
-from ftgui.base.files import reason
 from ftgui.data.images.intensity import IntensityRange, deep_image, deep_mode
 from ftgui.data.images.other_formats import (
     BYTES_LOOKED_AT,
@@ -169,7 +168,7 @@ def reading(source: Path | bytes) -> Iterator[None]:
     except OSError as error:
         if error.errno is None:  # Pillow's own, of damaged content
             raise
-        raise ImageError(f"The file can't be read: {reason(error)}.", "io-error") from error
+        raise ImageError(f"The file can't be read: {error.strerror or error}.", "io-error") from error
 
 
 def _repaired(source: Path | bytes, error: ImageError) -> tuple[bytes, str]:

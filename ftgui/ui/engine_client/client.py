@@ -67,6 +67,7 @@ class EngineClient(QObject):
     progress = Signal(m.Progress)
     freezing_changed = Signal(m.FreezingChanged)
     measuring_cost = Signal(m.MeasuringCost)
+    """Whoever asked, also of a question that nobody wants answered any more."""
     cost_estimated = Signal(m.CostEstimate)
     """Whoever asked."""
     run_adjusted = Signal(m.RunAdjusted)

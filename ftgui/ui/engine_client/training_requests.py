@@ -77,7 +77,11 @@ class TrainingRequests(QObject):
         """Answered by `cost_estimated`, or `cost_refused`."""
         self._client.forget(self._cost)
         command = m.EstimateCost(0, layers, recipe, train_samples, val_samples)
-        self._cost = self._client.request(command, self.cost_estimated.emit, self._cost_failed)
+        self._cost = self._client.request(command, self._cost_answered, self._cost_failed)
+
+    def _cost_answered(self, event: m.MeasuringCost | m.CostEstimate) -> None:
+        if isinstance(event, m.CostEstimate):
+            self.cost_estimated.emit(event)
 
     def _cost_failed(self, failure: Failure) -> None:
         if not failure.engine_ended:

@@ -158,7 +158,9 @@ def _log_to_file() -> None:
     """
     folder = paths.data_dir() / "logs"
     folder.mkdir(parents=True, exist_ok=True)
-    file = RotatingFileHandler(folder / "window.log", maxBytes=500_000, backupCount=1, encoding="utf-8")
+    path = folder / "window.log"
+    path.open("ab").close()  # now, and not when there is something to log
+    file = RotatingFileHandler(path, maxBytes=500_000, backupCount=1, encoding="utf-8", delay=True)
     terminal = logging.StreamHandler()
     for handler in (file, terminal):
         handler.setFormatter(LogFormatter())
