@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QThreadPool, Signal, Slot
 
-from ftgui.base.files import reason
+from ftgui.base.files import reason, sweep
 from ftgui.base.job import Job
 from ftgui.data.catalog.errors import set_aside
 from ftgui.data.catalog.records import Contents
@@ -214,6 +214,7 @@ def _work(
         return held
     except OSError as error:
         raise DatasetError(f"The project in {project.folder} can't be written: {reason(error)}.") from error
+    sweep(project.folder)  # what killed windows left half written
     if wish.anew:
         _set_aside(project)
     if moved is not None:

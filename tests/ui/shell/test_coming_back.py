@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog
 
+from ftgui.base.files import temporary_name
 from ftgui.data.catalog.reading import CatalogReader
 from ftgui.data.project import Project
 from ftgui.data.project_lock import WINDOW, ProjectLocks
@@ -106,6 +108,16 @@ def test_what_was_open_is_open_again_as_it_was(qtbot, start: Start, make_dataset
     bar, grid = window.data_page.bar, window.data_page.grid
     assert (bar.class_name, bar.order.currentText(), bar.direction.isChecked()) == ("green", "By date", True)
     qtbot.waitUntil(lambda: grid.chosen() == chosen)
+
+
+def test_what_a_killed_window_left_half_written_goes(qtbot, start: Start, make_dataset: Maker) -> None:
+    folder = make_dataset()
+    mine = temporary_name(Project.for_dataset(folder).recipe_path)
+    left = mine.with_name(mine.name.replace(f"-{os.getpid()}-", "-4194303-"))  # of a process that is no more
+    left.write_text("half", encoding="utf-8")
+    window = start()
+    open_folder(qtbot, window, folder)
+    assert not left.exists()
 
 
 def test_a_folder_that_is_dropped_begins_with_its_images(qtbot, start: Start, make_dataset: Maker) -> None:
