@@ -89,7 +89,7 @@ def main(arguments: list[str]) -> int:
     try:
         python = environment()
     except subprocess.CalledProcessError as error:
-        why = f"The environment could not be made ({error}). The end of pip's output is above."
+        why = f"The environment could not be created ({error}). The end of pip's output is above."
         return fail(f"{why} Run the same command to try again.")
     if not qt_loads(python):
         return 1
@@ -107,7 +107,7 @@ def main(arguments: list[str]) -> int:
     elif has_display():
         command = ["sample"]
     else:
-        say("There is no display: the sample is trained without a window.")
+        say("There is no display, so the sample is trained without a window.")
         command = ["sample", "--picture", "ftgui-sample.png"]
     try:
         return subprocess.call([str(python), "-m", "ftgui", *command], env=variables)
@@ -162,8 +162,8 @@ def environment() -> Path:
 def make_environment(folder: Path, python: Path, wanted: list[str]) -> None:
     linux = sys.platform == "linux"
     size, minutes = ("about 6 GB on disk", "3 to 10 minutes") if linux else ("about 2 GB on disk", "2 to 5 minutes")
-    say(f"First start: making an environment with PyTorch and Qt, {size}, usually {minutes}.")
-    say(f"It goes to {folder} and is made only once.")
+    say(f"First start: creating an environment with PyTorch and Qt ({size}, usually {minutes}).")
+    say(f"It is stored in {folder} and created only once.")
     free = shutil.disk_usage(folder.parent).free
     if free < (8 if linux else 3) * 2**30:
         say(f"Only {free / 2**30:.1f} GB are free there, which may not be enough.")
@@ -171,7 +171,7 @@ def make_environment(folder: Path, python: Path, wanted: list[str]) -> None:
     if folder.exists():
         shutil.rmtree(folder)  # a run that was interrupted left it half made
     if subprocess.call([sys.executable, "-m", "venv", str(folder)]) != 0:
-        say("Python could not make a virtual environment. On Debian and Ubuntu:  apt-get install python3-venv")
+        say("Python could not create a virtual environment. On Debian and Ubuntu:  apt-get install python3-venv")
         raise subprocess.CalledProcessError(1, "python -m venv")
     pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"]
     constraint = ["-c", str(CONSTRAINTS)]
@@ -229,14 +229,14 @@ def locked(path: Path) -> Iterator[None]:
                     msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
                     break
                 except OSError:
-                    say("Another ftgui is already making the environment; waiting for it.")
+                    say("Another ftgui is already creating the environment; waiting for it.")
         else:
             import fcntl
 
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                say("Another ftgui is already making the environment; waiting for it.")
+                say("Another ftgui is already creating the environment; waiting for it.")
                 fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

@@ -178,7 +178,7 @@ def _mantissa(text: str, digits: str, separators: list[str]) -> str:
         separators = separators[:-1]
     if separators:
         if ";" in separators or not _grouped(before, separators[0]):
-            raise NotUnderstood(f"{_quoted(text)} is not a number: its separators stand in the wrong places.")
+            raise NotUnderstood(f"{_quoted(text)} is not a number: its separators are in the wrong places.")
         before = before.replace(separators[0], "")
     return f"{before or '0'}.{after or '0'}"
 
@@ -193,7 +193,7 @@ def _value(text: str, mantissa: str, power: str) -> Decimal:
         exact = Decimal(f"{mantissa}e{power or 0}")
         if math.isfinite(float(exact)) and bool(float(exact)) == bool(exact):
             return exact if exact else Decimal(0)
-    raise NotUnderstood(f"{_quoted(text)} is beyond the numbers that can be used here.")
+    raise NotUnderstood(f"{_quoted(text)} is outside the range that can be used here.")
 
 
 def _no_whole(text: str) -> str:

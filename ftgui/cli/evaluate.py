@@ -27,7 +27,7 @@ def add_to(commands: Any) -> None:
         "model",
         type=Path,
         metavar="MODEL_OR_RUN",
-        help="folder of a model, of a run, or of a project (the run in use)",
+        help="folder of a model, a run or a project (then its run in use)",
     )
     parser.add_argument(
         "folder",
@@ -36,7 +36,9 @@ def add_to(commands: Any) -> None:
         metavar="FOLDER",
         help="labelled images, or a zip or tar of them (default: those of the run's project)",
     )
-    parser.add_argument("--split", help="only these: train, val or test (default: val of a run, all of a folder)")
+    parser.add_argument(
+        "--split", help="only this split: train, val or test (default: val for a run, all images for a folder)"
+    )
     parser.add_argument("--json", action="store_true", help="the figures as JSON")
     parser.add_argument("--device", default="auto", help="auto, cpu, mps, cuda, cuda:1 … (default: auto)")
     parser.set_defaults(do=run)
@@ -63,7 +65,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from ftgui.runs.model_folder import model_folder, read_about
 
     if options.split not in (None, "train", "val", "test"):
-        raise EngineError(f"There is no split “{options.split}”: it is train, val or test.")
+        raise EngineError(f"There is no split “{options.split}”; choose train, val or test.")
     given = run_or_model(options.model)
     folder = model_folder(given)
     about = read_about(folder)  # before torch, whose import takes seconds

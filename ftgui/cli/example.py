@@ -11,10 +11,10 @@ from ftgui.cli.terminal import do, ends_well, say, write
 
 def add_to(commands: Any) -> None:
     """Its part of the command line."""
-    parser = commands.add_parser("example", help="download a well-known set of pictures; without a name: list them")
+    parser = commands.add_parser("example", help="download a well-known image dataset; without a name: list them")
     parser.add_argument("name", nargs="?", help="e.g. Flowers102")
     parser.add_argument(
-        "folder", nargs="?", type=Path, help="a new folder to copy it to (default: only say where it is)"
+        "folder", nargs="?", type=Path, help="a new folder to copy it to (default: only print where it is)"
     )
     parser.set_defaults(do=run)
 

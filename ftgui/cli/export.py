@@ -12,22 +12,26 @@ from ftgui.protocol import messages as m
 
 def add_to(commands: Any) -> None:
     """Its part of the command line."""
-    parser = commands.add_parser("export", help="export a model: folder, ONNX, torch program, script of the training")
+    parser = commands.add_parser(
+        "export", help="export a model: folder, ONNX, PyTorch program, script that repeats the training"
+    )
     parser.add_argument(
         "model",
         type=Path,
         metavar="RUN_OR_MODEL",
-        help="folder of a run, of a model, or of a project (the run in use)",
+        help="folder of a run, a model or a project (then its run in use)",
     )
-    parser.add_argument("--to", type=Path, required=True, metavar="DIR", help="a new folder is made in it")
+    parser.add_argument("--to", type=Path, required=True, metavar="DIR", help="where the new folder is created")
     parser.add_argument(
         "--kinds",
         default=",".join(m.EXPORT_KINDS),
         metavar="KIND,KIND",
-        help="of folder, onnx, torch, script (default: all)",
+        help="one or more of folder, onnx, torch, script (default: all)",
     )
     parser.add_argument(
-        "--threshold", type=float, help="less probable answers are “don't know” (default: as the model says)"
+        "--threshold",
+        type=float,
+        help="answers below this probability become “don't know” (default: the model's own threshold)",
     )
     parser.set_defaults(do=run)
 

@@ -46,7 +46,10 @@ def _parser() -> argparse.ArgumentParser:
     window.add_argument("folder", nargs="?", type=Path)
     sample = commands.add_parser("sample", help="open the window on the sample project")
     sample.add_argument(
-        "--picture", type=Path, metavar="PNG", help="no window: train the sample, print the result, save a picture"
+        "--picture",
+        type=Path,
+        metavar="PNG",
+        help="no window: train the sample, print the result, and save a picture of the window",
     )
     for module in _HEADLESS:
         module.add_to(commands)

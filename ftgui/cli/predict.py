@@ -16,12 +16,12 @@ Row = dict[str, Any]
 
 def add_to(commands: Any) -> None:
     """Its part of the command line."""
-    parser = commands.add_parser("predict", help="say what images show, as CSV or JSON lines")
+    parser = commands.add_parser("predict", help="classify images; output as CSV or JSON lines")
     parser.add_argument(
         "model",
         type=Path,
         metavar="MODEL_OR_RUN",
-        help="folder of a model, of a run, or of a project (the run in use)",
+        help="folder of a model, a run or a project (then its run in use)",
     )
     parser.add_argument(
         "images",
@@ -32,7 +32,9 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument("--format", choices=("csv", "jsonl"), default="csv", help="default: csv")
     parser.add_argument(
-        "--threshold", type=float, help="less probable answers are “don't know” (default: as the model says)"
+        "--threshold",
+        type=float,
+        help="answers below this probability become “don't know” (default: the model's own threshold)",
     )
     parser.add_argument("--top", type=int, default=1, metavar="K", help="the K most probable classes (default: 1)")
     parser.add_argument("--device", default="auto", help="auto, cpu, mps, cuda, cuda:1 … (default: auto)")
@@ -72,7 +74,7 @@ def _predict(options: argparse.Namespace) -> int:
         sys.stdout.flush()
         done += len(rows)
         unreadable += sum("problem" in row for row in rows)
-        line.show(m.Progress("evaluating images", done, max(total, done)))
+        line.show(m.Progress("classifying images", done, max(total, done)))
     line.clear()
     if not done:
         say(why_no_images(given))

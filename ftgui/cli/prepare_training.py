@@ -195,11 +195,11 @@ def to_continue(run_folder: Path, dataset: Path | None = None) -> Continuation:
 def _why_not_continuable(run_folder: Path) -> str:
     process = running_process(run_folder)
     if process is not None:
-        return f"{run_folder.name} is training at this moment (process {process.pid}). Stop it there first."
+        return f"{run_folder.name} is training now (process {process.pid}). Stop it there first."
     result = read_result(run_folder)
     reason = result.get("reason") if result is not None else None
     if reason == "done":
-        return f"{run_folder.name} is done; there is nothing to continue. Its model is in {run_folder / 'best'}."
+        return f"{run_folder.name} is finished; there is nothing to continue. Its model is in {run_folder / 'best'}."
     if reason == "exploded":
         return f"{run_folder.name} diverged, so it is not continued. Train again at a lower learning rate."
     if (run_folder / CHECKPOINT_FILE).is_file() and read_checkpoint(run_folder) is None:

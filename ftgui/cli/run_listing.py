@@ -66,9 +66,7 @@ def find_projects(given: Path | None) -> list[Project]:
         return [Project(folder)]
     found = [project for project in _projects_of(folder) if _is_project(project.folder)]
     if not found:
-        raise RunsError(
-            f"{given} is neither a project nor a dataset that was opened in one, so there are no runs of it."
-        )
+        raise RunsError(f"{given} is neither a project nor a dataset that was opened in one, so it has no runs.")
     return found
 
 
@@ -217,7 +215,7 @@ def _run_folder(given: str) -> Path:
             return folder.parent
         if run_number(folder):
             return folder
-        raise RunsError(f"{given} is not a run: its folder is called like 0007-head.")
+        raise RunsError(f"{given} is not a run: a run's folder has a name like 0007-head.")
     if given.isdigit() and _is_project(Path.cwd()):
         runs = Project(Path.cwd()).runs_folder
         found = [

@@ -17,16 +17,21 @@ def add_to(commands: Any) -> None:
     """Their part of the command line."""
     runs = commands.add_parser("runs", help="list runs with their figures")
     runs.add_argument(
-        "folder", nargs="?", type=Path, help="of a project or dataset (default: here, or else all of your projects)"
+        "folder",
+        nargs="?",
+        type=Path,
+        help="of a project or dataset (default: the current folder, or else all of your projects)",
     )
-    runs.add_argument("--json", action="store_true", help="for programs: a list of all that is known of each run")
+    runs.add_argument("--json", action="store_true", help="for programs: everything that is known about each run")
     runs.add_argument(
         "--tensorboard", type=Path, metavar="FOLDER", help="write event files there, for tensorboard --logdir"
     )
     runs.set_defaults(do=list_them)
-    report = commands.add_parser("report", help="write a run's report, one HTML file to be sent to someone")
-    report.add_argument("run", help="a run's folder, or its number in the project here")
-    report.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: named after the run, here")
+    report = commands.add_parser("report", help="write a run's report, one HTML file that can be sent to someone")
+    report.add_argument("run", help="a run's folder, or its number in the project in the current folder")
+    report.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="default: named after the run, in the current folder"
+    )
     report.set_defaults(do=report_on)
 
 

@@ -28,9 +28,12 @@ def add_to(commands: Any) -> None:
         help="continue a run that was stopped or killed, as if nothing had happened; instead of a recipe",
     )
     parser.add_argument("--device", default="", help="overrides the recipe's: auto, cpu, mps, cuda, cuda:1 …")
-    parser.add_argument("--project", type=Path, help="where catalog and runs/ go (default: the recipe's folder)")
+    parser.add_argument("--project", type=Path, help="folder for the catalog and runs/ (default: the recipe's folder)")
     parser.add_argument(
-        "--dataset", type=Path, metavar="FOLDER", help="with --continue: where the images are now, if they were moved"
+        "--dataset",
+        type=Path,
+        metavar="FOLDER",
+        help="with --continue: where the images are now, if they have been moved",
     )
     parser.set_defaults(do=run, refuse=parser.error)
 
@@ -74,7 +77,7 @@ def _continue(run_folder: Path, dataset: Path | None) -> int:
             say(f"info: {prepare_training.trains_beside(beside)}")
         if continuation.moved is not None:
             prepare_training.note_move(continuation.moved)
-        write(f"run {continuation.command.run_folder} goes on after step {continuation.step:,}")
+        write(f"run {continuation.command.run_folder} continues after step {continuation.step:,}")
         return _do(continuation.command)
 
 
@@ -100,5 +103,5 @@ def _do(command: Train | Continue) -> int:
 
     status = do(command, "stopping after this step")
     if status != 0 and continuable(Path(command.run_folder)) is not None:
-        say(f"ftgui: to go on with it: ftgui train --continue {shlex.quote(command.run_folder)}")
+        say(f"ftgui: to continue it: ftgui train --continue {shlex.quote(command.run_folder)}")
     return status

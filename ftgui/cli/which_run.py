@@ -26,8 +26,8 @@ def run_or_model(given: Path) -> Path:
     run = trained.in_use(recipe_file.load(project.recipe_path).backbone)
     if run is None:
         raise ModelError(
-            f"No run of the project {given} has finished yet. Name the folder of a run in {project.runs_folder} to use it all "
-            "the same."
+            f"No run of the project {given} has finished yet. Give the folder of a run in {project.runs_folder} to use it "
+            "anyway."
         )
     say(f"r{why_in_use(run, trained.chosen)[1:].rstrip('.')}: {run.folder.name}, {run.figure}")
     return run.folder

@@ -40,7 +40,9 @@ def export_folders(catalog: CatalogReader, target: Path, link: bool, job: Job) -
         Cancelled: through `job`; what was written so far stays.
     """
     if target.absolute().is_relative_to(catalog.root):
-        raise DatasetError("The copy can't lie inside the dataset: it would become part of it. Choose another folder.")
+        raise DatasetError(
+            "The copy can't be inside the dataset, because it would become part of it. Choose another folder."
+        )
     if target.exists() and any(target.iterdir()):
         raise DatasetError(f"The folder “{target.name}” is not empty. Choose another, or a new one.")
     samples = catalog.samples()

@@ -55,7 +55,7 @@ EXAMPLE_SETS = (
         megabytes=345,
         licence="not stated",
         splits=_TRAIN_VAL_TEST,
-        teaches="What pretraining is worth: ten training pictures of each flower are enough for most of them.",
+        teaches="What pretraining is worth: ten training images of each flower are enough for most of them.",
     ),
     ExampleSet(
         name="OxfordIIITPet",
@@ -75,7 +75,7 @@ EXAMPLE_SETS = (
         megabytes=342,
         licence="ImageNet's: for research",
         splits="comes split into train and val",
-        teaches="Ten easy classes of ImageNet: a pretrained model knows them already, so compare it with one from scratch.",
+        teaches="Ten easy classes of ImageNet: a pretrained model knows them, so compare it with one trained from scratch.",
     ),
     ExampleSet(
         name="EuroSAT",
@@ -105,7 +105,7 @@ EXAMPLE_SETS = (
         megabytes=4_996,
         licence="not stated; scientific fair use",
         splits=_TRAIN_TEST,
-        teaches="A large set whose training labels are partly wrong on purpose: find them after a training.",
+        teaches="A large set in which some training labels are wrong on purpose: find them after training.",
     ),
     ExampleSet(
         name="GTSRB",
@@ -115,7 +115,7 @@ EXAMPLE_SETS = (
         megabytes=277,
         licence="not stated",
         splits=_TRAIN_TEST,
-        teaches="Rare and common classes, and up to 30 pictures of the same sign, which a split should keep together.",
+        teaches="Rare and common classes, and up to 30 images of the same sign, which a split should keep together.",
     ),
     ExampleSet(
         name="SVHN",
@@ -125,7 +125,7 @@ EXAMPLE_SETS = (
         megabytes=246,
         licence="not for commercial use",
         splits=_TRAIN_TEST,
-        teaches="Digits from real streets, 32 × 32 pixels each: neighbours in the picture distract from the middle one.",
+        teaches="Digits from real streets, 32 × 32 pixels each: neighbouring digits distract from the middle one.",
     ),
     ExampleSet(
         name="MNIST",
@@ -135,7 +135,7 @@ EXAMPLE_SETS = (
         megabytes=12,
         licence="not stated",
         splits=_TRAIN_TEST,
-        teaches=f"Handwritten digits, {_GREY}: small and quick, and solved; what is left are unclear labels.",
+        teaches=f"Handwritten digits, {_GREY}: small, quick and practically solved; what remains are ambiguous labels.",
     ),
     ExampleSet(
         name="FashionMNIST",

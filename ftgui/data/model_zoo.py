@@ -219,7 +219,7 @@ def in_plain_words(model: KnownModel) -> str:
         speed = "Large: accurate with enough images; needs a GPU."
     else:
         speed = "Very large: for a big GPU and patience; with few images rarely better than a middle-sized one."
-    learnt = f" Has learned from {model.trained_on}." if model.trained_on else ""
+    learnt = f" Trained on {model.trained_on}." if model.trained_on else ""
     if model.source is not Source.NONE and not model.classes:
         learnt += " Has no classes of its own; yours are put on top."
     reason = GOOD_FIRST_CHOICES.get(model.name)

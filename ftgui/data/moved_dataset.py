@@ -95,7 +95,7 @@ def require_same(project: Project, dataset: Path, job: Job) -> MovedProject:
         if share < _LEAST:
             files = catalog.sample_files(_LOOKED_AT)
             raise DatasetError(
-                f"“{dataset.name}” does not hold the images of this project: of {len(files):,} that were looked for, "
+                f"“{dataset.name}” does not hold the images of this project: of {len(files):,} looked for, "
                 f"{round(share * len(files)):,} are there. Choose the folder that holds the same folders and files as before."
             )
         return _moved(project, catalog, catalog.root, dataset)

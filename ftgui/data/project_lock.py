@@ -36,7 +36,7 @@ def who(mark: ProcessMark) -> str:
     """In words, e.g. ``"another window (process 71, since 12:04 on 26 Nov)"``."""
     where = f"process {mark.pid}" + ("" if mark.here else f" on {mark.host}")
     since = time.strftime("%H:%M on %d %b", time.localtime(mark.since))
-    return f"{'a training in a terminal' if mark.doing == TERMINAL else 'another window'} ({where}, since {since})"
+    return f"{'a training run in a terminal' if mark.doing == TERMINAL else 'another window'} ({where}, since {since})"
 
 
 class ProjectLocks:

@@ -9,7 +9,7 @@ from pathlib import Path
 WEIGHTS_ENDINGS = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".pth.tar", ".pt.tar", ".ckpt.tar")
 """As PyTorch, timm, Lightning and the Hugging Face hub name them. A ``.pth.tar`` is no archive, for all its name."""
 
-_SAVE_WEIGHTS = 'Where it was made, save the weights alone: torch.save(model.state_dict(), "weights.pth").'
+_SAVE_WEIGHTS = 'Where it was made, save only the weights: torch.save(model.state_dict(), "weights.pth").'
 
 OTHER_MODELS = {
     ".onnx": f"It is an ONNX model, made for inference only; ftgui trains PyTorch models. {_SAVE_WEIGHTS}",
@@ -34,8 +34,8 @@ _STARTS: tuple[tuple[bytes, str], ...] = (
     (b"\xfd7zXZ", "It is packed with xz. Unpack it and take the weights file in it."),
     (b"7z\xbc\xaf", "It is a 7z archive. Unpack it and take the weights file in it."),
     (b"Rar!", "It is a RAR archive. Unpack it and take the weights file in it."),
-    (b"\x89PNG", "It is a picture."),
-    (b"\xff\xd8\xff", "It is a picture."),
+    (b"\x89PNG", "It is an image."),
+    (b"\xff\xd8\xff", "It is an image."),
     (b"%PDF", "It is a PDF document."),
 )
 _DAMAGED = "It is cut off or damaged. Copy or download it again."
@@ -88,8 +88,8 @@ def why_no_weights(path: Path) -> str:
     if _is_onnx(start):
         return OTHER_MODELS[".onnx"]
     if is_plain_text(start):
-        return "It is a text file, not weights. Perhaps a download that failed: look into it, and download it again."
-    return "It is no weights file that ftgui knows (.safetensors, .pth, .pt, .ckpt, .bin), or it is damaged."
+        return "It is a text file, not weights. Perhaps the download failed: look inside, and download it again."
+    return "It is not a weights file that ftgui knows (.safetensors, .pth, .pt, .ckpt, .bin), or it is damaged."
 
 
 def _zip(path: Path) -> str:

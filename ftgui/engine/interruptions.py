@@ -16,7 +16,7 @@ from ftgui.protocol.questions import QUESTIONS, REFUSAL
 
 SteerCommand = m.SetTrainable | m.ChangeRate | m.ChangeEarlyStop | m.FinishPhase
 
-TRAINING_RUNS = "A training is running; stop it first."
+TRAINING_RUNS = "Training is in progress; stop it first."
 
 
 class StopRequested(Exception):

@@ -102,7 +102,7 @@ def refuse_training(parameters: int, learning: int, device: torch.device) -> Non
         raise EngineError(
             f"Training {learning / 1e6:,.0f} million parameters of this model takes {_gigabytes(needed)} of memory before the "
             f"first image, for weights, gradients and optimizer, and the device has {_gigabytes(there)}. Tick fewer layers or "
-            "take a smaller model."
+            "choose a smaller model."
         )
 
 

@@ -15,4 +15,4 @@ QUESTIONS = (
 )
 """May be refused; what steers, stops or ends never is."""
 
-REFUSAL = "The engine has more questions before it than it can keep. Ask again when it has answered some."
+REFUSAL = "Too many questions are waiting for the engine. Ask again when it has answered some."

@@ -233,7 +233,7 @@ def _phase_problems(index: int, phase: Phase, scratch: bool) -> list[Problem]:
         text = f"{where}: {phase.epochs:,} epochs are more than the {MOST_EPOCHS:,} a phase may have."
         found.append(_error(f"{field}.epochs", "epochs", text))
     if phase.epochs < 1:
-        found.append(_error(f"{field}.epochs", "epochs", f"{where}: {phase.epochs} epochs; it takes at least 1."))
+        found.append(_error(f"{field}.epochs", "epochs", f"{where}: {phase.epochs} epochs; at least 1 is needed."))
     if not 0 < phase.layer_decay <= 1:
         text = f"{where}: the layer decay is a factor above 0, at most 1, not {phase.layer_decay:g}."
         found.append(_error(f"{field}.layer_decay", "layer-decay", text))
@@ -241,7 +241,7 @@ def _phase_problems(index: int, phase: Phase, scratch: bool) -> list[Problem]:
         text = f"{where}: the learning rate must be above 0, not {phase.lr:g}."
         return [*found, _error(f"{field}.lr", "lr", text)]
     if phase.lr > MOST_RATE:
-        text = f"{where}: a learning rate of {phase.lr:g} is beyond the numbers that a model computes with."
+        text = f"{where}: a learning rate of {phase.lr:g} is outside the range a model can compute with."
         return [*found, _error(f"{field}.lr", "lr", text)]
     check = check_rate(phase.train, phase.lr, scratch)
     if check.kind:

@@ -29,7 +29,7 @@ def parse(text: str) -> dict[str, Any]:
         if "\\" in found["path"].replace("\\\\", ""):
             path = found["path"]
             raise UnreadableText(
-                f"{found['field']}: between double quotes a \\ begins a sign of its own (\\t is a tab). Write "
+                f"{found['field']}: between double quotes, \\ starts an escape sequence (\\t is a tab). Write "
                 f"\"{path.replace(chr(92), '/')}\", or put the path between single quotes: '{path}'."
             )
     try:
@@ -53,7 +53,7 @@ def _check(value: Any, field: str) -> None:
     elif isinstance(value, int) and not -MOST <= value <= MOST:
         raise UnreadableText(f"{field} is {value}, which is too large; whole numbers go up to {MOST:,}.")
     elif isinstance(value, str) and "\0" in value:
-        raise UnreadableText(f"{field} holds a zero byte, which no name can have.")
+        raise UnreadableText(f"{field} contains a zero byte, which no name can have.")
 
 
 def whole_path(base: Path, written: str, field: str) -> str:
@@ -67,5 +67,5 @@ def whole_path(base: Path, written: str, field: str) -> str:
     except RuntimeError as error:
         user = Path(written).parts[0]
         raise UnreadableText(
-            f"{field}: {user} stands for the home of a user that this computer does not know. Write the whole path."
+            f"{field}: {user} stands for the home folder of a user that this computer does not know. Write the full path."
         ) from error

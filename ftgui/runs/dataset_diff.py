@@ -74,7 +74,7 @@ def read_samples(run_folder: Path) -> Samples:
         except csv.Error as error:  # no ValueError
             raise ValueError(f"{SAMPLES_FILE} can't be read: {error}") from error
     if not rows or rows[0] != ["path", "class_name", "split"] or any(len(row) != 3 for row in rows):
-        raise ValueError(f"{run_folder / SAMPLES_FILE} is no list of samples")
+        raise ValueError(f"{run_folder / SAMPLES_FILE} is not a list of samples")
     return {path: (class_name, split) for path, class_name, split in rows[1:]}
 
 

@@ -59,7 +59,7 @@ def everything(record: RunRecord) -> list[Difference]:
     ]
     if record.images:
         splits = ", ".join(f"{count:,} {split}" for split, count in record.counts.items())
-        pairs.append(("Images", f"{splits} in {plural(record.classes, 'class')}; list {record.data}"))
+        pairs.append(("Images", f"{splits} in {plural(record.classes, 'class')}; image list {record.data}"))
     if record.started:
         pairs.append(("Started", time.strftime("%Y-%m-%d %H:%M", time.localtime(record.started))))
     if not math.isnan(record.seconds):

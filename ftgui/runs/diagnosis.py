@@ -155,8 +155,10 @@ def certainty(figures: RunFigures) -> str:
     right = sum(row[index] for index, row in enumerate(figures.confusion))
     low, high = interval(right, total)
     return (
-        f"{right:,} of {plural(total, 'validation image')} {'is' if right == 1 else 'are'} right. Of other images like them "
-        f"{percent(low)} to {percent(high)} would be (95 % interval), or a little less: they also chose the epoch."
+        f"{right:,} of {plural(total, 'validation image')} {'is' if right == 1 else 'are'} classified "
+        "correctly. Of other images like these, "
+        f"{percent(low)} to {percent(high)} would be (95 % interval), or slightly fewer, because these images "
+        "also chose the epoch."
     )
 
 
@@ -171,8 +173,9 @@ def _memorised(figures: RunFigures) -> Verdict | None:
     if not (train >= KNOWS_ALL and train - val >= GAP and highest <= train - _MARGIN):
         return None
     sentence = (
-        f"{percent(train)} of the training images are right but {percent(val)} of the validation images: the model memorised. "
-        "More images, stronger augmentation or fewer trainable layers help."
+        f"{percent(train)} of the training images are classified correctly but only {percent(val)} of the "
+        "validation images: the model memorised. "
+        "More images, stronger augmentation or fewer trainable layers would help."
     )
     present = figures.recipe.augmentation.preset
     stronger = AUGMENTATIONS[AUGMENTATIONS.index(present) + 1 :][:1] if present in AUGMENTATIONS else ()
@@ -189,13 +192,14 @@ def _learned_too_little(figures: RunFigures) -> Verdict | None:
     if not too_little or _rises(figures, last.phase):
         return None
     sentence = (
-        f"Only {percent(best.train_accuracy)} of the training images are right, and it no longer improves: the trainable "
+        f"Only {percent(best.train_accuracy)} of the training images are classified correctly, and this no "
+        "longer improves: the trainable "
         "layers can't tell them apart."
     )
     phases = figures.recipe.active_phases
     if any(phase.train != [HEAD] for phase in phases):
         return Verdict(Kind.LEARNED_TOO_LITTLE, f"{sentence} More layers, a larger model or cleaner labels may help.")
-    sentence += " Let later layers learn too, after the head."
+    sentence += " Let the last layers learn too, after the head."
     return Verdict(Kind.LEARNED_TOO_LITTLE, sentence, Remedy.MORE_LAYERS, "Add a phase for the last stage")
 
 
@@ -208,14 +212,13 @@ def _phases_that_gained_nothing(figures: RunFigures) -> list[Verdict]:
         # One image more or less is nothing, however few there are.
         if index >= len(phases) or round((within - before) * figures.val_images) > 1:
             continue
-        sentence = (
-            f"The phase “{phases[index].name}” gained nothing: {percent(before)} before it, {percent(within)} in it"
-        )
+        name, accuracies = phases[index].name, f"{percent(before)} before it and {percent(within)} in it"
+        sentence = f"The phase “{name}” gained nothing: accuracy was {accuracies}"
         factor = _seconds(figures, index) / max(sum(_seconds(figures, i) for i in range(index)), 1e-9)
         if factor >= 2:
-            sentence += f". It took {factor:.0f} times as long as all before it"
+            sentence += f". It took {factor:.0f} times as long as all earlier phases"
         elif factor >= 0.5:
-            sentence += ". It took about as long as all before it"
+            sentence += ". It took about as long as all earlier phases"
         heads = all(phase.train == [HEAD] for phase in phases[:index])
         sentence += "; here the head is enough." if heads else "; here it can be left out."
         action = f"Switch off “{phases[index].name}”"
@@ -269,8 +272,9 @@ def _class_drags(figures: RunFigures) -> Verdict | None:
     _, worst, rest = min(found)
     name = figures.class_names[worst]
     sentence = (
-        f"“{name}” lags behind: {hits[worst]} of its {plural(support[worst], 'validation image')} are right, of the other "
-        f"classes {percent(rest)}. Look at its images: labels may be wrong, or there are too few of a kind."
+        f"“{name}” lags behind: the model gets {hits[worst]} of its "
+        f"{plural(support[worst], 'validation image')} right, and of the other "
+        f"classes {percent(rest)}. Look at its images: labels may be wrong, or some kinds may be too rare."
     )
     return Verdict(Kind.CLASS_DRAGS, sentence, Remedy.SHOW_CLASS, "Show its mistakes", class_name=name)
 

@@ -140,15 +140,15 @@ def _intended(about: About) -> str:
     names = about.class_names
     few = ", ".join(map(markdown, names[:8])) + (" …" if len(names) > 8 else "")
     threshold = (
-        f"An answer of less than {_percent(about.threshold)} probability counts as “don't know”."
+        f"An answer with a probability below {_percent(about.threshold)} counts as “don't know”."
         if about.threshold > 0
-        else "It always names a class, however unsure it is; ask for a threshold to let it say “don't know”."
+        else "It always names a class, however unsure it is; set a threshold to let it say “don't know”."
     )
     return (
-        f"It tells which of its {len(names)} classes a picture shows ({few}). It knows nothing else: a picture of something "
-        "else gets one of these names too. It can be trusted as far as the pictures it will see are like those it learned "
-        "from; another camera, place or season may be another matter, so try it on your own pictures before relying on it. "
-        "Where a wrong answer could harm somebody, a person should look too. "
+        f"It says which of its {len(names)} classes an image shows ({few}). It knows nothing else: an image of something "
+        "else gets one of these names too. It can be trusted as far as the images it will see are like those it learned "
+        "from; another camera, place or season may be another matter, so try it on your own images before relying on it. "
+        "Where a wrong answer could harm somebody, a person should check it. "
         f"{threshold}"
     )
 
@@ -159,7 +159,7 @@ def _accuracy(about: About, facts: RunFacts) -> str:
     if figures is None:
         return text
     text += (
-        " The best weights were chosen by these images, so on new ones it will do a little worse.\n\n"
+        " The best weights were chosen using these images, so on new ones the model will do slightly worse.\n\n"
         + _class_table(about.class_names, figures)
         + "\n\n"
     )
@@ -168,7 +168,7 @@ def _accuracy(about: About, facts: RunFacts) -> str:
     text += f"Calibration: probabilities are softmax(logits / {about.temperature:g})"
     if isinstance(before, float) and isinstance(after, float):
         text += (
-            f"; the expected calibration error on the validation images, by which that number was chosen, is "
+            f"; the expected calibration error on the validation images, on which that number was fitted, is "
             f"{_percent(after)} (without it {_percent(before)})"
         )
     return text + "."
@@ -212,19 +212,21 @@ def _data(recipe: Recipe, facts: RunFacts) -> str:
 def _training(recipe: Recipe, facts: RunFacts) -> str:
     training, preset = recipe.training, markdown(recipe.augmentation.preset)
     lines = [_phase(number, phase, facts) for number, phase in enumerate(recipe.active_phases)]
-    balance = {"loss": ", rare classes' errors weigh more", "sampler": ", images of rare classes come more often"}
-    stop = f"after {training.early_stop} epochs without a better score" if training.early_stop else "never early"
+    balance = {"loss": ", rare classes' errors weigh more", "sampler": ", images of rare classes are drawn more often"}
+    stop = (
+        f"after {plural(training.early_stop, 'epoch')} without a better score" if training.early_stop else "never early"
+    )
     text = "\n".join(lines) + (
         f"\n\nAdamW, {training.batch_size} images a step, weight decay {training.weight_decay:g} (not on norms and biases), "
         f"warm-up over {_percent(training.warmup)} of a phase's steps, then a cosine to zero; label smoothing "
         f"{training.label_smoothing:g}; augmentation “{preset}”{balance.get(training.balance, '')}. A phase ends "
-        f"{stop}; each begins with the best weights before it. "
+        f"{stop}; each starts from the best weights so far. "
         + (f"Averaged weights (decay {training.ema:g}) were evaluated and kept. " if training.ema else "")
         + f"Seed {recipe.seed}. `recipe.toml` repeats it: `ftgui train recipe.toml`."
     )
     if facts.run_adjusted:
         done = "\n".join(f"- step {step:,}: {markdown(what)}" for step, what in facts.run_adjusted)
-        text += f"\n\nWhile it ran, its course was changed by hand:\n\n{done}"
+        text += f"\n\nWhile it ran, these settings were changed by hand:\n\n{done}"
     return text
 
 
@@ -235,15 +237,15 @@ def _phase(number: int, phase: Phase, facts: RunFacts) -> str:
     epochs = plural(phase.epochs, "epoch")
     text = (
         f"{number + 1}. “{markdown(phase.name)}”: up to {epochs} at a learning rate of {phase.lr:g}{layer_decay}; "
-        f"what learned: {', '.join(map(markdown, phase.train))}."
+        f"trained layers: {', '.join(map(markdown, phase.train))}."
     )
     if number < len(facts.phases):
         went = facts.phases[number]
-        same = f"proved to be the same before and after (hash {markdown_code(went.frozen_hash)})"
+        same = f"was proved to be the same before and after (hash {markdown_code(went.frozen_hash)})"
         proof = {
             True: f"Everything else was frozen, and {same}.",
-            False: "**What was frozen changed.**",
-            None: "It did not come to its end.",
+            False: "**The frozen layers changed.**",
+            None: "The phase did not finish.",
         }
         text += (" It ended early." if went.early else "") + f" {proof[went.unchanged]}"
     return text
@@ -286,7 +288,7 @@ def framing(about: About) -> str:
     size, resize, how = look["size"], look["resize"], look["interpolation"]
     brought = {
         "squash": f"both sides to {resize} pixels whatever the shape",
-        "border": f"longer side to {resize} pixels with the mean colour around",
+        "border": f"longer side to {resize} pixels with the mean colour as a border",
     }.get(look.get("crop_mode", ""), f"shorter side to {resize} pixels")
     return f"{brought} ({how}), middle {size}×{size}"
 
@@ -295,19 +297,19 @@ def _deep(intensity: Sequence[float] | None) -> str:
     if intensity is None:
         return ""
     return (
-        f" Images of more than 8 bits are read with the intensity range {range_words((intensity[0], intensity[1]))}: stored "
+        f" Images with more than 8 bits are read with the intensity range {range_words((intensity[0], intensity[1]))}: stored "
         "values that become black and white, the same for every image, whatever it holds. `pixels.py` of an export does it; "
         "Pillow's own conversion does not."
     )
 
 
 _BESIDE = {
-    "predict.py": "`python predict.py picture.jpg folder/` says what pictures show; its first lines say what it needs.",
+    "predict.py": "`python predict.py picture.jpg folder/` classifies images; its first lines say what it needs.",
     "model.onnx": "`model.onnx` takes `images`, uint8 (N, size, size, 3) RGB, and gives `probabilities`; `pixels.py` makes such "
     "images from files, `model.json` says the rest.",
     "model.pt2": "`model.pt2` is the same for `torch.export.load`.",
     "train.py": "`python train.py` repeats the training with plain PyTorch.",
-    "proof.json": "`proof.json`: each of them was run, and how much its answers differed from the program's.",
+    "proof.json": "`proof.json`: each file was run; this says how much its answers differed from ftgui's.",
 }
 
 
@@ -320,7 +322,7 @@ def _beside(made: Made) -> str:
 
 def _licence(about: About) -> str:
     if about.weights == FROM_SCRATCH:
-        return "It started from random weights, so no licence of others' weights applies; that of the images may."
+        return "It started from random weights, so no licence for weights applies; the licence of the images may."
     if about.weights != PRETRAINED:
         return (
             "It started from a weights file whose licence ftgui does not know. The licence of the images may apply too."

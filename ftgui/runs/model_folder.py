@@ -71,7 +71,7 @@ def read_about(folder: Path) -> About:
         raw = path.read_bytes()
     except FileNotFoundError as error:
         if not folder.is_dir():
-            raise ModelError(f"The folder {folder} is not there.") from error
+            raise ModelError(f"The folder {folder} does not exist.") from error
         raise ModelError(f"{folder} is not a model made by ftgui: it has no {DESCRIPTION_FILE}.") from error
     except OSError as error:
         raise ModelError(f"{path} can't be read: {reason(error)}.") from error
@@ -92,5 +92,5 @@ def read_about(folder: Path) -> About:
             f"{about.threshold:g}."
         )
     if not (folder / WEIGHTS_FILE).is_file():
-        raise ModelError(f"The model in {folder} is not whole: {WEIGHTS_FILE} is missing.")
+        raise ModelError(f"The model in {folder} is incomplete: {WEIGHTS_FILE} is missing.")
     return about

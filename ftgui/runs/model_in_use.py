@@ -212,8 +212,8 @@ def why_in_use(run: TrainedRun, chosen: str) -> str:
         return f"Run {run.number} is in use because you chose it."
     if run.reason == "done":
         return (
-            f"Run {run.number} is in use: the best finished run on the present validation images. Runs that were stopped, failed "
-            "or diverged are used only if you say so."
+            f"Run {run.number} is in use: the best finished run on the current validation images. Runs that were stopped, failed "
+            "or diverged are used only if you choose them."
         )
     return f"Run {run.number} is in use because no run has finished yet."
 
@@ -242,17 +242,17 @@ def compare(new: TrainedRun, now: TrainedRun | None, before: TrainedRun | None, 
             return Verdict("", None)
         if before.validation != new.validation:
             return Verdict(
-                f"Run {new.number} ({new.figure}) is in use now. It was evaluated on other validation images than "
+                f"Run {new.number} ({new.figure}) is in use now. It was evaluated on different validation images from those of "
                 f"{before.words}, so the two figures can't be compared.",
                 before,
             )
         return Verdict(
-            f"Run {new.number} is in use now: {new.figure} on the validation images, run {before.number} had {before.figure}.",
+            f"Run {new.number} is in use now: {new.figure} on the validation images; run {before.number} had {before.figure}.",
             None,
         )
     said = f"Run {new.number} {_ending(new)}"
     if now is None:
-        return Verdict(f"{said}. It is not used unless you say so.", new)
+        return Verdict(f"{said}. It is not used unless you choose it.", new)
     whose = ", which you chose," if now.folder.name == chosen else ""
     return Verdict(f"{said}; run {now.number} ({now.figure}){whose} stays in use.", new)
 

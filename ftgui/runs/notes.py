@@ -53,7 +53,7 @@ def write_words(run_folder: Path, **changes: str | bool) -> None:
         OSError: it can't be written.
     """
     if not run_folder.is_dir():
-        raise FileNotFoundError(f"{run_folder} is not there any more")
+        raise FileNotFoundError(f"{run_folder} no longer exists")
     try:
         before = _read(run_folder)
         read_words(run_folder)

@@ -60,7 +60,7 @@ def read_predictions(run_folder: Path) -> list[Predicted]:
         except csv.Error as error:  # no ValueError
             raise ValueError(f"{PREDICTIONS_FILE} can't be read: {error}") from error
     if not rows or rows[0] != _COLUMNS:
-        raise ValueError(f"{path} is no table of predictions")
+        raise ValueError(f"{path} is not a table of predictions")
     return [
         Predicted(image, name, split, said, float(sure), float(loss) if loss else math.nan)
         for image, name, split, said, sure, loss in rows[1:]

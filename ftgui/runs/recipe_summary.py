@@ -36,7 +36,7 @@ def in_words(recipe: Recipe) -> list[tuple[str, str]]:
         *phases,
         ("Augmentation", _augmentation(recipe)),
         ("Batches", _batches(recipe.training)),
-        ("Early stop", _early_stop(recipe.training)),
+        ("Early stopping", _early_stop(recipe.training)),
         ("Classes", _BALANCE.get(recipe.training.balance, "all images count the same")),
         ("Data", Path(recipe.dataset.folder).name or "not named"),
         *_intensity(recipe.dataset.intensity),
@@ -61,7 +61,7 @@ def _phase(phase: Phase) -> str:
 def _augmentation(recipe: Recipe) -> str:
     preset, views = recipe.augmentation.preset, recipe.augmentation.views
     if isinstance(views, str):
-        kept = "as many views of an image cached as suit the size of the set"
+        kept = "number of cached views per image chosen by the size of the dataset"
     else:
         kept = f"{plural(views, 'view')} of an image cached" if views else "a fresh view every time"
     return f"{_PRESETS.get(preset, preset)}; {kept}"
@@ -89,10 +89,10 @@ def _intensity(intensity: Intensity) -> list[tuple[str, str]]:
     if intensity == AUTO_INTENSITY:
         return []
     how = "the full range of the files" if isinstance(intensity, str) else range_words(intensity)
-    return [("Intensity range", f"images of more than 8 bits: {how}")]
+    return [("Intensity range", f"images with more than 8 bits: {how}")]
 
 
 def _split(dataset: Dataset) -> str:
     test = f", {dataset.test_fraction:.0%} for a final test" if dataset.test_fraction else ""
     together = f", kept together by {dataset.group_by}" if dataset.group_by else ""
-    return f"{dataset.val_fraction:.0%} for validation where folders do not say{test}{together}"
+    return f"{dataset.val_fraction:.0%} for validation where the folders do not define it{test}{together}"

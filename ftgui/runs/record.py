@@ -83,7 +83,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     def ending(self) -> str:
         """The same in a sentence."""
         if self.running:
-            return "It is training at this moment."
+            return "It is training now."
         return self.message or "It was never finished: its process was killed, or the computer was switched off."
 
 
@@ -101,7 +101,9 @@ def read_record(folder: Path) -> RunRecord:
     found: dict[str, Any] = {"folder": str(folder), "number": run_number(folder), "name": folder_title(folder)}
     problems: list[str] = []
     if not any(folder.iterdir()):
-        return RunRecord(**found, problems=["There is nothing in its folder: it was about to begin, or was deleted."])
+        return RunRecord(
+            **found, problems=["There is nothing in its folder: it was about to start, or its files were deleted."]
+        )
     _words(folder, found, problems)
     _recipe(folder, found, problems)
     _samples(folder, found, problems)

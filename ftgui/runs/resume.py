@@ -37,14 +37,14 @@ def samples_of(run_folder: Path, catalog: CatalogReader) -> tuple[list[str], lis
         raise _others(f"{_count(gone, len(began))} no longer in the dataset")
     present = {reference(sample.path, root): sample.split for sample in catalog.samples()}
     if new := sorted(path for path in present if path not in began):
-        raise _others(f"{_count(new, len(present))} new since")
+        raise _others(f"{_count(new, len(present))} new since then")
     then = sorted({name for name, split in began.values() if split == "train"})
     names = dict(zip(then, classes_now(began, known, then), strict=True))
     _refuse_merged(names)
     for path, (name, split) in began.items():
         name_now, split_now = known[path]
         if name_now != names.get(name, name):
-            raise _others(f"“{path}” was of the class “{names.get(name, name)}” and is now of “{name_now}”")
+            raise _others(f"“{path}” was in class “{names.get(name, name)}” and is now in “{name_now}”")
         if split_now != split:
             raise _others(f"“{path}” was in the split “{split}” and is now in “{split_now}”")
     target = {name: index for index, name in enumerate(then)}
@@ -57,7 +57,7 @@ def _refuse_merged(names: dict[str, str]) -> None:
     for name, count in Counter(names.values()).items():
         if count > 1:
             before = listing(old for old, new in names.items() if new == name)
-            raise _others(f"its classes {before} are one now, “{name}”")
+            raise _others(f"its classes {before} are now one, “{name}”")
 
 
 def _count(paths: Iterable[str], total: int) -> str:
@@ -68,5 +68,5 @@ def _count(paths: Iterable[str], total: int) -> str:
 
 def _others(why: str) -> OtherImagesError:
     return OtherImagesError(
-        f"The images are not those the run began with: {why}. So it can't be continued. Undo that, or train again."
+        f"The images are not those the run started with: {why}. So the run can't be continued. Undo that change, or train again."
     )

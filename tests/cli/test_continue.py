@@ -84,7 +84,7 @@ def test_it_ends_as_if_it_had_never_been_interrupted(
     assert main.main(["train", "--continue", str(run)]) == 0
 
     out = capsys.readouterr().out
-    assert "goes on after step" in out and "epoch 3 of 3" in out and "epoch 1 of 3: train" not in out
+    assert "continues after step" in out and "epoch 3 of 3" in out and "epoch 1 of 3: train" not in out
     result = read_result(run)
     assert result is not None and result["reason"] == "done"
     for name in ("best", "last"):
@@ -109,10 +109,10 @@ def test_what_can_not_be_continued_is_a_sentence(
     (tmp_path / "empty").mkdir()
     capsys.readouterr()
     for folder, sentence in (
-        (done, "is done; there is nothing to continue"),
+        (done, "is finished; there is nothing to continue"),
         (elsewhere, "not known which images it learns from"),
         (damaged, "The checkpoint of 0001-scratch-head is damaged"),
-        (merged, "its classes “blue” and “red” are one now, “blue”"),
+        (merged, "its classes “blue” and “red” are now one, “blue”"),
         (tmp_path / "empty", "is not a run's folder"),
         (tmp_path / "nowhere", "There is no folder"),
     ):
@@ -138,7 +138,7 @@ def test_moved_images_are_found_again_when_it_is_said_where(
     others.mkdir(parents=True)
     (others / "red0.jpg").write_bytes(b"another")
     assert main.main(["train", "--continue", str(run), "--dataset", str(tmp_path / "others")]) == 1
-    assert "of 20 that were looked for, 0 are there" in capsys.readouterr().err
+    assert "of 20 looked for, 0 are there" in capsys.readouterr().err
 
     assert main.main(["train", "--continue", str(run), "--dataset", str(tmp_path / "elsewhere")]) == 0
     assert read_result(run)["reason"] == "done"

@@ -99,7 +99,7 @@ def test_a_report_by_folder_and_by_number(
     [
         (["report", "9"], "There is no run 9 in"),
         (["report", "nowhere"], "There is no run at nowhere."),
-        (["report", "."], ". is not a run: its folder is called like 0007-head."),
+        (["report", "."], ". is not a run: a run's folder has a name like 0007-head."),
         (["report", "2", "-o", "runs/0001-head/recipe.toml/x.html"], "can't be written"),
     ],
 )

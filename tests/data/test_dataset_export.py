@@ -110,7 +110,7 @@ def test_two_runs_are_compared(tmp_path: Path) -> None:
     assert changes.summary() == "1 added, 1 removed, 1 relabelled, 1 moved to another split"
     assert compare_runs(before, before).summary() == "the same images, classes and splits"
     (after / "samples.csv").write_text("nonsense", encoding="utf-8")
-    with pytest.raises(ValueError, match="no list of samples"):
+    with pytest.raises(ValueError, match="not a list of samples"):
         compare_runs(before, after)
 
 

@@ -77,7 +77,7 @@ def test_where_the_kernels_ticks_are_not_told_the_time_of_the_start_counts(monke
 def test_a_process_of_another_computer_counts_as_alive(tmp_path: Path) -> None:
     far = msgspec.structs.replace(own_mark(TERMINAL), host="lab-7", identity="x", pid=1)
     (tmp_path / LOCK_FILE).write_bytes(encode(far))
-    with pytest.raises(ProjectHeld, match=r"a training in a terminal \(process 1 on lab-7"):
+    with pytest.raises(ProjectHeld, match=r"a training run in a terminal \(process 1 on lab-7"):
         ProjectLocks(WINDOW).take(tmp_path)
 
 
@@ -113,7 +113,7 @@ def test_a_run_that_trains_is_told_as_training_and_one_that_was_killed_as_crashe
     leave_checkpoint(run, Recipe(), step=12)
     (run / RUNNING_FILE).write_bytes(encode(mark_of(other_process)))
     (record,) = list_runs(tmp_path)
-    assert (record.ended, record.ending, record.can_continue) == ("training", "It is training at this moment.", False)
+    assert (record.ended, record.ending, record.can_continue) == ("training", "It is training now.", False)
     assert continuable(run) is None
     other_process.kill()
     other_process.communicate()
@@ -164,11 +164,11 @@ def test_the_second_of_two_trainings_in_terminals_says_so_and_changes_nothing_fo
     project = Project(tmp_path / "project")
     project.folder.mkdir()
     first.take(project.folder)
-    with pytest.raises(ProjectHeld, match="a training in a terminal"):  # still looks through the images
+    with pytest.raises(ProjectHeld, match="a training run in a terminal"):  # still looks through the images
         prepare_training.prepare(path, project.folder, locks=second)
     prepare_training.prepare(path, project.folder, locks=first)
     prepared = prepare_training.prepare(path, project.folder, locks=second)
-    assert f"A training in a terminal (process {os.getpid()}, since" in prepared.problems[0].message
+    assert f"A training run in a terminal (process {os.getpid()}, since" in prepared.problems[0].message
     before = splits_of(project)
     recipe_file.save(msgspec.structs.replace(recipe, dataset=Dataset(folder=str(data), val_fraction=0.5)), path)
     with pytest.raises(ProjectHeld):
@@ -190,7 +190,7 @@ def test_in_a_terminal_it_is_told_what_to_do(
     assert main(["train", str(tmp_path / "recipe.toml")]) == 1
     said = capsys.readouterr().err
     assert (
-        "open in a training in a terminal" in said
+        "open in a training run in a terminal" in said
         and "Wait until it is over, or train elsewhere with --project" in said
     )
 
@@ -201,4 +201,4 @@ def test_a_run_that_trains_is_not_continued_beside_itself(tmp_path: Path, other_
     leave_checkpoint(run, Recipe())
     (run / RUNNING_FILE).write_bytes(encode(mark_of(other_process)))
     assert main(["train", "--continue", str(run)]) == 1
-    assert f"0001-head is training at this moment (process {other_process.pid})" in capsys.readouterr().err
+    assert f"0001-head is training now (process {other_process.pid})" in capsys.readouterr().err

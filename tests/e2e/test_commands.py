@@ -223,6 +223,6 @@ def test_export(
     monkeypatch.setattr(verification, "LIMIT", -1.0)
     assert main.main(["export", run.run_folder, "--to", str(to), "--kinds", "folder"]) == 1
     out, err = capsys.readouterr()
-    assert out == "" and "does not answer as the program does" in err and list(to.iterdir()) == [folder]
+    assert out == "" and "does not answer as ftgui does" in err and list(to.iterdir()) == [folder]
     assert main.main(["export", str(tmp_path / "gone"), "--to", str(to)]) == 1
-    assert "is not there" in capsys.readouterr().err
+    assert "does not exist" in capsys.readouterr().err

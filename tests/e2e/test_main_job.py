@@ -215,7 +215,7 @@ def test_steered_killed_and_continued(run_window, make_dataset: Maker, tmp_path:
         click(window.status.restart)
         yield lambda: page.banner.isVisible() and page.banner.action.isEnabled()
         assert page.banner.action.text().startswith("Continue run 1 from step ")
-        assert "Run 1 ended at step" in window.status.text.text()
+        assert "Run 1 stopped at step" in window.status.text.text()
         click(page.banner.action)
         yield (lambda: [mark.text.split()[0] for mark in page.loss.marks.steering] == ["+stage", "rate", "continued"])
         went_on = page.loss.marks.steering[-1].step
@@ -293,5 +293,5 @@ def test_the_sample_trains_without_a_display(tmp_path: Path) -> None:
         | {"PYTHONPATH": str(ROOT)},
     )
     assert answer.returncode == 0, answer.stderr
-    assert "Best validation accuracy" in answer.stdout and f"A picture of the window: {image}" in answer.stdout
+    assert "Best validation accuracy" in answer.stdout and f"Screenshot of the window: {image}" in answer.stdout
     assert image.stat().st_size > 20_000

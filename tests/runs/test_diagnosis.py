@@ -135,13 +135,13 @@ def test_a_phase_that_gained_nothing(gain: float, nothing: bool) -> None:
             1,
             "Switch off “Last stage”",
         )
-        assert f"88.0 % before it, {88 + 100 * gain:.1f} % in it" in found[0].sentence
+        assert f"88.0 % before it and {88 + 100 * gain:.1f} % in it" in found[0].sentence
         assert found[0].sentence.endswith("; here the head is enough.")
 
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [((1.0, 5.0), "5 times as long as all before it"), ((1.0, 1.0), "about as long"), ((10.0, 1.0), "")],
+    [((1.0, 5.0), "5 times as long as all earlier phases"), ((1.0, 1.0), "about as long"), ((10.0, 1.0), "")],
 )
 def test_what_it_cost_is_said(seconds: tuple[float, float], words: str) -> None:
     sentence = verdict(run((HEAD, FLAT), (LAST, FLAT), seconds=seconds), Kind.PHASE_GAINED_NOTHING).sentence
@@ -210,7 +210,9 @@ def with_classes(*rows: tuple[int, ...]) -> RunFigures:
 
 def test_a_class_that_drags() -> None:
     found = verdict(with_classes((19, 1, 0), (8, 10, 2), (0, 1, 19)), Kind.CLASS_DRAGS)
-    assert found.class_name == "b" and found.sentence.startswith("“b” lags behind: 10 of its 20 validation images")
+    assert found.class_name == "b" and found.sentence.startswith(
+        "“b” lags behind: the model gets 10 of its 20 validation images"
+    )
     assert "other classes 95.0 %" in found.sentence and found.remedy is Remedy.SHOW_CLASS
 
 
@@ -302,9 +304,12 @@ def test_a_damaged_line_is_an_error_that_says_so(tmp_path: Path) -> None:
     [
         (
             ((60, 3), (2, 64)),
-            "124 of 129 validation images are right. Of other images like them 91.2 % to 98.3 % would be",
+            "124 of 129 validation images are classified correctly. Of other images like these, 91.2 % to 98.3 % would be",
         ),
-        (((1, 0), (1, 0)), "1 of 2 validation images is right. Of other images like them 9.5 % to 90.5 % would be"),
+        (
+            ((1, 0), (1, 0)),
+            "1 of 2 validation images is classified correctly. Of other images like these, 9.5 % to 90.5 % would be",
+        ),
         ((), ""),
     ],
 )

@@ -97,7 +97,7 @@ def test_an_empty_folder_is_a_run_of_which_nothing_is_known(runs: Path) -> None:
     (runs / "0003-head").mkdir(parents=True)
     (record,) = list_runs(runs)
     assert record.number == 3 and math.isnan(record.best_accuracy)
-    assert record.problems == ["There is nothing in its folder: it was about to begin, or was deleted."]
+    assert record.problems == ["There is nothing in its folder: it was about to start, or its files were deleted."]
 
 
 # --- the person's words ---------------------------------------------------------------------------------------------

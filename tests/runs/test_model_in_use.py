@@ -164,7 +164,7 @@ def test_a_verdict_has_both_figures_and_what_may_be_preferred() -> None:
     old, better, worse = run(1, 0.961), run(2, 0.97), run(2, 0.93)
     said = compare(better, better, old, "")
     assert (
-        said.sentence == "Run 2 is in use now: 97.0 % on the validation images, run 1 had 96.1 %." and not said.offered
+        said.sentence == "Run 2 is in use now: 97.0 % on the validation images; run 1 had 96.1 %." and not said.offered
     )
     said = compare(worse, old, old, "")
     assert said.sentence == "Run 2 reached 93.0 % on the validation images; run 1 (96.1 %) stays in use."
@@ -175,7 +175,7 @@ def test_a_verdict_has_both_figures_and_what_may_be_preferred() -> None:
     said = compare(diverged, old, old, "")
     assert said.sentence.startswith("Run 3 diverged; its best epoch reached 87.6 %") and said.offered is diverged
     said = compare(diverged, None, None, "")
-    assert said.sentence.endswith("It is not used unless you say so.") and said.offered is diverged
+    assert said.sentence.endswith("It is not used unless you choose it.") and said.offered is diverged
     assert compare(run(3, math.nan, "failed"), old, old, "").sentence == "Run 3 failed; run 1 (96.1 %) stays in use."
     elsewhere = run(4, 0.5, validation="w")
     said = compare(elsewhere, elsewhere, old, "")

@@ -84,7 +84,7 @@ def _size_problem(name: str, splits: Counter[str]) -> Problem | None:
         )
         return _warning("class-unknown", text, name, "Add training images of it.")
     if usable == 1:
-        text = f"Class “{name}” has one image: it can be learned from but never validated."
+        text = f"Class “{name}” has one image: it can be used for training but not for validation."
         return _warning("class-too-small", text, name, more)
     if splits["train"] < MIN_IMAGES_PER_CLASS:
         text = f"Class “{name}” has only {splits['train']} training image{'s' if splits['train'] > 1 else ''}."
@@ -113,7 +113,7 @@ def _shortcuts(looks: dict[str, Look]) -> list[Problem]:
             )
             found.append(_warning("class-brightness", text, name))
         if not 1 / _SIZE_RATIO <= look.side / max(side, 1.0) <= _SIZE_RATIO:
-            text = f"Images of “{name}” are {look.side:,.0f} pixels high or wide on average, the others {side:,.0f}."
+            text = f"Images of “{name}” are {look.side:,.0f} pixels on their shorter side on average, the others {side:,.0f}."
             found.append(_warning("class-size", text, name))
     # Of two classes each stands out from the other: said once.
     return found if len(looks) > 2 else _first_of_each_kind(found)

@@ -41,7 +41,8 @@ class CatalogDamaged(CatalogError):
     def __init__(self, why: object) -> None:
         super().__init__(
             f"The project's catalog is damaged: {why}. Move the file catalog.sqlite away and open the folder again: its images "
-            "are scanned again. What was relabelled or excluded in it is lost; a run's samples.csv says what it was then."
+            "are scanned again. What was relabelled or excluded in it is lost; a run's samples.csv records how "
+            "it was at that time."
         )
         self.why = str(why)
 

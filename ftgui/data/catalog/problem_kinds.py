@@ -50,7 +50,7 @@ KINDS: dict[str, Kind] = {
     "damaged": Kind("error", "damaged", "It can't be decoded.", "Replace the file; it is left out of training."),
     "not-an-image": Kind(
         "error",
-        "with other content",
+        "with non-image content",
         "The name says image, the content does not.",
         "Replace or delete the file; it is left out.",
     ),
@@ -59,47 +59,47 @@ KINDS: dict[str, Kind] = {
     ),
     "other-format": Kind(
         "error",
-        "of a kind ftgui can't read",
-        "The content is a picture for other programs, or has more bands or other numbers than can be read.",
-        "Save them as JPEG, PNG or TIFF; they are left out until then.",
+        "in a format ftgui can't read",
+        "The file is meant for other programs, or its pixels have a number of bands or bits that ftgui can't read.",
+        "Convert them to JPEG, PNG or TIFF; they are left out until then.",
     ),
     "no-access": Kind(
         "error",
-        "without permission",
+        "without read permission",
         "You have no permission to read it.",
         "Give yourself permission to read it; it is left out.",
     ),
     "io-error": Kind(
         "error",
-        "the disk did not give",
+        "with read errors",
         "The drive or the network failed while it was read.",
         "Check the drive or the connection, then open the folder again; it is left out until then.",
     ),
-    "no-file": Kind("warning", "no files", "A pipe, a socket or a device.", "Remove it.", noun="entry"),
+    "no-file": Kind("warning", "other than a file", "A pipe, a socket or a device.", "Remove it.", noun="entry"),
     "needs-extra": Kind(
         "error",
-        "that need an extra",
-        "Reading HEIC takes pillow-heif.",
-        "pip install pillow-heif; left out until then.",
+        "needing an extra package",
+        "Reading HEIC files requires pillow-heif.",
+        "Install it with pip install pillow-heif; these images are left out until then.",
     ),
     "missing": Kind("error", "no longer there", "The file was moved or deleted.", "Put it back, or leave it out."),
     "too-large": Kind(
-        "error", "too large", "Decoded it would not fit into memory.", "Save it smaller; it is left out."
+        "error", "too large", "Decoded, it would not fit into memory.", "Save it smaller; it is left out."
     ),
     "folder-unreadable": Kind("error", "can't be read", "You have no permission to list it.", noun="folder"),
     "bad-name": Kind("error", "with unreadable names", "The name is not valid text.", "Rename it.", noun="file"),
     "leak": Kind(
         "warning",
-        "in train and val",
-        "The same picture is used for training and for evaluation (val or test): the score then shows what "
+        "in more than one split",
+        "The same image is used for training and for evaluation (val or test): the score then shows what "
         "was memorised, not what generalises.",
-        "Leave out the copies that are for training.",
+        "Leave out the copies in train.",
         EXCLUDE_TRAIN,
     ),
     "contradiction": Kind(
         "warning",
         "under two classes",
-        "The same picture with two answers: one of them is wrong, and the model learns both.",
+        "The same image with two labels: one of them is wrong, and the model learns both.",
         "Relabel or exclude the wrong ones.",
         EXCLUDE,
     ),
@@ -111,14 +111,14 @@ KINDS: dict[str, Kind] = {
     ),
     "duplicate": Kind(
         "warning",
-        "that are copies",
+        "with duplicates",
         "Copies count double in training and in the score.",
         "Leave out all but one of each.",
         EXCLUDE_COPIES,
     ),
     "near-duplicate": Kind(
         "info",
-        "almost alike",
+        "nearly identical",
         "Resized, recompressed or a moment later: harmless within train, but they add little.",
         "Leave out all but one of each.",
         EXCLUDE_COPIES,
@@ -129,22 +129,25 @@ KINDS: dict[str, Kind] = {
     "no-label": Kind(
         "warning",
         "without a class",
-        "The table, or the pattern of file names, says no class for it; it is left out.",
+        "The table, or the file-name pattern, gives no class for it; it is left out.",
         "Add it to the table, or rename it like the others.",
     ),
     "listed-missing": Kind(
-        "warning", "in the table but not there", "The table names a file that can't be found.", noun="line"
+        "warning", "in the table without a file", "The table names a file that can't be found.", noun="line"
     ),
     "listed-twice": Kind("warning", "listed under two classes", "One of the two is wrong; the first counts."),
     "no-shared-class": Kind(
         "error",
-        "of other classes than train",
+        "sharing no class with train",
         "A class that is not learned can't be evaluated: every answer would be a mistake.",
         "Give both the same class names.",
         noun="split",
     ),
     "table-refused": Kind(
-        "warning", "that can't be used", "A table beside the images does not say one class for each.", noun="table"
+        "warning",
+        "that can't be used",
+        "A table beside the images does not give exactly one class for each.",
+        noun="table",
     ),
     "class-unknown": Kind("warning", "can't be learned", "It has no image to train on.", noun="class"),
     "class-too-small": Kind("warning", "with few images", "Too few to learn what it looks like.", noun="class"),
@@ -152,28 +155,28 @@ KINDS: dict[str, Kind] = {
         "warning",
         "far smaller than others",
         "The model may learn to answer with the most frequent class.",
-        "Set Balance in the recipe to “loss” or “sampler”, or add images.",
+        "Set “Classes of unequal size” in the recipe to “weight rare classes” or “oversample rare classes”, or add images.",
         noun="class",
     ),
     "class-brightness": Kind(
         "warning",
-        "of other brightness",
+        "of unusual brightness",
         "The model may learn the lighting instead of the object: a shortcut that fails elsewhere.",
-        "Add images of it in different light, or set Augmentation to “strong”.",
+        "Add images of it in different light, or set “Variation” under Augmentation to “strong”.",
         noun="class",
     ),
     "class-size": Kind(
         "warning",
-        "of other picture size",
+        "of unusual image size",
         "Sharpness or cropping may give the class away: a shortcut that fails elsewhere.",
-        "Take all pictures the same way, or resize them alike.",
+        "Take all images in the same way, or resize them all to the same size.",
         noun="class",
     ),
     "tiny": Kind(
         "warning",
         "tiny",
-        "Enlarged to the model's input size, little is left to recognise.",
-        "Replace them by larger ones, or leave them out.",
+        "They are so small that little is left to recognise at the model's input size.",
+        "Replace them with larger ones, or leave them out.",
         EXCLUDE,
     ),
     "extreme-aspect": Kind(
@@ -186,8 +189,9 @@ KINDS: dict[str, Kind] = {
     "hardly-seen": Kind(
         "warning",
         "nearly black or white",
-        "An image of more than 8 bits whose values lie outside the set's intensity range: neither you nor the model can see "
-        "what is on it.",
+        "An image with more than 8 bits whose values lie outside the dataset's intensity range: neither you nor "
+        "the model can see "
+        "what it shows.",
         "Change the intensity range below the classes, or leave them out.",
         EXCLUDE,
     ),
@@ -207,15 +211,15 @@ KINDS: dict[str, Kind] = {
     ),
     "photo-library": Kind(
         "warning",
-        "of a photo program",
-        "It holds every picture in several sizes.",
-        "Export the pictures.",
+        "managed by a photo program",
+        "It holds every image in several sizes.",
+        "Export the images from that program.",
         noun="folder",
     ),
     "names-joined": Kind(
         "info",
         "with several spellings",
-        "Names that differ only in case, blanks or the encoding of accents are one class.",
+        "Names that differ only in case, spaces or the encoding of accents are treated as one class.",
         noun="class",
     ),
     "reading": Kind(
@@ -226,16 +230,18 @@ KINDS: dict[str, Kind] = {
         READ_OTHERWISE,
         noun="note",
     ),
-    "wrong-extension": Kind("info", "of another kind than named", "It is read all the same."),
-    "repaired": Kind("info", "slightly damaged, but read", "Every pixel is there; other programs may refuse the file."),
+    "wrong-extension": Kind("info", "with the wrong file extension", "It is read anyway."),
+    "repaired": Kind(
+        "info", "slightly damaged, but read", "Every pixel is there; other programs may refuse to open the file."
+    ),
     "other-picture": Kind(
         "warning",
-        "of a kind ftgui can't read",
-        "Camera raw files, drawings, scientific files, videos: pictures for other programs.",
+        "in a format ftgui can't read",
+        "Camera raw files, drawings, scientific files, videos: files for other programs.",
         "Export them as JPEG, PNG or TIFF; they are ignored until then.",
         noun="file",
     ),
-    "other-file": Kind("info", "not an image", "It is ignored.", noun="file"),
+    "other-file": Kind("info", "with no image in it", "It is ignored.", noun="file"),
 }
 """Kind of a `Problem` -> what to say about it, worst first."""
 

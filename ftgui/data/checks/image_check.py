@@ -219,7 +219,7 @@ def _oddities(file: Path, kind: str, several: bool, width: int, height: int) -> 
     if longer > EXTREME_ASPECT * shorter:
         found.append(("extreme-aspect", f"{width} × {height} pixels: {longer / shorter:.0f} times as long as wide."))
     if kind in _NAMES and file.suffix.lower() not in _NAMES[kind].split():
-        found.append(("wrong-extension", f"The name says {file.suffix}, the content is {kind}."))
+        found.append(("wrong-extension", f"The name says {file.suffix}, but the content is {kind}."))
     if several and kind != "MPO":  # a camera's MPO holds the picture and its thumbnails
         found.append(("animation", "Several frames or pages; the first is used."))
     return found

@@ -341,7 +341,7 @@ def _is_heif(source: Path | bytes) -> bool:
 
 def _unknown(source: Path | bytes) -> ImageError:
     if _is_heif(source) and not _knows_heif():
-        text = "Reading HEIC takes the extra pillow-heif (pip install pillow-heif), which is not installed."
+        text = "Reading HEIC files requires the extra package pillow-heif (pip install pillow-heif), which is not installed."
         return ImageError(text, "needs-extra")
     with reading(source), io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
         head = file.read(BYTES_LOOKED_AT)
@@ -353,7 +353,7 @@ def _unknown(source: Path | bytes) -> ImageError:
         return _other_format(what)
     if odd_tiff:
         return ImageError(odd_tiff, "other-format")
-    return ImageError("This is not an image, or one of a kind that can't be read.", "not-an-image")
+    return ImageError("This is not an image, or one in a format that can't be read.", "not-an-image")
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

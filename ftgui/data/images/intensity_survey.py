@@ -61,7 +61,7 @@ class IntensitySurvey:
     def words(self, used: IntensityRange | None) -> str:
         """E.g. ``"16 images of more than 8 bits examined: values 12 to 4,095; shown and trained as 0 to 4,095"``."""
         how = range_words(used) if used is not None else "the full range of their files"
-        looked = f"{plural(self.images, 'image')} of more than 8 bits examined"
+        looked = f"{plural(self.images, 'image')} with more than 8 bits examined"
         return f"{looked}: values {range_words((self.low, self.high))}; shown and trained as {how}"
 
 

@@ -8,15 +8,15 @@ from typing import Any, BinaryIO
 from PIL import TiffImagePlugin
 
 _RAW = "a camera's raw file; export it as JPEG"
-_DICOM = "a DICOM file; export it as PNG or TIFF of 16 bits"
+_DICOM = "a DICOM file; export it as 16-bit PNG or TIFF"
 _SVG = "a drawing (SVG); export it as PNG"
 _JXL = "a JPEG XL file; export it as JPEG or PNG"
-_SLIDE = "a microscope's own file; export its pictures as TIFF"
+_SLIDE = "a microscope vendor's file; export its images as TIFF"
 _PHOTOSHOP = "a large Photoshop file; export it as JPEG or TIFF"
-_VOLUME = "a scientific store of many pictures; export them as TIFF"
+_VOLUME = "a scientific file with many images; export them as TIFF"
 _EXR = "an OpenEXR file; export it as TIFF"
-_VIDEO = "a video; export single pictures of it as JPEG"
-_PAGE = "a document; export its pictures as JPEG or PNG"
+_VIDEO = "a video; export single frames of it as JPEG"
+_PAGE = "a document; export its images as JPEG or PNG"
 
 _RAW_ENDINGS = (
     *("nef", "nrw", "cr2", "cr3", "crw", "dng", "arw", "srf", "sr2", "raf", "orf", "rw2", "rwl", "pef", "srw", "x3f"),
@@ -54,7 +54,7 @@ _BEGINNINGS: tuple[tuple[int, bytes, str], ...] = (
     (4, b"ftypmp4", _VIDEO),
     (4, b"ftypqt", _VIDEO),
     (0, b"PK\x03\x04", "an archive (ZIP); unpack it"),
-    (0, b"version https://git-lfs", "a pointer of Git LFS, not the file itself; fetch it with “git lfs pull”"),
+    (0, b"version https://git-lfs", "a Git LFS pointer, not the file itself; fetch it with “git lfs pull”"),
 )
 BYTES_LOOKED_AT = 1024
 """Bytes of a file's beginning that `format_by_content` takes."""
@@ -76,7 +76,7 @@ def format_by_content(head: bytes) -> str:
     if b"<svg" in text and text.startswith((b"<?xml", b"<svg", b"<!--", b"<!doctype svg")):
         return _SVG
     if text.startswith((b"<!doctype html", b"<html")):
-        return "a web page, perhaps instead of a download; get the file again"
+        return "a web page, perhaps from a failed download; get the file again"
     return ""
 
 

@@ -41,7 +41,7 @@ def _png(content: bytes) -> tuple[bytes, str] | None:
         else:
             wrong = "has a wrong checksum" if not sound else "is too long" if length > 0 else "is empty"
             if not sound or not dropped:
-                dropped = f"A part that is not the picture ({kind.decode('latin-1')}) {wrong}; it is left out."
+                dropped = f"A part that is not the image itself ({kind.decode('latin-1')}) {wrong}; it is left out."
         at += 12 + length
     return (b"".join(kept), dropped) if dropped else None
 
@@ -61,7 +61,7 @@ def _jpeg(content: bytes) -> tuple[bytes, str] | None:
         same = all(_pixels(body + more * 600 + _END_OF_JPEG) == shown for more in (b"\x55", b"\xaa"))
     except Exception:  # noqa: BLE001 - then it is damaged in another way, which was said already
         return None
-    return (whole, "The mark at the end of the file is missing; all pixels are there.") if same else None
+    return (whole, "The end marker of the file is missing; all pixels are there.") if same else None
 
 
 def _has_all_scans(jpeg: bytes) -> bool:

@@ -140,7 +140,7 @@ def _reading(archive: Path) -> Iterator[None]:
     except PermissionError as error:
         raise DatasetError(f"You have no permission to read “{archive.name}”.") from error
     except _BROKEN as error:
-        raise DatasetError(f"“{archive.name}” is damaged or of a kind that can't be unpacked: {error}.") from error
+        raise DatasetError(f"“{archive.name}” is damaged or in a format that can't be unpacked: {error}.") from error
     except OSError as error:
         raise DatasetError(f"“{archive.name}” can't be unpacked: {reason(error)}.") from error
 
@@ -156,7 +156,7 @@ def _check_size(archive: Path, members: list[_Member], packed: int, base: Path) 
     total = sum(member.size for member in members)
     if total > MOST_BYTES and total > MOST_TIMES * packed:
         raise DatasetError(
-            f"“{archive.name}” would unpack to {total / 1e9:,.0f} GB, {total // max(packed, 1):,} times its size. Pictures "
+            f"“{archive.name}” would unpack to {total / 1e9:,.0f} GB, {total // max(packed, 1):,} times its size. Images "
             "don't shrink like that, so it is not opened."
         )
     base.mkdir(parents=True, exist_ok=True)
@@ -189,7 +189,7 @@ def _parts(name: str) -> list[str]:
     """
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", name):
-        raise DatasetError(f"The archive wants to write outside of its folder (“{name}”), so it is not opened.")
+        raise DatasetError(f"The archive would write outside its folder (“{name}”), so it is not opened.")
     if sys.platform == "win32":
         return [paths.safe_name(part) for part in path.parts]
     return list(path.parts)
@@ -225,7 +225,7 @@ def _zip_members(archive: Path, file: zipfile.ZipFile) -> Iterator[_Member]:
         if not info.is_dir():
             if info.flag_bits & _ENCRYPTED:
                 raise DatasetError(
-                    f"“{archive.name}” is locked with a password. Unpack it yourself and drop the folder."
+                    f"“{archive.name}” is protected by a password. Unpack it yourself and drop the folder."
                 )
             yield _Member(_zip_name(info), info.file_size, partial(file.open, info))
 

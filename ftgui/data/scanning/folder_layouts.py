@@ -98,11 +98,9 @@ def _plain(base: Folder, rivals: bool = False) -> list[FolderPlan]:
         return []
     said = ""
     if parts:
-        said = f"{listing(folder.name for folder in parts)} {_are(len(parts))} taken for {_class(len(parts))}, not for a split."
+        said = f"{listing(folder.name for folder in parts)} {_are(len(parts))} treated as {_class(len(parts))}, not as a split."
     elif are_parts([folder.name for folder in tops]):
-        said = (
-            f"{listing(folder.name for folder in tops)} are taken for classes, though they look like parts of one set."
-        )
+        said = f"{listing(folder.name for folder in tops)} are treated as classes, though they look like parts of one dataset."
     classes = tuple(ClassFolder(folder, folder.name) for folder in tops)
     return [FolderPlan("class", classes, loose=(base,), said=said, certain=not rivals)]
 
@@ -177,7 +175,7 @@ def _of_one_set(fitting: list[Folder], said_of: dict[str, SplitName], below: dic
 def _said_of_splits(pairs: list[tuple[str, str]]) -> str:
     """What is plain (``val`` is val) is not said."""
     odd = [(name, split) for name, split in dict.fromkeys(pairs) if name.lower() not in _PLAIN]
-    return "".join(f"“{name}” is taken for {_SPLIT_WORDS[split]}. " for name, split in odd).strip()
+    return "".join(f"“{name}” is treated as {_SPLIT_WORDS[split]}. " for name, split in odd).strip()
 
 
 _PLAIN = frozenset(words("train training val valid validation dev test testing"))
@@ -206,7 +204,7 @@ def _splits_below(base: Folder) -> FolderPlan | None:
     classes.sort(key=lambda each: each.split not in ("", "train"))
     outside = tuple(folder for folder in tops if folder not in holding)
     used = sorted({inner.name for folder in holding for inner, _ in _split_children(folder)})
-    said = f"The folders {listing(used)} in each class are taken for splits."
+    said = f"The folders {listing(used)} in each class are treated as splits."
     return FolderPlan("class/split", tuple(classes), outside, (base,), said)
 
 
@@ -224,7 +222,7 @@ def _parts(base: Folder) -> FolderPlan | None:
     if len(set.union(*names)) < 2 or any(len(own & names[0]) < 1 for own in names):
         return None
     classes = tuple(ClassFolder(inner, inner.name) for folder in tops for inner in folder.folders)
-    said = f"{listing(folder.name for folder in tops)} are taken for parts of one set."
+    said = f"{listing(folder.name for folder in tops)} are treated as parts of one dataset."
     return FolderPlan("part/class", classes, loose=(base, *tops), said=said)
 
 

@@ -147,7 +147,7 @@ def _outside(found: Found, relative: str, name: str) -> None:
             Problem(
                 "warning",
                 "outside-class",
-                "This image lies outside a class folder, so its class is not known; it is left out.",
+                "This image is not in a class folder, so its class is not known; it is left out.",
                 relative,
                 "Move it into the folder of its class.",
             )
@@ -162,10 +162,8 @@ def _outside(found: Found, relative: str, name: str) -> None:
 def _say_joined(collector: Collector) -> None:
     """Names that are the same but for case, blanks or the kind of accents."""
     for name, others in collector.names.joined.items():
-        text = f"{listing(others)} {'is' if len(others) == 1 else 'are'} taken for the class “{name}”."
-        fix = (
-            "If they are different things, give them names that differ by more than case, blanks or accents' encoding."
-        )
+        text = f"{listing(others)} {'is' if len(others) == 1 else 'are'} treated as the class “{name}”."
+        fix = "If they are different things, give them names that differ in more than case, spaces or the encoding of accents."
         collector.found.problem(Problem("info", "names-joined", text, name, fix))
 
 
@@ -176,7 +174,7 @@ def _say_unchecked(found: Found) -> None:
         own = [name for name, splits in found.counts.items() if splits[split]]
         if own and learned and not learned & {fold(name) for name in own}:
             instead = " Validation images are drawn from the training images instead." if split == "val" else ""
-            text = f"The {words} images ({listing(own, 3)}) are of other classes than the training images.{instead}"
+            text = f"The {words} images ({listing(own, 3)}) have no class in common with the training images.{instead}"
             fix = "Give both the same class names."
             found.problem(Problem("error", "no-shared-class", text, split, fix))
 
@@ -189,7 +187,7 @@ def _why_nothing(found: Found, folder: Path) -> str:
     kinds = found.problem_counts
     if count := kinds["outside-class"]:
         return (
-            f"The {count:,} image{'s' if count > 1 else ''} in “{folder.name}” lie{'' if count > 1 else 's'} in no class "
+            f"The {count:,} image{'s' if count > 1 else ''} in “{folder.name}” {'are' if count > 1 else 'is'} not in a class "
             "folder. Make one folder per class and put the images into them."
         )
     if kinds["folder-unreadable"]:

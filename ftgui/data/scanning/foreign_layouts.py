@@ -26,8 +26,8 @@ _HEAD = 1 << 16
 _LOOKED_AT = 20
 """Files of a kind."""
 _DO = (
-    "ftgui learns one class per image: cut the things out, or sort the images, into one folder per class. To read it all the "
-    'same, set layout = "class" under [dataset] in the recipe.'
+    "ftgui learns one class per image: crop the objects out, or sort the images, into one folder per class. To read it anyway, "
+    'set layout = "class" under [dataset] in the recipe.'
 )
 
 
@@ -42,7 +42,7 @@ def recognise(top: Folder, base: Folder) -> str:
         inner = [child for child in folder.folders if split_name(child.name).split or child.name.lower() == "images"]
         for place in (folder, *inner[:3]):
             if kind := _kind_of(place):
-                return f"“{top.name}” looks like a set for {kind}. {_DO}"
+                return f"“{top.name}” looks like a dataset for {kind}. {_DO}"
     return ""
 
 

@@ -46,7 +46,7 @@ class ImagesGoneError(DatasetError):
     def __init__(self, there: str, images: int, project: Path, root: Path) -> None:
         super().__init__(
             f"{there}; this project knows {images:,} in it. Connect the drive they are on, or say where the folder was moved "
-            "to. Nothing is forgotten: labels, exclusions, split and runs are kept."
+            "to. Nothing is lost: labels, exclusions, split and runs are kept."
         )
         self.images = images
         self.project = project

@@ -122,7 +122,7 @@ def _still_possible(wanted: Wanted, top: Folder, found: Found) -> Wanted:
     if wanted.layout == "table" and wanted.columns and not (Path(top.path) / wanted.columns.table).is_file():
         gone = f"“{wanted.columns.table}”, from which the classes came, is no longer there."
     elif wanted.layout not in ("", ASK, "table", "file names"):
-        gone = f"The folders no longer lie as the recipe says ({wanted.layout})."
+        gone = f"The folders are no longer arranged as the recipe says ({wanted.layout})."
     if not gone:
         return wanted
     found.problem(
@@ -291,8 +291,8 @@ class _Comparison:
         if not why:
             return ""
         count = len(self.images)
-        lie = f"The {count:,} images in “{self.top.name}” lie" if count > 1 else f"The image in “{self.top.name}” lies"
-        return f"{lie} in no class folder, and no table names the classes. {why}"
+        lie = f"The {count:,} images in “{self.top.name}” are" if count > 1 else f"The image in “{self.top.name}” is"
+        return f"{lie} not in a class folder, and no table names the classes. {why}"
 
 
 def _is_of_masks(folder: str) -> bool:

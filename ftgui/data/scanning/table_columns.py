@@ -176,14 +176,14 @@ class _Guess:
             return self._one_hot(Table(self.file, columns, file_split, one_hot))
         if not labels:
             if file_split or split:
-                return Table(self.file, columns, file_split, reasons=("it says splits only",))
+                return Table(self.file, columns, file_split, reasons=("it gives only splits",))
             return None
         if any(word in self.file.stem.lower() for word in _SUBMISSIONS):
             return Table(
                 self.file,
                 replace(columns, label=labels[0]),
                 weight=0.02,
-                reasons=("a list to be handed in, not of labels",),
+                reasons=("it looks like a submission file, not a list of labels",),
             )
         return self._labelled(Table(self.file, columns, file_split), labels, named)
 
@@ -231,7 +231,7 @@ class _Guess:
             return Refused(
                 self.file,
                 f"“{self.file.name}” says where things are in the images (object detection), several to an image. ftgui "
-                "learns one class per image: cut the things out, into one folder per class.",
+                "learns one class per image: crop the objects out, into one folder per class.",
             )
         return None
 
@@ -280,14 +280,14 @@ class _Guess:
         values = [cell for cell in self.cells[key] if cell]
         distinct = len(set(values))
         if distinct < 2 and len(values) > 1:
-            return f"the column “{key}” has one value only"
+            return f"the column “{key}” has only one value"
         numbers = [number for value in values if (number := _number(value)) is not None]
         if len(numbers) == len(values) and any(number != int(number) for number in numbers):
-            return f"the column “{key}” holds measures"
+            return f"the column “{key}” holds measurements"
         if distinct > len(values) / 2 and len(values) >= 8:
-            return f"the column “{key}” has another value in nearly every row"
+            return f"the column “{key}” has a different value in nearly every row"
         if len(numbers) == len(values) and distinct > max(100, len(values) / 5):
-            return f"the column “{key}” holds measures"
+            return f"the column “{key}” holds measurements"
         return ""
 
     def _without_twins(self, keys: list[str]) -> list[str]:

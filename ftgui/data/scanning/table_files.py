@@ -187,7 +187,7 @@ def _json_rows(text: io.TextIOWrapper) -> Iterator[Row]:
         content = json.load(text)
     except (ValueError, RecursionError) as error:
         line = f"line {error.lineno:,} is" if isinstance(error, json.JSONDecodeError) else "it is"
-        raise TableError(f"{line} no JSON") from error
+        raise TableError(f"{line} not JSON") from error
     if isinstance(content, list) and all(isinstance(row, dict) for row in content):
         yield from content
     elif isinstance(content, dict) and content and all(is_image_name(key) for key in content):

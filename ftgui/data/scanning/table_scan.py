@@ -22,8 +22,8 @@ def take_listed(collector: Collector, reading: Reading, images: dict[str, Entry]
     found = collector.found
     for table, labels in zip(reading.tables, reading.labels, strict=True):
         for written in labels.missing:
-            text = f"“{table.file.name}” names this file, but there is none such, or there are several."
-            fix = "Put it there, or correct the table."
+            text = f"“{table.file.name}” names this file, but there is no such file, or more than one."
+            fix = "Add the file, or correct the table."
             found.problem(Problem("warning", "listed-missing", text, shown(written), fix))
         for path, counts, other in labels.twice:
             text = f"Listed as “{counts}” and as “{other}”; the first counts."

@@ -138,9 +138,9 @@ class Folder:
                 Problem(
                     "warning",
                     "photo-library",
-                    "A photo program's library, which is not looked into.",
+                    "The library of a photo program, which is not searched.",
                     shown(relative),
-                    "Export the pictures from the program into one folder per class.",
+                    "Export the images from the program into one folder per class.",
                 )
             )
         elif not is_junk(entry.name):

@@ -213,7 +213,7 @@ class Downloader:
         except Exception as error:  # which HTTP client it uses, and so what it raises, changes with its version
             raise OSError(f"{type(error).__name__}: {error}") from error
         if not about.etag or not about.commit_hash:
-            raise OSError("no ETag or no commit in the answer: this is no mirror of the hub")
+            raise OSError("no ETag or no commit in the answer: this is not a mirror of Hugging Face")
         folder = Path(huggingface_hub.constants.HF_HUB_CACHE) / f"models--{repository.replace('/', '--')}"
         blob = folder / "blobs" / about.etag
         if not blob.is_file():
@@ -247,7 +247,7 @@ class Downloader:
             part.unlink()
             mirror = ", use another mirror" if wanted.mirror else ""
             raise EngineError(
-                f"The downloaded {wanted.things} are damaged or were changed on the way (their checksum is wrong), so "
+                f"The downloaded {wanted.things} are damaged or were changed in transit (their checksum is wrong), so "
                 f"they were deleted. Try again{mirror}, {wanted.ways_out}."
             )
         put_in_place(part, target)  # flushed: its checksum is not looked at again
@@ -353,4 +353,4 @@ def _host(url: str) -> str:
 def _refused(wanted: Wanted, url: str, code: int, reason: str) -> str:
     words = f"{code} {reason or http.client.responses.get(code, '')}".strip()
     mirror = ", set another mirror in the model chooser" if wanted.mirror else ""
-    return f"{_host(url)} refused to give the {wanted.things} ({words}). Try again later{mirror}, {wanted.ways_out}."
+    return f"{_host(url)} refused to provide the {wanted.things} ({words}). Try again later{mirror}, {wanted.ways_out}."

@@ -46,7 +46,7 @@ class ExampleService:
                 self._interruptions.poll(Work.EXAMPLE_SET, command.request)
             except StopRequested as stopped:
                 raise DownloadCancelled(
-                    f"{command.name} was cancelled. What is downloaded already is kept, to go on from."
+                    f"{command.name} was cancelled. What has been downloaded is kept, so that it can be resumed."
                 ) from stopped
 
         try:

@@ -92,7 +92,7 @@ def copy(folder: Path, target: Path, report: Report) -> None:
         EngineError: it does, or can't be written; there is no half copy then.
     """
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-        raise EngineError(f"{target} is there already and not empty. Name a new folder.")
+        raise EngineError(f"{target} already exists and is not empty. Name a new folder.")
     job = _job(f"copying {folder.name}", report)
     total = sum(len(files) for _, _, files in os.walk(folder))
     done = 0
@@ -241,8 +241,8 @@ def _read(example: ExampleSet, root: Path, helpers: _Helpers) -> list[_Picture]:
         if helpers.failed is not None:
             raise helpers.failed from error
         raise EngineError(
-            f"{example.title} is not as torchvision {torchvision.__version__} expects it ({type(error).__name__}: {error}). "
-            f"Another version of ftgui may know it, {WAYS_OUT}."
+            f"{example.title} is not what torchvision {torchvision.__version__} expects ({type(error).__name__}: {error}). "
+            f"Try another version of ftgui, {WAYS_OUT}."
         ) from error
     finally:
         for name, function in before.items():

@@ -61,7 +61,12 @@ FILES = {
 }
 """What belongs to one kind alone; the first decides whether it is there."""
 
-_WORDS = {FOLDER: "the model's folder", ONNX: "ONNX", PROGRAM: "a torch program", SCRIPT: "a script of the training"}
+_WORDS = {
+    FOLDER: "the model's folder",
+    ONNX: "ONNX",
+    PROGRAM: "a PyTorch program",
+    SCRIPT: "a script that repeats the training",
+}
 
 
 @dataclass
@@ -133,7 +138,7 @@ class Exporter:
         command = self._command
         unknown = [kind for kind in command.kinds if kind not in m.EXPORT_KINDS]
         if unknown or not command.kinds:
-            what = f"There is no kind “{unknown[0]}”" if unknown else "Nothing was chosen"
+            what = f"There is no export format “{unknown[0]}”" if unknown else "Nothing was chosen"
             raise EngineError(f"{what}; a model can be exported as {', '.join(m.EXPORT_KINDS)}.")
         source = _open(command)
         destination = Path(command.destination)
@@ -160,7 +165,7 @@ class Exporter:
             self._write_common(source, work, kinds)
             for number, kind in enumerate(kinds):
                 self._poll()
-                what = f"writing and proving {_WORDS[kind]}"
+                what = f"writing and checking {_WORDS[kind]}"
                 self._emit(m.Progress(what, number, len(kinds), request=self._command.request))
                 differences: dict[str, float] = {}
                 problem = ""
@@ -175,7 +180,7 @@ class Exporter:
                     if differences:
                         proof[FILES[kind][0]] = differences
                 self._tell(kind, work, differences, images, problem)
-            self._emit(m.Progress("writing and proving", len(kinds), len(kinds), request=self._command.request))
+            self._emit(m.Progress("writing and checking", len(kinds), len(kinds), request=self._command.request))
             if proof:
                 _write_proof(work, proof, images)
         names = tuple(sorted(path.name for path in work.iterdir()))

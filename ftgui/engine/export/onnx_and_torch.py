@@ -80,7 +80,7 @@ def missing_extra() -> str:
     missing = [name for name in _EXTRA if importlib.util.find_spec(name) is None]
     if not missing:
         return ""
-    return f'Writing and proving ONNX takes {" and ".join(missing)}, not installed here: pip install "ftgui[export]".'
+    return f'Writing and checking ONNX files requires {" and ".join(missing)}, not installed here: pip install "ftgui[export]".'
 
 
 def write_onnx(program: torch.export.ExportedProgram, path: Path, facts: dict[str, Any]) -> None:
@@ -125,7 +125,8 @@ def model_facts(about: About, head: str, timm: bool) -> dict[str, Any]:
         "threshold": about.threshold,
         "temperature": about.temperature,
         "preprocessing": about.preprocessing,
-        "input": f"images: uint8 (N, {size}, {size}, 3), RGB, upright; {framing(about)}. pixels.py does it. Normalising is "
+        "input": f"images: uint8 (N, {size}, {size}, 3), RGB, upright; {framing(about)}. pixels.py prepares "
+        "them. Normalisation is "
         "in the graph.",
         "output": f"probabilities: float32 (N, {len(about.class_names)}), in the order of class_names; softmax and "
         "temperature are in the graph.",

@@ -36,7 +36,7 @@ def pixels_source() -> str:
 
 def draws_source() -> str:
     """What a training draws: views, the order of an epoch, and the learning rate of a step."""
-    about = "What a training draws: views of images, the order of an epoch; and the learning rate of a step."
+    about = "The random draws of a training run (views of images, the order of an epoch), and the learning rate of each step."
     return _merged(about, [augmentation, epoch_order, lr_schedule], {"ftgui.data.images.preprocessing": "pixels"})
 
 
@@ -65,11 +65,11 @@ def script(name: str, code: Mapping[str, str], values: Mapping[str, object]) -> 
     try:
         same = shape(filled) == shape(expected)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise EngineError(f"{name} can't be written: a name or number of this run has no place in a script.") from error
-    if not same:
         raise EngineError(
-            f"{name} was not written: a name or number of this run would have become a part of the program."
-        )
+            f"{name} can't be written: a name or number of this run can't be put into a script."
+        ) from error
+    if not same:
+        raise EngineError(f"{name} was not written: a name or number of this run would have become part of the code.")
     return filled
 
 

@@ -216,7 +216,7 @@ _FROM_FILE = [
     "        state = state[key]",
     'state = {name.removeprefix("module."): value for name, value in state.items()}',
     "own = model.state_dict()",
-    "# The head's are of other classes.",
+    "# Those of the head are for other classes.",
     "fitting = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}",
     "model.load_state_dict(fitting, strict=False)",
 ]

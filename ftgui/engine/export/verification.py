@@ -160,7 +160,7 @@ def _saying(what: str) -> Iterator[None]:
 def difference(said: Probabilities, expected: Probabilities) -> float:
     """The largest in any probability; infinite where one is not a number."""
     if said.shape != expected.shape:
-        raise ProofError(f"It gives {said.shape} probabilities where the program gives {expected.shape}.")
+        raise ProofError(f"It gives {said.shape} probabilities where ftgui gives {expected.shape}.")
     largest = float(np.abs(said - expected).max())
     return largest if np.isfinite(largest) else float("inf")
 
@@ -169,7 +169,7 @@ def require_close(largest: float) -> None:
     """Raises: ProofError above `LIMIT`."""
     if largest > LIMIT:
         raise ProofError(
-            f"It does not answer as the program does: probabilities differ by up to {largest:.2g}, {LIMIT:g} is allowed."
+            f"It does not answer as ftgui does: probabilities differ by up to {largest:.2g}, {LIMIT:g} is allowed."
         )
 
 

@@ -61,7 +61,7 @@ def explain(
     if layer and layer not in names:
         raise NoPlaces(f"This model has no layer “{layer}”.")
     candidates = [names.index(layer)] if layer else _candidates(tree, shapes)[:_LAYERS_TRIED]
-    refused = NoPlaces("No layer of this model has places to show.")
+    refused = NoPlaces("No layer of this model has an output with image positions, so nothing can be shown.")
     for row in candidates:
         try:
             values, logits, chosen = grad_cam(model, _module(model, tree, row), image, target)
@@ -111,13 +111,13 @@ def grad_cam(
     finally:
         hook.remove()
     if gradient is None:
-        raise NoPlaces("nothing of it reaches the answer; pick an earlier layer.")
+        raise NoPlaces("it has no influence on the answer; pick an earlier layer.")
     with torch.no_grad():
         activation, slope = _places(probes[-1], model), _places(gradient, model)
         values = (activation * slope.mean((1, 2), keepdim=True)).sum(0).relu().float()
         if not values.max() > 0:
             if slope.abs().max() == 0:
-                raise NoPlaces("nothing of its places reaches the answer; pick an earlier layer.")
+                raise NoPlaces("none of its positions influences the answer; pick an earlier layer.")
             return values.cpu(), logits.detach().cpu(), chosen  # truly nothing that speaks for the class
         lowest = values.min()
         values = (values - lowest) / (values.max() - lowest).clamp(min=1e-12)
@@ -141,11 +141,11 @@ def _places(output: torch.Tensor, model: nn.Module) -> torch.Tensor:
         if extra is None:  # class and register tokens come first, what is left is a square
             extra = next((n for n in range(9) if tokens > n and math.isqrt(tokens - n) ** 2 == tokens - n), None)
         if extra is None:
-            raise NoPlaces("its output has no places.")
+            raise NoPlaces("its output has no image positions.")
         side = math.isqrt(tokens - extra)
         one = one[extra:].T.reshape(-1, side, side)
     if one.ndim != 3 or one.shape[1] * one.shape[2] < 4:
-        raise NoPlaces("its output has no places; pick a layer before it.")
+        raise NoPlaces("its output has no image positions; pick a layer before it.")
     return one
 
 

@@ -120,7 +120,7 @@ class FilePredictions:
                 while not self._ended:
                     if self._present() is not loaded:
                         raise EngineError(
-                            "Another model was loaded meanwhile, so the remaining files were not evaluated."
+                            "Another model was loaded in the meantime, so the remaining files were not evaluated."
                         )
                     with eval_mode(loaded, self._training()):
                         looked = next(looks, None)

@@ -208,7 +208,7 @@ def make_feed(source: Source, store: FeatureStore, views: int, compile_it: bool 
     """
     source.model.eval()
     if views <= 0:
-        return Made(WholeFeed(source, compile_it), "fresh views are wanted every time")
+        return Made(WholeFeed(source, compile_it), "fresh views are set for every epoch")
     try:
         with autocast(source.device):
             cut = cut_model(source.model, source.freezer, _probes(source))

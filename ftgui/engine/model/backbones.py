@@ -148,7 +148,9 @@ def _build_timm(backbone: Backbone, classes: int, downloader: Downloader) -> Bui
     with _naming(name):
         known = get_pretrained_cfg(name)
     if known is not None and not known.num_classes and not classes and weights in (PRETRAINED, FROM_SCRATCH):
-        raise EngineError(f"“{name}” has no classes of its own. Open a folder of images first; then it gets theirs.")
+        raise EngineError(
+            f"“{name}” has no classes of its own. Open a folder of images first; then it gets its classes from them."
+        )
     own = OwnFile.of(backbone)
     if download:
         _fetch_timm(name, known, downloader)
@@ -157,7 +159,7 @@ def _build_timm(backbone: Backbone, classes: int, downloader: Downloader) -> Bui
     config = dict(model.pretrained_cfg)
     heads = _timm_heads(model)
     if not heads or not hasattr(model, "reset_classifier"):
-        raise EngineError(f"“{name}” is not a classifier that a new head can be put on.")
+        raise EngineError(f"“{name}” is not a classifier that can be given a new head.")
     class_names: list[str] = []
     taken = ""
     if name == PACKAGED and weights == PRETRAINED:

@@ -136,7 +136,7 @@ def _fill(model: nn.Module, folder: Path, rows: list[int], heads: list[str]) -> 
                 state[name] = tensor[rows]
     own = {name: tensor.shape for name, tensor in model.state_dict().items()}
     if {name: tensor.shape for name, tensor in state.items()} != own:
-        raise EngineError(f"The weights in {folder} do not fit the model they say they are of.")
+        raise EngineError(f"The weights in {folder} do not fit the model they claim to be for.")
     fill(model, state)
 
 

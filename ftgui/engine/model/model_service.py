@@ -105,7 +105,7 @@ class ModelService:
             self._emit(m.Log("warning", f"The model of {folder.parent.name} can't be loaded. {error}"))
             return
         if why:
-            self._emit(m.Log("warning", f"{why} Train to teach it the present ones."))
+            self._emit(m.Log("warning", f"{why} Train to teach it the current ones."))
 
     def set_trainable(self, command: m.SetTrainable) -> None:
         """Let exactly these layers learn; answered by `FreezingChanged`."""

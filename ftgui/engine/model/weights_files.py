@@ -160,7 +160,7 @@ def _holds_objects(name: str, foreign: list[str]) -> str:
     what = f"{'a whole model as Python objects' if is_model else 'Python objects beside weights'} ({telling})"
     return (
         f"“{name}” holds {what}, which could run code when loaded, so it was not loaded and nothing in it was run. Where it "
-        'was made, save the weights alone: torch.save(model.state_dict(), "weights.pth"); or ask its author for a '
+        'was made, save only the weights: torch.save(model.state_dict(), "weights.pth"); or ask its author for a '
         ".safetensors file."
     )
 

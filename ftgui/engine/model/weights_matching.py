@@ -195,7 +195,7 @@ def refuse(match: Match, model: nn.Module, path: Path, name: str, hint: str) -> 
         )
     if wrong:
         key = wrong[0]
-        more = f" {len(wrong) - 1:,} more tensors differ." if len(wrong) > 1 else ""
+        more = f" Further tensors that differ: {len(wrong) - 1:,}." if len(wrong) > 1 else ""
         shapes = f"{key} is {shape(match.taken[key])} in the file, but the model needs {shape(own[key])}."
         return EngineError(f"{begin}{shapes}{more} {hint}")
     example = f"it lacks {missing[0]}" if missing else f"it has {unknown[0]}, which the model lacks"
@@ -225,7 +225,7 @@ def _as_needed(tensor: torch.Tensor, own: torch.Tensor, name: str, path: Path) -
     if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_floating_point() != own.is_floating_point():
         raise EngineError(
             f"“{path.name}” can't be used as weights: {name} is stored as {str(tensor.dtype).removeprefix('torch.')}, as "
-            "in models quantised for inference only. Take the weights from before that (float32 or float16)."
+            "in models quantised for inference only. Use the weights from before quantisation (float32 or float16)."
         )
     return tensor.to(own.dtype)
 
@@ -240,10 +240,10 @@ def _refuse_no_numbers(ready: StateDict, path: Path) -> None:
         return
     name, (nans, infinities) = next(iter(bad.items()))
     what = [f"{count:,} {kind}" for count, kind in ((nans, "NaN"), (infinities, "infinite")) if count]
-    more = f" and {len(bad) - 1:,} more tensors with such values" if len(bad) > 1 else ""
+    more = f"; further tensors with such values: {len(bad) - 1:,}" if len(bad) > 1 else ""
     raise EngineError(
         f"“{path.name}” holds values that are not numbers: {' and '.join(what)} of {ready[name].numel():,} in {name}{more}. "
-        "The training that wrote it diverged; take a checkpoint from before that."
+        "The run that wrote it diverged; use a checkpoint from before that."
     )
 
 
@@ -253,10 +253,10 @@ def _line(match: Match, own: StateDict, ready: StateDict, path: Path, heads: lis
     if match.where:
         parts[0] += f" (those under “{match.where}”)"
     if match.adapted:
-        parts.append("timm's own rules fitted their names or sizes to this model")
+        parts.append("timm's own rules adapted their names or sizes to this model")
     head = next((name for name in own if name.rpartition(".")[0] == heads[0]), "")
     if head not in match.taken:
-        parts.append("there is no head for it, so it has a new one")
+        parts.append("the file has no matching head, so the model has a new one")
     elif head not in ready:
         parts.append(f"the head was left out ({len(match.taken[head]):,} classes there)")
     if match.others:

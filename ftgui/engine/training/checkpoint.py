@@ -189,7 +189,7 @@ def load(run_folder: Path) -> Checkpoint:
     """
     path = run_folder / CHECKPOINT_FILE
     if not path.is_file():
-        raise EngineError(f"The run {run_folder.name} has no checkpoint to go on from.")
+        raise EngineError(f"The run {run_folder.name} has no checkpoint to continue from.")
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

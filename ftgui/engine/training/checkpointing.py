@@ -98,7 +98,7 @@ def restore_run(run: RunState, checkpoint: Checkpoint, phases: int) -> None:
         EngineError: it does not fit the recipe or the model.
     """
     if checkpoint.at.phase >= phases:
-        raise EngineError("The checkpoint is of a recipe with more phases than there are.")
+        raise EngineError("The checkpoint belongs to a recipe with more phases than this one.")
     run.at = checkpoint.at
     run.seconds_before = checkpoint.seconds
     run.accumulation.part = checkpoint.part
@@ -107,12 +107,12 @@ def restore_run(run: RunState, checkpoint: Checkpoint, phases: int) -> None:
     freezer = run.freezer
     state, kept = freezer.model.state_dict(), checkpoint.model
     if any(name not in state or state[name].shape != value.shape for name, value in kept.items()):
-        raise EngineError("The checkpoint is of another model than the recipe's.")
+        raise EngineError("The checkpoint belongs to a different model from the recipe's.")
     run.best.touch(list(kept))  # while the model is what it was in the beginning
     run.best.load_state_dict(checkpoint.best)
     fill(freezer.model, kept)
     if not set(checkpoint.trainable) <= set(freezer.tree.names.units):
-        raise EngineError("The checkpoint is of another model than the recipe's: it has other layers.")
+        raise EngineError("The checkpoint belongs to a different model from the recipe's: it has other layers.")
     freezer.set_trainable(set(checkpoint.trainable))
 
 

@@ -33,7 +33,7 @@ DONE = Ending("done", "Training is done.")
 def stopped(run: RunState, continued: bool) -> Ending:
     """A person stopped it; says what is kept."""
     if not run.begun and continued:
-        message = "Stopped before it went on; everything is as it was."
+        message = "Stopped before it continued; nothing has changed."
     elif run.best.best is not None:
         message = "Stopped; the best weights so far are kept."
     elif run.at.step:

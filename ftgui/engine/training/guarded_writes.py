@@ -38,8 +38,8 @@ class GuardedWrites:
             write()
         except OSError as error:
             if not self._not_written:
-                gone = "" if self._folder.is_dir() else " The run's folder is gone; it is not made again."
-                text = f"{self._folder} can't be written, the training goes on: {reason(error)}.{gone}"
+                gone = "" if self._folder.is_dir() else " The run's folder is gone; it will not be created again."
+                text = f"{self._folder} can't be written; training continues: {reason(error)}.{gone}"
                 self._emit(m.Log("warning", text))
             self._not_written.add(what)
         else:

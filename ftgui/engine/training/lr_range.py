@@ -83,7 +83,7 @@ def suggest(curve: Curve, train: Sequence[str], scratch: bool) -> tuple[float, s
     if not found or within == found:
         return found, curve.why
     said = learning_rates.rate(found)
-    text = f"{curve.why} Here that is {said}, outside of what suits these layers, so the nearest one that does is suggested."
+    text = f"{curve.why} Here that is {said}, outside the range that suits these layers; the nearest rate in it is suggested."
     return within, text
 
 

@@ -75,9 +75,9 @@ class Outcome:
     def _failed(self, problem: str) -> m.TrainingFinished:
         where = f"{self.folder} can't be written: {problem}"
         if not self.folder.is_dir():
-            where = f"the run's folder {self.folder} is gone. It is not made again"
+            where = f"the run's folder {self.folder} is gone. It will not be created again"
         what = "its model could not be written" if self.finished.usable else "its result could not be written"
-        text = f"The training ended, but {what}: {where}."
+        text = f"Training ended, but {what}: {where}."
         reason = self.finished.reason
         return msgspec.structs.replace(
             self.finished,

@@ -80,7 +80,7 @@ class Steering:
             self._reporter.adjusted(run.at.step, "early-stop", text, request)
         else:
             phase.ended = True
-            self._reporter.adjusted(run.at.step, "finish-phase", "phase finished", request)
+            self._reporter.adjusted(run.at.step, "finish-phase", "phase ended by hand", request)
 
     def _set_trainable(self, command: m.SetTrainable, phase: PhaseState) -> None:
         """Let other layers learn from the next step on."""

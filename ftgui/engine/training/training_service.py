@@ -122,7 +122,7 @@ class TrainingService:
         """
         outcome = self._unsaved
         if outcome is None:
-            raise EngineError("There is no model that is not saved yet.")
+            raise EngineError("There is no unsaved model.")
         folder = Path(command.folder) if command.folder else outcome.folder / BEST_FOLDER
         try:
             if command.folder:
@@ -147,7 +147,7 @@ class TrainingService:
         elif isinstance(command, m.SetTrainable):
             self._models.set_trainable(command)
         else:
-            raise EngineError("No training is running.")
+            raise EngineError("No training is in progress.")
 
     def pause(self, _command: m.Pause) -> None:
         """Rest after the present step; answered by `Paused`."""
@@ -195,7 +195,7 @@ class TrainingService:
                 except OtherImagesError as error:
                     raise EngineError(str(error)) from error
         if len(class_names) < 2:
-            raise EngineError("There is nothing to tell apart: training takes images of at least two classes.")
+            raise EngineError("There is nothing to tell apart: training requires images of at least two classes.")
         recipe = with_views(recipe, sum(sample.split == "train" for sample in samples))
         with self._models.set_aside() as before:
             loaded = self._models.fresh(command.request, recipe, class_names)

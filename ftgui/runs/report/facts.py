@@ -98,7 +98,7 @@ def gather(folder: Path, job: Job) -> Facts:
     except FileNotFoundError:
         facts.history = None  # likewise
     except (OSError, ValueError, KeyError) as error:
-        facts.problems.append(f"The curves are not whole: metrics.jsonl can't be read to its end ({reason(error)}).")
+        facts.problems.append(f"The curves are incomplete: metrics.jsonl can't be read to its end ({reason(error)}).")
     return facts
 
 

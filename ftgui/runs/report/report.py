@@ -131,21 +131,21 @@ def _head(facts: Facts, title: str) -> str:
 def _validation(facts: Facts) -> str:
     record = facts.record
     if facts.confusion is None or not facts.confusion.sum():
-        known = f" The best while it ran was {percent(record.best_accuracy)}." if record.best_accuracy >= 0 else ""
+        known = f" The best during training was {percent(record.best_accuracy)}." if record.best_accuracy >= 0 else ""
         return f"<p>There is no table of its answers on validation images.{known}</p>"
     total, right = int(facts.confusion.sum()), int(facts.confusion.trace())
     low, high = metrics.interval(right, total)
     share = metrics.accuracy(facts.confusion)
     text = (
-        f'<p class="large"><b>{percent(share)}</b> of the validation images are right</p>'
+        f'<p class="large"><b>{percent(share)}</b> of the validation images are classified correctly</p>'
         f"<p>{right:,} of {plural(total, 'image')} that it never learned from. With other images of the same kind, between "
         f"{percent(low)} and {percent(high)} can be expected (95 % confidence, Wilson). Weights of epoch "
         f"{record.best_epoch}.</p>"
     )
     if facts.answers is not None and abs(share - record.best_accuracy) > 5e-4:
         text += (
-            f"<p>When the run ended it was {percent(record.best_accuracy)}: labels, splits or images were changed between "
-            "that and the answers this report is made from.</p>"
+            f"<p>When the run ended it was {percent(record.best_accuracy)}: labels, splits or images have changed between "
+            "then and the answers this report is based on.</p>"
         )
     return text
 
@@ -172,7 +172,7 @@ def _classes(facts: Facts) -> str:
             shares = (found.precision, found.recall, found.f1)
             row += ["–"] * 4 if at is None else [*(_bar(float(s[at])) for s in shares), f"{found.support[at]:,}"]
         rows.append(row)
-    header = ["Class", *splits, *(["precision", "recall", "F1", "evaluated"] if found is not None else [])]
+    header = ["Class", *splits, *(["Precision", "Recall", "F1", "Evaluated"] if found is not None else [])]
     words = (
         "<p>Precision: of the images the model puts in the class, the share that belong there. Recall: of "
         "those that belong there, the share it recognises. "
@@ -193,7 +193,7 @@ def _confusion(facts: Facts) -> str:
     names = facts.class_names
     pairs = metrics.confused_pairs(facts.confusion, _MOST_PAIRS)
     rows = [[escape(names[a]), escape(names[b]), f"{count:,}"] for count, a, b in pairs]
-    often = _table(["It is", "The model said", "times"], rows, 1) if rows else "<p>There are no mistakes.</p>"
+    often = _table(["True class", "Model's answer", "Images"], rows, 1) if rows else "<p>There are no mistakes.</p>"
     if len(names) > MOST_CLASSES:
         return f"<p>The most frequent mistakes; a table of {plural(len(names), 'class')} could not be read.</p>{often}"
     chart = confusion_chart(names, facts.confusion)
@@ -207,7 +207,7 @@ def _errors(facts: Facts, job: Job) -> str:
             "<p>The model's answers image by image were not kept with this run, so its worst errors are not known.</p>"
         )
     if not facts.worst:
-        return "<p>There is none: every validation image is right.</p>"
+        return "<p>There are none: every validation image is classified correctly.</p>"
     shown = facts.worst[:MOST_ERRORS]
     cards = []
     for done, one in enumerate(shown):
@@ -255,10 +255,12 @@ def _calibration(facts: Facts) -> str:
     bins = metrics.reliability(facts.answers.confidences, facts.answers.right)
     error = metrics.calibration_error(bins)
     temperature = facts.record.temperature
-    fitted = "" if math.isnan(temperature) else f" A temperature of {temperature:.2f} was fitted to make it so."
+    fitted = (
+        "" if math.isnan(temperature) else f" A temperature of {temperature:.2f} was fitted to bring the two together."
+    )
     return (
         f"<p>On average its confidence is {percent(error)} away from how often it is right (expected calibration "
-        f"error).{fitted} A bar that ends below the line: overconfident. Pale bars hold few answers.</p>"
+        f"error).{fitted} A bar that ends below the line means overconfidence. Pale bars represent few answers.</p>"
         f'<div class="wide">{reliability_chart(bins)}</div>'
     )
 
@@ -314,7 +316,7 @@ def _proofs(proofs: Sequence[PhaseProof]) -> str:
         return ""
     rows = []
     for proof in proofs:
-        same = "unchanged" if proof.unchanged else "CHANGED" if proof.after else "the phase did not end"
+        same = "unchanged" if proof.unchanged else "CHANGED" if proof.after else "the phase did not finish"
         early = ", stopped early" if proof.early else ""
         hashes = f"<code>{escape(proof.before)}</code><br><code>{escape(proof.after or '–')}</code>"
         rows.append([escape(proof.name), escape(", ".join(proof.layers)), hashes, f"{same}{early}"])
@@ -325,7 +327,7 @@ def _proofs(proofs: Sequence[PhaseProof]) -> str:
 def _environment(facts: Facts) -> str:
     raw = facts.environment
     if not raw:
-        return "<p>What it was made with is not known.</p>"
+        return "<p>The software and device used are not known.</p>"
     versions = raw.get("versions")
     said = ", ".join(f"{name} {version}" for name, version in versions.items()) if isinstance(versions, dict) else ""
     device = " ".join(str(raw[key]) for key in ("device", "device_name") if raw.get(key))
@@ -334,6 +336,6 @@ def _environment(facts: Facts) -> str:
         ("Device", f"{device}, {raw.get('threads', '?')} threads"),
         ("System", str(raw.get("platform", ""))),
         ("Commit", str(raw.get("commit", ""))),
-        ("Data", f"{plural(facts.record.images, 'image')}, list {facts.record.data or 'not known'}"),
+        ("Data", f"{plural(facts.record.images, 'image')}, image list {facts.record.data or 'not known'}"),
     ]
     return _pairs([(name, text) for name, text in pairs if text])

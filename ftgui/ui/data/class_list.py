@@ -117,7 +117,7 @@ class ClassList(QListWidget):
         self.setToolTip(
             "Click a class to see only its images; click again to see all.\n"
             "Drag images onto a class to relabel them, or image files from elsewhere to add them.\n"
-            "F2 renames; a right click offers more."
+            "F2 renames; right-click for more."
         )
         self.itemClicked.connect(self._clicked)
         self.itemActivated.connect(self._clicked)

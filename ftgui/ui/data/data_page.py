@@ -323,7 +323,9 @@ class DataPage(QWidget):
         if contents is None:
             return
         if self._workspace.engine.busy:
-            self._workspace.message.emit("warning", "A training is running; the split can be changed after it.")
+            self._workspace.message.emit(
+                "warning", "Training is in progress; the split can be changed when it is over."
+            )
             return
         path = reference(contents.example, contents.root) if contents.example else ""
         editor = SplitEditor(contents.splitting, path, contents.split_from_folders, self)
@@ -334,7 +336,9 @@ class DataPage(QWidget):
     @Slot(Splitting)
     def _split_chosen(self, splitting: Splitting) -> None:
         if self._workspace.engine.busy:
-            self._workspace.message.emit("warning", "A training is running; the split can be changed after it.")
+            self._workspace.message.emit(
+                "warning", "Training is in progress; the split can be changed when it is over."
+            )
             return
         self._workspace.recipe_editor.split(splitting.val, splitting.test, splitting.seed, splitting.group_by)
 
@@ -344,7 +348,9 @@ class DataPage(QWidget):
         if contents is None or contents.intensity is None:
             return
         if self._workspace.engine.busy:
-            self._workspace.message.emit("warning", "A training is running; the range can be changed after it.")
+            self._workspace.message.emit(
+                "warning", "Training is in progress; the range can be changed when it is over."
+            )
             return
         editor = IntensityEditor(self._workspace.recipe.dataset.intensity, contents.intensity, self)
         editor.chosen.connect(self._intensity_chosen)
@@ -354,7 +360,9 @@ class DataPage(QWidget):
     @Slot(object)
     def _intensity_chosen(self, setting: Intensity) -> None:
         if self._workspace.engine.busy:
-            self._workspace.message.emit("warning", "A training is running; the range can be changed after it.")
+            self._workspace.message.emit(
+                "warning", "Training is in progress; the range can be changed when it is over."
+            )
             return
         self._workspace.recipe_editor.read_with(setting)
 

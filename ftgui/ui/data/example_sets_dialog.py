@@ -134,7 +134,7 @@ class ExampleDialog(QDialog):
         self.use.setText("Open" if here else "Download and open")
         self.use.setAccessibleName(self.use.text())
         if example is None:
-            self.name.setText("No set has all of these words")
+            self.name.setText("No set matches all of these words")
             self.teaches.clear()
             self.facts.clear()
             return

@@ -29,7 +29,7 @@ class ExampleTable(SearchedRows):
         ("Set", "Name"),
         ("Classes", "Number of classes"),
         ("Images", "Number of images"),
-        ("Download", "Size of the download, about"),
+        ("Download", "Approximate size of the download"),
         ("Licence", "The licence its authors chose"),
     )
 

@@ -46,7 +46,7 @@ class ExportDialog(QDialog):
             )
         )
         self.copy = QRadioButton("Folders of classes, with copies of the files")
-        self.link = QRadioButton("Folders of classes, with hard links: takes no room, on the same disk")
+        self.link = QRadioButton("Folders of classes, with hard links: takes no space, but only on the same disk")
         self.table = QRadioButton("A table (CSV) with path, class and split")
         self.copy.setChecked(True)
         for choice in (self.copy, self.link, self.table):
@@ -59,7 +59,7 @@ class ExportDialog(QDialog):
         row = QHBoxLayout()
         row.addStretch(1)
         self.go = button("Choose where…", "Asks for the folder or file, then writes", primary=True)
-        self.end = button("Close", "Stops writing if it is still going on")
+        self.end = button("Close", "Stops writing if it is still in progress")
         self.go.clicked.connect(self._choose)
         self.end.clicked.connect(self.close)
         row.addWidget(self.go)
@@ -94,7 +94,11 @@ class ExportDialog(QDialog):
     def _done(self, exported: Exported) -> None:
         self.go.setEnabled(True)
         self.bar.hide()
-        copied = f" {exported.copied:,} had to be copied: another disk, or no links there." if exported.copied else ""
+        copied = (
+            f" {exported.copied:,} had to be copied: the folder is on another disk, or can't hold links."
+            if exported.copied
+            else ""
+        )
         self.said.setText(f"{plural(exported.images, 'image')} written.{copied if self.link.isChecked() else ''}")
 
     @Slot(str)

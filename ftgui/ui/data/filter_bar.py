@@ -64,7 +64,7 @@ class BrowseBar(QWidget):
         self.order = _combo("Sort by", [f"By {order}" for order in ORDERS])
         self.thumbnail_size = _combo("Size of the thumbnails", SIZES)
         self.thumbnail_size.setCurrentText(str(QSettings().value("thumbnails", "Medium", type=str)))
-        self.direction = IconButton("arrow-up", "Sort the other way round", "", theme)
+        self.direction = IconButton("arrow-up", "Reverse the order", "", theme)
         self.direction.setCheckable(True)
         self.count = label("", "muted")
         first, second = QHBoxLayout(), QHBoxLayout()

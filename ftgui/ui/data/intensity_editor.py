@@ -33,9 +33,10 @@ class IntensityEditor(QDialog):
         layout = QVBoxLayout(self)
         layout.addWidget(
             label(
-                "Images of more than 8 bits (microscopes, X-ray, depth) are shown and trained on with one range for the whole "
-                "set: the lower value becomes black, the higher one white, as “window and level” or “display range” elsewhere. "
-                "The model takes it along, and reads every later image with it. Images of 8 bits are not touched.",
+                "Images with more than 8 bits (microscopy, X-ray, depth) are shown and trained on with one range for the whole "
+                "set: the lower value becomes black, the higher one white, like “window and level” or “display "
+                "range” in other programs. "
+                "The model keeps this range and reads every later image with it. 8-bit images are not affected.",
                 "muted",
                 wrap=True,
             )

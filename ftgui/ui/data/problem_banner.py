@@ -11,7 +11,7 @@ from ftgui.ui.toolkit.basics import button, label
 _ACTIONS = {
     EXCLUDE: "Exclude all of these",
     EXCLUDE_COPIES: "Exclude all but one of each",
-    EXCLUDE_TRAIN: "Exclude those for training",
+    EXCLUDE_TRAIN: "Exclude the copies in train",
 }
 
 

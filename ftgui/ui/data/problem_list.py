@@ -136,7 +136,7 @@ class ProblemList(QWidget):
             top.setIcon(0, icons.icon(_SEVERITY_ICONS[kind.severity], dots[kind.severity], 14))
             top.setData(0, _KIND_ROLE, group.kind)
             how = "\nClick to see the images." if group.images else ""
-            who = f"\n{self._model} says so." if group.kind == LIKELY_WRONG and self._model else ""
+            who = f"\nAccording to {self._model}." if group.kind == LIKELY_WRONG and self._model else ""
             if who:
                 top.setText(0, f"{top.text(0)} · {self._model}")
             top.setToolTip(0, as_plain(f"{top.text(0)}\n{kind.teaches}\n{kind.fix}".strip() + who + how))

@@ -80,7 +80,7 @@ class SplitEditor(QDialog):
         self._example = example
         layout = QVBoxLayout(self)
         says = (
-            "The folders say what is for validation, so this counts only for what they leave open. "
+            "The folders define the validation images, so this applies only to images they leave open. "
             if from_folders
             else ""
         )
@@ -113,11 +113,11 @@ class SplitEditor(QDialog):
         self.seed = NumberBox(0, 999_999, whole=True)
         self.seed.show_number(splitting.seed)
         self.seed.setAccessibleName("Random seed")
-        self.seed.setToolTip("Another number, another draw. The same number always gives the same split.")
+        self.seed.setToolTip("A different number gives a different split; the same number always gives the same one.")
         self.grouping = QComboBox()
         self.grouping.addItem("Each image on its own", "")
         self.grouping.addItem("Images in the same folder", BY_FOLDER)
-        self.grouping.addItem("Images whose names match", "pattern")
+        self.grouping.addItem("Images whose names match a pattern", "pattern")
         self.grouping.setToolTip(
             "Ten pictures of one ant are not ten ants: if some are used for training and some for validation,\n"
             "the score is too good to be true. Pictures of the same thing should stay together."
@@ -159,7 +159,7 @@ class SplitEditor(QDialog):
         usable = train >= 1 and not text
         if usable and wanted.group_by and self._example:
             group = group_of(self._example, wanted.group_by)
-            text = f"{self._example}: " + ("stands alone" if group == self._example else f"group “{group}”")
+            text = f"{self._example}: " + ("not in a group" if group == self._example else f"group “{group}”")
         self.says.setText(text)
         self.says.setVisible(bool(text))
         self.buttons.button(QDialogButtonBox.StandardButton.Apply).setEnabled(usable)

@@ -92,14 +92,14 @@ class StartView(QWidget):
         title.setAlignment(Qt.AlignmentFlag.AlignCenter)
         text = label(
             "One folder per class: “ants” full of ants, “bees” full of bees.\n"
-            "Folders named train, val and test above them are recognised; a zip or tar of all this is unpacked.\n"
+            "Folders named train, val and test above them are recognised; a zip or tar of these is unpacked.\n"
             "Nothing is uploaded, changed or moved.",
             "muted",
         )
         text.setAlignment(Qt.AlignmentFlag.AlignCenter)
         open_button = button("Open folder…", "Choose a folder of images (Ctrl+O)", primary=True)
-        sample_button = button("Try the sample", "Seven kinds of drawings, ready to train on")
-        examples_button = button("Example sets…", "Well-known sets of photos and digits, downloaded by name")
+        sample_button = button("Try the sample", "Seven classes of drawings, ready to train on")
+        examples_button = button("Example sets…", "Well-known image datasets to download")
         open_button.clicked.connect(self.open_wanted)
         sample_button.clicked.connect(self.sample_wanted)
         examples_button.clicked.connect(self.examples_wanted)

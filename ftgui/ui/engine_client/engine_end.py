@@ -11,7 +11,7 @@ _KILL = int(getattr(signal, "SIGKILL", 9))
 _FAULTS = {
     "SIGSEGV": "a memory fault",
     "SIGBUS": "a memory fault",
-    "SIGABRT": "it aborted",
+    "SIGABRT": "an abort",
     "SIGILL": "an illegal instruction",
 }
 
@@ -24,7 +24,7 @@ def sentence(state: EngineState) -> str:
     """
     if state.signal == _KILL:
         return _killed(state.memory)
-    words = f" Its last words: “{state.last_words}”." if state.last_words else ""
+    words = f" Its last message: “{state.last_words}”." if state.last_words else ""
     return f"The engine stopped unexpectedly ({_how(state)}).{words}"
 
 
@@ -38,8 +38,9 @@ def _killed(memory: MemoryLeft) -> str:
         return f"The engine was killed from outside, most likely because the computer ran out of memory: {left}. {cure}"
     if memory.killed is False and memory.total:
         return (
-            f"The engine was killed from outside, by a person or another program; hardly for want of memory: {left}, and "
-            "the system says nothing of it."
+            "The engine was killed from outside, by a person or another program, probably not because memory "
+            f"ran out: {left}, and "
+            "the system reports no shortage."
         )
     known = f" ({left})" if memory.total else ""
     return f"The engine was killed from outside, perhaps because the computer ran out of memory{known}. {cure}"

@@ -50,10 +50,12 @@ class ExampleRequests(QObject):
             self.ready.emit(example.folder)
             return
         if self._example is not None:
-            self.said.emit("warning", f"{self._example.title} is still on its way. Cancel it first, or wait for it.")
+            self.said.emit(
+                "warning", f"{self._example.title} is still being downloaded. Cancel that first, or wait for it."
+            )
             return
         self._example, self._wanted, self._cancelled = example, True, False
-        self.said.emit("info", f"Getting {example.title}. Everything else can be used meanwhile.")
+        self.said.emit("info", f"Downloading {example.title}. Everything else can be used in the meantime.")
         self.request = self._client.request(m.DownloadExampleSet(0, example.name), self._answered, self._failed)
         # The engine may be busy with something else; even then one can cancel.
         self.progress.emit("waiting for the engine", 0, 0)

@@ -234,7 +234,7 @@ class EngineWorker(QObject):
 
     @Slot()
     def _never_ready(self) -> None:
-        self._give_up(f"it did not begin to answer within {READY_MILLISECONDS // 1000} seconds of its start")
+        self._give_up(f"it did not answer within {READY_MILLISECONDS // 1000} seconds of its start")
 
     def _give_up(self, why: str) -> None:
         """Nothing will come of this process."""

@@ -16,14 +16,14 @@ from ftgui.ui.toolkit.basics import button, label
 from ftgui.ui.toolkit.theme import Theme
 
 _TEACHES_CALIBRATION = (
-    "Each bar holds the answers of about the same probability. Its height is how many of them are right; a faint one stands "
+    "Each bar holds answers of about the same probability. Its height is the share of them that are right; a faint one rests "
     "on few answers. On the dashed line "
     "the model is perfectly calibrated; below it, it is overconfident. The temperature, one number fitted on the "
     "validation images after training, has brought the bars as near to the line as one number can."
 )
 _TEACHES_THRESHOLD = (
-    "An answer of less probability than this becomes “don't know”. Fewer images are answered then (dashed), but more of the "
-    "answers are right (solid). What is worth more depends on what a wrong answer costs you."
+    "Answers with a lower probability than this become “don't know”. Fewer images are then answered (dashed), but more of the "
+    "answers are right (solid). Which matters more depends on what a wrong answer costs you."
 )
 
 
@@ -154,7 +154,7 @@ class ConfidenceView(QWidget):
         )
         self._shade_bars()
         error = calibration_error(self.bins)
-        words = f"On average its probabilities are {error * 100:.1f} points off." if filled else ""
+        words = f"On average its probabilities are {error * 100:.1f} percentage points off." if filled else ""
         if filled and math.isfinite(error_before):
             words += f" Temperature {temperature:.2f}; without it {error_before * 100:.1f} on the validation images."
         self.calibration.setText(words)
@@ -185,12 +185,12 @@ class ConfidenceView(QWidget):
         _, plain = self._coverage.at(0)
         answered, right = self._coverage.at(threshold)
         if not threshold:
-            self.consequence.setText(f"Never: everything is answered, {percent(right)} of it rightly.")
+            self.consequence.setText(f"Never: every image is answered, {percent(right)} of them correctly.")
         elif not answered:
-            self.consequence.setText(f"Below {threshold:.0%}: nothing is answered any more.")
+            self.consequence.setText(f"Below {threshold:.0%}: no image is answered.")
         else:
             self.consequence.setText(
-                f"Below {threshold:.0%}: {percent(answered)} of the images are answered, {percent(right)} of them rightly "
+                f"Below {threshold:.0%}: {percent(answered)} of the images are answered, {percent(right)} of them correctly "
                 f"(instead of {percent(plain)})."
             )
 

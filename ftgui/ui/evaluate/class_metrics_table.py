@@ -28,7 +28,7 @@ NAME, PRECISION, RECALL, F1, SUPPORT = range(5)
 _TITLES = ("Class", "Precision", "Recall", "F1", "Images")
 _TIPS = (
     "",
-    "Of the images the model puts in this class, the share that belong there. Low: it says this class too readily.",
+    "Of the images the model puts in this class, the share that belong there. Low: it gives this answer too readily.",
     "Of the images that belong to this class, the share the model recognises. Low: it overlooks this class.",
     "One number for both: their harmonic mean, which is low as soon as one of them is.",
     "How many images are of this class. With few of them, all three numbers say little.",
@@ -159,7 +159,7 @@ class ClassMetricsTable(QTableView):
         self.setShowGrid(False)
         self.setSortingEnabled(True)
         self.sortByColumn(F1, Qt.SortOrder.AscendingOrder)
-        self.setAccessibleName("Figures of every class; a click shows its mistakes")
+        self.setAccessibleName("Figures for every class; a click shows its mistakes")
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)

@@ -62,8 +62,10 @@ class ConfusedPairs(QWidget):
         chip = QToolButton()
         chip.setObjectName("chip")
         chip.setText(f"{pair}  {count}×".replace("&", "&&"))
-        chip.setToolTip(as_plain(f"{plural(count, 'image')} of “{class_name}” called “{answer}”; a click shows them"))
-        chip.setAccessibleName(f"{class_name} called {answer}, {plural(count, 'time')}")
+        chip.setToolTip(
+            as_plain(f"{plural(count, 'image')} of “{class_name}” taken for “{answer}”; a click shows them")
+        )
+        chip.setAccessibleName(f"{class_name} taken for {answer}, {plural(count, 'time')}")
         chip.clicked.connect(lambda _checked=False: self.pair_chosen.emit(class_name, answer))
         return chip
 

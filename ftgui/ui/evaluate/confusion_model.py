@@ -88,7 +88,7 @@ class ConfusionModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return name
         if role == Qt.ItemDataRole.ToolTipRole:
-            return as_plain(f"Called “{name}”" if orientation == Qt.Orientation.Horizontal else f"Really “{name}”")
+            return as_plain(f"Answered “{name}”" if orientation == Qt.Orientation.Horizontal else f"Really “{name}”")
         return None
 
     def data(self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -107,7 +107,7 @@ class ConfusionModel(QAbstractTableModel):
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
             label, answer = self._names[row], self._names[column]
             share = f" ({number / total:.0%})" if total else ""
-            called = "recognised" if row == column else f"called “{answer}”"
+            called = "recognised" if row == column else f"taken for “{answer}”"
             text = f"{plural(number, 'image')} of “{label}” {called}{share}"
             return as_plain(text) if role == Qt.ItemDataRole.ToolTipRole else text
         return None

@@ -50,7 +50,7 @@ class EvaluatePage(QWidget):
         self.summary = EvaluationSummary()
         layout.addWidget(self.summary)
         self.split = QSplitter(Qt.Orientation.Horizontal)
-        self.split.setAccessibleName("Figures at the left, images at the right")
+        self.split.setAccessibleName("Figures on the left, images on the right")
         self.split.setChildrenCollapsible(False)
         self.split.setHandleWidth(10)
         self.split.addWidget(self._make_figures())
@@ -71,7 +71,7 @@ class EvaluatePage(QWidget):
             (
                 ("Matrix", "Which classes are mistaken for which"),
                 ("Classes", "Precision, recall and F1 of every class"),
-                ("Confidence", "Whether it is calibrated, and when it should rather not answer"),
+                ("Confidence", "Whether the model is calibrated, and when it should say “don't know”"),
             )
         )
         card.body.addWidget(self.views)
@@ -183,11 +183,11 @@ class EvaluatePage(QWidget):
             empty = "Choose other images above, or another folder."
         elif self._workspace.model.is_trained:
             headline = "Nothing to show here"
-            detail = f"The model has not looked at any {images_of(split)} yet, or there are none."
+            detail = f"No {images_of(split)} have been evaluated yet, or there are none."
             empty = "Press “Evaluate images”. The Data page shows how many there are in each split."
         else:
             headline = "Nothing to evaluate yet"
-            detail = "Train first. The figures are of validation images, which the model never learned from."
+            detail = "Train first. The figures come from validation images, which the model never learned from."
             empty = (
                 "Here you will see which classes the model confuses, how confident it is,\n"
                 "and the images of every mistake, ready to be relabelled."
@@ -231,7 +231,7 @@ class EvaluatePage(QWidget):
     @Slot(str, str)
     def show_cell(self, class_name: str, answer: str) -> None:
         """Exactly the images of one cell of the matrix."""
-        title = f"“{class_name}” called “{answer}”" if class_name != answer else f"“{class_name}” recognised"
+        title = f"“{class_name}” taken for “{answer}”" if class_name != answer else f"“{class_name}” recognised"
         query = Query(class_name=class_name, prediction=answer, order="confidence", descending=class_name != answer)
         self.browser.ask(query, title)
 
@@ -246,13 +246,14 @@ class EvaluatePage(QWidget):
         """The images of a class that the model calls something else, most confident first."""
         self.browser.ask(
             Query(class_name=name, correct=False, order="confidence", descending=True),
-            f"“{name}” called something else",
+            f"“{name}” taken for something else",
         )
 
     @Slot(float, float)
     def _bin_chosen(self, low: float, high: float) -> None:
         self.browser.ask(
-            Query(least_sure=low, surest=high, order="confidence"), f"Answers of {low:.0%} to {high:.0%} probability"
+            Query(least_sure=low, surest=high, order="confidence"),
+            f"Answers with a probability of {low:.0%} to {high:.0%}",
         )
 
     @Slot()

@@ -44,7 +44,7 @@ class EvaluatedImageBrowser(ImageBrowser):
         self.why.setObjectName("chip")
         self.why.setText("Show why")
         self.why.setAccessibleName("Show why the model gives this answer")
-        self.why.setToolTip("Show which places of the selected image speak for the model's answer")
+        self.why.setToolTip("Show which regions of the selected image support the model's answer")
         self.foot.removeWidget(self.selected)
         self.card.body.insertWidget(self.card.body.count() - 1, self.selected)
         self.foot.insertStretch(0, 1)

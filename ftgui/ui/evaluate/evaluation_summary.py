@@ -86,7 +86,7 @@ class EvaluationSummary(Card):
             error = calibration_error(reliability(result.answers.confidences, result.answers.right))
             parts.append(f"calibration error {error * 100:.1f} %")
             if result.answers.unanswered:
-                parts.append(f"{plural(result.answers.unanswered, 'image')} not looked at")
+                parts.append(f"{plural(result.answers.unanswered, 'image')} not evaluated")
         elif not math.isnan(result.loss):
             parts.append(f"loss {result.loss:.3f}")
         self.detail.setText(" · ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts))

@@ -81,7 +81,7 @@ class ImageBrowser(QWidget):
         self.edit.setObjectName("chip")
         self.edit.setText("Edit selected ▾")
         self.edit.setAccessibleName("Edit the selected images")
-        self.edit.setToolTip("Relabel, exclude, or move to another split; also by keys and with a right click")
+        self.edit.setToolTip("Relabel, exclude, or move to another split; also with keys or a right-click")
         self.edit.clicked.connect(self._edit_menu)
         self.foot = QHBoxLayout()
         self.foot.addWidget(self.selected, 1)

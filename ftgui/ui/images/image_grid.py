@@ -264,7 +264,7 @@ class ImageGrid(QListView):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         chosen = self.selectionModel().hasSelection()
         current = self.currentIndex()
-        look = menu.addAction("Look at it\tEnter", lambda: self.look_wanted.emit(current.row()))
+        look = menu.addAction("Enlarge\tEnter", lambda: self.look_wanted.emit(current.row()))
         ask = menu.addAction("Ask the model", lambda: self.ask_wanted.emit(current.row()))
         look.setEnabled(current.isValid())
         ask.setEnabled(current.isValid())

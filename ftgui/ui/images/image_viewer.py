@@ -41,7 +41,7 @@ class Canvas(QWidget):
         self._middle = QPointF(0.5, 0.5)
         self._grabbed: QPoint | None = None
         self.setMinimumSize(200, 200)
-        self.setAccessibleName("Picture")
+        self.setAccessibleName("Image")
 
     def show_image(self, image: QImage, text: str = "") -> None:
         """A picture, or words in its place."""
@@ -172,7 +172,7 @@ class Viewer(Card):
         top.addWidget(close)
         side = QVBoxLayout()
         side.addWidget(self.facts, 1)
-        self.ask = button("Ask the model", "What does the model say of this image? (Ctrl+Enter)")
+        self.ask = button("Ask the model", "What does the model say about this image? (Ctrl+Enter)")
         self.ask.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.ask.clicked.connect(self._ask)
         side.addWidget(self.ask)
@@ -302,7 +302,7 @@ def _facts(detail: ImageDetail) -> str:
         lines.append(("Camera", f"held {_TURNED[detail.orientation]}; shown upright"))
     if detail.brightness is not None:
         lines.append(("Brightness", f"{detail.brightness:.0f} of 255"))
-    lines.append(("Changed", time.strftime("%Y-%m-%d %H:%M", time.localtime(row.mtime))))
+    lines.append(("Modified", time.strftime("%Y-%m-%d %H:%M", time.localtime(row.mtime))))
     if detail.digest is not None:
         lines.append(("Hash", detail.digest.hex()[:12]))
     table = "".join(

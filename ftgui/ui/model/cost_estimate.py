@@ -95,7 +95,7 @@ class CostEstimator(QObject):
         if workspace.model.loaded.request != self._measured:
             if self._guard.blames(self._subject()):
                 self.withheld.emit(
-                    "The engine ended when it measured what an epoch of this model costs, so that is not tried again by itself."
+                    "The engine ended while measuring what an epoch of this model costs, so this is not repeated automatically."
                 )
                 return
             self.measuring.emit()
@@ -120,7 +120,7 @@ class CostEstimator(QObject):
                 self._workspace.message.emit(
                     "error",
                     "The engine ended unexpectedly while it measured what an epoch of this model costs. Start it again: training "
-                    "may work all the same, and the measuring is not repeated by itself.",
+                    "may still work, and the measurement is not repeated automatically.",
                 )
         elif not state.alive or state.busy:
             self._guard.over()  # ended by the person, or in a training, which measuring gives way to

@@ -29,8 +29,8 @@ class DownloadOptions(QFrame):
         self.offline = QCheckBox("Never use the network")
         self.offline.setAccessibleName("Never use the network")
         self.offline.setToolTip(
-            "Use only what is on this computer. A model whose weights are not, or an example set that is not, is refused "
-            "with the ways out."
+            "Use only what is on this computer. A model whose weights are missing, or a missing example set, is refused "
+            "with advice on what to do."
         )
         self.offline.setChecked(present.offline)
         form.addRow("Downloads", self.offline)
@@ -38,7 +38,7 @@ class DownloadOptions(QFrame):
             "Mirror of Hugging Face",
             present.hub_mirror,
             "https://huggingface.co",
-            "Where timm's weights come from instead. Empty: Hugging Face itself, or what HF_ENDPOINT says. What arrives is "
+            "Where timm's weights come from instead. Empty: Hugging Face itself, or what HF_ENDPOINT says. Each download is "
             "checked against the checksum the mirror states, so use one you trust.",
         )
         form.addRow("Hugging Face mirror", self.hub_mirror)
@@ -46,7 +46,7 @@ class DownloadOptions(QFrame):
             "Mirror of torchvision's files",
             present.torchvision_mirror,
             "https://download.pytorch.org",
-            "Where torchvision's weights come from instead; it must have them under /models/. What arrives is checked "
+            "Where torchvision's weights come from instead; it must have them under /models/. Each download is checked "
             "against the checksum in the file's name.",
         )
         form.addRow("torchvision mirror", self.torchvision_mirror)
@@ -77,7 +77,7 @@ class DownloadOptions(QFrame):
         wrong = [text for text in addresses if text and not _ADDRESS.fullmatch(text)]
         self.problem.setVisible(bool(wrong))
         if wrong:
-            self.problem.setText(f"“{wrong[0]}” is no web address; it should look like https://mirror.example.")
+            self.problem.setText(f"“{wrong[0]}” is not a web address; it should look like https://mirror.example.")
             return
         chosen = m.Configure(self.offline.isChecked(), *addresses)
         if chosen != self._sent:

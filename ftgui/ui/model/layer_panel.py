@@ -38,9 +38,9 @@ _PRESETS_TIP = (
     "Everything: for many images that look unlike photographs."
 )
 _COST_TIP = (
-    "What training the ticked layers costs: an estimate, from a look at how long each layer takes on this device.\n"
+    "What training the ticked layers costs: an estimate, based on how long each layer takes on this device.\n"
     "Per epoch: all training images forwards and backwards, all validation images forwards.\n"
-    "Memory: at the peak, of the engine; on a GPU, of the device.\n"
+    "Memory: the engine's peak; on a GPU, that of the device.\n"
 )
 _CACHED_TIP = (
     "Once: the layers before the first ticked one never change, so they run only once over every view of every image, "
@@ -48,7 +48,7 @@ _CACHED_TIP = (
 )
 _UNCACHED_TIP = (
     "Nothing can be kept from one epoch to the next here: the first layers learn, or each epoch sees fresh views. "
-    "Freezing the early layers makes epochs cheap, because what they give is then computed only once."
+    "Freezing the early layers makes epochs cheap, because their output is then computed only once."
 )
 
 
@@ -257,7 +257,7 @@ class LayerPanel(Card):
         """Whose layers these are: the selected phase's, or the running training's."""
         self.whose.set_full("trainable layers now" if training else f"phase {index + 1}: trainable layers")
         self.whose.setToolTip(
-            "What the running training changes at this moment. Ticks steer it from the next step on; the recipe stays."
+            "What the current run is changing now. Ticks take effect from the next step on; the recipe stays as it is."
             if training
             else f"The layers that learn in phase {index + 1}, “{name}”. Choose another phase in the recipe to see its layers."
         )
@@ -304,7 +304,7 @@ class LayerPanel(Card):
     @Slot(str)
     def show_withheld(self, why: str) -> None:
         """It is not measured unless the person wants it."""
-        self.cost.setText('It ended the engine once. <a href="measure">Measure anyway</a>')
+        self.cost.setText('Measuring ended the engine once. <a href="measure">Measure anyway</a>')
         self.cost.setToolTip(why)
 
     @Slot()
@@ -326,7 +326,7 @@ class LayerPanel(Card):
         percent = "none" if not learning else "under 1 %" if share < 0.01 else f"{share:.0%}".replace("%", " %")
         verb = "will learn" if self._pending else "learn"
         self.counts.setText(f"<b>{count(learning)}</b> of {count(total)} parameters {verb}, {percent}")
-        rest = "The rest stays as pretrained." if learning < total else "Nothing is frozen."
+        rest = "The rest is frozen and stays as it is." if learning < total else "Nothing is frozen."
         counted = (
             "Requested; the engine applies it as soon as it can." if self._pending else "Counted on the model itself."
         )

@@ -45,7 +45,7 @@ _EXPLANATIONS = {
     "stem": "The first layers: edges and colours. Almost never worth changing.",
     "stage": "A stage of the backbone. Early ones see textures, late ones parts of things.",
     "neck": "Combines the last stage's features, just before the head.",
-    "head": "The new last layer: turns features into your classes. It starts random, so it learns first.",
+    "head": "The new last layer: turns features into your classes. It starts with random weights, so it learns first.",
 }
 
 

@@ -75,7 +75,7 @@ class ModelChooser(QDialog):
     # --- assembly ---------------------------------------------------------------------------------------------------
 
     def _make_search(self, layout: QVBoxLayout) -> None:
-        self.search = search_field("Search: parts of a name, a licence or a data set, in any order", "Search models")
+        self.search = search_field("Search: parts of a name, a licence or a dataset, in any order", "Search models")
         self.search.textChanged.connect(self._search)
         layout.addWidget(self.search)
         row = QHBoxLayout()
@@ -139,7 +139,7 @@ class ModelChooser(QDialog):
         self.options = button("Downloads…", "Work offline, or take weights from a mirror")
         self.options.setCheckable(True)
         self.options.toggled.connect(self.downloads.setVisible)
-        cancel = button("Cancel", "Keep the present model")
+        cancel = button("Cancel", "Keep the current model")
         self.use = button("Use this model", "Load it; missing weights are downloaded first", primary=True)
         cancel.clicked.connect(self.reject)
         self.use.clicked.connect(self._use)
@@ -214,14 +214,14 @@ class ModelChooser(QDialog):
         if model is not None:
             self._show_model(model)
             return
-        self.name.setText(typed or "Nothing passes all filters")
+        self.name.setText(typed or "No model matches all filters")
         known = typed in self._engine_names
         self.words.setText(
             ""
             if not typed
             else "Not in ftgui's list, but the engine knows this name."
             if known
-            else "Not in ftgui's list. If the engine's timm or torchvision knows this name, it can be used all the same."
+            else "Not in ftgui's list. If the engine's timm or torchvision knows this name, it can be used anyway."
         )
         self.facts.setText("Its size and the licence of its weights are not known here." if typed else "")
 
@@ -262,7 +262,7 @@ class ModelChooser(QDialog):
         if self.model.row_of(known.name) < 0:
             self.search.setText(known.name)
         self._select(self.model.row_of(known.name))
-        return f"{known.name} is selected, because the file is named after it; choose another if it is of that."
+        return f"{known.name} is selected, because the file is named after it; choose another if the file belongs to that one."
 
     def _set_weights(self, kind: str) -> None:
         """Without remembering it as the person's choice."""

@@ -46,9 +46,9 @@ class ModelTable(SearchedRows):
         ("Model", "Its name in timm or torchvision; what follows the dot says how the weights were trained"),
         (
             "Parameters",
-            "Numbers the model consists of: more can learn finer differences, but need more time, memory and images",
+            "Numbers the model consists of: with more, it can learn finer differences, but needs more time, memory and images",
         ),
-        ("Input", "Pixels the model looks at; larger sees finer detail and is slower"),
+        ("Input", "Size of the image the model sees, in pixels; larger shows finer detail but is slower"),
         ("Licence", "Of the pretrained weights: what you may do with a model made from them"),
         ("Weights", "Whether the pretrained weights are already here or will be downloaded once"),
     )

@@ -55,7 +55,7 @@ class AnswerView(QWidget):
         self.correct_label.setAccessibleName("Correct its label")
         self.correct_label.setToolTip(
             "Choose its true class. The image goes into the project under that class (a copy, if it is from elsewhere),\n"
-            "so that the next training learns from it. Ctrl+Z undoes it."
+            "so that the next run learns from it. Ctrl+Z undoes this."
         )
         self._classes = QMenu(self)
         self.correct_label.setMenu(self._classes)

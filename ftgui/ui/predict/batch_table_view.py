@@ -94,7 +94,7 @@ class FilesView(Card):
         self._whose = f" · by {whose}" if whose and not self._workspace.engine.busy else ""
         name = paths[0].name if len(paths) == 1 else f"{paths[0].name} and {len(paths) - 1:,} more"
         self.name.set_full(name)
-        self.state.setText("looking…")
+        self.state.setText("reading the files…")
         self.bar.set_value(0)
         self._show_buttons(busy=True)
         self._forget_file()
@@ -163,7 +163,7 @@ class FilesView(Card):
         self._unreadable += sum(bool(problem) for problem in event.problems)
         self.bar.set_value(event.done / max(event.total, 1))
         shown = f" · the first {MOST_ROWS:,} shown" if event.done > MOST_ROWS else ""
-        guesses = "" if event.trained else "guesses: nothing was learned yet · "
+        guesses = "" if event.trained else "guesses: nothing has been learned yet · "
         bad = f" · {self._unreadable:,} can't be read" if self._unreadable else ""
         of = f"{event.done:,} of {event.total:,}" if not event.over else plural(event.done, "image")
         stopped = " · stopped" if event.stopped else ""

@@ -21,8 +21,8 @@ from ftgui.ui.toolkit.pictures import load_picture
 LONGEST = 1600
 """Pixels of the picture kept for showing."""
 _WHY_TIP = (
-    "Grad-CAM: the places that speak most for this class, as the chosen layer sees them. Bright speaks for it.\n"
-    "If the light falls on the background, the model has learned a shortcut."
+    "Grad-CAM: the regions that most support this class, as the chosen layer sees them. Bright means support.\n"
+    "If the background is bright, the model has learned a shortcut."
 )
 
 
@@ -47,14 +47,14 @@ class ExplainedImage(Card):
         self.why.setObjectName("chip")
         self.why.setText("Why?")
         self.why.setCheckable(True)
-        self.why.setAccessibleName("Show what speaks for the answer")
+        self.why.setAccessibleName("Show what supports the answer")
         self.why.setToolTip(_WHY_TIP)
         self.strength = QSlider(Qt.Orientation.Horizontal)
         self.strength.setRange(0, 100)
         self.strength.setValue(60)
         self.strength.setFixedWidth(90)
         self.strength.setAccessibleName("Strength of the overlay")
-        self.strength.setToolTip("How strongly the overlay covers the picture")
+        self.strength.setToolTip("How strongly the overlay covers the image")
         self.layer = ElidedLabel()
         self.layer.setObjectName("muted")
         self.layer.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
@@ -150,7 +150,7 @@ class ExplainedImage(Card):
         if not self.why.isChecked():
             return
         self.picture.show_heat(event)
-        self.layer.set_full(f"what speaks for “{event.class_name}”, seen by {event.layer}")
+        self.layer.set_full(f"what supports “{event.class_name}”, as seen by {event.layer}")
         self.layer.setToolTip(
             f"{_WHY_TIP}\nClick another layer in the tree, or another class's bar. {event.milliseconds:.0f} ms."
         )

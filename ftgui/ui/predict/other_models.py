@@ -44,14 +44,14 @@ class OtherModels(QScrollArea):
         self.before = ProbabilityBars(theme, rows=3)
         self.before_trouble = label("", "muted", wrap=True)
         self.before_title.setToolTip(
-            "The backbone as it was published, with its original classes. What it sees in your image is what your model\n"
+            "The backbone as it was published, with its original classes. What it sees in your image is where your model\n"
             "started from: the closer it is, the less there was to learn."
         )
         self.now_title = label("Now", "title")
         self.now = ProbabilityBars(theme, rows=3)
         self.earlier = QComboBox()
         self.earlier.setAccessibleName("An earlier run to compare with")
-        self.earlier.setToolTip("What the model of an earlier run says of the same image")
+        self.earlier.setToolTip("What the model of an earlier run says about the same image")
         self.earlier.activated.connect(self._earlier_chosen)
         self.earlier_bars = ProbabilityBars(theme, rows=3)
         self.earlier_trouble = label("", "muted", wrap=True)

@@ -74,7 +74,7 @@ class PredictPage(QWidget):
         self._icon = label()
         title = heading("Drop images to see what the model says")
         text = label(
-            "One, many, or a folder of them, here on this page; a single one anywhere on the window.\n"
+            "One, several, or a folder of them, here on this page; a single one anywhere in the window.\n"
             "At any time: before training, while it learns, and after.",
             "muted",
         )
@@ -114,8 +114,8 @@ class PredictPage(QWidget):
         self.views = Tabs(
             (
                 ("Answer", "What the model says"),
-                ("Compare models", "What the untouched model says of it, and earlier runs"),
-                ("Similar", "The training images that are most similar to it for the model: what it learned from"),
+                ("Compare models", "What the original model and earlier runs say about the image"),
+                ("Similar", "The training images that the model finds most similar: what it learned from"),
             )
         )
         right.body.addWidget(self.views)
@@ -336,5 +336,5 @@ class PredictPage(QWidget):
     @Slot(str)
     def _taught(self, class_name: str) -> None:
         self._workspace.training_offered.emit(
-            f"It is “{class_name}” in the project now (Ctrl+Z undoes it). The model learns it in the next training."
+            f"In the project it is now “{class_name}” (Ctrl+Z undoes this). The model will learn it in the next run."
         )

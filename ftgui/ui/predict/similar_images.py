@@ -63,6 +63,6 @@ class SimilarImagesView(QWidget):
 
     def show_found(self, root: Path, event: m.SimilarImages) -> None:
         """What was found; paths are below `root`."""
-        words = "The training images that are most similar to it for the model, the most similar first."
+        words = "The training images that the model finds most similar to this one, most similar first."
         self.words.setText(words if event.neighbors else "There is no training image to compare with.")
         self.images.show_neighbors(root, event)

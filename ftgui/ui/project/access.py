@@ -14,7 +14,7 @@ from ftgui.ui.toolkit.background_task import Task
 LOOK_MILLISECONDS = 2000
 """Between two looks whether another window has taken the project over."""
 
-LOOK_ONLY = "This project is open in another window; here it can only be looked at."
+LOOK_ONLY = "This project is open in another window; here it can only be viewed."
 
 
 class Entry(Enum):

@@ -166,7 +166,7 @@ class DatasetEditor(QObject):
         self._adding_over()
         if refused:
             names = ", ".join(file.name for file in refused[:3]) + (" …" if len(refused) > 3 else "")
-            why = "not an image, unreadable, or there already"
+            why = "not an image, unreadable, or already there"
             self.said.emit("warning", f"{plural(len(refused), 'file')} left out ({why}): {names}")
 
     def should_be(self, source: Path | bytes, class_name: str) -> None:
@@ -311,7 +311,7 @@ class DatasetEditor(QObject):
                 self._failed(words, error)
             elif done is not None and not replaced[0].images:
                 take_away(self._undo_stack, swap)
-                self.said.emit("info", f"{words}: nothing to change; it is like that already.")
+                self.said.emit("info", f"{words}: nothing to change; this is already the case.")
             else:
                 self._dataset.edited()
                 self._did(swap, words if done is None else done(replaced[0]))

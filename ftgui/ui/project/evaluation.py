@@ -257,7 +257,7 @@ class Evaluation(QObject):
         self._opening = None
         self._progress.side_work_over()
         if self._training_requests.evaluating or self.why_not_now():
-            self.said.emit("warning", "The model is busy with something else now; try again afterwards.")
+            self.said.emit("warning", "The model is busy with something else; try again later.")
             return
         path, catalog_path, root, classes = outcome
         known = self._model.loaded.class_names if self._model.loaded else []

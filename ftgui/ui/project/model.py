@@ -252,7 +252,7 @@ class ProjectModel(QObject):
     def choose_backbone(self, backbone: Backbone) -> None:
         """Take another model."""
         if self._client.state.busy:
-            self.said.emit("warning", "A training is running. Stop it before choosing another model.")
+            self.said.emit("warning", "Training is in progress. Stop it before choosing another model.")
             return
         if self._access.look_only:
             self.said.emit("warning", LOOK_ONLY)

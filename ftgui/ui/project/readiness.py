@@ -50,7 +50,7 @@ class Readiness:
         found += [p for p in self._dataset.contents.problems if p.severity == "error" and p.kind == "one-class"]
         found += [p for p in self._recipe_editor.recipe.validate() if p.severity == "error"]
         if self._dataset.images_gone:
-            text = "The folder of the images is gone. Find it (in the menu), or connect its drive."
+            text = "The folder of the images is gone. Choose “Find moved folder…” in the menu, or connect its drive."
             found.append(Problem("error", "gone", text))
         if self._dataset.opening:
             found.append(Problem("info", "opening", "Another dataset is being opened."))
@@ -59,7 +59,7 @@ class Readiness:
         elif self._dataset_editor.dividing:
             found.append(Problem("info", "splitting", "The images are being divided into train, val and test."))
         elif not self._dataset.contents.complete:
-            text = "The folder was not scanned to the end. Open it again to go on."
+            text = "The folder was not scanned completely. Open it again to continue."
             found.append(Problem("error", "incomplete", text))
         if not self._client.state.alive:
             found.append(Problem("error", "no-engine", "The engine is not running. Start it again."))
@@ -77,5 +77,5 @@ class Readiness:
         if obstacles:
             return obstacles[0].message
         if self._client.state.kind is not EngineKind.READY:
-            return "A training is running." if self._client.state.busy else "The engine is starting."
+            return "Training is in progress." if self._client.state.busy else "The engine is starting."
         return ""

@@ -106,7 +106,7 @@ class RecentProjects(QObject):
     def close_open(self) -> None:
         """Close what is open, as the person wishes: the list is shown instead, also at the next start."""
         if self._workspace.engine.busy:
-            self._workspace.message.emit("warning", "A training is running. Stop it before closing the dataset.")
+            self._workspace.message.emit("warning", "Training is in progress. Stop it before closing the dataset.")
         elif self._workspace.project is not None:
             self._workspace.dataset.close_shown()
 

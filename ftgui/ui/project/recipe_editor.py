@@ -163,7 +163,7 @@ class RecipeEditor(QObject):
     def use(self, template: Template) -> None:
         """Another set of phases altogether."""
         phases = list(template.phases)
-        self._push(phases, len(phases) - 1, f"Plan {template.title}")
+        self._push(phases, len(phases) - 1, f"Use preset {template.title}")
 
     def choose_backbone(self, backbone: Backbone) -> None:
         """Another model. Phases keep their numbers, but layers ticked by name are of the old tree."""

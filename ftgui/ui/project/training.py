@@ -109,7 +109,7 @@ class ProjectTraining(QObject):
         train, val = (sum(split[which] for split in splits) for which in ("train", "val"))
         self._long_run.consider(recipe, train, val, partial(self._start_new, recipe))
         if self._long_run.asking:
-            self.said.emit("info", "Finding out how long this takes… Press Train again to begin at once.")
+            self.said.emit("info", "Estimating how long this will take… Press Train again to start at once.")
 
     def start_anyway(self, offer: LongRunOffer) -> None:
         """As it was asked for, however long it takes."""

@@ -317,7 +317,7 @@ class Workspace(QObject):
 
     def _may_open(self) -> bool:
         if self.engine.busy:
-            self.message.emit("warning", "A training is running. Stop it before opening another dataset.")
+            self.message.emit("warning", "Training is in progress. Stop it before opening another dataset.")
         return not self.engine.busy
 
     def cancel(self) -> None:
@@ -326,7 +326,7 @@ class Workspace(QObject):
         shown = self.progress.download
         if self.dataset.opening or self.dataset.scanning:
             self.dataset.stop()
-            self.message.emit("info", "Stopped. Open the folder again to go on scanning it.")
+            self.message.emit("info", "Stopped. Open the folder again to continue scanning.")
             self.recipe_changed.emit()
         elif self.examples.preparing is not None and shown in (0, self.examples.request):
             self.examples.cancel()

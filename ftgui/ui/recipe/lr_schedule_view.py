@@ -27,7 +27,7 @@ class ScheduleView(QWidget):
         self.setAccessibleName("Learning rate over the phase")
         self.setToolTip(
             "The learning rate over this phase: it rises during the warm-up, then falls to 0, so that the last steps only\n"
-            "settle what was learned. Dimmer curves are the stages towards the input, slower by the layer decay."
+            "settle what was learned. Dimmer curves are the stages towards the input, which learn more slowly by the layer decay."
         )
         theme.changed.connect(self.update)
 

@@ -30,7 +30,7 @@ _CARD_TIP = (
     "Keys: Up and Down choose a phase, Alt+Up and Alt+Down move it, Delete removes it."
 )
 _SWITCH_TIP = "Whether this phase is part of the training. One that is off keeps its settings."
-_NAME_TIP = "The phase's name, in plots and in the run's folder."
+_NAME_TIP = "The phase's name, as shown in plots and in the run's folder name."
 _LAYERS_TIP = "What learns in this phase. Tick layers in the tree above to change it."
 
 
@@ -118,8 +118,8 @@ class PhaseCard(QFrame):
         self.layers = ElidedLabel()
         self.up = IconButton("arrow-up", "Move up", ": train this phase earlier (Alt+Up)", self._theme)
         self.down = IconButton("arrow-down", "Move down", ": train this phase later (Alt+Down)", self._theme)
-        self.copy = IconButton("copy", "Duplicate phase", ": add a copy behind it", self._theme)
-        self.remove = IconButton("trash-2", "Remove phase", " (Delete); Ctrl+Z brings it back", self._theme)
+        self.copy = IconButton("copy", "Duplicate phase", ": add a copy after it", self._theme)
+        self.remove = IconButton("trash-2", "Remove phase", " (Delete); Ctrl+Z undoes it", self._theme)
         self.up.clicked.connect(self._move_up)
         self.down.clicked.connect(self._move_down)
         self.copy.clicked.connect(self._duplicate)
@@ -135,7 +135,7 @@ class PhaseCard(QFrame):
     def _make_fields(self) -> dict[str, Field]:
         tip = (
             "How often every training image is seen in this phase. Too few: it has not finished learning.\n"
-            "Too many: it memorises; early stopping ends the phase before."
+            "Too many: it memorises; early stopping ends the phase before that."
         )
         epochs = CountField("Length", tip, self._theme, 1, 999, " epochs")
         tip = (
@@ -145,7 +145,7 @@ class PhaseCard(QFrame):
         lr = RateField("Learning rate", tip, self._theme)
         tip = (
             "Rate × this per stage towards the input: features near the input are the most general and should change\n"
-            "least. 1: the same rate everywhere. 0.5: half with every stage. Low: early stages hardly learn."
+            "least. 1: the same rate everywhere. 0.5: half as much with every stage. Low: early stages hardly learn."
         )
         layer_decay = AmountField("Layer decay", tip, self._theme, 0.05, 1, step=0.05, decimals=2, prefix="× ")
         fields: dict[str, Field] = {"epochs": epochs, "lr": lr, "layer_decay": layer_decay}
@@ -227,7 +227,7 @@ class PhaseCard(QFrame):
         state = "" if self.state == WAITING else f", {self.state}"
         self.setAccessibleName(f"Phase {number}, {phase.name}, {_summary(phase)}{state}")
         self.name.setAccessibleName(f"Name of phase {number}")
-        self.enabled.setAccessibleName(f"Phase {number} takes part")
+        self.enabled.setAccessibleName(f"Phase {number} is switched on")
         for field, words in (("epochs", "Epochs"), ("lr", "Learning rate"), ("layer_decay", "Layer decay")):
             self.fields[field].widget.setAccessibleName(f"{words} of phase {number}")
 

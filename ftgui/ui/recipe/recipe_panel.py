@@ -20,7 +20,7 @@ from ftgui.ui.toolkit.basics import Card, button, scrolled
 from ftgui.ui.toolkit.form_fields import ProblemNote
 from ftgui.ui.toolkit.theme import Theme
 
-TRAINING_RUNS = "A training is running, with the recipe it was started with. Layers can still be ticked."
+TRAINING_RUNS = "Training is in progress, with the recipe it was started with. Layers can still be ticked and unticked."
 _STEPS_UNKNOWN = 20
 """Steps an epoch is drawn with before there is a dataset; only the warm-up's rounding depends on it."""
 
@@ -70,7 +70,7 @@ class RecipePanel(Card):
 
     def _make_header(self) -> None:
         """Above the cards, where no number of them pushes it out of sight."""
-        self.presets = button("Presets", "Whole recipes to start from; Ctrl+Z brings back what was there")
+        self.presets = button("Presets", "Complete recipes to start from; Ctrl+Z brings back the previous one")
         menu = QMenu(self.presets)
         menu.setToolTipsVisible(True)
         for number, template in enumerate(TEMPLATES):

@@ -74,14 +74,14 @@ class TrainingSection(FormSection):
             "training.balance",
             ChoiceField(
                 "Classes of unequal size",
-                "What to do if one class has far more images than another.",
+                "What to do if some classes have far more images than others.",
                 theme,
                 [Choice(value, *_BALANCE_CHOICES[value]) for value in BALANCES],
             ),
         )
         tip = (
             "Seed of all random numbers: order of the images, crops, the head's initial weights.\n"
-            "The same seed repeats a training; another shows how much was luck."
+            "The same seed repeats a run; a different one shows how much was luck."
         )
         self.add("seed", CountField("Seed", tip, theme, 0, 2**31 - 1))
 
@@ -108,15 +108,16 @@ class TrainingSection(FormSection):
 
     def _add_caution(self, theme: Theme) -> None:
         tip = (
-            "Pulls all weights a little towards 0 with every step, against memorising. 0.01 to 0.1 is usual.\n"
-            "Too high: it can't learn. 0: off."
+            "Pulls all weights a little towards 0 with every step, which works against memorising. 0.01 to 0.1 is usual.\n"
+            "Too high: the model can't learn. 0: off."
         )
         self.add(
             "training.weight_decay",
             AmountField("Weight decay", tip, theme, 0, 1, step=0.01, decimals=4),
         )
         tip = (
-            "How much doubt is taught: at 10 %, the target of the true class is 90 %. Helps with few or mislabelled images.\n"
+            "How much doubt the targets contain: at 10 %, the target of the true class is 90 %. Helps with few "
+            "or mislabelled images.\n"
             "Too high: answers become vague."
         )
         self.add(
@@ -124,7 +125,8 @@ class TrainingSection(FormSection):
             AmountField("Label smoothing", tip, theme, 0, 50, step=5, decimals=1, unit=" %", scale=100),
         )
         tip = (
-            "Evaluate and keep an average over the last steps in place of the last weights: steadier, often a little better.\n"
+            "Evaluate and keep an average of the weights over the last steps, not the last weights: steadier, "
+            "often a little better.\n"
             "It should span fewer steps than a phase has, or it lags behind."
         )
         choices = [
@@ -132,8 +134,8 @@ class TrainingSection(FormSection):
         ]
         self.add("training.ema", ChoiceField("Weight average (EMA)", tip, theme, [Choice(0.0, "off"), *choices]))
         tip = (
-            "Let torch.compile turn the model into one program. Only on a CUDA device, and only where every epoch goes\n"
-            "through the whole model. Each phase begins about a minute later and then takes less time: for long trainings."
+            "Let torch.compile turn the model into one program. Works only on a CUDA device, and only if every epoch goes\n"
+            "through the whole model. Each phase starts about a minute later and then takes less time: worth it for long runs."
         )
         self.add(
             "training.compile", ChoiceField("Compile", tip, theme, [Choice(False, "off"), Choice(True, "on CUDA")])
@@ -168,5 +170,5 @@ class AugmentationSection(FormSection):
     def show_recipe(self, recipe: Recipe, problems: dict[str, Problem]) -> None:
         super().show_recipe(recipe, problems)
         views = recipe.augmentation.views
-        said = "views by size" if isinstance(views, str) else plural(views, "view") if views else "fresh every time"
+        said = "automatic views" if isinstance(views, str) else plural(views, "view") if views else "fresh every time"
         self.say(f"{recipe.augmentation.preset} · {said}")

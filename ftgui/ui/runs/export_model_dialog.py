@@ -64,13 +64,13 @@ class ExportModelDialog(QDialog):
         self._began = False
         """This dialog has asked for an export."""
         self._layout = QVBoxLayout(self)
-        self._layout.addWidget(label("Whose model", "title"))
+        self._layout.addWidget(label("Model to export", "title"))
         self.run = self._run_box(runs)
         self._layout.addWidget(self.run)
         self._layout.addWidget(
             label(
-                "Every model file is run on validation images before it is called done, and its answers are compared with the "
-                "program's. Beside it come a model card and a short script that says what pictures show.",
+                "Every model file is run on validation images before it is called done, and its answers are compared with "
+                "ftgui's own. A model card and a short script that classifies images come with it.",
                 "muted",
                 wrap=True,
             )
@@ -130,7 +130,7 @@ class ExportModelDialog(QDialog):
         self.threshold = NumberBox(0, 100, unit=" %", lowest="never")
         self.threshold.setAccessibleName("Say “don't know” below")
         self.threshold.setToolTip(
-            "An answer of less probability than this becomes “don't know”; the files keep the number"
+            "Answers with a lower probability than this become “don't know”; the number is stored in the files"
         )
         self.threshold.show_number(times(self._workspace.recipe.threshold, 100))
         self.threshold.checked.connect(self._refresh)
@@ -147,7 +147,7 @@ class ExportModelDialog(QDialog):
         self.show_folder = button("Open folder", "Shows the new folder in the file manager")
         self.show_folder.hide()
         self.go = button("Choose where…", "Asks for a folder; a new one is made in it", primary=True)
-        self.end = button("Close", "Stops writing if it is still going on; nothing is left of it then")
+        self.end = button("Close", "Stops writing if it is still in progress; nothing is left behind")
         self.show_folder.clicked.connect(self._open_folder)
         self.go.clicked.connect(self._choose)
         self.end.clicked.connect(self._cancel_or_close)
@@ -196,7 +196,7 @@ class ExportModelDialog(QDialog):
         if not self.kinds:
             why = "Tick what to write."
         elif engine.busy:
-            why = "A training is running; the model can be exported when it is over."
+            why = "Training is in progress; the model can be exported when it is over."
         elif not engine.alive:
             why = "The engine is not running."
         elif working:
@@ -236,11 +236,11 @@ class ExportModelDialog(QDialog):
         self._folder = event.folder
         self.show_folder.setVisible(bool(event.folder))
         if event.stopped:
-            self._over("Stopped; nothing is left of it.")
+            self._over("Stopped; nothing was left behind.")
         elif not event.folder:
             self._over("Nothing was written.")
         else:
-            but = " What failed is not in it." if self._problems else ""
+            but = " It does not contain what failed." if self._problems else ""
             self._over(f"The model is in {event.folder}.{but}")
 
     @Slot(str)

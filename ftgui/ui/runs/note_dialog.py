@@ -26,7 +26,7 @@ class NoteDialog(QDialog):
         self._record = record
         layout = QVBoxLayout(self)
         self.text = QPlainTextEdit(record.note)
-        self.text.setPlaceholderText("What you tried, what came of it…")
+        self.text.setPlaceholderText("What you tried and how it turned out…")
         self.text.setAccessibleName(f"Note on run {record.number}")
         self.text.setTabChangesFocus(True)
         layout.addWidget(self.text)

@@ -187,7 +187,7 @@ class Runs(QObject):
         self._disk_tasks.do(guarded, tell, self._failed)
 
     def _failed(self, why: str) -> None:
-        self.said.emit("error", f"It did not work: {why}")
+        self.said.emit("error", f"That did not work: {why}")
         self.refresh()
 
     # --- deleting ---------------------------------------------------------------------------------------------------
@@ -217,7 +217,9 @@ class Runs(QObject):
         def tell(left: list[int]) -> None:
             if left:
                 self.said.emit(
-                    "error", f"Not moved to the trash: run {', '.join(map(str, left))}. They are as they were."
+                    "error",
+                    f"Not moved to the trash: {'run' if len(left) == 1 else 'runs'} "
+                    f"{', '.join(map(str, left))}. Nothing was changed there.",
                 )
             else:
                 self.said.emit("info", f"{plural(len(records), 'run')} moved to the trash.")
@@ -230,7 +232,7 @@ class Runs(QObject):
     def _why_no_engine(self) -> str:
         if self._workspace.engine.kind is EngineKind.READY:
             return ""
-        return "A training is running." if self._workspace.engine.busy else "The engine is not ready yet."
+        return "Training is in progress." if self._workspace.engine.busy else "The engine is not ready yet."
 
     def why_no_model(self, record: RunRecord) -> str:
         """Why a run's model can't be used, in a sentence; empty when it can."""
@@ -263,7 +265,7 @@ class Runs(QObject):
         if recipe is None or recipe.backbone == self._workspace.recipe.backbone:
             return ""
         return (
-            f"Run {record.number} trained {recipe.backbone.name} (weights: {recipe.backbone.weights}), but the present recipe "
+            f"Run {record.number} used {recipe.backbone.name} (weights: {recipe.backbone.weights}), but the current recipe "
             f"is for {self._workspace.recipe.backbone.name}."
         )
 
@@ -283,7 +285,7 @@ class Runs(QObject):
             return self._look_only
         if not record.model:
             return f"The recipe of run {record.number} can't be read."
-        return "A training is running." if self._workspace.engine.busy else ""
+        return "Training is in progress." if self._workspace.engine.busy else ""
 
     def use_recipe(self, record: RunRecord) -> None:
         """Make it the present one, as one step of undo; the dataset stays."""
@@ -297,14 +299,14 @@ class Runs(QObject):
             self.said.emit("error", f"The recipe of run {record.number} can't be read.")
             return
         self._workspace.recipe_editor.use_recipe(recipe, f"Use recipe of run {record.number}")
-        self.said.emit("info", f"The recipe is that of run {record.number} now. Ctrl+Z gives the one before back.")
+        self.said.emit("info", f"The recipe is now that of run {record.number}. Ctrl+Z brings back the previous one.")
 
     def why_no_continuing(self, record: RunRecord) -> str:
         """Why a run can't be continued, in a sentence; empty when it can."""
         if record.path == self.training or record.running:
             return f"Run {record.number} is training."
         if not record.can_continue:
-            return f"Run {record.number} has come to its end, or left nothing to go on from."
+            return f"Run {record.number} has finished, or left nothing to continue from."
         obstacles = self._workspace.readiness.obstacles()
         return self._why_no_engine() or (obstacles[0].message if obstacles else "")
 

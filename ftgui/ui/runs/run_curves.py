@@ -54,7 +54,7 @@ class RunCurves(Card):
             chip = QToolButton()
             chip.setObjectName("chip")
             chip.setText(name)
-            chip.setAccessibleName(f"Draw {name.lower()}")
+            chip.setAccessibleName(f"Plot {name.lower()}")
             chip.setToolTip(f"{name} on validation images after every epoch")
             chip.setCheckable(True)
             group.addButton(chip)
@@ -138,7 +138,7 @@ class RunCurves(Card):
         if not records:
             text = "Select runs above to overlay their curves."
         elif not drawn:
-            text = "No figures of validation images were kept."
+            text = "No validation figures were kept."
         elif len(records) > MOST:
             text = f"The first {MOST} of {len(records)} selected runs; more could not be told apart."
         else:

@@ -22,14 +22,17 @@ from ftgui.ui.toolkit.theme import Theme
 STAR, NUMBER, NAME, ACCURACY, MODEL, DATA, DURATION, ENDED, STARTED = range(9)
 
 _HEADERS = (
-    ("", "Star the runs to remember (S)"),
+    ("", "Star runs you want to remember (S)"),
     ("Run", "Runs are numbered in the order they began"),
     ("Name", "Your name for it; F2 renames"),
     ("Accuracy", "Of the best weights, on validation images, which the model never learned from"),
-    ("Model", "The backbone it began with"),
+    ("Model", "The backbone it started from"),
     ("Data", "Classes and images, all splits together"),
     ("Time", "How long it trained, without pauses"),
-    ("Ended", "Why: done, stopped by you, diverged (the rate was too high), failed, or crashed with the engine"),
+    (
+        "Ended",
+        "How: done, stopped by you, diverged (the learning rate was too high), failed, or crashed with the engine",
+    ),
     ("Started", "When it began"),
 )
 
@@ -200,7 +203,7 @@ class RunTable(QAbstractTableModel):
     def _tip(self, record: RunRecord, column: int) -> str:
         if column == DATA and record.images:
             splits = ", ".join(f"{count:,} {split}" for split, count in record.counts.items())
-            return f"{plural(record.classes, 'class')}, {plural(record.images, 'image')}: {splits}\nList {record.data}"
+            return f"{plural(record.classes, 'class')}, {plural(record.images, 'image')}: {splits}\nImage list {record.data}"
         if column == ENDED:
             return record.ending
         lines = [record.name, *([record.note] if record.note else []), *record.problems]

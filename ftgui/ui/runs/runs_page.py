@@ -39,6 +39,23 @@ _ROOM_FOR_BUTTONS = 640
 """Pixels of the page."""
 
 
+_ACTIONS = {
+    "use": ("Use its model", "", "Predict and evaluate with this run's model"),
+    "best": ("Use the best run", "", "Uses the best finished run's model again, and keeps doing so after later runs"),
+    "continue": ("Continue", "", "Continues from its checkpoint, exactly where it stopped"),
+    "recipe": ("Use its recipe", "", "Makes this run's recipe the current one"),
+    "export": ("Export…", "", "Writes its model for other programs, and scripts"),
+    "report": ("Report…", "", "Writes one HTML file that can be sent to someone"),
+    "rename": ("Rename", "F2", "Gives the run another name; its folder stays as it is"),
+    "note": ("Note…", "", "Records what you tried and how it turned out"),
+    "star": ("Star", "S", "Marks runs you want to remember; press again to remove the star"),
+    "data": ("Compare data…", "", "Shows how the images and labels of the two runs differ"),
+    "tensorboard": ("TensorBoard files…", "", "Writes the curves for TensorBoard"),
+    "trash": ("Move to trash…", "Del", "Moves the runs' folders, models and curves to the system's trash"),
+}
+"""What can be done with runs: text, key, tooltip."""
+
+
 class RunsPage(QWidget):
     """Shows the open project's runs."""
 
@@ -113,38 +130,22 @@ class RunsPage(QWidget):
     def _make_actions(self) -> None:
         """All are in the context menu and behind "More"; those used most have a button, where there is room for it."""
         one = self._only
-        self._action(
-            "use", "Use its model", "", lambda: one(self.use_model), "Predict and evaluate with this run's model"
-        )
-        self._action(
-            "best",
-            "Use the best run",
-            "",
-            self._use_best,
-            "The best finished run's model is in use again, also after later trainings",
-        )
-        self._action(
-            "continue", "Continue", "", lambda: one(self._go_on), "Go on from its checkpoint, exactly as it was"
-        )
-        self._action(
-            "recipe", "Use its recipe", "", lambda: one(self.runs.use_recipe), "Makes this run's recipe the present one"
-        )
-        self._action("export", "Export…", "", lambda: one(self._export), "Its model for other programs, and scripts")
-        self._action(
-            "report", "Report…", "", lambda: one(self._write_report), "One HTML file that can be sent to someone"
-        )
-        self._action(
-            "rename",
-            "Rename",
-            "F2",
-            lambda: one(self.list.edit_name),
-            "Gives the run another name; its folder stays as it is",
-        )
-        self._action("note", "Note…", "", lambda: one(self._write_note), "What you tried, what came of it")
-        self._action("star", "Star", "S", self._star, "Marks runs to remember; press again to remove the star")
-        self._action("data", "Compare data…", "", self._compare, "Which images the two runs do not share")
-        self._action("tensorboard", "TensorBoard files…", "", self._tensorboard, "The curves, for TensorBoard")
-        self._action("trash", "Move to trash…", "Del", self._trash, "The runs' folders, models and curves")
+        work: dict[str, Callable[[], None]] = {
+            "use": lambda: one(self.use_model),
+            "best": self._use_best,
+            "continue": lambda: one(self._go_on),
+            "recipe": lambda: one(self.runs.use_recipe),
+            "export": lambda: one(self._export),
+            "report": lambda: one(self._write_report),
+            "rename": lambda: one(self.list.edit_name),
+            "note": lambda: one(self._write_note),
+            "star": self._star,
+            "data": self._compare,
+            "tensorboard": self._tensorboard,
+            "trash": self._trash,
+        }
+        for name, (text, key, tip) in _ACTIONS.items():
+            self._action(name, text, key, work[name], tip)
         self.more = button("More", "Everything that can be done with the selected runs")
         self.more.setMenu(self._menu())
         self.list.bar.addWidget(self.more)
@@ -194,13 +195,16 @@ class RunsPage(QWidget):
 
     def _show_empty(self) -> None:
         if self._workspace.project is None:
-            title, text = "No dataset is open", "Drop a folder of images on the window; its trainings are listed here."
+            title, text = (
+                "No dataset is open",
+                "Drop a folder of images on the window; its training runs are listed here.",
+            )
         elif not self.runs.read:
             title, text = "Looking for runs…", ""
         else:
             title = "No runs yet"
             text = (
-                "Tick layers at the right and press Train. Every training is kept and listed here,\n"
+                "Tick layers on the right and press Train. Every training run is kept and listed here,\n"
                 "to be compared, used again, continued, or sent to someone as a report."
             )
         self.empty_title.setText(title)
@@ -296,7 +300,7 @@ class RunsPage(QWidget):
         other = self.runs.other_backbone(record, seen)
         if other:
             answer = QMessageBox.question(
-                self, "Use its model", as_plain(f"{other}\nUse its recipe too? Ctrl+Z gives the present one back.")
+                self, "Use its model", as_plain(f"{other}\nUse its recipe too? Ctrl+Z brings back the current one.")
             )
             if answer is not QMessageBox.StandardButton.Yes:
                 return

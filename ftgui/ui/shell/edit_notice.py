@@ -32,7 +32,7 @@ class EditNotice(QFrame):
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._area = area
         self.text = ElidedLabel()
-        self.undo = button("Undo", "Undo what is said here (Ctrl+Z)")
+        self.undo = button("Undo", "Undo the change named here (Ctrl+Z)")
         self.undo.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # a click must not take the keyboard away from the images
         self.undo.clicked.connect(undo_stack.undo)
         row = QHBoxLayout(self)

@@ -23,7 +23,7 @@ class LookOnlyBanner(QFrame):
         self._theme = theme
         self.setObjectName("card")
         self._icon = QLabel()
-        self.take_over = button("Take over", "This window edits and trains from now on; the other may then only look")
+        self.take_over = button("Take over", "This window edits and trains from now on; the other can then only view")
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 8, 8, 8)
         row.setSpacing(10)

@@ -41,7 +41,7 @@ class MainMenu(QMenu):
         self.recent.setEnabled(False)
         self.open_archive = self._add_action("Open archive of images…")
         self.read_otherwise = self._add_action("Read the folder another way…")
-        self.folder_moved = self._add_action("The folder was moved…")
+        self.folder_moved = self._add_action("Find moved folder…")
         self.open_images = self._add_action("Open images…", QKeySequence("Ctrl+I"))
         self.paste = self._add_action("Paste", keys.Paste)
         self.open_sample = self._add_action("Open the sample")

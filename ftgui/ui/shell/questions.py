@@ -59,10 +59,10 @@ def ask_about_held(held: ProjectHeld, enter: Callable[[Entry], None], parent: QW
         enter: takes the person's answer.
         parent: the window.
     """
-    text = "“Look only” shows images, runs and models as they are there; nothing can be changed or trained here."
-    answers: dict[str, Callable[[], None]] = {"Look only": lambda: enter(Entry.LOOK)}
+    text = "“View only” shows images, runs and models as they are; nothing can be changed or trained here."
+    answers: dict[str, Callable[[], None]] = {"View only": lambda: enter(Entry.LOOK)}
     if held.by.doing != TERMINAL:
-        text += " “Take over” makes this the window that edits and trains; the other may then only look."
+        text += " “Take over” makes this the window that edits and trains; the other can then only view."
         answers["Take over"] = lambda: enter(Entry.TAKE_OVER)
     return Choice(str(held), text, answers, parent)
 
@@ -77,7 +77,7 @@ def ask_about_gone(gone: ImagesGoneError, find: Callable[[], None], parent: QWid
     """
     text = (
         f"This project knows {plural(gone.images, 'image')} in {gone.root}. If their drive is not connected, connect it. If the "
-        "folder was moved, say where it is now.\n\nNothing is forgotten: labels, exclusions, split and runs are kept."
+        "folder was moved, say where it is now.\n\nNothing is lost: labels, exclusions, split and runs are kept."
     )
     return Choice(f"“{gone.root.name}” is gone.", text, {"Find it…": find}, parent, cancel="Later")
 
@@ -94,11 +94,12 @@ def ask_about_moved(
     """
     runs = f" and {plural(moved.runs, 'run')}" if moved.runs else ""
     text = (
-        f"Its images lay in {moved.before}, and are no longer there; the project knows {plural(moved.images, 'image')}{runs}.\n\n"
-        "“Go on” takes labels, exclusions, split and runs along. “Start over” makes a new project and leaves that one as it is."
+        f"Its images were in {moved.before} and are no longer there; the project knows {plural(moved.images, 'image')}{runs}.\n\n"
+        "“Continue with it” keeps labels, exclusions, split and runs. “Start over” makes a new project and "
+        "leaves the old one as it is."
     )
     title = f"This looks like “{moved.before.name}”, moved."
-    return Choice(title, text, {"Go on with it": go_on, "Start over": anew}, parent)
+    return Choice(title, text, {"Continue with it": go_on, "Start over": anew}, parent)
 
 
 def ask_about_damage(error: CatalogDamaged, anew: Callable[[], None], parent: QWidget) -> Choice:
@@ -111,8 +112,8 @@ def ask_about_damage(error: CatalogDamaged, anew: Callable[[], None], parent: QW
     """
     text = (
         f"{error.why}\n\n“Make a new one” scans the images again and keeps the damaged file beside it. Images, runs and "
-        "models are not touched. What was relabelled or excluded in this project is lost; a run's samples.csv says what it "
-        "was then."
+        "models are not touched. What was relabelled or excluded in this project is lost; a run's samples.csv records how it "
+        "was at that time."
     )
     return Choice("This project's catalog is damaged.", text, {"Make a new one": anew}, parent)
 
@@ -127,7 +128,7 @@ def ask_about_closing(run: int, stop: Callable[[], None], parent: QWidget) -> Ch
     """
     return Choice(
         f"Run {run} is training.",
-        "It can be stopped after the present step: what it has learned is kept, and next time it can go on from there as if "
+        "It can be stopped after the current step: what it has learned is kept, and next time it can continue from there as if "
         "it had never stopped.",
         {"Stop and close": stop},
         parent,
@@ -148,11 +149,11 @@ def ask_about_long_run(
         cheaper, anyway: take the person's answer.
         parent: the window.
     """
-    text = "These are estimates for this device if no phase ends early. A training can be stopped and continued later."
+    text = "These are estimates for this device if no phase ends early. Training can be stopped and continued later."
     answers: dict[str, Callable[[], None]] = {}
     if offer.way is not None:
         time = duration(offer.way_seconds)
-        text = f"It can be done in about {time}. {offer.way.words} Ctrl+Z brings the present recipe back.\n\n{text}"
+        text = f"It can be done in about {time}. {offer.way.words} Ctrl+Z brings the current recipe back.\n\n{text}"
         answers[f"Train for about {time}"] = lambda: cheaper(offer)
     answers["Train anyway"] = lambda: anyway(offer)
     return Choice(f"This training will take about {duration(offer.seconds)}.", text, answers, parent)

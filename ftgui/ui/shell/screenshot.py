@@ -53,9 +53,9 @@ class Photographer(QObject):
     def _take_picture(self) -> None:
         self._window.show_page(TRAIN)
         if self._window.grab().save(str(self._picture)):
-            self._line.say(f"A picture of the window: {self._picture}")
+            self._line.say(f"Screenshot of the window: {self._picture}")
         else:
-            self._line.say(f"The picture could not be written to {self._picture}.")
+            self._line.say(f"The screenshot could not be written to {self._picture}.")
             self.status = 1
         self._window.closing.stop_and_close()
 

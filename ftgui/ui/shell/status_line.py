@@ -59,12 +59,12 @@ class StatusLine(QWidget):
         self.score = label("", "muted")
         self.engine = label("", "muted")
         self.restart = button(
-            "Start the engine again", "Starts a new engine; project, ticks and runs are as they were."
+            "Start the engine again", "Starts a new engine; project, ticks and runs stay as they are."
         )
         self.end_engine = button(
             "End the engine now",
-            "Kills the process that trains, and starts a new one. What the run has not written yet is lost; usually it can "
-            "be continued from some seconds before.",
+            "Kills the process that trains, and starts a new one. What the run has not saved yet is lost; usually the run can "
+            "be continued from a few seconds earlier.",
         )
         self.cancel = button("Cancel", "")
         self.train_again = button("Train again", "Train with the images and labels as they are now")
@@ -168,7 +168,7 @@ class StatusLine(QWidget):
         """Beside the sentence, never in its place: an error must outlast the next progress report."""
         self.cancel.setVisible(bool(what) and self._looking)
         self.cancel.setText("Stop scanning")
-        self.cancel.setToolTip("What was found so far is kept; open the folder again to go on from there")
+        self.cancel.setToolTip("What has been found so far is kept; open the folder again to continue from there")
         numbers = f" · {done:,} of {total:,}" if total else (f" · {done:,}" if done else "")
         self.left.setText(f"{what}…{numbers}" if what else "")
         self.bar.setVisible(bool(what and total))
@@ -210,7 +210,7 @@ class StatusLine(QWidget):
         takes_long = self._workspace.stopping.takes_long
         self.end_engine.setVisible(takes_long)
         if takes_long:
-            self.say("warning", "The engine has not stopped yet: a step may take long. Wait, or end the engine.")
+            self.say("warning", "The engine has not stopped yet: a step can take a long time. Wait, or end the engine.")
 
     @Slot(m.ModelLoaded)
     def _model(self, event: m.ModelLoaded) -> None:
@@ -245,9 +245,9 @@ class StatusLine(QWidget):
             self.bar.set_value(event.epoch / max(self._epochs, 1))
             self._score(event)
         elif isinstance(event, m.Paused):
-            self.say("info", "Paused. Press Resume to go on.")
+            self.say("info", "Paused. Press Resume to continue.")
         elif isinstance(event, m.Resumed):
-            self.say("info", "Going on…")
+            self.say("info", "Resuming…")
         elif isinstance(event, m.TrainingFinished) or event is None:
             self.bar.hide()
             self.left.clear()

@@ -19,7 +19,7 @@ _PAGES = (
     ("Train", "activity", "How it learns (Ctrl+2)"),
     ("Evaluate", "grid-3x3", "How good it is (Ctrl+3)"),
     ("Predict", "scan-eye", "Ask it about an image (Ctrl+4)"),
-    ("Runs", "history", "All trainings of these images: compare, use, continue (Ctrl+5)"),
+    ("Runs", "history", "All training runs on these images: compare, use, continue (Ctrl+5)"),
 )
 
 
@@ -141,7 +141,9 @@ class TopBar(QWidget):
             self.train.setText(" Resume" if workspace.training.paused else " Pause")
             self.train.setEnabled(engine.kind is EngineKind.TRAINING)
             self.train.setToolTip(
-                "Go on" if workspace.training.paused else "Wait after this step; the model can still be asked"
+                "Continue training"
+                if workspace.training.paused
+                else "Pause after this step; the model can still be asked"
             )
         elif workspace.training.preparing:
             self.train.setText(" Starting…")

@@ -79,10 +79,10 @@ def _look_at_several(paths: list[Path], training: bool) -> Offer:
     """Several folders are classes; of anything else one at a time."""
     parents = {path.parent for path in paths}
     if all(is_image_name(path) for path in paths):
-        detail = "Drop to ask the model; dropped on a class in the list, they are added to it"
+        detail = "Drop to ask the model, or drop on a class in the list to add them to it"
         return Offer(Kind.FILES, paths=tuple(paths), title=f"What are these {len(paths):,} images?", detail=detail)
     if len(parents) > 1 or not all(path.is_dir() for path in paths):
-        detail = "Drop a folder of images, several folders that are classes, or images."
+        detail = "Drop a folder of images, several class folders, or images."
         return Offer(Kind.REFUSED, title="Only one at a time", detail=detail)
     names = tuple(sorted(path.name for path in paths))
     if training:
@@ -109,7 +109,7 @@ def _ask_about(paths: list[Path]) -> Offer:
 
 def _evaluate_on(path: Path, training: bool) -> Offer:
     if training:
-        return Offer(Kind.REFUSED, path, title="A training is running", detail="Evaluate the model when it is over.")
+        return Offer(Kind.REFUSED, path, title="Training is in progress", detail="Evaluate the model when it is over.")
     detail = "The model does not learn from its images. On the Data page it is opened instead"
     return Offer(Kind.EVALUATE, path, title=f"How good is the model on “{path.name}”?", detail=detail)
 
@@ -121,7 +121,7 @@ def _look_at_path(path: Path, training: bool) -> Offer:
     if is_folder or is_archive_name(path):
         if training:
             return Offer(
-                Kind.REFUSED, path, title="A training is running", detail="Stop it before opening another dataset."
+                Kind.REFUSED, path, title="Training is in progress", detail="Stop it before opening another dataset."
             )
         return Offer(Kind.DATASET, path, title=f"Open “{path.name}”", detail="counting…")
     if is_image_name(path):
@@ -139,8 +139,12 @@ def _look_at_path(path: Path, training: bool) -> Offer:
 
 def _look_at_weights(path: Path, training: bool) -> Offer:
     if training:
-        return Offer(Kind.REFUSED, path, title="A training is running", detail="Stop it before choosing other weights.")
-    return Offer(Kind.WEIGHTS, path, title=f"Use the weights “{path.name}”", detail="Drop to choose their model")
+        return Offer(
+            Kind.REFUSED, path, title="Training is in progress", detail="Stop it before choosing other weights."
+        )
+    return Offer(
+        Kind.WEIGHTS, path, title=f"Use the weights “{path.name}”", detail="Drop to choose the model they belong to"
+    )
 
 
 def _png(image: QImage) -> bytes:

@@ -218,7 +218,7 @@ class _NumberField(Field):
 
     @Slot(str)
     def _refused(self, why: str) -> None:
-        self._refuse(f"{why} Until then it is {self.editor.said}.")
+        self._refuse(f"{why} Until then the value stays {self.editor.said}.")
 
     def _finish_typing(self) -> None:
         self.editor.interpretText()
@@ -326,7 +326,7 @@ class RateField(Field):
             lr = read_rate(self.editor.text())
         except NotUnderstood as why:
             self.editor.setText(shown)
-            self._refuse(f"{why} Until then it is {shown}.")
+            self._refuse(f"{why} Until then the value stays {shown}.")
             return
         self.editor.setText(write_power(lr))
         if lr != self._value:

@@ -141,7 +141,7 @@ class NumberBox(QDoubleSpinBox):
             return ""
         low, high = (f"{end:,}" if self._whole else write_number(end) for end in (self._low, self._high))
         said = f"{number:,}" if self._whole else write_number(number)
-        return f"It can be {low} to {high}{self.suffix()}, not {said}."
+        return f"The value must be {low} to {high}{self.suffix()}, not {said}."
 
     @Slot()
     def _forget_refusal(self) -> None:

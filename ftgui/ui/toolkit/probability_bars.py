@@ -62,7 +62,7 @@ class ProbabilityBars(QWidget):
             if choosable:
                 row.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
                 row.setCursor(Qt.CursorShape.PointingHandCursor)
-                row.setToolTip("Show what in the image speaks for this class")
+                row.setToolTip("Show what in the image supports this class")
                 row.chosen.connect(self.class_chosen)
             layout.addWidget(row)
             row.hide()

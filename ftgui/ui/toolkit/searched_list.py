@@ -46,7 +46,7 @@ def search_field(placeholder: str, name: str) -> QLineEdit:
     field.setPlaceholderText(placeholder)
     field.setClearButtonEnabled(True)
     field.setAccessibleName(name)
-    field.setToolTip("Down goes to the list, Enter takes what is selected there")
+    field.setToolTip("Down moves to the list, Enter chooses what is selected there")
     return field
 
 

@@ -38,7 +38,7 @@ class AdviceBanner(QFrame):
         self.elsewhere = button(
             "Save the model elsewhere…", "Asks for a folder, and writes a finished model into a new one there"
         )
-        self.dismiss = IconButton("x", "Dismiss", ": this is not said again about this run", theme)
+        self.dismiss = IconButton("x", "Dismiss", ": this is not shown again for this run", theme)
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 8, 8, 8)
         row.setSpacing(10)

@@ -142,7 +142,7 @@ class Advisor(QObject):
     def _offer_to_continue(self) -> None:
         run = self.open_run if self.can_act and self.advice is None else None
         if run is not None and run.crashed and run.folder not in self._dismissed:
-            sentence = f"Run {run.number} ended at step {run.step:,} without being finished."
+            sentence = f"Run {run.number} stopped at step {run.step:,} before it was finished."
             self.advice = Advice(
                 "warning",
                 sentence,
@@ -177,7 +177,7 @@ class Advisor(QObject):
             "error",
             f"{event.message} The model is still in memory, until ftgui is closed or trains again.",
             "Try again",
-            "Writes the model to the run's folder, when there is room or the drive is back",
+            "Writes the model to the run's folder, once there is room or the drive is back",
             lambda: save(None),
             Path(event.run_folder),
             save,

@@ -21,7 +21,7 @@ from ftgui.ui.train.lr_range_plot import HIGHEST, LOWEST, RatePlot
 _HOW_TO_READ = (
     "<b>How to read it.</b> On the left, steps are so small that nothing is learned: the curve is flat. Then it falls: "
     "the model learns. At its lowest point the steps begin to be too large, and beyond it the loss diverges.<br>"
-    "A tenth of the rate at the lowest point is a good choice: still where the curve falls, with room before it breaks, for "
+    "A tenth of the rate at the lowest point is a good choice: still where the curve falls, with room before it breaks, because "
     "a whole phase takes many more steps than this test."
 )
 _IDLE = "The rate rises from step to step, on a copy: the model itself stays as it is."
@@ -91,7 +91,7 @@ class RateTestDialog(QDialog):
         self.field = RateField("Learning rate", tip, theme)
         self.field.editor.setMaximumWidth(110)
         self.field.title.setText("Learning rate")
-        self.use = button("Use", "Set this rate in the recipe's phase; Ctrl+Z takes it back.", primary=True)
+        self.use = button("Use", "Set this rate in the recipe's phase; Ctrl+Z undoes it.", primary=True)
         self.leave = button("Close", "Leave everything as it is")
         for each in (self.start, self.use, self.leave):
             each.setAutoDefault(False)  # Enter in the rate field means the field
@@ -159,7 +159,7 @@ class RateTestDialog(QDialog):
         self.start.setAccessibleName("Stop the test" if self._running else "Start the test")
         self.start.setEnabled(self._running or not why)
         self.start.setToolTip(
-            "End the test here" if self._running else why or "Takes some seconds; the model is not changed"
+            "End the test here" if self._running else why or "Takes a few seconds; the model is not changed"
         )
         self.phases.setEnabled(not self._running)
         there = self.plot.has_line and self.phase >= 0
@@ -250,9 +250,9 @@ class RateTestDialog(QDialog):
         suggestion = event.suggestion or min(max(present, LOWEST), HIGHEST)
         sentence = event.why
         if self._workspace.engine.busy:
-            sentence = "A training began, so the test was ended."
+            sentence = "Training has started, so the test was stopped."
         elif not event.suggestion:
-            sentence += f" The line stands at the phase's present rate, {rate(present)}."
+            sentence += f" The line marks the phase's current rate, {rate(present)}."
         if self.plot.points:
             self.plot.show_line(suggestion)
             self._show_rate(self.plot.rate)

@@ -38,12 +38,12 @@ _RATE_TIP = (
     "out. Too low: next to nothing is learned."
 )
 _PREFIX_TIP = (
-    "The frozen layers next to the input, the prefix, give the same answer for the same picture every time. So each "
-    "picture goes through them once per augmented view, the answers are kept, and all epochs run only on the layers "
-    "behind them: they are almost free."
+    "The frozen layers next to the input, the prefix, give the same output for the same image every time. So each "
+    "image goes through them once per augmented view, the outputs are kept, and all epochs run only on the layers "
+    "after them, which is very fast."
 )
 _SCRATCH_TIP = (
-    "Trains once with the same recipe, but with a backbone that has never seen a picture. You will see how much of the "
+    "Trains once with the same recipe, but with a backbone that has never seen an image. You will see how much of the "
     "accuracy comes from pretraining. The recipe and the project's model stay as they are."
 )
 
@@ -97,21 +97,21 @@ class RunControls(QFrame):
         self.rate_field.setAcceptDrops(False)
         self.set_rate = button("Set", "Train at this rate from the next step on")
         self.patience = NumberBox(0, 1000, whole=True, unit=" epochs", lowest="never")
-        self.patience.setAccessibleName("Early stop")
+        self.patience.setAccessibleName("Stop early after")
         self.patience.setToolTip(
-            "A phase ends after so many epochs without a better validation score: what comes then is mostly memorising. "
+            "A phase ends after this many epochs without a better validation score: what comes then is mostly memorising. "
             "0: never."
         )
         self.finish = button(
             "End phase now",
-            "Ends this phase after the present step and goes on with the next, from the best weights so far. In the last "
-            "phase it ends the run with what it has learned.",
+            "Ends this phase after the current step and continues with the next, from the best weights so far. In the last "
+            "phase this ends the run and keeps what it has learned.",
         )
         row = QWidget()
         layout = QHBoxLayout(row)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
-        for text, widgets in (("Rate", (self.rate_field, self.set_rate)), ("Early stop", (self.patience,))):
+        for text, widgets in (("Rate", (self.rate_field, self.set_rate)), ("Stop early after", (self.patience,))):
             title = label(text, "muted")
             title.setBuddy(widgets[0])
             layout.addWidget(title)
@@ -124,7 +124,7 @@ class RunControls(QFrame):
 
     def _make_idle(self) -> QWidget:
         self.find_learning_rate = button(
-            "Find a rate…",
+            "Find a learning rate…",
             "Raises the rate step by step on a copy of the model and shows where the loss falls fastest and where it "
             "diverges; takes less than an epoch",
         )
@@ -184,7 +184,7 @@ class RunControls(QFrame):
     @Slot()
     def _send_finish(self) -> None:
         self.finish.setEnabled(False)  # a second click would finish the next phase too
-        self._ask(self._workspace.training_requests.finish_phase(), "finish the phase")
+        self._ask(self._workspace.training_requests.finish_phase(), "end the phase")
 
     def _ask(self, request: int, words: str) -> None:
         self._asked[request] = words
@@ -269,12 +269,12 @@ class RunControls(QFrame):
         parts = [f"{g.name}: {rate(float(f'{g.applied:.2g}'))} of {rate(g.requested)}" for g in self._groups]
         self.rates.set_full(" · ".join(parts))
         lines = "\n".join(parts)
-        self.rates.setToolTip(f"Learning rate now, of its peak in this phase (warm-up, then falling):\n{lines}")
+        self.rates.setToolTip(f"Current learning rate and its peak in this phase (warm-up, then falling):\n{lines}")
 
     @Slot()
     def _show_note(self) -> None:
         """Only while there is something to wait for."""
-        waiting = f"Asked for: {', '.join(self._asked.values())}. " if self._asked else ""
+        waiting = f"Requested: {', '.join(self._asked.values())}. " if self._asked else ""
         text = ""
         if self._workspace.training.paused:
             text = f"{waiting}Paused: changes take effect at the first step after resuming."

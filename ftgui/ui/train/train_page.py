@@ -108,9 +108,9 @@ class TrainPage(QWidget):
     # --- words ------------------------------------------------------------------------------------------------------
 
     def _show_idle(self) -> None:
-        self.headline.setText("No training is running. Tick layers at the right, then press Train.")
+        self.headline.setText("No training is in progress. Tick layers on the right, then press Train.")
         self.explanation.setText(
-            "Your images are few compared with the million the backbone has seen. So its layers stay frozen at first and "
+            "You have few images compared with the million the backbone has seen, so its layers stay frozen at first and "
             "only a new head learns your classes: minutes instead of days, and nothing it knows is lost."
         )
         self.words.say_figures("")
@@ -129,7 +129,7 @@ class TrainPage(QWidget):
         """Where the person left off: the run before this start of the program, until another one begins."""
         runs = self._workspace.dataset.trained.runs
         if runs and not self._workspace.engine.busy:
-            self.headline.setText(f"The last training was {runs[-1].words}.")
+            self.headline.setText(f"Last trained: {runs[-1].words}.")
             self.explanation.setText("Its curves stay here until the next one begins.")
             self._recall(runs[-1].folder, sys.maxsize)
             if runs[-1].reason in SAID_OF:
@@ -146,7 +146,7 @@ class TrainPage(QWidget):
             run = self._workspace.training.latest_run
             number = run_number(run) if run is not None else 0
             continued = self._workspace.training.continuing
-            self.headline.setText(f"Run {number} {'goes on' if continued else 'begins'}.")
+            self.headline.setText(f"Run {number} {'continues' if continued else 'starts'}.")
             self.explanation.setText(training_text.beginning(continued))
             self.words.say_figures("")
         self._busy = state.busy
@@ -174,7 +174,7 @@ class TrainPage(QWidget):
 
     def _show_end(self, event: m.TrainingFinished) -> None:
         words = {"done": "Done.", "stopped": "Stopped.", "exploded": "Training diverged."}
-        self.headline.setText(words.get(event.reason, "It did not work."))
+        self.headline.setText(words.get(event.reason, "Training failed."))
         measured = " on training images" if math.isnan(event.best_accuracy) else " on validation images"
         verdict = self._workspace.present.verdict.sentence
         if event.reason in ("failed", "exploded"):
@@ -240,7 +240,7 @@ class TrainPage(QWidget):
             self.dirty |= {self.loss, self.accuracy}
         elif isinstance(event, m.Paused):
             self._mark(event.step, "paused")
-            self.words.say_figures("Paused. The model can be asked about images meanwhile.")
+            self.words.say_figures("Paused. The model can be asked about images in the meantime.")
         elif isinstance(event, m.Resumed):
             self._mark(event.step, "resumed")
             self.words.say_figures("")
@@ -253,7 +253,7 @@ class TrainPage(QWidget):
         elif event is None:
             self._phase = None
             refusal = self._workspace.training.refusal
-            self.headline.setText("The training did not begin." if refusal else "The training ended without finishing.")
+            self.headline.setText("Training did not start." if refusal else "Training ended before it was finished.")
             self.explanation.setText(refusal)
             run = self._workspace.training.latest_run
             if not refusal and run is not None:
@@ -322,10 +322,10 @@ class TrainPage(QWidget):
         if math.isnan(event.val_accuracy):
             self.words.say_figures("No validation images: nothing shows whether it generalises or memorises.")
             return
-        text = f"Epoch {event.epoch}: {percent(event.val_accuracy)} of the validation images are right"
+        text = f"Epoch {event.epoch}: {percent(event.val_accuracy)} of the validation images are classified correctly"
         gap = event.train_accuracy - event.val_accuracy
         if gap > 0.15:
-            text += f", but {percent(event.train_accuracy)} of the training images: it is beginning to memorise."
+            text += f", but {percent(event.train_accuracy)} of the training images: the model is beginning to memorise."
         else:
             text += ", the best so far." if event.best else "."
         self.words.say_figures(text)

@@ -30,8 +30,8 @@ def asked_for(names: list[str]) -> str:
         names: of the layers that should learn.
     """
     return (
-        f"You asked for this: {layers_in_words(names)} should learn. It takes effect when the present step is over; while "
-        "the frozen part is computed, that takes a while. Until then nothing changes."
+        f"Requested: {layers_in_words(names)} should learn. This takes effect when the current step is over; while "
+        "the frozen part is being computed, that can take a while. Until then nothing changes."
     )
 
 
@@ -43,15 +43,15 @@ def by_ticks(names: list[str], lr: float) -> str:
         lr: peak rate of the phase.
     """
     return (
-        f"As you ticked, {layers_in_words(names)} learn now, at up to {rate(lr)}; newly ticked layers warm up first. "
-        "The recipe keeps this phase as it was planned."
+        f"As ticked, training now changes {layers_in_words(names)}, at up to {rate(lr)}; newly ticked layers warm up first. "
+        "The phase in the recipe stays as planned."
     )
 
 
 def beginning(continued: bool) -> str:
     """Explains the time between Train and the first step."""
     if continued:
-        return "The images and the state of the run are read; then it goes on exactly where it stopped."
+        return "The images and the state of the run are being read; then training continues exactly where it stopped."
     return (
         "First every image is read once, to find out which can be used and to keep them in memory. Then the frozen part of the "
         "model runs over them. The curves begin with the first step."
@@ -71,17 +71,20 @@ def phase(train: list[str], lr: float, from_scratch: bool, comparing: bool) -> s
     advice = f"{check.sentence[0].upper()}{check.sentence[1:]}." + (f" Try {rate(check.cure)}." if check.kind else "")
     if comparing:
         return (
-            "A comparison from scratch: the backbone has never seen a picture, so even its first layers are random. What the "
-            "ticked layers learn now they learn from your images alone."
+            "A comparison from scratch: the backbone has never seen an image, so even its first layers are random. What the "
+            "ticked layers learn now comes from your images alone."
         )
     if train == [HEAD]:
         return (
-            "Only the new head learns. It starts random, so its first steps are wild; the frozen backbone can't be hurt by "
+            "Only the new head learns. It starts with random weights, so its first steps are wild; the frozen "
+            "backbone can't be harmed by "
             f"them. {advice}"
         )
     return (
-        "The head makes sense now, so the ticked layers may adjust with it, in small steps: large ones would wash out what "
-        f"they learned from a million images. {advice} It begins from the best weights so far, and they are kept if this does "
+        "The head now gives sensible answers, so the ticked layers can adapt with it, in small steps: large "
+        "ones would wash out what "
+        f"they learned from a million images. {advice} The phase starts from the best weights so far, and they "
+        "are kept if it does "
         "not improve on them."
     )
 
@@ -97,7 +100,7 @@ def compared(from_scratch: float, pretrained: float) -> str:
     if math.isnan(pretrained):
         return f"{said}. Press Train to see what the same recipe makes of a pretrained backbone."
     if pretrained <= from_scratch:
-        text = "Here pretraining made no difference: these images are easy, or unlike those it was made with."
+        text = "Here pretraining made no difference: these images are easy, or unlike those used for pretraining."
     else:
         text = "The difference is what the backbone learned from a million images."
     return f"{said}; pretrained: {percent(pretrained)}. {text} The pretrained model is loaded again."

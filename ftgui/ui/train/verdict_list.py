@@ -32,10 +32,10 @@ MOST = 3
 SAID_OF = ("done", "stopped")
 """Ends of runs that are spoken of; what went wrong is said elsewhere."""
 
-_CHANGES_RECIPE = "Changes the recipe; Ctrl+Z takes it back"
+_CHANGES_RECIPE = "Changes the recipe; Ctrl+Z undoes it"
 _TIPS = {
-    Remedy.MORE_LAYERS: "Adds a phase to the recipe; Ctrl+Z takes it back",
-    Remedy.SHOW_CLASS: "Shows its images that are called something else, on the Evaluate page",
+    Remedy.MORE_LAYERS: "Adds a phase to the recipe; Ctrl+Z undoes it",
+    Remedy.SHOW_CLASS: "Shows its misclassified images on the Evaluate page",
 }
 
 

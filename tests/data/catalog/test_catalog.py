@@ -272,7 +272,7 @@ def test_an_empty_mount_point_takes_nothing_along(make_dataset: Maker, tmp_path:
     if there:
         root.mkdir()
         (root / "red").mkdir()
-    with pytest.raises(ImagesGoneError, match=r"pictures”.*; this project knows 4 in it\..*Nothing is forgotten"):
+    with pytest.raises(ImagesGoneError, match=r"pictures”.*; this project knows 4 in it\..*Nothing is lost"):
         project.fill(root, recipe, Job())
     with project.catalog() as catalog:
         assert sorted(catalog.entries()) == before and catalog.complete
@@ -319,7 +319,7 @@ def test_small_classes_are_told(make_dataset: Maker) -> None:
     with opened(root) as catalog:
         (problem,) = catalog.contents().problems
         assert (problem.path, problem.kind) == ("single", "class-too-small")
-        assert "has one image: it can be learned from but never validated" in problem.message
+        assert "has one image: it can be used for training but not for validation" in problem.message
 
 
 def test_classes_of_very_different_size_are_told(make_dataset: Maker) -> None:

@@ -66,7 +66,7 @@ def test_what_is_beside_the_picture_can_not_hide_it(chunk: bytes, last: bool) ->
     read = read_rgb(content)
     assert np.array_equal(np.asarray(read.picture), np.asarray(PICTURE))
     if not last or read.repair:  # Pillow may not mind what comes behind
-        assert read.repair.startswith("A part that is not the picture (") and "left out" in read.repair
+        assert read.repair.startswith("A part that is not the image itself (") and "left out" in read.repair
     with open_image(content) as image:
         assert image.size == PICTURE.size
 
@@ -99,7 +99,7 @@ def test_a_jpeg_without_its_last_two_bytes_is_whole(progressive: bool, subsampli
     for cut in (1, 2):
         read = read_rgb(jpeg[:-cut])
         assert np.array_equal(np.asarray(read.picture), np.asarray(load_rgb(jpeg))), "to the last pixel"
-        assert read.repair == "The mark at the end of the file is missing; all pixels are there."
+        assert read.repair == "The end marker of the file is missing; all pixels are there."
     assert not read_rgb(jpeg).repair
     for share in (0.5, 0.9, 0.97):
         with pytest.raises(ImageError) as error:

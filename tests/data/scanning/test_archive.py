@@ -78,7 +78,7 @@ def test_no_name_leads_out(name: str, pack: Callable[..., Path], tmp_path: Path)
     ending = "zip" if pack is zipped else "tar.gz"
     file = pack(tmp_path / f"a.{ending}", {"red/good.png": b"x", name: b"x"})
     before = everything_below(tmp_path)
-    with pytest.raises(DatasetError, match="outside of its folder"):
+    with pytest.raises(DatasetError, match="outside its folder"):
         unpacked(file, Job())
     assert everything_below(tmp_path) == before
 
@@ -114,7 +114,7 @@ def refused(file: Path, words: str) -> None:
 
 def test_a_bomb_is_refused(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(archive, "MOST_BYTES", 100_000)
-    refused(zipped(tmp_path / "a.zip", {"red/1.bmp": bytes(1_000_000)}), "Pictures don't shrink like that")
+    refused(zipped(tmp_path / "a.zip", {"red/1.bmp": bytes(1_000_000)}), "Images don't shrink like that")
     monkeypatch.setattr(archive, "MOST_BYTES", 2_000_000)
     assert unpacked(tmp_path / "a.zip", Job()).is_dir(), "small ones may be as empty as they like"
 
@@ -129,7 +129,7 @@ def test_a_locked_one_is_refused(tmp_path: Path) -> None:
     raw = bytearray(file.read_bytes())
     raw[raw.index(b"PK\x01\x02") + 8] |= 0x1
     file.write_bytes(bytes(raw))
-    refused(file, "locked with a password")
+    refused(file, "protected by a password")
 
 
 @pytest.mark.parametrize("pack", [zipped, tarred])

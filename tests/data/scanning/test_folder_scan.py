@@ -109,7 +109,7 @@ def test_hopeless_folders_are_a_sentence(tmp_path: Path, make, sentence: str) ->
 def test_flat_folder_of_images_says_what_to_do(tmp_path: Path) -> None:
     for number in range(3):
         picture((9, 9, 9), number).save(tmp_path / f"{number}.jpg")
-    with pytest.raises(DatasetError, match=r"3 images .* lie in no class folder. Make one folder per class"):
+    with pytest.raises(DatasetError, match=r"3 images .* are not in a class folder. Make one folder per class"):
         scan(tmp_path)
 
 

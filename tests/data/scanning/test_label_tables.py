@@ -105,7 +105,7 @@ def test_unclear_columns_are_asked_for_once(tmp_path: Path) -> None:
     with project.catalog() as catalog:
         assert list(catalog.counts()) == ["r"], "it is guessed anew"
     (folder / "x.csv").unlink()
-    with pytest.raises(DatasetError, match="lie in no class folder"):
+    with pytest.raises(DatasetError, match="are not in a class folder"):
         project.take_in(folder)
 
 
@@ -142,7 +142,7 @@ def test_other_tables_are_no_tables(tmp_path: Path) -> None:
     write(tmp_path / "prices.csv", "what,price", "apples,3", "pears,4")
     (tmp_path / "broken.jsonl").write_bytes(b"\xff\xfe{not json")
     write(tmp_path / "notes.txt", "I took 0.jpg in the garden.")
-    with pytest.raises(DatasetError, match=r"6 images .* lie in no class folder"):
+    with pytest.raises(DatasetError, match=r"6 images .* are not in a class folder"):
         scan(tmp_path)
 
 

@@ -269,7 +269,7 @@ def test_what_was_taken_for_a_split_is_said_and_can_be_undone(tmp_path: Path) ->
         tmp_path, many("seg_train/sea") + many("seg_train/wood") + many("seg_test/sea", 3) + many("seg_test/wood", 3)
     )
     found = scan(root)
-    assert "“seg_train” is taken for the training images." in of_kind(found, "reading")[0]
+    assert "“seg_train” is treated as the training images." in of_kind(found, "reading")[0]
     assert set(counted(root, wanted=Wanted("class"))) == {"seg_train", "seg_test"} or counted(root)
     plain = scan(lay(tmp_path / "plain", many("train/sea") + many("train/wood") + many("val/sea") + many("val/wood")))
     assert plain.problems == []
@@ -321,7 +321,7 @@ def test_spellings_are_joined_and_said(tmp_path: Path) -> None:
     )
     found = scan(root)
     assert counted(root) == {"Cat": {"train": 12, "val": 12}, "Käfer": {"train": 12, "val": 12}}
-    assert "“cat” is taken for the class “Cat”." in of_kind(found, "names-joined")
+    assert "“cat” is treated as the class “Cat”." in of_kind(found, "names-joined")
     letters = lay(tmp_path / "letters", many("a") + many("A") + many("b"))
     assert set(counted(letters)) >= {"a", "b"} and len(counted(letters)) == len(list(letters.iterdir()))
     assert set(counted(root, known=["cat", "käfer"])) == {"cat", "käfer"}, "as the model spells them"

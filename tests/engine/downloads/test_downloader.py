@@ -216,7 +216,7 @@ def test_an_access_token_is_not_for_mirrors(mirror: Mirror, monkeypatch: pytest.
 
 def test_what_is_no_hub_is_a_sentence(mirror: Mirror) -> None:
     mirror.status = 500
-    with pytest.raises(EngineError, match=r"refused to give .* \(500 Internal Server Error\)"):
+    with pytest.raises(EngineError, match=r"refused to provide .* \(500 Internal Server Error\)"):
         Downloader(Settings(hub_mirror=mirror.address)).hub("thing", "timm/thing")
 
 

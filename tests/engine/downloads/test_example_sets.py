@@ -198,7 +198,7 @@ def test_stop_cancels_and_the_next_time_goes_on(engine: Engine, mirror: Mirror, 
     engine.on_event = stop_in_the_middle
     failed = engine.do(m.DownloadExampleSet(7, "DTD"))
     assert isinstance(failed, m.CommandFailed) and failed.request == 7
-    assert failed.message == "DTD was cancelled. What is downloaded already is kept, to go on from."
+    assert failed.message == "DTD was cancelled. What has been downloaded is kept, so that it can be resumed."
     assert not find("DTD").is_here and left_over() == {"downloads"}
     (part,) = (example_sets.base() / "downloads" / "DTD").iterdir()
     there = part.stat().st_size
@@ -269,7 +269,7 @@ def test_without_a_network_that_is_said(noisy: TinySet, monkeypatch: pytest.Monk
 
 
 def test_a_refusal_names_the_server(mirror: Mirror) -> None:
-    with pytest.raises(EngineError, match=r"www\.robots\.ox\.ac\.uk refused to give the images of .* \(404 "):
+    with pytest.raises(EngineError, match=r"www\.robots\.ox\.ac\.uk refused to provide the images of .* \(404 "):
         examples.prepare("DTD", Settings(), quiet)
 
 
@@ -340,7 +340,7 @@ def test_killed_in_the_middle_there_is_no_set_and_the_next_time_makes_it(mirror:
 
 def test_an_archive_that_leads_elsewhere_is_not_unpacked(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
     serve(mirror, TinySet({TEXTURES: tarred({"../../../outside.jpg": image(1)})}), monkeypatch)
-    with pytest.raises(EngineError, match="wants to write outside of its folder"):
+    with pytest.raises(EngineError, match="would write outside its folder"):
         examples.prepare("DTD", Settings(), quiet)
     assert not list(example_sets.base().rglob("outside.jpg")) and left_over() == {"downloads"}
 
@@ -349,7 +349,7 @@ def test_a_set_that_is_otherwise_than_torchvision_knows_is_said(
     mirror: Mirror, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     serve(mirror, TinySet({TEXTURES: tarred({"somewhere/else.jpg": image(1)})}), monkeypatch)
-    with pytest.raises(EngineError, match=r"Describable Textures is not as torchvision .* expects it"):
+    with pytest.raises(EngineError, match=r"Describable Textures is not what torchvision .* expects"):
         examples.prepare("DTD", Settings(), quiet)
     assert not find("DTD").is_here and left_over() == {"downloads"}
 
@@ -415,7 +415,7 @@ def test_not_while_training(
     engine.queue = [m.DownloadExampleSet(8, "DTD")]
     engine.do(train_command(make_dataset()))
     (failed,) = engine.of(m.CommandFailed)
-    assert failed == m.CommandFailed(8, "A training is running; stop it first.")
+    assert failed == m.CommandFailed(8, "Training is in progress; stop it first.")
     assert mirror.asked == []
 
 
@@ -453,7 +453,7 @@ def test_the_command_makes_one_and_copies_it(
     assert tree(target) == tree(find("DTD").folder) == noisy.tree.keys()
     assert {path.name for path in target.parent.iterdir()} == {"textures"}
     assert main.main(["example", "dtd", str(target)]) == 1
-    assert "is there already and not empty" in capsys.readouterr().out
+    assert "already exists and is not empty" in capsys.readouterr().out
     assert tree(target) == noisy.tree.keys()
 
 

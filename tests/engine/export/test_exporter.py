@@ -109,7 +109,7 @@ def test_all_kinds_are_written_and_proved(engine: Engine, trained: Trained, tmp_
         "predict.py",
     }
     card = (folder / "README.md").read_text(encoding="utf-8")
-    assert "`python predict.py picture.jpg folder/`" in card and "60.0 % probability counts as “don't know”" in card
+    assert "`python predict.py picture.jpg folder/`" in card and "below 60.0 % counts as “don't know”" in card
     assert [path.name for path in (tmp_path / "out").iterdir()] == [folder.name]  # no temporary folder stays
     again, _ = export(engine, command.run_folder, tmp_path / "out", "folder")
     assert again.name == f"{folder.name}-2"
@@ -164,7 +164,7 @@ def test_a_model_that_answers_otherwise_is_an_error(
     command = trained()
     monkeypatch.setattr(onnx_and_torch.ExportWrapper, "forward", wrong)
     folder, told = export(engine, command.run_folder, tmp_path, "folder", "torch")
-    assert told[0].problem == "" and "does not answer as the program does" in told[1].problem
+    assert told[0].problem == "" and "does not answer as ftgui does" in told[1].problem
     assert told[1].files == [] and not (folder / "model.pt2").exists() and (folder / "model.safetensors").exists()
     assert "model.pt2" not in (folder / "proof.json").read_text(encoding="utf-8")
     assert "model.pt2" not in (folder / "README.md").read_text(encoding="utf-8")
@@ -179,7 +179,7 @@ def test_a_script_that_answers_otherwise_is_an_error(
     assert wrong != right
     monkeypatch.setattr(exporter, "predict_source", lambda: wrong)
     folder, told = export(engine, command.run_folder, tmp_path, "folder")
-    assert "does not answer as the program does" in told[0].problem
+    assert "does not answer as ftgui does" in told[0].problem
     assert folder == Path() and list(tmp_path.glob("*test*")) == []
 
 
@@ -204,8 +204,8 @@ def refusal(engine: Engine, folder: Path | str, to: Path, *kinds: str, **more) -
 def test_refusals_are_sentences(no_process: None, engine: Engine, trained: Trained, tmp_path: Path) -> None:
     command = trained()
     best = Path(command.run_folder, "best")
-    assert "is not there" in refusal(engine, tmp_path / "nowhere", tmp_path, "folder")
-    assert "no kind “coreml”" in refusal(engine, best, tmp_path, "coreml")
+    assert "does not exist" in refusal(engine, tmp_path / "nowhere", tmp_path, "folder")
+    assert "no export format “coreml”" in refusal(engine, best, tmp_path, "coreml")
     assert "Nothing was chosen" in refusal(engine, best, tmp_path)
     assert "from 0 to 1" in refusal(engine, best, tmp_path, "folder", threshold=1.5)
     file = tmp_path / "file"
@@ -258,7 +258,7 @@ def test_not_while_training(
 
     engine.on_event = ask
     engine.do(command)
-    assert [event.message for event in engine.of(m.CommandFailed)] == ["A training is running; stop it first."]
+    assert [event.message for event in engine.of(m.CommandFailed)] == ["Training is in progress; stop it first."]
 
 
 def test_a_model_without_its_run_is_proved_on_noise(
@@ -421,8 +421,8 @@ def test_the_run_and_the_export_have_the_same_card(
     support = sum(result["confusion"][1])
     line = next(line for line in own.splitlines() if line.startswith("| red |"))
     assert f"{recall[1] * 100:.1f} %" in line and line.endswith(f" {support} |")
-    assert "proved to be the same before and after (hash `" in own and "Seed 0" in own and "| red | " in own
-    assert "From the folder “pictures”. 24 images." in own and "so no licence of others' weights applies" in own
+    assert "was proved to be the same before and after (hash `" in own and "Seed 0" in own and "| red | " in own
+    assert "From the folder “pictures”. 24 images." in own and "so no licence for weights applies" in own
 
 
 def test_proof_needs_images_that_can_be_read(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def test_what_is_no_value_is_refused(built: backbones.BuiltBackbone) -> None:
 
 def test_the_check_sees_code_where_a_value_belongs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ftgui.engine.export.standalone_code._written", lambda value: f"'{value}'")  # no `repr`
-    with pytest.raises(EngineError, match="would have become a part of the program"):
+    with pytest.raises(EngineError, match="would have become part of the code"):
         script("predict.py", {}, {"VERSION": '"""\nexit()\n"""'})
 
 

@@ -129,7 +129,7 @@ def test_torchvision_transformers_too() -> None:
 def test_layers_that_have_no_places_say_so() -> None:
     model = timm.create_model("test_vit", num_classes=3).eval()
     size = model.pretrained_cfg["input_size"][-1]
-    with pytest.raises(NoPlaces, match="no places"):
+    with pytest.raises(NoPlaces, match="no image positions"):
         grad_cam(model, model.get_submodule("head"), image(size), 0)
     last = model.get_submodule(f"blocks.{len(model.blocks) - 1}")
     if model.global_pool == "token":
@@ -154,7 +154,7 @@ def test_the_program_explains_and_says_what_it_saw(engine: Engine, tmp_path: Pat
     assert len(other.heat) > len(answer.heat), "an earlier layer has more places"
     assert "no class" in engine.do(m.Explain(4, str(wide), class_name="c")).message
     assert "no layer" in engine.do(m.Explain(5, str(wide), layer="nowhere")).message
-    assert "no places" in engine.do(m.Explain(6, str(wide), layer="head")).message
+    assert "no image positions" in engine.do(m.Explain(6, str(wide), layer="head")).message
     assert isinstance(engine.do(m.Explain(7, str(tmp_path / "none.jpg"))), m.CommandFailed)
     assert isinstance(engine.do(m.Predict(8, str(wide))), m.Prediction), "nothing is left behind on the model"
 

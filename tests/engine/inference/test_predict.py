@@ -244,10 +244,10 @@ def test_models_that_cannot_be_used_say_why(
     wanted = {
         newer: "newer ftgui",
         damaged: "damaged",
-        half: "not whole: model.safetensors is missing",
+        half: "incomplete: model.safetensors is missing",
         other: "do not fit",
         cut: "damaged",
-        tmp_path / "none": "is not there",
+        tmp_path / "none": "does not exist",
         root: "is not a model made by ftgui",
     }
     for folder, words in wanted.items():

@@ -241,7 +241,7 @@ def test_one_line_says_what_was_taken(tmp_path: Path, source: Weights) -> None:
     without = {name: tensor for name, tensor in source.items() if not name.startswith("classifier")}
     assert (
         said(tmp_path, without)
-        == f"w.pth: all {total - 2} tensors taken; there is no head for it, so it has a new one; nothing missing"
+        == f"w.pth: all {total - 2} tensors taken; the file has no matching head, so the model has a new one; nothing missing"
     )
     line = said(tmp_path, {"ema": {**prefixed("model.", source), "model.projector.weight": torch.ones(2)}})
     assert line.startswith(
@@ -263,10 +263,10 @@ def test_the_line_reaches_window_and_terminal(engine, tmp_path: Path, source: We
 def test_values_that_are_no_numbers_are_refused(tmp_path: Path, source: Weights) -> None:
     bad = {name: tensor.clone() for name, tensor in source.items()}
     bad["conv_stem.weight"].view(-1)[:3] = torch.nan
-    with pytest.raises(EngineError, match=r"3 NaN of \d+ in conv_stem.weight\. The training that wrote it diverged"):
+    with pytest.raises(EngineError, match=r"3 NaN of \d+ in conv_stem.weight. The run that wrote it diverged"):
         said(tmp_path, bad)
     bad["bn1.running_var"][1] = torch.inf
-    with pytest.raises(EngineError, match=r"in conv_stem.weight and 1 more tensors with such values"):
+    with pytest.raises(EngineError, match=r"in conv_stem.weight; further tensors with such values: 1"):
         said(tmp_path, {"net": bad})
     huge = {**source, "bn1.weight": source["bn1.weight"].double() * 1e300}  # too large for the model's precision
     with pytest.raises(EngineError, match=r"\d+ infinite of \d+ in bn1.weight"):
@@ -314,7 +314,7 @@ def test_timms_rules_read_what_its_authors_wrote(tmp_path: Path) -> None:
     larger = timm.create_model("test_vit", img_size=192).state_dict()
     torch.save(larger, tmp_path / "w.pth")
     built = build(Backbone(name="test_vit", weights=str(tmp_path / "w.pth")), ["a", "b"])
-    assert "timm's own rules fitted" in built.taken
+    assert "timm's own rules adapted" in built.taken
     assert torch.equal(built.model.blocks[0].attn.qkv.weight, larger["blocks.0.attn.qkv.weight"])
 
 
@@ -373,8 +373,8 @@ NOT_WEIGHTS: dict[str, tuple[Callable[[], bytes], str]] = {
     "torch.export": (lambda: zipped(**{"x__models__model.json": b"{}"}), "an exported torch program"),
     "JSON": (lambda: b'{"architectures": ["ResNet"]}', "It is JSON text"),
     "a message": (lambda: b"Access denied. Please log in.\n", "It is a text file"),
-    "a picture": (lambda: b"\xff\xd8\xff\xe0" + b"\0" * 20, "It is a picture"),
-    "noise": (lambda: bytes(range(7, 250)), "no weights file that ftgui knows"),
+    "a picture": (lambda: b"\xff\xd8\xff\xe0" + b"\0" * 20, "It is an image"),
+    "noise": (lambda: bytes(range(7, 250)), "not a weights file that ftgui knows"),
 }
 
 

@@ -319,7 +319,7 @@ def test_other_images_are_refused(engine: Engine, dataset: Path, train_command, 
     samples.write_text("\n".join(",".join(row) for row in rows[:-1]), encoding="utf-8")
     engine.do(m.Continue(2, train.catalog, train.run_folder))
     (failed,) = engine.of(m.CommandFailed)
-    assert "not those the run began with" in failed.message
+    assert "not those the run started with" in failed.message
 
 
 def test_a_class_renamed_since_changes_nothing_but_its_name(

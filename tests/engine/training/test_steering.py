@@ -207,7 +207,7 @@ def test_what_is_saved_of_a_layer_frozen_in_mid_run_is_what_it_was(
 def test_outside_a_training_there_is_nothing_to_steer(engine: Engine) -> None:
     engine.do(m.ChangeRate(4, 1e-3))
     (failed,) = engine.of(m.CommandFailed)
-    assert (failed.request, failed.message) == (4, "No training is running.")
+    assert (failed.request, failed.message) == (4, "No training is in progress.")
 
 
 # --- in need --------------------------------------------------------------------------------------------------------

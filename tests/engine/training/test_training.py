@@ -490,7 +490,7 @@ def test_a_model_that_can_not_be_written_is_no_success_and_its_checkpoint_stays(
     kept = read_weights(run / "best" / "model.safetensors")
     assert all(torch.equal(model[name], value) for name, value in kept.items())
     assert (run / "last" / "model.safetensors").exists()
-    assert "no model that is not saved" in engine.do(m.SaveModel(9)).message
+    assert "no unsaved model" in engine.do(m.SaveModel(9)).message
 
 
 def test_a_model_that_is_there_is_not_written_once_more_at_the_end(
@@ -518,7 +518,7 @@ def test_it_can_be_saved_elsewhere(engine, make_dataset: Maker, train_command, m
     monkeypatch.setattr(Outcome, "write_again", unplugged)
     engine.do(command)
     end = finished(engine)
-    assert (end.reason, end.unsaved) == ("failed", True) and "is gone. It is not made again" in end.message
+    assert (end.reason, end.unsaved) == ("failed", True) and "is gone. It will not be created again" in end.message
     assert engine.do(m.SaveModel(8, str(tmp_path / "rescued"))) == m.ModelSaved(8, str(tmp_path / "rescued"))
     built, about = open_finished(tmp_path / "rescued")
     assert about.class_names == ["blue", "red"]
@@ -546,7 +546,7 @@ def test_a_run_folder_that_goes_is_said_not_remade_and_written_again_when_it_is_
     engine.do(command)
     assert finished(engine).reason == "done"
     told = [event.message for event in engine.of(m.Log)]
-    assert "is gone; it is not made again" in told[0] and "can be written again" in told[1] and len(told) == 2
+    assert "is gone; it will not be created again" in told[0] and "can be written again" in told[1] and len(told) == 2
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [line["epoch"] for line in lines if line["kind"] == "epoch"] == [1, 2, 3, 4, 5, 6]
     assert [line["step"] for line in lines if line["kind"] == "step"] == list(range(1, 25))

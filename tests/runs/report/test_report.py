@@ -74,7 +74,7 @@ def test_everything_is_in_it(tmp_path: Path) -> None:
     reader = read(tmp_path / "report.html")
     text = reader.text
     assert "Run 7 · My run" in text and "First line second" in text
-    assert "50.0 % of the validation images are right" in text and "2 of 4 images" in text
+    assert "50.0 % of the validation images are classified correctly" in text and "2 of 4 images" in text
     assert "between 15.0 % and 85.0 %" in text, "Wilson's interval of 2 of 4"
     assert "2 validation images answered wrongly" in text and "red , answered blue 60% sure, loss 2.50" in text
     assert "expected calibration error" in text and "temperature of 1.50" in text
@@ -94,7 +94,7 @@ def test_class_figures_and_confusion_come_from_the_result_without_predictions(tm
     folder = make_run(tmp_path, confusion=[[8, 2], [0, 10]], accuracies=(0.9,))
     write_report(folder, tmp_path / "report.html")
     text = read(tmp_path / "report.html").text
-    assert "90.0 % of the validation images are right" in text
+    assert "90.0 % of the validation images are classified correctly" in text
     # blue: 8 of 8 called so are, 8 of 10 were found.
     assert re.search(r"blue 2 2 100.0 % 80.0 % 88.9 % 10", text)
     assert "blue → red: 2 (20%)" in text
@@ -134,7 +134,7 @@ def test_half_a_run_has_a_report_that_says_what_is_missing(tmp_path: Path, gone:
         "metrics.jsonl": "metrics.jsonl is missing, so there are no curves.",
         "recipe.toml": "recipe.toml is missing.",
         "samples.csv": "samples.csv is missing, so its images are not known.",
-        "environment.json": "What it was made with is not known.",
+        "environment.json": "The software and device used are not known.",
         "all": "There is no table of its answers on validation images.",
     }
     assert "Run 4 · head" in text and expected[gone] in text
@@ -147,7 +147,11 @@ def test_damaged_metrics_leave_the_rest(tmp_path: Path) -> None:
     (folder / "predictions.csv").write_text("no,table")
     write_report(folder, tmp_path / "report.html")
     text = read(tmp_path / "report.html").text
-    assert "The curves are not whole" in text and "predictions.csv is damaged" in text and "are right" in text
+    assert (
+        "The curves are incomplete" in text
+        and "predictions.csv is damaged" in text
+        and "are classified correctly" in text
+    )
 
 
 def test_a_hundred_classes_and_thousands(tmp_path: Path) -> None:
@@ -156,7 +160,7 @@ def test_a_hundred_classes_and_thousands(tmp_path: Path) -> None:
         table = [[9 if r == c else int((r + 1) % count == c) for c in range(count)] for r in range(count)]
         write_report(make_run(tmp_path, count, classes=classes, confusion=table), tmp_path / f"{count}.html")
         reader = read(tmp_path / f"{count}.html")
-        assert "90.0 % of the validation images are right" in reader.text
+        assert "90.0 % of the validation images are classified correctly" in reader.text
         cells = [tag for tag in reader.tags if tag == "rect"]
         assert len(cells) == (201 if count == 100 else 0), (
             "only cells that are not empty, and not of what none can read"

@@ -235,10 +235,10 @@ def test_the_same_picture_in_train_and_val_is_found_and_put_right(
     open_project(qtbot, window, fake, root)
     page = window.data_page
     texts = [page.problems.tree.topLevelItem(i).text(0) for i in range(page.problems.tree.topLevelItemCount())]
-    assert texts == ["6 images in train and val", "6 images that are copies"]
+    assert texts == ["6 images in more than one split", "6 images with duplicates"]
     page.problems.chosen.emit("leak")
     qtbot.waitUntil(lambda: page.grid.images.rowCount() == 6)
-    assert page.banner.fix.text() == "Exclude those for training"
+    assert page.banner.fix.text() == "Exclude the copies in train"
     page.banner.fix.click()
     qtbot.waitUntil(lambda: window.workspace.contents.excluded == 3)
     assert window.workspace.contents.counts["red"] == {"train": 12, "val": 12}
@@ -355,7 +355,7 @@ def test_a_drive_that_is_gone_takes_nothing_along_and_is_noticed_when_it_is_back
     workspace.dataset.rescan()
     qtbot.waitUntil(lambda: len(said) > 0)
     assert "There are no images in “pictures” any more; this project knows 20 in it." in said[0]
-    assert "Nothing is forgotten" in said[0] and sorted(workspace.catalog.entries()) == before
+    assert "Nothing is lost" in said[0] and sorted(workspace.catalog.entries()) == before
     root.rmdir()
     with qtbot.waitSignal(workspace.dataset.scanned):
         drive.rename(root)
@@ -392,7 +392,7 @@ def test_the_split_editor_shows_what_a_group_would_be(qtbot, page: DataPage) -> 
     assert "not a regular expression" in editor.says.text() and not apply.isEnabled()
     editor.grouping.setCurrentIndex(1)
     editor.grouping.activated.emit(1)
-    assert "stands alone" in editor.says.text() and editor.splitting() == Splitting(0.2, 0.0, 0, BY_FOLDER)
+    assert "not in a group" in editor.says.text() and editor.splitting() == Splitting(0.2, 0.0, 0, BY_FOLDER)
     editor.close()
 
 
@@ -457,9 +457,9 @@ def test_looking_through_a_folder_can_be_stopped_and_gone_on_with(
         window.status.cancel.click()
         stopped.set()
         qtbot.waitUntil(lambda: not window.workspace.checking)
-    assert "Open the folder again to go on" in window.status.text.text()
+    assert "Open the folder again to continue scanning." in window.status.text.text()
     assert not window.workspace.contents.complete
-    assert any("not scanned to the end" in problem.message for problem in window.workspace.readiness.obstacles())
+    assert any("not scanned completely" in problem.message for problem in window.workspace.readiness.obstacles())
     open_project(qtbot, window, fake, root)
     assert window.workspace.contents.complete and counts(window.data_page) == {"blue": 20, "red": 20}
 
@@ -491,7 +491,7 @@ def test_the_trash_asks_with_the_number(qtbot, page: DataPage, window, monkeypat
     monkeypatch.setattr("ftgui.ui.images.image_browser.QFile.moveToTrash", trash)
     window.workspace.access.look_only = True
     page.grid.trash_wanted.emit()
-    assert window.status.text.text().endswith("here it can only be looked at.")
+    assert window.status.text.text().endswith("here it can only be viewed.")
     window.workspace.access.look_only = False
     page.grid.trash_wanted.emit()
     qtbot.waitUntil(lambda: counts(page) == {"blue": 8, "red": 10}, timeout=10_000)
@@ -832,7 +832,7 @@ def test_a_split_editor_does_not_outlive_its_project(
     fake.state(EngineKind.TRAINING)
     editor.val.setValue(40)
     editor.buttons.button(editor.buttons.StandardButton.Apply).click()
-    assert "A training is running" in window.status.text.text()
+    assert "Training is in progress" in window.status.text.text()
     fake.state(EngineKind.READY)
     with qtbot.waitSignal(editor.destroyed):
         window.workspace.open_dataset(make_dataset(count=5, name="others"))

@@ -129,7 +129,7 @@ def test_only_what_really_changes_counts(qtbot, page: DataPage, window: MainWind
     window.notice.hide()
     page.grid.relabel_wanted.emit("red")
     fake.settle()
-    assert "like that already" in window.status.text.text() and window.notice.isHidden()
+    assert "already the case" in window.status.text.text() and window.notice.isHidden()
     window.workspace.undo_stack.undo()
     assert not window.workspace.undo_stack.canUndo(), "an edit that changed nothing is no step"
 

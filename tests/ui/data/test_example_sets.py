@@ -80,7 +80,7 @@ def test_words_in_any_order_find(dialog: ExampleDialog) -> None:
     assert [row.name for row in dialog.model.rows] == ["EuroSAT"] and dialog.selected == known("EuroSAT")
     dialog.search.setText("nothing like it")
     assert dialog.selected is None and not dialog.use.isEnabled()
-    assert dialog.name.text() == "No set has all of these words"
+    assert dialog.name.text() == "No set matches all of these words"
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_progress_cancel_and_what_is_said_then(
     assert status.cancel.isVisible() and status.bar.value == pytest.approx(1200 / 5640)
     status.cancel.click()
     assert fake.last(m.CancelRequest)
-    sentence = "DTD was cancelled. What is downloaded already is kept, to go on from."
+    sentence = "DTD was cancelled. What has been downloaded is kept, so that it can be resumed."
     fake.tell(m.CommandFailed(command.request, sentence))
     assert status.text.text() == sentence and status.severity == "info"
     assert not status.cancel.isVisible() and not status.bar.isVisible() and not status.left.text()
@@ -223,7 +223,7 @@ def test_a_failure_is_an_error_and_another_can_be_chosen(
 ) -> None:
     command = on_its_way(dialog, fake)
     window.workspace.open_example(known("MNIST"))
-    assert "Describable Textures is still on its way" in window.status.text.text()
+    assert "Describable Textures is still being downloaded" in window.status.text.text()
     assert fake.last(m.DownloadExampleSet) == command
     fake.tell(m.CommandFailed(command.request, "No network."))
     assert window.status.text.text() == "No network." and window.status.severity == "error"
@@ -253,7 +253,7 @@ def test_it_can_be_wanted_and_cancelled_while_the_engine_starts(
 def test_not_while_training(window: MainWindow, fake: FakeEngine, dialog: ExampleDialog) -> None:
     fake.state(EngineKind.TRAINING)
     choose(dialog, "DTD")
-    assert "A training is running" in window.status.text.text()
+    assert "Training is in progress" in window.status.text.text()
     assert not any(isinstance(command, m.DownloadExampleSet) for command in fake.sent)
 
 

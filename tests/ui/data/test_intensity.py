@@ -93,7 +93,7 @@ def test_the_range_is_not_changed_under_a_training(qtbot, window: MainWindow, fa
     fake.state(EngineKind.TRAINING)
     window.data_page.change_intensity.click()
     assert not window.data_page.findChildren(IntensityEditor)
-    assert "A training is running" in window.status.text.text()
+    assert "Training is in progress" in window.status.text.text()
 
 
 def test_what_was_decoded_for_another_range_is_not_shown(qtbot, window: MainWindow, tmp_path: Path) -> None:

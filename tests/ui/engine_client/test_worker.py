@@ -105,7 +105,7 @@ GB = 2**30
             "a person",
         ),
         (MemoryLeft(None, GB // 2, 16 * GB), "most likely because the computer ran out of memory", "a person"),
-        (MemoryLeft(False, 8 * GB, 16 * GB), "hardly for want of memory: 8.0 of 16.0 GB", "smaller batch"),
+        (MemoryLeft(False, 8 * GB, 16 * GB), "probably not because memory ran out: 8.0 of 16.0 GB", "smaller batch"),
         (MemoryLeft(None, 8 * GB, 16 * GB), "perhaps because the computer ran out of memory (8.0 of 16.0 GB", "likely"),
         (MemoryLeft(), "perhaps because the computer ran out of memory. Close", "GB"),
     ],
@@ -209,7 +209,7 @@ def test_an_engine_that_never_gets_ready_is_given_up(qtbot, owner: Owner, monkey
     owner.worker.not_ready.setInterval(200)
     owner.start.emit()
     qtbot.waitUntil(lambda: owner.kinds[-1:] == [EngineKind.CRASHED], timeout=20_000)
-    assert "did not begin to answer" in owner.states[-1].last_words
+    assert "did not answer" in owner.states[-1].last_words
     assert "memory" not in engine_end.sentence(owner.states[-1]), "the window killed it itself"
 
 

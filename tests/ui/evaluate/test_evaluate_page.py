@@ -175,7 +175,7 @@ def test_splits_and_all_images(qtbot, page: EvaluatePage, window: MainWindow, fa
     page.summary.which.setCurrentIndex(1)
     page.summary.which.activated.emit(1)
     qtbot.waitUntil(page.empty.isVisible)
-    assert "not looked at any test images yet, or there are none" in plain(page.summary.detail)
+    assert "No test images have been evaluated yet, or there are none" in plain(page.summary.detail)
     page.summary.which.setCurrentIndex(3)
     page.summary.which.activated.emit(3)
     qtbot.waitUntil(lambda: page.summary.headline.text() == "Accuracy 87.5 %")
@@ -224,10 +224,10 @@ def test_too_many_images_are_looked_at_only_when_asked(
 def test_confidence_and_the_threshold(qtbot, page: EvaluatePage, window: MainWindow) -> None:
     page.show_view(CONFIDENCE)
     view = page.confidence
-    assert view.consequence.text() == "Never: everything is answered, 75.0 % of it rightly."
+    assert view.consequence.text() == "Never: every image is answered, 75.0 % of them correctly."
     view.slider.setValue(80)
     assert view.consequence.text() == (
-        "Below 80%: 87.5 % of the images are answered, 85.7 % of them rightly (instead of 75.0 %)."
+        "Below 80%: 87.5 % of the images are answered, 85.7 % of them correctly (instead of 75.0 %)."
     )
     assert window.workspace.recipe.threshold == 0.8
     view.show_unknown.click()

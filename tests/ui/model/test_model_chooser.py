@@ -256,7 +256,7 @@ def test_what_is_no_address_is_not_sent(chooser: ModelChooser, fake: FakeEngine)
     chooser.options.setChecked(True)
     chooser.downloads.hub_mirror.setText("mirror")
     chooser.downloads.hub_mirror.editingFinished.emit()
-    assert len(fake.sent) == before and "“mirror” is no web address" in chooser.downloads.problem.text()
+    assert len(fake.sent) == before and "“mirror” is not a web address" in chooser.downloads.problem.text()
 
 
 def test_a_download_shows_megabytes_and_can_be_cancelled(

@@ -68,7 +68,7 @@ def test_why_asks_for_the_answer_then_for_other_classes_and_layers(
     assert (question.path, question.class_name, question.layer) == (str(photo), "", "")
     explanation(fake, question.request)
     qtbot.waitUntil(lambda: page.image.picture.has_heat)
-    assert page.image.layer.full == "what speaks for “red”, seen by stage 1"
+    assert page.image.layer.full == "what supports “red”, as seen by stage 1"
     QTest.mouseClick(page.answer.bars.rows[1], Qt.MouseButton.LeftButton)
     assert fake.last(m.Explain).class_name == "blue"
     tree = window.layers.tree
@@ -92,9 +92,9 @@ def test_a_layer_without_places_is_told_and_not_asked_of_the_next_image(
     answer(window, fake)
     page.image.why.setChecked(True)
     page.pick_layer("head")
-    fake.tell(m.CommandFailed(fake.last(m.Explain).request, "“head”: no places."))
-    qtbot.waitUntil(lambda: page.image.layer.full == "“head”: no places.")
-    assert window.status.text.text() != "“head”: no places.", "said where it was asked"
+    fake.tell(m.CommandFailed(fake.last(m.Explain).request, "“head”: no image positions."))
+    qtbot.waitUntil(lambda: page.image.layer.full == "“head”: no image positions.")
+    assert window.status.text.text() != "“head”: no image positions.", "said where it was asked"
     window.workspace.prediction.ask(photo)
     answer(window, fake)
     assert fake.last(m.Explain).layer == ""
@@ -158,7 +158,7 @@ def test_it_should_be_copies_the_image_into_the_project_and_offers_to_train(
     assert copy.read_bytes() == photo.read_bytes() and copy.parent == window.workspace.project.folder / "added"
     photo.unlink()
     assert catalog.rows([catalog.id_of(added()[0])])[0].class_name == "blue"
-    qtbot.waitUntil(lambda: "It is “blue” in the project now" in window.status.text.text())
+    qtbot.waitUntil(lambda: "In the project it is now “blue”" in window.status.text.text())
     qtbot.waitUntil(lambda: not window.workspace.checking)
     assert window.status.train_again.isVisible()
     fake.sent.clear()

@@ -118,7 +118,7 @@ def test_a_better_run_takes_the_place_and_says_what_it_replaced(opened: MainWind
     folder = train(opened, fake, 0.97)
     assert opened.workspace.model.run == folder and evaluated(fake) == [folder.name]
     assert not [c for c in fake.sent if isinstance(c, m.LoadModel)], "the engine has it in memory"
-    assert "97.0 % on the validation images, run 1 had 96.1 %" in opened.status.text.text()
+    assert "97.0 % on the validation images; run 1 had 96.1 %" in opened.status.text.text()
     assert not opened.status.use_run.isVisible()
 
 

@@ -101,9 +101,9 @@ def test_dropped_from_the_new_place_it_is_recognised_and_asked_once(
         workspace.open_dataset(elsewhere)
     said, buttons = answers(window)
     assert "This looks like “pictures”, moved." in said and "20 images and 1 run" in said
-    assert set(buttons) == {"Go on with it", "Start over", "Cancel"} and workspace.project != project
+    assert set(buttons) == {"Continue with it", "Start over", "Cancel"} and workspace.project != project
     with qtbot.waitSignal(workspace.dataset.scanned):
-        buttons["Go on with it"].click()
+        buttons["Continue with it"].click()
     qtbot.waitUntil(lambda: not workspace.checking)
     assert workspace.project == project and state_of(window) == before
     # Known from now on; and whatever comes into the old place is another dataset.
@@ -159,7 +159,7 @@ def test_opened_where_it_was_it_can_be_found(
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(others))
     with qtbot.waitSignal(workspace.dataset.failed) as failed:
         answers(window)[1]["Find it…"].click()
-    assert f"“{others.name}” does not hold the images of this project: of 20 that were looked for, 0" in failed.args[0]
+    assert f"“{others.name}” does not hold the images of this project: of 20 looked for, 0" in failed.args[0]
     qtbot.waitUntil(lambda: not [choice for choice in window.findChildren(Choice) if choice.isVisible()])
     with qtbot.waitSignal(workspace.dataset.gone):
         workspace.open_dataset(folder)

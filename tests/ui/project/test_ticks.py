@@ -94,9 +94,9 @@ def test_the_words_beside_the_plots_follow_the_ticks(qtbot, opened, fake: FakeEn
     begin(opened, fake)
     assert page.explanation.text().startswith("Only the new head learns.")
     click_tick(qtbot, opened.layers, "stage 1")
-    assert page.explanation.text().startswith("You asked for this: stage 1 and the head should learn.")
+    assert page.explanation.text().startswith("Requested: stage 1 and the head should learn.")
     fake.answer_ticks()
-    assert page.explanation.text().startswith("As you ticked, stage 1 and the head learn now, at up to 1e-3")
+    assert page.explanation.text().startswith("As ticked, training now changes stage 1 and the head, at up to 1e-3")
     click_tick(qtbot, opened.layers, "stage 1")
     fake.answer_ticks()
     assert page.explanation.text().startswith("Only the new head learns.")
@@ -166,10 +166,10 @@ def test_closing_keeps_the_edit_of_a_moment_ago(opened, workspace, monkeypatch) 
 def test_between_train_and_the_first_step_the_page_says_what_is_done(opened, fake: FakeEngine) -> None:
     opened.show_page(TRAIN)
     page = opened.train_page
-    assert page.headline.text().startswith("No training is running.")
+    assert page.headline.text().startswith("No training is in progress.")
     opened.train_or_pause()
     fake.state(EngineKind.TRAINING)
-    assert page.headline.text() == "Run 1 begins." and "read once" in page.explanation.text()
+    assert page.headline.text() == "Run 1 starts." and "read once" in page.explanation.text()
     assert page.loss.note.text() == "The curve begins with the first step."
     fake.tell(m.Progress("reading images", 1200, 30000))
     assert page.words.preparing.isVisible() and page.words.preparing.text.text() == "Reading images: 1,200 of 30,000"

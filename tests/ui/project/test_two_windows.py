@@ -66,7 +66,7 @@ def test_who_only_looks_changes_nothing(qtbot, window, fake, second: Workspace, 
     second.recipe_editor.change("", "seed", 9)
     second.dataset_editor.relabel([1], "blue")
     second.dataset_editor.create_class("new")
-    assert said == ["This project is open in another window; here it can only be looked at."] * 3
+    assert said == ["This project is open in another window; here it can only be viewed."] * 3
     assert second.readiness.obstacles()[0].kind == "look-only"
     second.saver.wait()
     assert recipe_file.load(first.project.recipe_path).seed == 5 and second.recipe.seed == 5
@@ -171,11 +171,11 @@ def test_the_window_asks_and_offers_no_taking_over_from_a_terminal(
     with qtbot.waitSignal(workspace.dataset.held):
         workspace.open_dataset(folder)
     (question,) = window.findChildren(Choice)
-    assert question.text().startswith("This project is open in a training in a terminal")
+    assert question.text().startswith("This project is open in a training run in a terminal")
     answers = {button.text().replace("&", ""): button for button in question.buttons()}
-    assert set(answers) == {"Look only", "Cancel"}
+    assert set(answers) == {"View only", "Cancel"}
     with qtbot.waitSignal(workspace.dataset.scanned):
-        answers["Look only"].click()
+        answers["View only"].click()
     assert workspace.access.look_only and workspace.project == project and window.look_only.isVisible()
     terminal.keep_only(None)
 

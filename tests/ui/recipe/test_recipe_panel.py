@@ -302,7 +302,7 @@ def test_cards_show_the_run_and_are_locked_but_ticks_steer(qtbot, window, fake: 
     card: PhaseCard = panel.cards[2]
     for widget in (card.name, card.enabled, card.remove, *(field.widget for field in card.fields.values())):
         assert not widget.isEnabled()
-    assert "A training is running" in card.fields["lr"].widget.toolTip() and not panel.presets.isEnabled()
+    assert "Training is in progress" in card.fields["lr"].widget.toolTip() and not panel.presets.isEnabled()
     assert not panel.training.fields["seed"].widget.isEnabled()
     assert window.layers.whose.full == "trainable layers now"
     fake.tell(m.FreezingChanged(0, [5], ["head"], 6, 66))

@@ -93,8 +93,8 @@ def test_all_of_it(
     )
     assert not dialog.go.isEnabled() and dialog.end.text() == "Cancel" and not dialog.choices["onnx"].isEnabled()
     assert [problem.kind for problem in opened.workspace.readiness.obstacles()] == ["exporting"]
-    play(fake, m.Progress("writing and proving ONNX", 1, 4, request=command.request))
-    qtbot.waitUntil(lambda: dialog.said.text() == "Writing and proving ONNX…")
+    play(fake, m.Progress("writing and checking ONNX", 1, 4, request=command.request))
+    qtbot.waitUntil(lambda: dialog.said.text() == "Writing and checking ONNX…")
     assert dialog.bar.isVisible() and dialog.bar.value == 0.25
     play(fake, m.Exported(command.request + 1, "folder", ["other"], {}, 0, "", ""))  # of an earlier one
     play(
@@ -110,7 +110,7 @@ def test_all_of_it(
     first, second, third = results(dialog)
     assert first.startswith("✓ Model folder: run on 64 images") and "answers 2.0e-07" in first
     assert second == "✗ ONNX: It takes onnx." and third == "✓ Script that repeats the training: train.py, draws.py."
-    assert "What failed is not in it." in dialog.said.text()
+    assert "It does not contain what failed." in dialog.said.text()
     assert dialog.show_folder.isVisible() and dialog.go.isEnabled() and dialog.end.text() == "Close"
     assert not dialog.bar.isVisible() and opened.workspace.readiness.obstacles() == []
 
@@ -131,7 +131,7 @@ def _crash(fake: FakeEngine, _dialog: ExportModelDialog, _request: int) -> None:
 
 @pytest.mark.parametrize(
     ("end", "words"),
-    [(_stop, "Stopped; nothing is left of it."), (_refuse, "The disk is full."), (_crash, "The engine ended before")],
+    [(_stop, "Stopped; nothing was left behind."), (_refuse, "The disk is full."), (_crash, "The engine ended before")],
 )
 def test_other_ends(
     qtbot, dialog: ExportModelDialog, fake: FakeEngine, tmp_path: Path, end: Callable[..., None], words: str
@@ -149,7 +149,7 @@ def test_it_can_be_begun_only_when_it_can_be_done(dialog: ExportModelDialog, fak
     assert not dialog.go.isEnabled() and dialog.go.toolTip() == "Tick what to write."
     dialog.choices["onnx"].setChecked(True)
     fake.state(EngineKind.TRAINING)
-    assert not dialog.go.isEnabled() and "A training is running" in dialog.go.toolTip()
+    assert not dialog.go.isEnabled() and "Training is in progress" in dialog.go.toolTip()
     fake.state(EngineKind.READY)
     assert dialog.go.isEnabled()
 

@@ -358,7 +358,7 @@ def test_a_model_of_another_backbone_takes_its_recipe_along(
     asked = answer(monkeypatch, yes=False)
     page.buttons["use"].click()
     fake.settle()
-    assert "Run 4 trained resnet18" in asked[0] and "present recipe is for tf_efficientnet_lite0" in asked[0]
+    assert "Run 4 used resnet18" in asked[0] and "current recipe is for tf_efficientnet_lite0" in asked[0]
     assert sum(isinstance(command, m.LoadModel) for command in fake.sent) == loads
     answer(monkeypatch, yes=True)
     page.buttons["use"].click()
@@ -424,7 +424,7 @@ def test_only_what_was_not_done_can_be_continued(
 ) -> None:
     select(qtbot, page, 2)
     assert not page.buttons["continue"].isEnabled()
-    assert page.buttons["continue"].toolTip() == "Run 2 has come to its end, or left nothing to go on from."
+    assert page.buttons["continue"].toolTip() == "Run 2 has finished, or left nothing to continue from."
     make_run(runs_folder, 4)  # so that it is not the newest
     select(qtbot, page, 3)
     page.buttons["continue"].click()
@@ -499,7 +499,7 @@ def test_a_report_that_can_not_be_written_is_said(
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "file" / "r.html"), ""))
     select(qtbot, page, 2)
     page.buttons["report"].click()
-    qtbot.waitUntil(lambda: window.status.text.text().startswith("It did not work"))
+    qtbot.waitUntil(lambda: window.status.text.text().startswith("That did not work"))
     assert not page.open_report.isVisible()
 
 

@@ -291,12 +291,12 @@ def test_the_curves_of_the_last_run_are_there_and_what_it_meant(qtbot, start: St
     page = window.train_page
     assert window.pages.currentIndex() == TRAIN
     qtbot.waitUntil(lambda: page.loss.steps.size == 32 and page.accuracy.val.size == 4)
-    assert page.headline.text() == "The last training was run 2 (70.0 %)."
+    assert page.headline.text() == "Last trained: run 2 (70.0 %)."
     (left, right), _ = page.loss.plot.viewRange()
     assert left <= 1 and 32 <= right < 40, "all of it, and not more"
     qtbot.waitUntil(lambda: bool(page.verdicts.verdicts))
     window.recent.close_open()
-    assert page.loss.steps.size == 0 and page.headline.text().startswith("No training is running")
+    assert page.loss.steps.size == 0 and page.headline.text().startswith("No training is in progress")
 
 
 def test_pictures_stand_for_a_project(qtbot, start: Start, make_dataset: Maker) -> None:

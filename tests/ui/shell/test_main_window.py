@@ -97,7 +97,7 @@ def test_a_dropped_folder_is_opened(qtbot, window: MainWindow, fake: FakeEngine,
     ("make", "sentence"),
     [
         (lambda path: path.mkdir(), "is empty"),
-        (lambda path: path.mkdir() or picture((1, 1, 1), 1).save(path / "a.jpg"), "lies in no class folder"),
+        (lambda path: path.mkdir() or picture((1, 1, 1), 1).save(path / "a.jpg"), "is not in a class folder"),
     ],
 )
 def test_hopeless_folders_are_refused_in_words(qtbot, window: MainWindow, tmp_path: Path, make, sentence) -> None:
@@ -204,7 +204,7 @@ def test_weights_by_any_usual_name_open_the_model_chooser(
     path = tmp_path / name
     path.touch()
     hover(window, urls(path))
-    assert window.overlay.text == f"Use the weights “{name}”\nDrop to choose their model"
+    assert window.overlay.text == f"Use the weights “{name}”\nDrop to choose the model they belong to"
     drop(window, urls(path))
     chooser = window.findChild(ModelChooser)
     assert chooser is not None and name in chooser.file_label.text()
@@ -362,7 +362,7 @@ def test_a_refused_drop_does_not_end_the_check_of_the_open_dataset(qtbot, window
     drop(window, urls(tmp_path / "empty"))
     qtbot.waitUntil(lambda: "is empty" in window.status.text.text())
     qtbot.waitUntil(lambda: not window.workspace.checking)
-    assert window.data_page.problems.tree.topLevelItem(0).text(0) == "1 image with other content"
+    assert window.data_page.problems.tree.topLevelItem(0).text(0) == "1 image with non-image content"
     assert not window.data_page.problems.note.isVisible()
     assert "is empty" in window.status.text.text(), "progress does not wipe an error away"
 
@@ -531,7 +531,7 @@ def test_a_training_the_engine_refuses_leaves_no_folder(qtbot, window: MainWindo
     fake.state(EngineKind.READY)
     fake.tell(m.CommandFailed(request, "There is no device “x” here."))
     assert window.status.text.text() == "There is no device “x” here."
-    assert window.train_page.headline.text() == "The training did not begin."
+    assert window.train_page.headline.text() == "Training did not start."
     assert window.train_page.explanation.text() == "There is no device “x” here."
     assert not any(path.is_dir() for path in window.workspace.project.runs_folder.iterdir())
     assert window.top.train.isEnabled()
@@ -555,7 +555,7 @@ def test_a_crash_is_told_in_words_and_nothing_is_lost(qtbot, window: MainWindow,
     text = window.status.text.text()
     assert "stopped unexpectedly" in text and "illegal memory access" in text and "Run 1 left no model." in text
     assert window.status.restart.isVisible()
-    assert "The training ended without finishing" in window.train_page.headline.text()
+    assert "Training ended before it was finished" in window.train_page.headline.text()
     assert not window.top.train.isEnabled() and window.data_page.grid.images.rowCount() == 12
     started = fake.started
     qtbot.mouseClick(window.status.restart, Qt.MouseButton.LeftButton)
@@ -578,7 +578,7 @@ def test_other_datasets_wait_for_the_training(qtbot, window: MainWindow, fake, m
     start_training(window, fake)
     other = make_dataset(name="other")
     drop(window, urls(other))
-    assert "A training is running" in window.status.text.text()
+    assert "Training is in progress" in window.status.text.text()
     assert window.workspace.catalog.root.name == "pictures"
 
 
@@ -600,7 +600,7 @@ def test_problems_are_listed_with_their_files(qtbot, window: MainWindow, fake: F
     page = window.data_page
     tree = page.problems.tree
     texts = [tree.topLevelItem(i).text(0) for i in range(tree.topLevelItemCount())]
-    assert texts == ["1 image cut off", "1 file not an image"]
+    assert texts == ["1 image cut off", "1 file with no image in it"]
     assert tree.topLevelItem(0).child(0).text(0) == "red/red0.jpg"
     assert "cut off" in tree.topLevelItem(0).child(0).toolTip(0)
     tree.itemClicked.emit(tree.topLevelItem(0), 0)

@@ -109,8 +109,8 @@ def test_small_numbers_are_neither_rounded_nor_lost(qtbot, theme: Theme, locale:
         ("1.500", "“1.500” can mean 1.5 or 1500: write one of these."),
         ("1,500", "“1,500” can mean 1.5 or 1500: write one of these."),
         ("fast", "“fast” is not a number: write digits, e.g. 0.05 or 12."),
-        ("75", "It can be 0 to 50 %, not 75."),
-        ("-1", "It can be 0 to 50 %, not -1."),
+        ("75", "The value must be 0 to 50 %, not 75."),
+        ("-1", "The value must be 0 to 50 %, not -1."),
     ],
 )
 def test_a_refusal_is_said_and_changes_nothing(qtbot, theme: Theme, locale: QLocale, typed: str, why: str) -> None:
@@ -122,7 +122,7 @@ def test_a_refusal_is_said_and_changes_nothing(qtbot, theme: Theme, locale: QLoc
         field.editor.clearFocus()
         field.editor.interpretText()  # as when the keyboard goes elsewhere; there is no window here
         assert got == [] and field.editor.text() == "10.0 %" and not field.note.isHidden()
-        assert field.note.text.text() == f"{why} Until then it is 10.0 %."
+        assert field.note.text.text() == f"{why} Until then the value stays 10.0 %."
         qtbot.keyClicks(field.editor.lineEdit(), "1")
         assert field.note.isHidden()
 
@@ -147,7 +147,7 @@ def test_a_word_for_the_lowest(qtbot, theme: Theme) -> None:
         type_keys(qtbot, field.editor, typed)
     assert got == [0, 3, 0] and field.editor.text() == "never"
     type_keys(qtbot, field.editor, "x")
-    assert field.note.text.text().endswith("Until then it is never.")
+    assert field.note.text.text().endswith("Until then the value stays never.")
 
 
 def test_what_a_recipe_holds_is_shown_as_it_is(theme: Theme, locale: QLocale) -> None:
@@ -189,7 +189,7 @@ def test_a_rate(qtbot, theme: Theme, locale: QLocale, typed: str, lr: float) -> 
     assert got == [lr]
     for refused in ("1.500", "50", "fast"):
         type_keys(qtbot, field.editor, refused)
-        assert got == [lr] and "Until then it is" in field.note.text.text()
+        assert got == [lr] and "Until then the value stays" in field.note.text.text()
     field.show_value(1.23456e-3)
     assert field.editor.text() == "1.23456e-3"
 

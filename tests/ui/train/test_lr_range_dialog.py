@@ -125,7 +125,7 @@ def test_the_line_is_dragged_by_the_mouse(qtbot, dialog, fake: FakeEngine) -> No
 def test_without_a_suggestion_the_line_stands_at_the_present_rate(qtbot, dialog, fake: FakeEngine) -> None:
     finish(qtbot, dialog, fake, suggestion=0.0, why="The loss did not fall.")
     assert dialog.plot.rate == 1e-3
-    assert dialog.verdict.text() == "The loss did not fall. The line stands at the phase's present rate, 1e-3."
+    assert dialog.verdict.text() == "The loss did not fall. The line marks the phase's current rate, 1e-3."
 
 
 def test_closing_ends_the_test_once(qtbot, dialog, opened: MainWindow, fake: FakeEngine) -> None:
@@ -149,7 +149,7 @@ def test_a_training_ends_the_test_first(qtbot, dialog, opened: MainWindow, fake:
     assert kinds.index(m.CancelRequest) < kinds.index(m.Train), "afterwards it would end the training"
     fake.state(EngineKind.TRAINING)
     fake.tell(m.LearningRateFound(request, [], [], 0.0, "Stopped."))
-    qtbot.waitUntil(lambda: "A training began" in dialog.verdict.text())
+    qtbot.waitUntil(lambda: "Training has started" in dialog.verdict.text())
     assert (
         not dialog.start.isEnabled() and not dialog.use.isEnabled() and not opened.menu.find_learning_rate.isEnabled()
     )

@@ -171,7 +171,7 @@ def test_the_rate_is_what_the_engine_says(qtbot, opened: MainWindow, fake: FakeE
     qtbot.keyClick(bar.rate_field, Qt.Key.Key_Return)
     asked = fake.last(m.ChangeRate)
     assert asked.lr == 3.7e-4
-    assert "Asked for: rate 3.7e-4" in bar.note.full
+    assert "Requested: rate 3.7e-4" in bar.note.full
     run_adjusted(opened, "rate", "rate 4e-4", request=asked.request)
     assert not bar.note.isVisible()
     groups = (m.GroupRate("stage 7", 1e-4, 6e-5), m.GroupRate("head", 2e-4, 1.2e-4))
@@ -192,9 +192,9 @@ def test_what_was_refused_is_no_longer_asked_for(qtbot, opened: MainWindow, fake
     qtbot.keyClick(bar.rate_field, Qt.Key.Key_Return)
     first = fake.last(m.ChangeRate)
     qtbot.mouseClick(bar.finish, Qt.MouseButton.LeftButton)
-    assert bar.note.full.startswith("Asked for: rate 2e-4, finish the phase.")
+    assert bar.note.full.startswith("Requested: rate 2e-4, end the phase.")
     fake.fail(m.FinishPhase, "Not now.")
-    assert bar.note.full.startswith("Asked for: rate 2e-4.") and bar.finish.isEnabled()
+    assert bar.note.full.startswith("Requested: rate 2e-4.") and bar.finish.isEnabled()
     fake.tell(m.CommandFailed(first.request, "Not this."))
     assert not bar.note.isVisible()
 
@@ -227,10 +227,10 @@ def test_finishing_a_phase_and_steering_while_paused(qtbot, opened: MainWindow, 
     assert "at the first step after resuming" in bar.note.full
     qtbot.mouseClick(bar.finish, Qt.MouseButton.LeftButton)
     assert fake.last(m.FinishPhase) and not bar.finish.isEnabled()
-    assert bar.note.full.startswith("Asked for: finish the phase. Paused")
+    assert bar.note.full.startswith("Requested: end the phase. Paused")
     request = fake.last(m.FinishPhase).request
     fake.tell(m.Resumed(3))
-    run_adjusted(opened, "finish-phase", "phase finished", request=request)
+    run_adjusted(opened, "finish-phase", "phase ended by hand", request=request)
     assert not bar.note.isVisible()
     fake.tell(m.PhaseStarted(1, "Last stage", 4, 8, 12, 3e-4, "bb"))
     assert bar.finish.isEnabled() and bar.rate_field.text() == "3e-4"
@@ -248,7 +248,7 @@ def test_the_prefix_is_told(opened: MainWindow, fake: FakeEngine, event: m.Froze
     train(opened, fake)
     opened.workspace.training_requests.features_cached.emit(event)
     assert opened.train_page.steer.prefix.full == text
-    assert "almost free" in opened.train_page.steer.prefix.toolTip()
+    assert "very fast" in opened.train_page.steer.prefix.toolTip()
 
 
 # --- advice ---------------------------------------------------------------------------------------------------------
@@ -262,9 +262,9 @@ def test_a_crashed_run_is_offered_and_continued(qtbot, opened: MainWindow, fake:
     fake.state(EngineKind.CRASHED, exit_code=-1)
     assert not page.banner.isVisible(), "there is no engine to do it"
     fake.become_ready()
-    assert page.banner.sentence.text() == "Run 1 ended at step 1,240 without being finished."
+    assert page.banner.sentence.text() == "Run 1 stopped at step 1,240 before it was finished."
     assert page.banner.action.text() == "Continue run 1 from step 1,240"
-    assert "Run 1 ended at step 1,240" in opened.status.text.text()
+    assert "Run 1 stopped at step 1,240" in opened.status.text.text()
     qtbot.mouseClick(page.banner.action, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: any(isinstance(command, m.Continue) for command in fake.sent))
     (continued,) = [command for command in fake.sent if isinstance(command, m.Continue)]
@@ -287,7 +287,7 @@ def test_a_run_that_can_not_be_continued_is_not_offered_again(qtbot, opened: Mai
     banner = opened.train_page.banner
     qtbot.mouseClick(banner.action, Qt.MouseButton.LeftButton)
     fake.state(EngineKind.TRAINING)
-    refused = m.CommandFailed(fake.last(m.Continue).request, "The images are not those the run began with.")
+    refused = m.CommandFailed(fake.last(m.Continue).request, "The images are not those the run started with.")
     fake.tell(refused)
     fake.state(EngineKind.READY)
     assert not banner.isVisible() and "The images are not those" in opened.status.text.text()

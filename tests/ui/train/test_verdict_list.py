@@ -46,7 +46,7 @@ def test_the_first_three_are_said_in_place_of_the_preview(qtbot, opened: MainWin
     qtbot.waitUntil(lambda: bool(page.verdicts.verdicts))
     assert page.verdicts.isVisible() and page.words.preview_place.isHidden()
     assert [one.kind for one in page.verdicts.verdicts] == ["memorised", "phase gained nothing", "class drags"]
-    assert page.verdicts.certainty.text().startswith("75 of 100 validation images are right.")
+    assert page.verdicts.certainty.text().startswith("75 of 100 validation images are classified correctly.")
 
     opened.train_or_pause()
     fake.state(EngineKind.TRAINING)
@@ -72,7 +72,7 @@ def test_each_button_does_what_it_says_and_can_be_undone(qtbot, opened: MainWind
     mistakes.click()
     assert opened.pages.currentIndex() == EVALUATE
     title = opened.evaluate_page.browser.title
-    qtbot.waitUntil(lambda: title.text().startswith("“red” called something else"))
+    qtbot.waitUntil(lambda: title.text().startswith("“red” taken for something else"))
 
 
 def test_what_a_damaged_folder_does_not_say_is_not_said(qtbot, opened: MainWindow, fake: FakeEngine, caplog) -> None:
