@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -76,7 +77,10 @@ def _handler(mirror: Mirror) -> type[BaseHTTPRequestHandler]:
                     self.wfile.write(content[start:middle])
                     if middle < end:
                         mirror.go_on.wait(30)
-                        self.wfile.write(content[middle:end])
+                        # Not all at once: who was to stop it meanwhile may be heard only now.
+                        for place in range(middle, end, 1 << 16):
+                            self.wfile.write(content[place : min(place + (1 << 16), end)])
+                            time.sleep(0.01)
 
         def log_message(self, *_args: object) -> None:
             pass

@@ -70,8 +70,8 @@ class TrainPage(QWidget):
             self.words.verdicts,
         )
         grid.addWidget(self.words, 1, 1)
-        grid.setRowStretch(0, 3)
-        grid.setRowStretch(1, 2)
+        grid.setRowStretch(0, 5)
+        grid.setRowStretch(1, 4)
         for number in range(2):
             grid.setColumnStretch(number, 1)
         self.accuracy.plot.setXLink(self.loss.plot)
