@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QPainter, QPalette
+from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QHBoxLayout,
-    QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QToolButton,
@@ -312,10 +311,8 @@ class _NameDelegate(QStyledItemDelegate):
             return
         taken = option.fontMetrics.horizontalAdvance(index.data()) + 22
         area = option.rect.adjusted(taken, 0, -6, 0)
-        selected = option.state & QStyle.StateFlag.State_Selected
-        color = option.palette.color(QPalette.ColorRole.HighlightedText) if selected else None
         painter.save()
-        painter.setPen(color or QColor(self._theme.colors.muted))
+        painter.setPen(QColor(self._theme.colors.muted))
         text = option.fontMetrics.elidedText(reason, Qt.TextElideMode.ElideRight, area.width())
         painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
         painter.restore()

@@ -229,17 +229,13 @@ class AccuracyBars(QStyledItemDelegate):
         option.text = ""
         style, colors = option.widget.style(), self._theme.colors
         style.drawControl(QStyle.ControlElement.CE_ItemViewItem, option, painter, option.widget)
-        selected = bool(option.state & QStyle.StateFlag.State_Selected)
         painter.save()
         area = QRectF(option.rect.adjusted(4, 0, -6, 0))
         text = QRectF(area.left(), area.top(), _TEXT_WIDTH, area.height())
-        painter.setPen(QColor(colors.on_accent if selected else colors.text))
+        painter.setPen(QColor(colors.text))
         painter.drawText(text, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, index.data())
         share = index.data(SHARE)
         if not math.isnan(share) and area.width() > _TEXT_WIDTH + 12:
             bar = QRectF(text.right(), area.center().y() - _BAR_HEIGHT / 2, area.width() - _TEXT_WIDTH, _BAR_HEIGHT)
-            filled, track = (
-                (colors.on_accent, f"#40{colors.on_accent[1:]}") if selected else (colors.accent, colors.track)
-            )
-            paint_bar(painter, bar, share, filled, track)
+            paint_bar(painter, bar, share, colors.accent, colors.track)
         painter.restore()

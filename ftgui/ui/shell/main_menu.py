@@ -57,6 +57,8 @@ class MainMenu(QMenu):
         self.export_dataset = self._add_action("Export dataset…")
         self.compare_datasets = self._add_action("Compare data of two runs…")
         self.addSeparator()
+        self.train = self._add_action("Train", QKeySequence("Ctrl+T"))
+        self.stop = self._add_action("Stop", QKeySequence("Ctrl+."))
         self.evaluate = self._add_action("Evaluate all images")
         self.find_learning_rate = self._add_action("Find a learning rate…", QKeySequence("Ctrl+L"))
         self.addSeparator()

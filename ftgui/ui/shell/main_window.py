@@ -181,6 +181,8 @@ class MainWindow(QWidget):
         menu.export_model.triggered.connect(dialogs.export_model)
         menu.export_dataset.triggered.connect(dialogs.export_dataset)
         menu.compare_datasets.triggered.connect(dialogs.compare_datasets)
+        menu.train.triggered.connect(self.top.train.click)
+        menu.stop.triggered.connect(self.top.stop.click)
         menu.evaluate.triggered.connect(workspace.evaluation.look)
         menu.find_learning_rate.triggered.connect(dialogs.find_learning_rate)
         menu.colors.triggered.connect(self._refresh)
@@ -263,6 +265,9 @@ class MainWindow(QWidget):
     @Slot()
     def _refresh(self) -> None:
         self.top.show_state(self.workspace)
+        self.menu.train.setText(self.top.train.text().strip())
+        self.menu.train.setEnabled(self.top.train.isEnabled())
+        self.menu.stop.setEnabled(self.top.stop.isEnabled())
         self.menu.find_learning_rate.setEnabled(not self.workspace.readiness.why_no_rate_test())
         self.menu.evaluate.setEnabled(not self.workspace.evaluation.why_not_now())
 

@@ -71,7 +71,7 @@ class TopBar(QWidget):
         self.device.setToolTip("Where the model computes")
         self.device.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.device.activated.connect(self._device_activated)
-        self.stop = button("Stop", "Finish this step, keep the best weights so far")
+        self.stop = button("Stop", "Finish this step, keep the best weights so far (Ctrl+.)")
         self.train = button("Train", "", primary=True)
         self.stop.clicked.connect(self.stop_wanted)
         self.train.clicked.connect(self.train_wanted)
@@ -141,9 +141,9 @@ class TopBar(QWidget):
             self.train.setText(" Resume" if workspace.training.paused else " Pause")
             self.train.setEnabled(engine.kind is EngineKind.TRAINING)
             self.train.setToolTip(
-                "Continue training"
+                "Continue training (Ctrl+T)"
                 if workspace.training.paused
-                else "Pause after this step; the model can still be asked"
+                else "Pause after this step; the model can still be asked (Ctrl+T)"
             )
         elif workspace.training.preparing:
             self.train.setText(" Starting…")
@@ -155,7 +155,9 @@ class TopBar(QWidget):
             self.train.setText(" Train")
             self.train.setEnabled(not obstacles)
             self.train.setToolTip(
-                obstacles[0].message if obstacles else "Let the ticked layers learn (the recipe says how long)"
+                obstacles[0].message
+                if obstacles
+                else "Let the ticked layers learn, for as long as the recipe says (Ctrl+T)"
             )
         self._paint_icons()
 

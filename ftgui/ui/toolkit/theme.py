@@ -23,6 +23,8 @@ class Colors:
     hover: str
     accent: str
     on_accent: str
+    selection: str
+    """Behind what is selected: a tint on which words, icons and bars keep their own colours."""
     second: str
     """For the other of two lines (validation)."""
     good: str
@@ -43,6 +45,7 @@ LIGHT = Colors(
     hover="#e9edf1",
     accent="#1f6feb",
     on_accent="#ffffff",
+    selection="#dbe9fe",
     second="#c77700",
     good="#1a7f37",
     warning="#b26a00",
@@ -59,6 +62,7 @@ DARK = Colors(
     hover="#2a2f35",
     accent="#5b9dff",
     on_accent="#0d1b30",
+    selection="#1f3557",
     second="#f2a33c",
     good="#4cc76a",
     warning="#f2a33c",
@@ -136,8 +140,8 @@ def palette(colors: Colors) -> QPalette:
         role.ToolTipBase: colors.card,
         role.ToolTipText: colors.text,
         role.PlaceholderText: colors.muted,
-        role.Highlight: colors.accent,
-        role.HighlightedText: colors.on_accent,
+        role.Highlight: colors.selection,
+        role.HighlightedText: colors.text,
         role.Link: colors.accent,
         role.Accent: colors.accent,
         role.Light: colors.hover,

@@ -456,6 +456,22 @@ def test_a_run_from_train_to_evaluate(qtbot, window: MainWindow, fake: FakeEngin
     assert window.evaluate_page.confusion.matrix.matrix.index(0, 1).data() == "1"
 
 
+def test_training_by_keys(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> None:
+    train, stop = window.menu.train, window.menu.stop
+    qtbot.keyClick(window, Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier)
+    assert not train.isEnabled() and not stop.isEnabled() and not any(isinstance(c, m.Train) for c in fake.sent)
+    open_project(qtbot, window, fake, make_dataset())
+    assert (train.text(), train.isEnabled(), stop.isEnabled()) == ("Train", True, False)
+    qtbot.keyClick(window, Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier)
+    assert fake.last(m.Train)
+    fake.state(EngineKind.TRAINING)
+    assert (train.text(), stop.isEnabled()) == ("Pause", True)
+    qtbot.keyClick(window, Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier)
+    assert fake.last(m.Pause)
+    qtbot.keyClick(window, Qt.Key.Key_Period, Qt.KeyboardModifier.ControlModifier)
+    assert fake.last(m.CancelRequest)
+
+
 def test_pause_resume_and_stop(qtbot, window: MainWindow, fake: FakeEngine, make_dataset: Maker) -> None:
     open_project(qtbot, window, fake, make_dataset())
     start_training(window, fake)
