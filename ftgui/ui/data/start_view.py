@@ -17,7 +17,7 @@ from PySide6.QtCore import (
     Signal,
     Slot,
 )
-from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPainterPath, QPixmap
+from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPainterPath, QPixmap, QShowEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QListWidget,
@@ -140,7 +140,7 @@ class RecentList(QListWidget):
         self._recent = recent
         self._pool = QThreadPool(self)
         self._pool.setMaxThreadCount(1)
-        self._tasks: dict[QObject, QListWidgetItem] = {}
+        self._tasks: dict[Task, QListWidgetItem] = {}
         self._pictures: dict[tuple[object, ...], QPixmap] = {}
         self.setFrameShape(QListWidget.Shape.NoFrame)
         self.setItemDelegate(_RecentRow(theme, self))
@@ -165,18 +165,21 @@ class RecentList(QListWidget):
 
     def close_threads(self) -> None:
         """Before the program ends."""
+        self._forget_loading()
+        self._pool.waitForDone()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._load_pictures()
+
+    def _forget_loading(self) -> None:
         for task in self._tasks:
-            assert isinstance(task, Task)
             task.cancel()
         self._tasks.clear()
-        self._pool.waitForDone()
 
     @Slot()
     def _fill(self) -> None:
-        for task in self._tasks:
-            assert isinstance(task, Task)
-            task.cancel()
-        self._tasks.clear()
+        self._forget_loading()
         self.clear()
         for facts in self._recent.facts:
             item = QListWidgetItem()
@@ -184,9 +187,16 @@ class RecentList(QListWidget):
             item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{facts.name}, {said(facts)}, {day(facts.recent.opened)}")
             item.setToolTip(as_plain("\n".join(filter(None, [str(facts.recent.dataset), facts.trouble]))))
             self.addItem(item)
-            self._load(item, facts)
         self.updateGeometry()
         self.filled.emit(bool(self._recent.facts))
+        if self.isVisible():
+            self._load_pictures()
+
+    def _load_pictures(self) -> None:
+        """Only of a list that is looked at: it is filled anew whenever a dataset is opened, too."""
+        self._forget_loading()
+        for row in range(self.count()):
+            self._load(self.item(row), self.item(row).data(_FACTS))
 
     def _load(self, item: QListWidgetItem, facts: ProjectFacts) -> None:
         kept = self._pictures.get(_key(facts))
@@ -200,7 +210,8 @@ class RecentList(QListWidget):
 
     @Slot(object)
     def _loaded(self, image: QImage) -> None:
-        item = self._tasks.pop(self.sender(), None)
+        task = self.sender()
+        item = self._tasks.pop(task, None) if isinstance(task, Task) else None
         if item is not None:
             picture = QPixmap.fromImage(image)
             picture.setDevicePixelRatio(self.devicePixelRatioF())

@@ -90,17 +90,13 @@ class RecentProjects(QObject):
     @Slot(object)
     def open(self, recent: RecentProject) -> None:
         """Open one again; of one whose images are gone the person is asked where they are."""
-        if self._workspace.dataset.opening or (self._workspace.engine.busy and self._is_open(recent)):
+        if self._workspace.dataset.opening:
             return
         self._coming = recent
         if recent.dataset == sample_place():
             self._workspace.open_sample()  # it is drawn once more where the cache was emptied
         else:
             self._workspace.open_dataset(recent.dataset, recent.only)
-
-    def _is_open(self, recent: RecentProject) -> bool:
-        project = self._workspace.project
-        return project is not None and project.folder == recent.folder
 
     @Slot()
     def close_open(self) -> None:
